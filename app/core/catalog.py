@@ -1,0 +1,189 @@
+"""The catalog: one decorator registers a component, and its signature is its schema.
+
+A component is a function or class. Its positional parameters are supplied by the program, its keyword-only parameters by
+the JSON. The annotations of the keyword-only parameters, and only those, are evaluated and become a pydantic model.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import json
+import pkgutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated, Any, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationError, create_model
+from pydantic_core import CoreSchema, core_schema
+
+from app.core.errors import Problem, UserError, unknown
+from app.core.types import Strict
+from app.core.validation import problems
+
+Made = TypeVar("Made")
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Component(Generic[Made]):
+    """A registered function or class with the facts its decorator was given."""
+
+    name: str
+    call: Callable[..., Made]
+    facts: Mapping[str, Any]
+    options: type[BaseModel]
+
+    @property
+    def summary(self) -> str:
+        """The first line of the docstring."""
+        return (inspect.getdoc(self.call) or "").partition("\n")[0]
+
+    @cached_property
+    def parameters(self) -> tuple[inspect.Parameter, ...]:
+        """The keyword-only parameters: what a job file may set."""
+        every = inspect.signature(self.call).parameters.values()
+        return tuple(p for p in every if p.kind is inspect.Parameter.KEYWORD_ONLY)
+
+    @cached_property
+    def model(self) -> type[BaseModel]:
+        """The pydantic model of the component's JSON: its name, its parameters and the family's common options."""
+        names = inspect.unwrap(self.call.__init__ if inspect.isclass(self.call) else self.call).__globals__
+        fields: dict[str, Any] = {p.name: (_evaluated(p.annotation, names), _default(p)) for p in self.parameters}
+        return create_model(
+            self.name, __base__=self.options, __doc__=self.summary, name=(Literal[self.name], self.name), **fields
+        )
+
+
+def _evaluated(annotation: Any, names: dict[str, Any]) -> Any:
+    return eval(annotation, names) if isinstance(annotation, str) else annotation
+
+
+def _default(parameter: inspect.Parameter) -> Any:
+    return ... if parameter.default is inspect.Parameter.empty else parameter.default
+
+
+@dataclass(frozen=True)
+class Spec(Generic[Made]):
+    """A component chosen by a job with its validated parameters; `build` makes it."""
+
+    component: Component[Made]
+    options: Any
+
+    @property
+    def name(self) -> str:
+        """The catalog name."""
+        return self.component.name
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The validated keyword parameters."""
+        return {p.name: getattr(self.options, p.name) for p in self.component.parameters}
+
+    def build(self, *supplied: Any) -> Made:
+        """Call the component with what the program supplies and what the job says."""
+        return self.component.call(*supplied, **self.parameters)
+
+    def dump(self) -> dict[str, Any]:
+        """Return the JSON that gives this Spec again."""
+        return dict(self.options.model_dump(mode="json"))
+
+
+class Catalog(Generic[Made]):
+    """All components of one kind, found in the modules of `package` when first asked for.
+
+    Args:
+        kind: what an error message calls them, e.g. "loss".
+        package: the package (or single module) whose public modules register components.
+        options: pydantic model of the keys that every component of the family takes besides its own.
+    """
+
+    def __init__(self, kind: str, package: str, options: type[BaseModel] = Strict) -> None:
+        self.kind, self.package, self.options = kind, package, options
+        self._components: dict[str, Component[Made]] = {}
+        self._aliases: dict[str, str] = {}
+        self._loaded = False
+
+    def __call__(self, name: str, *, aliases: tuple[str, ...] = (), **facts: Any) -> Callable[[Function], Function]:
+        """Register the decorated function or class under `name`."""
+
+        def register(call: Function) -> Function:
+            if self._components.get(name, None) and self._components[name].call.__module__ != call.__module__:
+                raise ValueError(f"two {self.kind} components are named {name!r}")
+            self._components[name] = Component(name, call, facts, self.options)
+            self._aliases.update(dict.fromkeys(aliases, name))
+            return call
+
+        return register
+
+    def _load(self) -> None:
+        if self._loaded:
+            return
+        self._loaded = True
+        package = importlib.import_module(self.package)
+        for module in pkgutil.iter_modules(getattr(package, "__path__", ())):
+            if not module.name.startswith("_"):
+                importlib.import_module(f"{self.package}.{module.name}")
+
+    def __iter__(self) -> Iterator[Component[Made]]:
+        self._load()
+        return iter(sorted(self._components.values(), key=lambda c: c.name))
+
+    def names(self) -> list[str]:
+        """Return the registered names in alphabetical order, aliases left out."""
+        return [component.name for component in self]
+
+    def __getitem__(self, name: str) -> Component[Made]:
+        self._load()
+        found = self._components.get(self._aliases.get(name, name))
+        if found is None:
+            raise UserError(unknown(self.kind, name, self.names()))
+        return found
+
+    def parse(self, value: Any) -> Spec[Made]:
+        """Turn `"mse"` or `{"name": "mse", ...}` into a Spec; raises UserError with every mistake in it."""
+        if isinstance(value, Spec):
+            return value
+        content = {"name": value} if isinstance(value, str) else value
+        if not isinstance(content, Mapping) or not isinstance(content.get("name"), str):
+            expected = f'a {self.kind}: "<name>" or {{"name": "<name>", ...}} with a name from [{", ".join(self.names())}]'
+            raise UserError(Problem(f"not a {self.kind}", expected=expected, received=value))
+        component = self._named(content["name"])
+        text = json.dumps({**content, "name": component.name}, default=_jsonable)
+        try:
+            return Spec(component, component.model.model_validate_json(text, strict=True))
+        except ValidationError as error:
+            raise UserError(*problems(error, component.model)) from None
+
+    def _named(self, name: str) -> Component[Made]:
+        try:
+            return self[name]
+        except UserError as error:
+            raise error.under("name") from None
+
+    @property
+    def spec(self) -> Any:
+        """The pydantic type of a component of this catalog inside a signature or a model."""
+        return Annotated[Any, _SpecType(self)]
+
+
+def _jsonable(value: Any) -> Any:
+    if isinstance(value, Spec):
+        return value.dump()
+    return value.model_dump(mode="json") if isinstance(value, BaseModel) else str(value)
+
+
+@dataclass(frozen=True)
+class _SpecType:
+    """What pydantic needs to read, write and describe a Spec of one catalog."""
+
+    catalog: Catalog[Any]
+
+    def __get_pydantic_core_schema__(self, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
+        write = core_schema.plain_serializer_function_ser_schema(lambda spec: spec.dump())
+        return core_schema.no_info_plain_validator_function(self.catalog.parse, serialization=write)
+
+    def __get_pydantic_json_schema__(self, _schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        described = [handler(component.model.__pydantic_core_schema__) for component in self.catalog]
+        return {"anyOf": [{"enum": self.catalog.names()}, *described]}

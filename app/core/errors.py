@@ -1,0 +1,82 @@
+"""Errors that say where, what, the nearest valid value, what was expected and what came."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+Path = tuple[str | int, ...]
+
+
+def nearest(name: object, choices: Iterable[str]) -> str | None:
+    """Return the choice that a reader most likely meant by `name`, or None."""
+    matches = difflib.get_close_matches(str(name).lower(), list(choices), n=1, cutoff=0.6)
+    return matches[0] if matches else None
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One mistake at one place; `where` is a JSON path, a file or a file with a row."""
+
+    what: str
+    where: Path = ()
+    nearest: str | None = None
+    expected: str | None = None
+    received: object = None
+
+    def under(self, *prefix: str | int) -> Problem:
+        """Return the same problem seen from `prefix` further out."""
+        return replace(self, where=(*prefix, *self.where))
+
+    def __str__(self) -> str:
+        place = ".".join(str(part) for part in self.where)
+        sentences = [f"{place}: {self.what}" if place else self.what]
+        if self.nearest is not None:
+            sentences.append(f"Did you mean {self.nearest!r}?")
+        if self.expected is not None:
+            sentences.append(f"Expected {self.expected}")
+        if self.received is not None:
+            sentences.append(f"Received {_short(self.received)}")
+        return " ".join(s if s.endswith((".", "?")) else s + "." for s in sentences)
+
+
+def unknown(what: str, name: object, choices: Sequence[str], where: Path = ()) -> Problem:
+    """Describe a name that is none of `choices`."""
+    expected = f"one of [{', '.join(choices)}]"
+    return Problem(f"unknown {what}", where, nearest(name, choices), expected, name)
+
+
+def _short(value: Any, width: int = 120) -> str:
+    text = repr(value)
+    return text if len(text) <= width else text[: width - 3] + "..."
+
+
+class WirechamberError(Exception):
+    """Something failed that no job file could have avoided; one line, exit code 1."""
+
+    exit_code = 1
+
+
+class UserError(WirechamberError, ValueError):
+    """The user's mistakes, all of them at once; one line each, exit code 2, never a traceback.
+
+    It is a ValueError, so that a validator deep inside pydantic may raise it and lose none of the problems.
+    """
+
+    exit_code = 2
+
+    def __init__(self, *problems: Problem | str) -> None:
+        self.problems = tuple(Problem(p) if isinstance(p, str) else p for p in problems)
+        super().__init__("\n".join(map(str, self.problems)))
+
+    def under(self, *prefix: str | int) -> UserError:
+        """Return the same error seen from `prefix` further out."""
+        return type(self)(*(problem.under(*prefix) for problem in self.problems))
+
+
+class Interrupted(BaseException):
+    """SIGTERM or Ctrl-C arrived: leave at once with exit code 85, the last checkpoint stands."""
+
+    exit_code = 85

@@ -1,0 +1,88 @@
+"""Columns with units, blocks of events, and sources that yield them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.generic]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A named quantity with its unit, e.g. Column("x", "mm", "horizontal position")."""
+
+    name: str
+    unit: str = ""
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class Input:
+    """One input tensor of a model: its columns along the last axis, and the shape of one event."""
+
+    columns: tuple[Column, ...]
+    shape: tuple[int | None, ...]
+    standardize: bool = True
+
+
+@dataclass(frozen=True)
+class Events:
+    """A block of N events: `inputs[name]` (N, ...), `columns[name]` (N,) in physical units, `key` (N,) uint64."""
+
+    inputs: Mapping[str, Array]
+    columns: Mapping[str, Array]
+    key: NDArray[np.uint64]
+
+    def __len__(self) -> int:
+        return len(self.key)
+
+    def __getitem__(self, rows: NDArray[np.generic] | slice) -> Events:
+        return Events(
+            {name: array[rows] for name, array in self.inputs.items()},
+            {name: array[rows] for name, array in self.columns.items()},
+            self.key[rows],
+        )
+
+    @staticmethod
+    def concatenate(blocks: Sequence[Events]) -> Events:
+        """Join blocks of the same source, in order."""
+        if len(blocks) == 1:
+            return blocks[0]
+        first = blocks[0]
+        return Events(
+            {name: np.concatenate([b.inputs[name] for b in blocks]) for name in first.inputs},
+            {name: np.concatenate([b.columns[name] for b in blocks]) for name in first.columns},
+            np.concatenate([b.key for b in blocks]),
+        )
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where events come from: what they hold, and functions that read one block (a file or a shard) each.
+
+    Attributes:
+        inputs: the input tensors that a model sees, by name.
+        targets: what may be learned, by name.
+        extras: further columns for weights, metrics and predictions.csv, e.g. the momentum.
+        blocks: one function per block; a block is read when its function is called.
+        fingerprint: hash of the content's identity (files, sizes, times, options).
+        description: one line for log and registry.
+        simulated: whether the program made the data itself.
+        facts: metadata of the data, e.g. the field they were generated in.
+    """
+
+    inputs: Mapping[str, Input]
+    targets: Mapping[str, Column]
+    extras: Mapping[str, Column]
+    blocks: Sequence[Callable[[], Events]]
+    fingerprint: str
+    description: str
+    simulated: bool = False
+    facts: Mapping[str, object] = field(default_factory=dict)
+
+    def __iter__(self) -> Iterator[Events]:
+        return (read() for read in self.blocks)

@@ -1,0 +1,1 @@
+"""Simulators: embedded defaults that write the same files as the loaders read."""

@@ -1,0 +1,1 @@
+"""Running jobs elsewhere: HTCondor, workflows and local workers."""
