@@ -1,7 +1,10 @@
 """Datasets: each loader turns files into a Source of Events; each simulator writes the files that its loader reads."""
 
 from app.core.catalog import Catalog
+from datasets._events import Source
 from datasets._options import DatasetOptions
+from datasets.simulate import SIMULATORS
 
-SIMULATORS = Catalog[None]("simulator", "datasets.simulate")
-DATASETS = Catalog["object"]("dataset", "datasets", DatasetOptions)
+__all__ = ["DATASETS", "SIMULATORS"]
+
+DATASETS = Catalog[Source]("dataset", "datasets", DatasetOptions)

@@ -69,9 +69,9 @@ class Source:
         targets: what may be learned, by name.
         extras: further columns for weights, metrics and predictions.csv, e.g. the momentum.
         blocks: one function per block; a block is read when its function is called.
+        files: the file that each block comes from.
         fingerprint: hash of the content's identity (files, sizes, times, options).
         description: one line for log and registry.
-        simulated: whether the program made the data itself.
         facts: metadata of the data, e.g. the field they were generated in.
     """
 
@@ -79,9 +79,9 @@ class Source:
     targets: Mapping[str, Column]
     extras: Mapping[str, Column]
     blocks: Sequence[Callable[[], Events]]
+    files: Sequence[str]
     fingerprint: str
     description: str
-    simulated: bool = False
     facts: Mapping[str, object] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[Events]:

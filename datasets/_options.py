@@ -8,39 +8,67 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from app.core.errors import Problem, UserError
 from app.core.types import Fraction, Strict
+from datasets.simulate import SIMULATORS
 
-
-class Split(Strict):
-    """Shares of the three splits. An event's place is a hash of (`seed`, event key), apart from the job's seed."""
-
-    train: Fraction = 0.8
-    validation: Fraction = 0.1
-    test: Fraction = 0.1
-    seed: int = 1
-
-    @model_validator(mode="after")
-    def _sums_to_one(self) -> Split:
-        total = self.train + self.validation + self.test
-        if abs(total - 1.0) > 1e-9:
-            raise UserError(Problem("the shares do not add up", expected="train + validation + test = 1", received=total))
-        return self
+PARTS = ("train", "validation", "test")
 
 
 def _listed(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
+Listed = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+
+
+class Split(Strict):
+    """Which events train, validate and test.
+
+    An event's place is a hash of (`seed`, event key), apart from the job's seed, so that it stays the same when data are
+    added or merged and when the job's seed changes.
+    """
+
+    train: Fraction = 0.8
+    validation: Fraction = 0.1
+    test: Fraction = 0.1
+    seed: int = 1
+    key: Listed | None = Field(None, description="columns that make the event key, in place of the file's own key")
+    files: dict[str, Listed] | None = Field(None, description='file patterns by split: {"train": [...], "test": [...]}')
+
+    @model_validator(mode="after")
+    def _sums_to_one(self) -> Split:
+        total = self.train + self.validation + self.test
+        if abs(total - 1.0) > 1e-9:
+            expected = "train + validation + test = 1"
+            raise UserError(Problem("the shares do not add up", expected=expected, received=round(total, 9)))
+        return self
+
+    @model_validator(mode="after")
+    def _known_parts(self) -> Split:
+        for part in self.files or {}:
+            if part not in PARTS:
+                raise UserError(Problem("unknown split", ("files", part), expected=f"one of {PARTS}", received=part))
+        return self
+
+
 class DatasetOptions(Strict):
     """`files` or `simulate`, exactly one, and how the events are split and held."""
 
-    files: Annotated[tuple[str, ...] | None, BeforeValidator(_listed)] = None
-    simulate: dict[str, Any] | None = None
+    files: Listed | None = None
+    simulate: SIMULATORS.spec | None = None
     split: Split = Split()
-    streaming: bool = Field(default=False, description="read shards again in every pass instead of holding all in memory")
+    streaming: bool = Field(False, description="read shards again in every pass instead of holding all in memory")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _simulator_of_the_same_name(cls, data: Any) -> Any:
+        if isinstance(data, dict) and isinstance(data.get("simulate"), dict):
+            return {**data, "simulate": {"name": data.get("name"), **data["simulate"]}}
+        return data
 
     @model_validator(mode="after")
     def _exactly_one_origin(self) -> DatasetOptions:
         if (self.files is None) == (self.simulate is None):
             came = "both" if self.files is not None else "neither"
-            raise UserError(Problem("where the data come from is not clear", (), None, "exactly one of 'files' and 'simulate'", came))
+            expected = "exactly one of 'files' and 'simulate'"
+            raise UserError(Problem("no single origin of the data", expected=expected, received=came))
         return self
