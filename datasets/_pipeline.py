@@ -108,21 +108,26 @@ def split(source: Source, options: DatasetOptions, limit: int | None = None) -> 
     parts: dict[str, tuple[list[Callable[[], Events]], list[int]]] = {name: ([], []) for name in PARTS}
     for position, read in enumerate(source.blocks):
         events = read()
-        places = _places(events, source, options.split, position)
         for index, name in enumerate(PARTS):
             blocks, counts = parts[name]
-            rows = np.flatnonzero(places == index)[: None if limit is None else max(0, limit - sum(counts))]
-            blocks.append(partial(_reread, read, rows) if options.streaming else partial(_same, events[rows]))
-            counts.append(len(rows))
+            room = None if limit is None else max(0, limit - sum(counts))
+            select = partial(_select, source=source, options=options.split, block=position, part=index, room=room)
+            chosen = select(events)
+            blocks.append(partial(_reread, read, select) if options.streaming else partial(_same, chosen))
+            counts.append(len(chosen))
     return Splits(**{name: Part(*content) for name, content in parts.items()})
 
 
-def _reread(read: Callable[[], Events], rows: NDArray[np.intp]) -> Events:
-    return read()[rows]
+def _reread(read: Callable[[], Events], select: Callable[[Events], Events]) -> Events:
+    return select(read())
 
 
 def _same(events: Events) -> Events:
     return events
+
+
+def _select(events: Events, *, source: Source, options: Split, block: int, part: int, room: int | None) -> Events:
+    return events[np.flatnonzero(_places(events, source, options, block) == part)[:room]]
 
 
 def _places(events: Events, source: Source, options: Split, block: int) -> NDArray[np.intp]:
