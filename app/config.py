@@ -1,0 +1,84 @@
+"""A job, its parts, and nothing else: frozen, typed, parsed once. What reads the file is in app/job_file.py."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from app.core.errors import Problem, UserError
+from app.core.types import Count, Name, NonNegative, Positive, Strict
+from app.metrics import METRICS
+from app.models import HEADS, MODELS
+from app.optimizers import OPTIMIZERS
+from app.schedules import SCHEDULES
+from datasets import DATASETS
+from datasets.transforms import TRANSFORMS
+from losses import LOSSES
+
+
+def _listed(value: Any) -> Any:
+    return value if isinstance(value, (list, tuple)) else [value]
+
+
+class Task(Strict):
+    """One thing to learn: targets, how they are transformed, the head that gives them, the loss and the metrics."""
+
+    targets: Annotated[tuple[str, ...], Field(min_length=1)]
+    transform: Annotated[tuple[TRANSFORMS.spec, ...], BeforeValidator(_listed)] = ("standardize",)
+    head: HEADS.spec = "linear"
+    loss: LOSSES.spec = "mse"
+    weight: Positive = 1.0
+    metrics: tuple[METRICS.spec, ...] = ("regression",)
+
+
+class EarlyStopping(Strict):
+    """Stop when the validation loss has not fallen by more than `min_delta` for `patience` epochs."""
+
+    patience: Count = 20
+    min_delta: NonNegative = 1e-6
+
+
+class Training(Strict):
+    """How the objective is minimised."""
+
+    epochs: Count = 100
+    batch_size: Count = 256
+    steps_per_epoch: Count | None = Field(None, description="default: one pass over the training events")
+    optimizer: OPTIMIZERS.spec = "adamw"
+    schedule: SCHEDULES.spec = "cosine"
+    early_stopping: EarlyStopping | None = None
+    gradient_accumulation: Count = Field(1, description="batches whose gradients are averaged into one update")
+    mixed_precision: bool = False
+    xla: Literal["auto"] | bool = Field("auto", description="auto: compiled where the model gains from it")
+    steps_per_execution: Literal["auto"] | Count = "auto"
+    keep_every: Count | None = Field(None, description="keep the checkpoint of every N-th epoch as well")
+
+
+class Job(Strict):
+    """One training, complete: the same file on the same data gives the same run."""
+
+    schema_: str | None = Field(None, alias="$schema", exclude=True)
+    name: Name
+    application: Name
+    rationale: str = ""
+    seed: int = Field(42, ge=0, lt=2**31)
+    dataset: DATASETS.spec
+    model: MODELS.spec
+    tasks: Annotated[dict[str, Task], Field(min_length=1)]
+    training: Training = Training()
+
+    @model_validator(mode="after")
+    def _each_target_once(self) -> Job:
+        seen: dict[str, str] = {}
+        for name, task in self.tasks.items():
+            for target in task.targets:
+                if target in seen:
+                    where = ("tasks", name, "targets")
+                    raise UserError(Problem(f"{target!r} is learned by the task {seen[target]!r} already", where))
+                seen[target] = name
+        return self
+
+    def dump(self) -> dict[str, Any]:
+        """Return the JSON with every default written out; it gives this job again."""
+        return self.model_dump(mode="json", by_alias=True)

@@ -1,0 +1,199 @@
+"""From files to jobs: "extends", --set, sweeps and the paths inside, with every mistake of a file reported at once."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationError
+
+from app.config import Job
+from app.core.errors import Problem, UserError, nearest
+from app.core.types import Strict
+from app.core.validation import problems
+
+Content = dict[str, Any]
+
+
+class Sweep(Strict):
+    """A job and the values that some of its paths take; every combination is one job."""
+
+    schema_: str | None = Field(None, alias="$schema")
+    job: str
+    sweep: Annotated[dict[str, tuple[Any, ...]], Field(min_length=1)]
+    name: str
+
+
+def load(path: Path | str, overrides: Sequence[str] = ()) -> list[Job]:
+    """Read a job or sweep file and return its jobs, all of them validated.
+
+    Args:
+        path: the JSON file.
+        overrides: `path.to.key=value` assignments, the value as JSON or else as text.
+
+    Raises:
+        UserError: with every mistake of the file, each under its JSON path.
+    """
+    path = Path(path)
+    content = _read(path)
+    contents = _expand(content, path) if "sweep" in content else [_extended(content, path)]
+    for text in overrides:
+        for one in contents:
+            assign(one, *parse_override(text))
+    jobs = _all([(one, path) for one in contents])
+    _refuse_equal_names(jobs, path)
+    return jobs
+
+
+def load_many(paths: Iterable[Path | str], overrides: Sequence[str] = ()) -> list[Job]:
+    """Return the jobs of several files; two jobs with one name are an error."""
+    jobs = [job for path in paths for job in load(path, overrides)]
+    _refuse_equal_names(jobs, None)
+    return jobs
+
+
+def parse(content: Content, place: str = "job") -> Job:
+    """Validate the content of a job file; raises UserError with every mistake in it."""
+    try:
+        return Job.model_validate_json(json.dumps(content), strict=True)
+    except ValidationError as error:
+        raise UserError(*problems(error, Job)).under(place) from None
+
+
+def _all(contents: Sequence[tuple[Content, Path]]) -> list[Job]:
+    jobs, found = [], []
+    for content, path in contents:
+        try:
+            jobs.append(parse(content, path.stem if len(contents) == 1 else f"{path.stem}:{content.get('name')}"))
+        except UserError as error:
+            found += error.problems
+    if found:
+        raise UserError(*found)
+    return jobs
+
+
+def _read(path: Path) -> Content:
+    if not path.is_file():
+        near = sorted(p.name for p in path.parent.glob("*.json")) if path.parent.is_dir() else []
+        raise UserError(Problem("no such file", (str(path),), nearest(path.name, near), "a job file (JSON)"))
+    try:
+        content = json.loads(path.read_text(), object_pairs_hook=_without_repeats)
+    except json.JSONDecodeError as error:
+        place = f"{path}:{error.lineno}:{error.colno}"
+        raise UserError(Problem(f"not JSON, {error.msg}", (place,))) from None
+    except UserError as error:
+        raise error.under(str(path)) from None
+    if not isinstance(content, dict):
+        raise UserError(Problem("not a job", (str(path),), expected="a JSON object", received=content))
+    return content
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> Content:
+    """JSON lets a later key silently replace an earlier equal one; here that is a mistake."""
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        names = [name for name, _ in pairs]
+        repeated = next(name for name in names if names.count(name) > 1)
+        raise UserError(Problem(f"the key {repeated!r} stands twice in one object"))
+    return content
+
+
+def _extended(content: Content, path: Path, seen: tuple[Path, ...] = ()) -> Content:
+    """Merge `content` into the file that it extends, and that into the one that it extends."""
+    content = dict(content)
+    parent = content.pop("extends", None)
+    if parent is None:
+        return content
+    parent_path = (path.parent / str(parent)).resolve()
+    if parent_path in seen:
+        raise UserError(Problem("the files extend each other in a circle", (str(path), "extends"), received=parent))
+    return merge(_extended(_read(parent_path), parent_path, (*seen, parent_path)), content)
+
+
+def merge(base: Content, changes: Mapping[str, Any]) -> Content:
+    """Return `base` with `changes`: objects are merged key by key, lists and values replaced.
+
+    An object that names another component than the base's replaces it whole: its parameters belong to the other one.
+    """
+    merged = dict(base)
+    for key, value in changes.items():
+        old = merged.get(key)
+        same = isinstance(old, dict) and isinstance(value, dict) and value.get("name", old.get("name")) == old.get("name")
+        merged[key] = merge(old, value) if same and isinstance(old, dict) else value
+    return merged
+
+
+def parse_override(text: str) -> tuple[tuple[str, ...], Any]:
+    """Split `training.epochs=5` into its path and its value."""
+    path, sign, value = text.partition("=")
+    if not sign or not path:
+        raise UserError(Problem("not an assignment", ("--set",), expected="path.to.key=value", received=text))
+    try:
+        return tuple(path.split(".")), json.loads(value)
+    except json.JSONDecodeError:
+        return tuple(path.split(".")), value
+
+
+def assign(content: Content, path: Sequence[str], value: Any) -> None:
+    """Set the value at `path`; a short component ("mse") on the way becomes {"name": "mse"}."""
+    current: Any = content
+    for part in path[:-1]:
+        below = _child(current, part)
+        if not isinstance(below, (dict, list)):
+            below = {} if below is None else {"name": below}
+            current[_index(current, part)] = below
+        current = below
+    current[_index(current, path[-1])] = value
+
+
+def _child(current: Any, part: str) -> Any:
+    return current[_index(current, part)] if isinstance(current, list) else current.get(part)
+
+
+def _index(current: Any, part: str) -> Any:
+    if not isinstance(current, list):
+        return part
+    if not re.fullmatch(r"\d+", part) or int(part) >= len(current):
+        expected = f"a position from 0 to {len(current) - 1}"
+        raise UserError(Problem("no such list element", ("--set",), expected=expected, received=part))
+    return int(part)
+
+
+def _expand(content: Content, path: Path) -> list[Content]:
+    try:
+        sweep = Sweep.model_validate_json(json.dumps(content), strict=True)
+    except ValidationError as error:
+        raise UserError(*problems(error, Sweep)).under(path.stem) from None
+    job_path = path.parent / sweep.job
+    base = json.dumps(_extended(_read(job_path), job_path))
+    return [_one(json.loads(base), sweep, values) for values in itertools.product(*sweep.sweep.values())]
+
+
+def _one(content: Content, sweep: Sweep, values: Sequence[Any]) -> Content:
+    chosen = dict(zip(sweep.sweep, values, strict=True))
+    for where, value in chosen.items():
+        assign(content, where.split("."), value)
+    content["name"] = re.sub(r"{([^}]*)}", lambda match: _shown(content, match[1]), sweep.name)
+    return content
+
+
+def _shown(content: Content, where: str) -> str:
+    current: Any = content
+    for part in where.split("."):
+        if not isinstance(current, dict) or part not in current:
+            raise UserError(Problem("no such path in the job", ("name",), expected="a path of the sweep", received=where))
+        current = current[part]
+    name = current.get("name") if isinstance(current, dict) else current
+    return "-".join(map(str, name)) if isinstance(name, (list, tuple)) else str(name)
+
+
+def _refuse_equal_names(jobs: Sequence[Job], path: Path | None) -> None:
+    names = [job.name for job in jobs]
+    repeated = next((name for name in names if names.count(name) > 1), None)
+    if repeated is not None:
+        where = () if path is None else (path.stem, "name")
+        raise UserError(Problem("two jobs have one name", where, expected="a name of its own for each", received=repeated))

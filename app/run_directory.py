@@ -1,0 +1,128 @@
+"""The directory of one run: where each artefact lies, provenance, and the rule that a run is never overwritten unasked."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import socket
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from app.core.errors import Problem, UserError, nearest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+PACKAGES = ("tensorflow", "keras", "numpy", "uproot", "awkward", "pydantic", "matplotlib")
+
+
+def runs_root() -> Path:
+    """Return the folder of all runs: $WIRECHAMBER_RUNS, else runs/ in the repository."""
+    return Path(os.environ.get("WIRECHAMBER_RUNS") or REPOSITORY / "runs")
+
+
+@dataclass(frozen=True)
+class RunDirectory:
+    """Paths inside one run's directory."""
+
+    path: Path
+
+    job = property(lambda self: self.path / "job.json")
+    provenance = property(lambda self: self.path / "provenance.json")
+    normalization = property(lambda self: self.path / "normalization.json")
+    model_config = property(lambda self: self.path / "model_config.json")
+    history = property(lambda self: self.path / "history.json")
+    model = property(lambda self: self.path / "model.keras")
+    checkpoints = property(lambda self: self.path / "checkpoints")
+    metrics = property(lambda self: self.path / "metrics.json")
+    predictions = property(lambda self: self.path / "predictions.csv")
+    plots = property(lambda self: self.path / "plots")
+    log = property(lambda self: self.path / "log.txt")
+    lock = property(lambda self: self.path / ".lock")
+
+    @property
+    def name(self) -> str:
+        """The run's name."""
+        return self.path.name
+
+    @property
+    def exists(self) -> bool:
+        """Whether a run was ever begun here."""
+        return bool(self.job.exists())
+
+    def clear(self) -> None:
+        """Remove what an earlier run left, the lock that we hold kept."""
+        for entry in self.path.iterdir():
+            if entry.name.startswith(self.lock.name):
+                continue
+            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+
+
+def of(name: str, root: Path | None = None) -> RunDirectory:
+    """Return the directory of the run `name`."""
+    return RunDirectory((root or runs_root()) / name)
+
+
+def find(text: str, root: Path | None = None) -> RunDirectory:
+    """Return the existing run that `text` means, a name or a path; raises UserError naming the nearest one."""
+    for path in (Path(text), (root or runs_root()) / text):
+        if (path / "job.json").exists():
+            return RunDirectory(path.resolve())
+    known = [p.parent.name for p in (root or runs_root()).glob("*/job.json")]
+    raise UserError(Problem("no such run", (text,), nearest(Path(text).name, known), f"a run in {root or runs_root()}"))
+
+
+def make(run: RunDirectory) -> None:
+    """Make the directory; raises UserError when it cannot be written to."""
+    try:
+        run.path.mkdir(parents=True, exist_ok=True)
+        probe = run.path / f".writable.{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise UserError(Problem(f"cannot be written to ({reason})", (str(run.path),), expected="a writable folder")) from None
+
+
+def now() -> str:
+    """Return the time as ISO 8601 in UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def provenance(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what made this run: commit, versions, host, and the given facts."""
+    commit, dirty = commit_of(REPOSITORY)
+    return {
+        "commit": commit,
+        "dirty": dirty,
+        "versions": {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}},
+        "host": socket.gethostname(),
+        "cpus": os.cpu_count(),
+        **facts,
+    }
+
+
+def commit_of(repository: Path) -> tuple[str | None, bool]:
+    """Return the commit and whether tracked files outside registry/ differ from it; (None, False) without git."""
+    commit = _git(repository, "rev-parse", "--short=12", "HEAD")
+    status = _git(repository, "status", "--porcelain", "--untracked-files=no", "--", ".", ":!registry") if commit else None
+    return commit, bool(status)
+
+
+def _git(repository: Path, *words: str) -> str | None:
+    try:
+        done = subprocess.run(["git", "-C", str(repository), *words], capture_output=True, text=True, timeout=20, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
