@@ -1,0 +1,108 @@
+"""Resolution of extrapolated track states: position in mm, slopes without unit, all of them by momentum bin too."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import AfterValidator
+
+from app.metrics import METRICS
+from app.metrics._finite import Values, numbers, residuals
+from app.predictions import Predictions
+
+
+def _rising(edges: tuple[float, ...]) -> tuple[float, ...]:
+    if len(edges) < 2 or any(low >= high for low, high in pairwise(edges)):
+        raise ValueError("bin edges must rise, and there must be two at least")
+    return edges
+
+
+Edges = Annotated[tuple[float, ...], AfterValidator(_rising)]
+
+
+@METRICS("track_residuals", primary="pos_mean_mm", better="lower")
+def track_residuals(
+    predictions: Predictions, *, momentum_bins: Edges = (0.5, 1, 2, 5, 10, 20, 50, 100)
+) -> dict[str, Any]:
+    """Residuals of extrapolated track states, in all and by momentum.
+
+    `pos = sqrt(dx^2 + dy^2)` and `slope = sqrt(dtx^2 + dty^2)` of the residual prediction - truth; see
+    `residual_summary` for the keys. The deflection goes with 1/p, so one mean over all momenta speaks of the lowest
+    only: `bins` repeats every key for the tracks with low <= p < high (the last bin holds its upper edge too). A bin
+    without tracks is left out; so are all of them when there is no momentum column `p`.
+
+    Args:
+        predictions: targets x, y [mm] and, when predicted, tx, ty; column p [GeV] for the bins.
+        momentum_bins: rising bin edges [GeV].
+
+    Returns:
+        The keys of `residual_summary` and `bins`, a list of `{"low", "high"}` [GeV] with the same keys.
+
+    Raises:
+        UserError: x or y is not among the targets.
+        WirechamberError: a value is not finite, or there is no track.
+    """
+    return {
+        **residual_summary(predictions.true, predictions.predicted),
+        "bins": _by_momentum(predictions, momentum_bins) if "p" in predictions.columns else [],
+    }
+
+
+def residual_summary(true: Values, predicted: Values) -> dict[str, float]:
+    """Return the metrics of one set of tracks; cheap enough for every epoch.
+
+    Args:
+        true: x, y [mm] and optionally tx, ty, arrays (N,).
+        predicted: the same.
+
+    Returns:
+        pos_mean_mm, pos_std_mm, pos_median_mm, pos_68_mm, pos_95_mm, pos_99_mm (percentiles), x_mean_mm, y_mean_mm
+        (mean absolute residuals), x_bias_mm, y_bias_mm (signed means) in mm; slope_mean, tx_mean, ty_mean, tx_bias,
+        ty_bias without unit, absent when the slopes are not predicted; `rows`.
+    """
+    slopes = ("tx", "ty") if "tx" in true and "ty" in true else ()
+    delta = residuals(true, predicted, ("x", "y", *slopes))
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused in numbers()
+        found = _position(delta) | (_slope(delta) if slopes else {})
+    return {**found, "rows": len(delta["x"])}
+
+
+def _position(delta: Values) -> dict[str, float]:
+    distance = np.hypot(delta["x"], delta["y"])
+    median, p68, p95, p99 = np.percentile(distance, [50, 68, 95, 99])
+    return numbers(
+        pos_mean_mm=distance.mean(),
+        pos_std_mm=distance.std(),
+        pos_median_mm=median,
+        pos_68_mm=p68,
+        pos_95_mm=p95,
+        pos_99_mm=p99,
+        x_mean_mm=np.abs(delta["x"]).mean(),
+        y_mean_mm=np.abs(delta["y"]).mean(),
+        x_bias_mm=delta["x"].mean(),
+        y_bias_mm=delta["y"].mean(),
+    )
+
+
+def _slope(delta: Values) -> dict[str, float]:
+    return numbers(
+        slope_mean=np.hypot(delta["tx"], delta["ty"]).mean(),
+        tx_mean=np.abs(delta["tx"]).mean(),
+        ty_mean=np.abs(delta["ty"]).mean(),
+        tx_bias=delta["tx"].mean(),
+        ty_bias=delta["ty"].mean(),
+    )
+
+
+def _by_momentum(predictions: Predictions, edges: tuple[float, ...]) -> list[dict[str, Any]]:
+    """Return one summary for each bin that holds tracks."""
+    momentum = predictions.columns["p"]
+    found = []
+    for low, high in pairwise(edges):
+        inside = (momentum >= low) & ((momentum < high) | ((momentum == high) & (high == edges[-1])))
+        if inside.any():
+            chosen = predictions.select(inside)
+            found.append({"low": float(low), "high": float(high), **residual_summary(chosen.true, chosen.predicted)})
+    return found

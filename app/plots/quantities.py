@@ -1,0 +1,62 @@
+"""How targets and their units are written on an axis."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+SYMBOLS = {
+    "x": "$x$", "y": "$y$", "z": "$z$", "u": "$u$", "v": "$v$", "w": "$w$",
+    "tx": "$t_x$", "ty": "$t_y$", "qop": "$q/p$", "p": "$p$", "pt": r"$p_\mathrm{T}$",
+    "eta": r"$\eta$", "phi": r"$\varphi$", "theta": r"$\theta$", "energy": "$E$", "charge": "$q$",
+}  # fmt: skip
+LADDERS: dict[str, tuple[tuple[float, str], ...]] = {
+    "mm": ((1e-3, "m"), (1.0, "mm"), (1e3, "µm")),
+    "cm": ((1e-2, "m"), (1.0, "cm"), (1e1, "mm"), (1e4, "µm")),
+    "GeV": ((1e-3, "TeV"), (1.0, "GeV"), (1e3, "MeV"), (1e6, "keV")),
+    "MeV": ((1e-3, "GeV"), (1.0, "MeV"), (1e3, "keV")),
+    "rad": ((1.0, "rad"), (1e3, "mrad"), (1e6, "µrad")),
+    "ns": ((1e-3, "µs"), (1.0, "ns"), (1e3, "ps")),
+    "s": ((1.0, "s"), (1e3, "ms"), (1e6, "µs"), (1e9, "ns"), (1e12, "ps")),
+}
+
+
+def symbol(target: str) -> str:
+    """Return the symbol of a target, or its name."""
+    return SYMBOLS.get(target, target)
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Multiply by `factor` to get numbers in `unit`, which is readable; e.g. 0.012 mm is 12 µm."""
+
+    factor: float
+    unit: str
+
+    def axis(self, quantity: str) -> str:
+        """Return an axis label with the unit in brackets."""
+        return f"{quantity} [{self.unit}]" if self.unit else quantity
+
+    def text(self, value: float) -> str:
+        """Return a number with its unit, three digits."""
+        return f"{three_digits(value * self.factor)} {self.unit}".rstrip()
+
+
+def scale_for(unit: str, size: float) -> Scale:
+    """Return the scale in which values of about `size` (in `unit`) lie between 0.3 and 300, when there is one."""
+    if not (math.isfinite(size) and size > 0):
+        return Scale(1.0, unit)
+    if not unit:
+        power = 3 * math.floor(math.log10(size / 0.3) / 3)
+        return Scale(1.0, "") if power in (0, 3) else Scale(10.0**-power, f"$10^{{{power}}}$")
+    steps = LADDERS.get(unit, ((1.0, unit),))
+    return Scale(*min(steps, key=lambda step: abs(math.log10(size * step[0] / 10))))
+
+
+def three_digits(value: float) -> str:
+    """Return three significant digits without an exponent where that is readable."""
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g}"
+    if 1e-3 <= abs(value) < 1e4:
+        return f"{value:.{max(0, 2 - math.floor(math.log10(abs(value))))}f}"
+    return f"{value:.2e}"

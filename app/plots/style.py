@@ -1,0 +1,92 @@
+"""The look of every figure: ticks inwards on all sides, sans serif, readable on a slide, safe for the colour-blind."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from app.plots.inputs import PlotInputs
+
+BLUE, ORANGE, GREEN, RED, PURPLE, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#5F6A72"
+"""Okabe and Ito's colours; they stay apart under every common colour blindness and, with line styles, in print."""
+BASELINE_COLOURS = (ORANGE, GREEN, PURPLE, RED)
+BASELINE_DASHES = ("--", "-.", ":", (0, (6, 2, 1, 2, 1, 2)))
+
+RC: dict[str, Any] = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["TeX Gyre Heros", "Helvetica", "Arial", "DejaVu Sans"],
+    "font.size": 13,
+    "mathtext.fontset": "dejavusans",
+    "mathtext.default": "it",
+    "axes.titlesize": 14,
+    "axes.labelsize": 15,
+    "axes.linewidth": 1.2,
+    "axes.formatter.use_mathtext": True,
+    "axes.formatter.limits": (-3, 4),
+    "axes.axisbelow": False,
+    "xtick.direction": "in",
+    "ytick.direction": "in",
+    "xtick.top": True,
+    "ytick.right": True,
+    "xtick.minor.visible": True,
+    "ytick.minor.visible": True,
+    "xtick.major.size": 8,
+    "ytick.major.size": 8,
+    "xtick.minor.size": 4,
+    "ytick.minor.size": 4,
+    "lines.linewidth": 2,
+    "legend.frameon": False,
+    "legend.fontsize": 11.5,
+    "legend.handlelength": 2.2,
+    "savefig.dpi": 150,
+    "figure.dpi": 100,
+    "figure.facecolor": "white",
+    "axes.facecolor": "white",
+}
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Use our settings inside the block and leave the user's own as they were."""
+    import matplotlib
+
+    with matplotlib.rc_context(cast(Any, RC)):
+        yield
+
+
+def styled(make: Callable[P, T]) -> Callable[P, T]:
+    """Decorate a function that makes a figure, so that it has our style wherever it is called."""
+
+    @functools.wraps(make)
+    def inside(*args: P.args, **kwargs: P.kwargs) -> T:
+        with style():
+            return make(*args, **kwargs)
+
+    return inside
+
+
+def new_figure(width: float = 8.0, height: float = 6.0) -> Figure:
+    """Return an empty figure [inch] on the Agg canvas: nothing global, nothing shown, no memory kept by pyplot."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def label(inputs: PlotInputs, axes: Axes, right: Axes | None = None) -> None:
+    """Write run name above `axes` on the left, what the data are above `right` (or the same axes) on the right."""
+    axes.set_title(inputs.title, loc="left", fontweight="bold")
+    kind = "Simulation" if inputs.simulated else ""
+    text = ", ".join(part for part in (kind, inputs.subtitle) if part)
+    (right or axes).set_title(text, loc="right", fontsize=12, color=GREY)
