@@ -1,0 +1,32 @@
+"""The registry: the record of trainings, kept up to date by the runs themselves.
+
+`runs/<run>.json` has one writer, its run. `README.md` is a pure function of `runs/` and `notes/`. People write into
+`notes/<application>.md` and, about a run, with `wirechamber registry note RUN "..."` into `notes/runs/<run>.md`.
+
+    root = registry.root()
+    registry.create(root, registry.Record(run="mlp_v1", application="track_extrapolation", state="running"))
+    registry.update(root, "mlp_v1", epoch=3)
+    registry.update(root, "mlp_v1", state="done", value=0.083, baselines={"polynomial": 0.114})
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from registry.entry import create, note, update
+from registry.listing import Listing, listing
+from registry.readme import refresh
+from registry.record import REPOSITORY, STATES, Better, Record, State, now, verdict
+from registry.store import Contents, find, read, read_all
+from registry.table import render
+
+__all__ = [
+    "STATES", "Better", "Contents", "Listing", "Record", "State", "create", "find", "listing", "note", "now", "read",
+    "read_all", "refresh", "render", "root", "update", "verdict",
+]  # fmt: skip
+
+
+def root() -> Path:
+    """Return the folder of the registry: $WIRECHAMBER_REGISTRY, or `registry/` in the repository."""
+    return Path(os.environ.get("WIRECHAMBER_REGISTRY") or REPOSITORY / "registry")

@@ -1,0 +1,82 @@
+"""How a record reads in a cell of a table, on paper and in the terminal."""
+
+from __future__ import annotations
+
+from registry.record import Record, State, number
+
+SYMBOLS: dict[State, str] = {
+    "queued": "🕒",
+    "idle": "💤",
+    "running": "⏳",
+    "evicted": "⏏️",
+    "held": "✋",
+    "interrupted": "⏸️",
+    "done": "✅",
+    "failed": "❌",
+    "resubmitted": "🔁",
+}
+MEANINGS: dict[State, str] = {
+    "queued": "handed to the pool",
+    "idle": "waiting for resources",
+    "running": "running",
+    "evicted": "sent away by the pool, goes on from its checkpoint",
+    "held": "held by the pool, needs a hand",
+    "interrupted": "stopped at a checkpoint, to be resumed",
+    "done": "finished",
+    "failed": "failed",
+    "resubmitted": "handed to the pool again",
+}
+UNBEATEN = "⚠️"
+SIMULATED = "🧪"
+
+
+def state(record: Record) -> str:
+    """Symbol, name and, while it runs, progress: '⏳ running 12/100'."""
+    text = f"{SYMBOLS[record.state]} {record.state}"
+    if record.state == "done" or record.epoch is None:
+        return text
+    return f"{text} {record.epoch}/{record.epochs}" if record.epochs else f"{text} {record.epoch}"
+
+
+def count(value: int | None) -> str:
+    """Write a number of parameters: '100,996'."""
+    return "" if value is None else f"{value:,}"
+
+
+def loss(record: Record) -> str:
+    """Loss and transform: 'mse / kick'."""
+    return " / ".join(part for part in (record.loss, record.transform) if part)
+
+
+def figure(record: Record, metric: str) -> str:
+    """Write the run's value of a metric, marked where a baseline is as good."""
+    value = record.figure(metric)
+    if value is None:
+        return "not finite" if record.state == "done" and metric == record.metric else ""
+    return number(value)
+
+
+def against(record: Record) -> str:
+    """How the run compares with its strongest baseline."""
+    strongest = record.verdict.partition("; ")[0]
+    return f"{UNBEATEN} {strongest}" if record.unbeaten else strongest
+
+
+def duration(seconds: float | None) -> str:
+    """Write a training time: '15 s', '3 min 05 s', '2 h 07 min'."""
+    if seconds is None:
+        return ""
+    if seconds < 60:
+        return f"{seconds:.3g} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def day(time: str | None) -> str:
+    """Write a time to the minute: '2025-11-03 12:00'."""
+    return "" if time is None else time[:16].replace("T", " ")
+
+
+def commit(record: Record) -> str:
+    """Write the commit, with a plus where the checkout had changes."""
+    return record.commit[:8] + ("+" if record.dirty else "")

@@ -1,0 +1,85 @@
+"""What a run does with the registry: appear, change, and carry remarks; the table follows each time."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from app.core.errors import Problem, UserError
+from app.core.lock import locked
+from registry import notes, store
+from registry.readme import refresh
+from registry.record import Record, verdict
+
+PROGRESS = frozenset({"epoch", "metrics", "resources"})
+"""What changes in every epoch; the table follows it at most every `LATENCY` seconds."""
+LATENCY = 30.0
+
+
+def create(root: Path, record: Record, *, replace: bool = False) -> Record:
+    """Register a run that appears for the first time, or again with `replace`.
+
+    Raises:
+        UserError: a run of this name is registered and `replace` was not asked for; nothing is overwritten.
+    """
+    path = store.path_of(root, record.run)
+    root.mkdir(parents=True, exist_ok=True)
+    with locked(root / ".lock"):
+        if path.exists() and not replace:
+            raise UserError(
+                Problem(
+                    "a run of this name is registered already",
+                    (str(path),),
+                    None,
+                    "another name, --resume or --overwrite",
+                    record.run,
+                )
+            )
+        record = store.changed(record, verdict=_verdict(record))
+        store.write(root, record)
+    refresh(root)
+    return record
+
+
+def update(root: Path, run: str, **changes: Any) -> Record:
+    """Change the record of a run; only the run itself, one process, may call this.
+
+    `updated`, `started` and `finished` follow by themselves, `reason` is forgotten when the state changes, `verdict` is
+    written from `value` and `baselines` unless it is given. The table follows at once, or within half a minute where
+    only progress changed.
+    """
+    record = store.changed(store.read(root, run), **changes)
+    if "verdict" not in changes:
+        record = record.model_copy(update={"verdict": _verdict(record)})
+    store.write(root, record)
+    if not (changes.keys() <= PROGRESS and _recent(root / "README.md")):
+        refresh(root)
+    return record
+
+
+def note(root: Path, run: str, text: str) -> None:
+    """Add a remark on a run by hand, at any time, from any process.
+
+    Raises:
+        UserError: no such run, or no text.
+    """
+    if not text.strip():
+        raise UserError(Problem("an empty note", ("note",), None, "some text"))
+    if not store.path_of(root, run).exists():
+        store.read(root, run)
+    notes.add_remark(root, run, text)
+    refresh(root)
+
+
+def _verdict(record: Record) -> str:
+    if record.value is None and record.state != "done":
+        return record.verdict
+    return verdict(record.value, record.baselines, record.better)
+
+
+def _recent(path: Path) -> bool:
+    try:
+        return abs(time.time() - path.stat().st_mtime) < LATENCY
+    except FileNotFoundError:
+        return False

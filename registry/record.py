@@ -1,0 +1,144 @@
+"""One training in the registry: what was asked, what came out, and whether it was worth it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from app.core.types import Count, Name, NonNegative, Strict
+
+State = Literal["queued", "idle", "running", "evicted", "held", "interrupted", "done", "failed", "resubmitted"]
+STATES: tuple[State, ...] = get_args(State)
+Better = Literal["lower", "higher"]
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+def now() -> str:
+    """Return the time as the registry writes it: UTC, whole seconds, e.g. 2025-11-03T12:00:00Z."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _finite(value: Any) -> Any:
+    """A figure that is NaN or infinite is written as null: JSON has no name for it, and it must not sort as best."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _inside_repository(path: str) -> str:
+    full = Path(path)
+    inside = full.is_absolute() and full.is_relative_to(REPOSITORY)
+    return full.relative_to(REPOSITORY).as_posix() if inside else path
+
+
+Figure = Annotated[float | None, BeforeValidator(_finite)]
+Time = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
+
+
+class Record(Strict):
+    """What the registry knows about one run; only the run itself writes it.
+
+    `value` is the metric `metric` on the test split and `baselines` the same metric of each baseline on the same events.
+    Values are comparable only between runs of one `fingerprint` (data and split).
+    """
+
+    run: Name
+    application: Name
+    state: State = "queued"
+    reason: str = Field(default="", description="why it failed or is held")
+    rationale: str = ""
+    config: Annotated[str, AfterValidator(_inside_repository)] = Field(default="", description="path of the job file")
+    created: Time = Field(default_factory=now)
+    started: Time | None = None
+    updated: Time = Field(default_factory=now)
+    finished: Time | None = None
+    epoch: int | None = Field(default=None, description="epochs that are complete")
+    epochs: int | None = Field(default=None, description="epochs that were asked for")
+    seed: int | None = None
+    model: str = Field(default="", description="name with preset or hidden layers, e.g. 'mlp medium'")
+    parameters: Count | None = None
+    loss: str = ""
+    transform: str = ""
+    dataset: str = Field(default="", description="one line")
+    simulated: bool = False
+    fingerprint: str = Field(default="", description="hash of the data and of the split")
+    metric: str = ""
+    better: Better = "lower"
+    value: Figure = None
+    baselines: dict[str, Figure] = Field(default_factory=dict)
+    verdict: str = Field(default="", description="how the value compares with the baselines, in words")
+    metrics: dict[str, Figure] = Field(default_factory=dict)
+    best_epoch: int | None = None
+    training_time: NonNegative | None = Field(default=None, description="seconds")
+    device: str = ""
+    host: str = ""
+    commit: str = ""
+    dirty: bool = False
+    job_id: str | None = Field(default=None, description="HTCondor's cluster.process")
+    notes: tuple[tuple[Time, str], ...] = Field(default=(), description="the run's own remarks: (time, text)")
+    resources: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _explained(self) -> Record:
+        if self.state in ("failed", "held") and not self.reason:
+            raise ValueError(f"a run that is {self.state} needs a reason")
+        return self
+
+    def figure(self, metric: str) -> float | None:
+        """Return the run's value of any metric that it has recorded."""
+        return self.value if metric == self.metric else self.metrics.get(metric)
+
+    @property
+    def unbeaten(self) -> list[str]:
+        """The baselines that are at least as good as this run; a finished run without a finite value beats none."""
+        if self.value is None:
+            return sorted(self.baselines) if self.state == "done" else []
+        return [n for n, b in self.baselines.items() if b is not None and not is_better(self.value, b, self.better)]
+
+
+def is_better(value: float, than: float, better: Better) -> bool:
+    """Tell whether `value` is strictly better."""
+    return value < than if better == "lower" else value > than
+
+
+def number(value: float | None) -> str:
+    """Write a figure with the three digits that a comparison needs."""
+    if value is None:
+        return "not finite"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:#.3g}".rstrip(".")
+
+
+def verdict(value: float | None, baselines: Mapping[str, float | None], better: Better) -> str:
+    """Say in words whether a value beats each baseline, the strongest first.
+
+    >>> verdict(0.083, {"straight_line": 431.0, "polynomial": 0.114}, "lower")
+    'beats polynomial (0.114) by 1.4x; beats straight_line (431) by 5193x'
+    >>> verdict(0.083, {"polynomial": 0.018}, "lower")
+    'does NOT beat polynomial (0.0180): 4.6x worse'
+    """
+    if value is None:
+        return "no finite value, so it beats no baseline"
+    known = [(name, b) for name, b in baselines.items() if b is not None]
+    known.sort(key=lambda pair: pair[1], reverse=better == "higher")
+    return "; ".join(_against(value, name, b, better) for name, b in known) or "no baseline to compare with"
+
+
+def _against(value: float, name: str, baseline: float, better: Better) -> str:
+    if value == baseline:
+        return f"does NOT beat {name} ({number(baseline)}): equal"
+    if is_better(value, baseline, better):
+        return f"beats {name} ({number(baseline)}) by {_factor(value, baseline)}"
+    return f"does NOT beat {name} ({number(baseline)}): {_factor(value, baseline)} worse"
+
+
+def _factor(one: float, other: float) -> str:
+    """Compare two figures: as a ratio, close ones in per cent, by their difference where a ratio has no meaning."""
+    small, large = sorted((one, other))
+    if small <= 0:
+        return number(large - small)
+    ratio = large / small
+    return f"{100 * (ratio - 1):.2g} %" if ratio < 1.1 else f"{ratio:.1f}x" if ratio < 100 else f"{ratio:.0f}x"
