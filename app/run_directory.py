@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from app.core.errors import Problem, UserError, nearest
+from app.core.files import REPOSITORY
 
-REPOSITORY = Path(__file__).resolve().parent.parent
 PACKAGES = ("tensorflow", "keras", "numpy", "uproot", "awkward", "pydantic", "matplotlib")
 
 

@@ -211,7 +211,7 @@ class Chain:
         weights = [w for w in (step.weight(inputs) for step in self.steps) if w is not None]
         return None if not weights else weights[0] if len(weights) == 1 else keras.ops.prod(keras.ops.stack(weights), 0)
 
-    def fit(self, blocks: Sequence[tuple[Tensor, Columns]]) -> None:
+    def fit(self, blocks: Iterable[tuple[Tensor, Columns]]) -> None:
         """Let each step that has constants find them on `blocks` of (targets, inputs), after the steps before it."""
         for position, step in enumerate(self.steps):
             if isinstance(step, Standardize):

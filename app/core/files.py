@@ -1,13 +1,20 @@
-"""Atomic writes: a reader sees the old file or the new one, never half of one."""
+"""Files: the paths that a job means, and atomic writes, of which a reader sees the old file or the new one, never half."""
 
 from __future__ import annotations
 
+import glob
 import json
 import os
+import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
+
+from app.core.errors import Path as Place
+from app.core.errors import Problem, UserError, nearest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def write_bytes(path: Path, write: Callable[[BinaryIO], Any]) -> None:
@@ -31,3 +38,30 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, content: Any) -> None:
     """Write `content` atomically as indented JSON; NaN and infinity are refused, they are not JSON."""
     write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
+
+
+def expand(text: str, place: Place = ()) -> Path:
+    """Return the path that a job file means: `${VARIABLE}` and `~` expanded, relative ones from the repository root."""
+    for variable in re.findall(r"\$\{(\w+)\}", text):
+        if variable not in os.environ:
+            expected = f"the environment variable {variable} to be set"
+            raise UserError(Problem("a variable in the path is not set", place, expected=expected, received=text))
+    return REPOSITORY / Path(os.path.expandvars(text)).expanduser()
+
+
+def matching(patterns: Sequence[str], place: Place = ()) -> list[Path]:
+    """Return the files that the patterns of a job file mean, in order; raises UserError when one means none."""
+    return [path for number, pattern in enumerate(patterns) for path in _matching(pattern, (*place, number))]
+
+
+def _matching(pattern: str, place: Place) -> list[Path]:
+    path = expand(pattern, place)
+    if not glob.has_magic(str(path)):
+        if not Path(str(path).partition(".root:")[0] + ".root" if ".root:" in str(path) else path).is_file():
+            near = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
+            raise UserError(Problem("no such file", place, nearest(path.name, near), "an existing file", str(path)))
+        return [path]
+    found = sorted(Path(name) for name in glob.glob(str(path), recursive=True))
+    if not found:
+        raise UserError(Problem("the pattern matches no file", place, expected="at least one file", received=str(path)))
+    return found

@@ -1,0 +1,118 @@
+"""Checkpoints from which a training goes on bit by bit: every variable, the history and the state of all decisions."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from app.core.errors import WirechamberError
+
+Arrays = list[np.ndarray[Any, Any]]
+KEPT = 2
+
+
+@dataclass
+class Progress:
+    """What a training knows besides its tensors.
+
+    Attributes:
+        epoch: finished epochs.
+        train: one entry of history per epoch.
+        val: the same for the validation split.
+        best_epoch: the epoch of the lowest validation loss, from 1; 0 before the first.
+        best_val_loss: that loss.
+        stopping: lowest validation loss as early stopping counts it, and epochs since.
+        schedule: state of the learning-rate schedule.
+        seconds: training time, earlier parts included.
+        stopped_early: whether early stopping ended the training.
+    """
+
+    epoch: int = 0
+    train: list[dict[str, Any]] = field(default_factory=list)
+    val: list[dict[str, Any]] = field(default_factory=list)
+    best_epoch: int = 0
+    best_val_loss: float | None = None
+    stopping: dict[str, float] = field(default_factory=dict)
+    schedule: dict[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
+    stopped_early: bool = False
+
+
+def save(folder: Path, progress: Progress, variables: Sequence[Any], best: Arrays, keep_every: int | None) -> None:
+    """Write the checkpoint of a finished epoch as one directory, renamed into place at once.
+
+    Args:
+        folder: the run's checkpoints.
+        progress: the state after the epoch.
+        variables: all variables of model and optimizer, in a fixed order.
+        best: weights of the best epoch so far.
+        keep_every: keep every N-th epoch's checkpoint besides the last two.
+    """
+    folder.mkdir(exist_ok=True)
+    _sweep(folder)
+    part = folder / f".{uuid.uuid4().hex}.part"
+    part.mkdir()
+    _write_arrays(part / "variables.npz", [np.asarray(variable) for variable in variables])
+    _write_arrays(part / "best.npz", best)
+    (part / "progress.json").write_text(json.dumps(asdict(progress)))
+    target = folder / f"epoch_{progress.epoch:06d}"
+    shutil.rmtree(target, ignore_errors=True)
+    part.rename(target)
+    for old in _all(folder)[:-KEPT]:
+        if not keep_every or int(old.name.removeprefix("epoch_")) % keep_every:
+            shutil.rmtree(old)
+
+
+def latest(folder: Path) -> Path | None:
+    """Return the newest checkpoint, or None."""
+    found = _all(folder)
+    return found[-1] if found else None
+
+
+def restore(path: Path, variables: Sequence[Any]) -> tuple[Progress, Arrays]:
+    """Put the checkpoint's values into `variables`; return the progress and the best weights.
+
+    Raises:
+        WirechamberError: the checkpoint is damaged, or belongs to another model.
+    """
+    try:
+        progress = Progress(**json.loads((path / "progress.json").read_text()))
+        values, best = _read_arrays(path / "variables.npz"), _read_arrays(path / "best.npz")
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise WirechamberError(f"{path}: the checkpoint is damaged ({error}); remove it to resume from the one before") from None
+    shapes = [tuple(variable.shape) for variable in variables]
+    if shapes != [value.shape for value in values]:
+        raise WirechamberError(f"{path}: the checkpoint belongs to another model; start again with --overwrite")
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
+    return progress, best
+
+
+def _all(folder: Path) -> list[Path]:
+    return sorted(folder.glob("epoch_*"))
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what a killed process left half-written."""
+    for part in folder.glob(".*.part"):
+        shutil.rmtree(part)
+
+
+def _write_arrays(path: Path, arrays: Arrays) -> None:
+    with path.open("wb") as file:
+        np.savez(file, *arrays)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _read_arrays(path: Path) -> Arrays:
+    with np.load(path, allow_pickle=False) as content:
+        return [content[f"arr_{position}"] for position in range(len(content.files))]

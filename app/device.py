@@ -1,0 +1,47 @@
+"""The machine a process computes on: backend, memory growth, seeds, determinism, and what was found.
+
+Importing this module chooses TensorFlow as the backend of Keras, whatever a user's keras.json says.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ["KERAS_BACKEND"] = "tensorflow"
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import lazy_loader  # noqa: E402  (the backend must be chosen before anything loads Keras)
+
+tf = lazy_loader.load("tensorflow")
+keras = lazy_loader.load("keras")
+
+
+def prepare(seed: int, deterministic: bool = False) -> str:
+    """Seed every random source, let GPU memory grow as needed, and return the device in words.
+
+    Args:
+        seed: seed of Python, NumPy and TensorFlow.
+        deterministic: ask TensorFlow for operations that give the same bits in every run, which may be slower.
+    """
+    gpus = tf.config.list_physical_devices("GPU")
+    for gpu in gpus:
+        _grow(gpu)
+    keras.utils.set_random_seed(seed)
+    if deterministic:
+        tf.config.experimental.enable_op_determinism()
+    return describe(gpus)
+
+
+def _grow(gpu: object) -> None:
+    try:
+        tf.config.experimental.set_memory_growth(gpu, True)
+    except RuntimeError:  # the GPU is in use by this process already, with growth as it was set then
+        return
+
+
+def describe(gpus: list[object]) -> str:
+    """Return e.g. 'GPU NVIDIA H200' or 'CPU with 2 cores, no GPU was seen'."""
+    if not gpus:
+        return f"CPU with {len(os.sched_getaffinity(0))} cores, no GPU was seen"
+    names = [str(tf.config.experimental.get_device_details(gpu).get("device_name", "unknown")) for gpu in gpus]
+    return "GPU " + ", ".join(names)

@@ -1,0 +1,145 @@
+"""Predictions of a trained model in physical units, their metrics beside the baselines, and models loaded again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from app.build import Data, stacked
+from app.config import Job, Task
+from app.core.errors import Problem, UserError
+from app.device import keras, tf
+from app.metrics import baselines
+from app.predictions import Predictions
+from app.run_directory import RunDirectory, find
+from datasets._events import Events
+
+ROWS_AT_ONCE = 8192
+ROWS_FOR_BASELINES = 100_000
+
+
+class Predictor:
+    """Calls a deployed model: raw inputs {name: (N, ...)} to {task: (N, targets)} in physical units."""
+
+    def __init__(self, deployed: Any, rows_at_once: int = ROWS_AT_ONCE) -> None:
+        self.rows_at_once = rows_at_once
+        self._call = tf.function(lambda inputs: deployed(inputs, training=False), reduce_retracing=True)
+
+    def __call__(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        rows = len(next(iter(inputs.values())))
+        parts = [self._some(inputs, first) for first in range(0, rows, self.rows_at_once)]
+        return {task: np.concatenate([part[task] for part in parts]) for task in parts[0]}
+
+    def _some(self, inputs: Mapping[str, Any], first: int) -> dict[str, Any]:
+        cut = {name: tf.constant(array[first : first + self.rows_at_once]) for name, array in inputs.items()}
+        return {task: tensor.numpy() for task, tensor in self._call(cut).items()}
+
+
+def predict(predictor: Predictor, events: Events, job: Job) -> dict[str, Predictions]:
+    """Return the predictions of every task on `events`."""
+    outputs = predictor(events.inputs)
+    extras = {n: v for n, v in events.columns.items() if not any(n in task.targets for task in job.tasks.values())}
+    return {
+        name: Predictions(
+            events.key,
+            {target: np.asarray(events.columns[target], np.float64) for target in task.targets},
+            {target: np.asarray(outputs[name][:, i], np.float64) for i, target in enumerate(task.targets)},
+            {},
+            extras,
+        )
+        for name, task in job.tasks.items()
+    }
+
+
+def summary(predictions: Predictions, task: Task) -> dict[str, float]:
+    """Return the plain figures of a task's metrics, those by bin left out."""
+    found = {}
+    for metric in task.metrics:
+        found |= {k: v for k, v in metric.build(predictions).items() if isinstance(v, (int, float))}
+    return found
+
+
+def fit_baselines(data: Data, job: Job) -> dict[str, dict[str, Any]]:
+    """Fit every baseline that applies, on the same training events; {task: {baseline: predictor}}."""
+    train, validation = (_table(_first(part, ROWS_FOR_BASELINES), data) for part in (data.splits.train, data.splits.validation))
+    return {name: baselines.fit(train, validation, task.targets) for name, task in job.tasks.items()}
+
+
+def _first(part: Any, rows: int) -> Events:
+    blocks, found = [], 0
+    for events in part:
+        blocks.append(events[: rows - found])
+        found += len(blocks[-1])
+        if found >= rows:
+            break
+    return Events.concatenate(blocks)
+
+
+def _table(events: Events, data: Data) -> dict[str, Any]:
+    """Return input columns by name and target columns as true_<target>, in float64."""
+    table = {
+        column: np.asarray(events.inputs[name][:, i], np.float64)
+        for name, columns in data.columns.items()
+        for i, column in enumerate(columns)
+    }
+    return table | {f"true_{name}": np.asarray(events.columns[name], np.float64) for name in data.source.targets}
+
+
+def with_baselines(predictions: Predictions, events: Events, data: Data, fitted: Mapping[str, Any]) -> Predictions:
+    """Return the predictions with those of the baselines beside them."""
+    table = _table(events, data)
+    values = {name: baseline(table) for name, baseline in fitted.items()}
+    return Predictions(predictions.key, predictions.true, predictions.predicted, values, predictions.columns)
+
+
+def measure(predictions: Predictions, task: Task) -> dict[str, Any]:
+    """Return {"model": metrics, "baselines": {name: metrics}}, with the primary metric named."""
+    spec = task.metrics[0]
+    facts = spec.component.facts
+
+    def of(some: Predictions) -> dict[str, Any]:
+        return {key: value for metric in task.metrics for key, value in metric.build(some).items()}
+
+    return {
+        "metric": facts["primary"],
+        "better": facts["better"],
+        "model": of(predictions),
+        "baselines": {name: of(predictions.of_baseline(name)) for name in predictions.baselines},
+    }
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A finished run's model: `predict(columns)` takes input columns by name and returns targets by name."""
+
+    run: RunDirectory
+    model: Any
+    job: dict[str, Any]
+    columns: dict[str, list[str]]
+
+    def predict(self, columns: Mapping[str, Any]) -> dict[str, Any]:
+        """Return {target: (N,)} in physical units for input columns {name: (N,)} in physical units."""
+        missing = [c for names in self.columns.values() for c in names if c not in columns]
+        if missing:
+            known = [c for names in self.columns.values() for c in names]
+            raise UserError(Problem("missing input column", (missing[0],), expected=f"the columns {known}"))
+        outputs = Predictor(self.model)({name: stacked(columns, names) for name, names in self.columns.items()})
+        targets = {name: task["targets"] for name, task in self.job["tasks"].items()}
+        return {t: outputs[task][:, i] for task, names in targets.items() for i, t in enumerate(names)}
+
+
+def load(run: str) -> Loaded:
+    """Load a finished run by name or path: `load("runs/x").predict({"x": ..., "y": ...})`."""
+    import app.models.physical  # noqa: F401  (registers the layers that the file names)
+
+    directory = find(run)
+    if not directory.model.exists():
+        raise UserError(Problem("the run has no model yet", (str(directory.path),), expected="a run that is done"))
+    model = keras.saving.load_model(directory.model, compile=False)
+    job = json.loads(directory.job.read_text())
+    columns = {n: f["columns"] for n, f in json.loads(directory.normalization.read_text())["inputs"].items()}
+    return Loaded(directory, model, job, columns)

@@ -1,0 +1,143 @@
+"""The one callback of a training: it judges every epoch, in this order, and writes it down."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from app import checkpoint
+from app.checkpoint import Arrays, Progress
+from app.config import Training
+from app.core.errors import WirechamberError
+from app.device import keras
+from app.run_directory import RunDirectory
+from app.schedules import Schedule
+
+logger = logging.getLogger(__name__)
+
+CHECKPOINT_SHARE = 0.05
+
+
+class Recorder(keras.callbacks.Callback):  # type: ignore[misc]
+    """NaN check, validation metrics, history, best weights, learning rate, early stopping, checkpoint.
+
+    Args:
+        training: the job's training block.
+        schedule: learning-rate schedule, asked after each epoch.
+        run: where checkpoints go.
+        validate: returns the validation metrics of the network as it is.
+        report: told the progress after each epoch.
+    """
+
+    def __init__(
+        self,
+        training: Training,
+        schedule: Schedule,
+        run: RunDirectory,
+        validate: Callable[[], Mapping[str, float]],
+        report: Callable[[Progress], None],
+    ) -> None:
+        super().__init__()
+        self.training, self.schedule, self.run = training, schedule, run
+        self.validate, self.report = validate, report
+        self.progress = Progress()
+        self.best: Arrays = []
+        self._begun = self._saved = time.monotonic()
+        self._cost = 0.0
+
+    def variables(self) -> list[Any]:
+        """Return everything that a checkpoint must hold; weight files would omit the state of dropout's seeds."""
+        return [*self.model.variables, *self.model.optimizer.variables]
+
+    def resume(self) -> None:
+        """Continue from the newest checkpoint, if there is one."""
+        path = checkpoint.latest(self.run.checkpoints)
+        if path is None:
+            return
+        self.progress, self.best = checkpoint.restore(path, self.variables())
+        self.schedule.restore(self.progress.schedule)
+        logger.info("resumed from %s after epoch %d", path.name, self.progress.epoch)
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Start the clock."""
+        self._begun = self._saved = time.monotonic()
+
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Stop at the first loss that is not finite."""
+        self._refuse_nan(logs or {}, f"batch {batch + 1} of epoch {self.progress.epoch + 1}")
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Judge the epoch."""
+        figures = {name: float(value) for name, value in (logs or {}).items()}
+        self._refuse_nan(figures, f"epoch {epoch + 1}")
+        self.progress.epoch = epoch + 1
+        self._remember(figures)
+        self._keep_best(figures["val_loss"])
+        self._adapt(figures["val_loss"])
+        self._stop_early(figures["val_loss"])
+        self.progress.seconds += self._lap()
+        last = self.model.stop_training or self.progress.epoch == self.training.epochs
+        if last or self._checkpoint_is_due():
+            self.save()
+        self.report(self.progress)
+
+    def _refuse_nan(self, figures: Mapping[str, Any], where: str) -> None:
+        for name, value in sorted(figures.items(), key=lambda item: item[0] == "loss"):
+            if not math.isfinite(float(value)):
+                advice = "a lower learning_rate or 'global_clipnorm' in the optimizer may help"
+                raise WirechamberError(f"{name} is {float(value)} in {where}; the training was stopped ({advice})")
+
+    def _remember(self, figures: Mapping[str, float]) -> None:
+        epoch = self.progress.epoch
+        train = {name: value for name, value in figures.items() if not name.startswith("val_")}
+        val = {name.removeprefix("val_"): value for name, value in figures.items() if name.startswith("val_")}
+        rate = float(self.model.optimizer.learning_rate)
+        self.progress.train.append({"epoch": epoch, **_with_data_loss(train), "lr": rate})
+        self.progress.val.append({"epoch": epoch, **val, **self.validate()})
+
+    def _keep_best(self, loss: float) -> None:
+        if self.progress.best_val_loss is None or loss < self.progress.best_val_loss:
+            self.progress.best_val_loss, self.progress.best_epoch = loss, self.progress.epoch
+            self.best = self.model.network.get_weights()
+
+    def _adapt(self, loss: float) -> None:
+        rate = self.schedule.update(loss)
+        if rate is not None:
+            self.model.optimizer.learning_rate = rate
+        self.progress.schedule = self.schedule.state()
+
+    def _stop_early(self, loss: float) -> None:
+        rule = self.training.early_stopping
+        if rule is None:
+            return
+        before = self.progress.stopping or {"lowest": math.inf, "wait": 0}
+        improved = loss < before["lowest"] - rule.min_delta
+        wait = 0 if improved else before["wait"] + 1
+        self.progress.stopping = {"lowest": loss if improved else before["lowest"], "wait": wait}
+        if wait >= rule.patience:
+            self.progress.stopped_early = self.model.stop_training = True
+            logger.info("early stopping: no improvement in %d epochs, the best was epoch %d", wait, self.progress.best_epoch)
+
+    def _lap(self) -> float:
+        begun, self._begun = self._begun, time.monotonic()
+        return self._begun - begun
+
+    def _checkpoint_is_due(self) -> bool:
+        """Checkpoints may cost a twentieth of the time: each waits for twenty times what the last one took."""
+        every = self.training.keep_every
+        due = time.monotonic() - self._saved >= self._cost / CHECKPOINT_SHARE
+        return due or bool(every and self.progress.epoch % every == 0)
+
+    def save(self) -> None:
+        """Write the checkpoint of the finished epoch."""
+        before = time.monotonic()
+        checkpoint.save(self.run.checkpoints, self.progress, self.variables(), self.best, self.training.keep_every)
+        self._saved = time.monotonic()
+        self._cost = self._saved - before
+
+
+def _with_data_loss(figures: Mapping[str, float]) -> dict[str, float]:
+    return {"loss": figures["loss"], "data_loss": figures.get("data_loss", figures["loss"]), **figures}

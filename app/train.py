@@ -1,0 +1,129 @@
+"""Training: Keras' `fit` on the objective, with the plan of its steps and the history of what it did."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from app import optimizers
+from app.build import Built, Data
+from app.checkpoint import Progress
+from app.config import Job
+from app.evaluate import Predictor, predict, summary
+from app.recorder import Recorder
+from app.run_directory import RunDirectory
+from datasets._pipeline import Part, batches, ordered
+
+logger = logging.getLogger(__name__)
+
+MOST_STEPS_PER_EXECUTION = 64
+OPERATIONS_PER_EXECUTION = 2e10
+VALIDATION_ROWS_FOR_METRICS = 20_000
+LARGE_BATCH = 8192
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How many steps make an epoch, how many of them run without coming back to Python, and whether XLA compiles them."""
+
+    steps_per_epoch: int
+    steps_per_execution: int
+    xla: bool
+    validation_batch: int
+
+
+def plan(job: Job, rows: int, parameters: int) -> Plan:
+    """Return the plan of a job on `rows` training events.
+
+    An epoch is one pass over the data, rounded to a multiple of `steps_per_execution`: batches run through all passes
+    without a gap and all have the same size, so an epoch may end a few batches before or after the pass.
+    """
+    training, light = job.training, bool(job.model.component.facts.get("light"))
+    wanted = training.steps_per_epoch or max(1, round(rows / training.batch_size))
+    operations = 6.0 * parameters * training.batch_size
+    most = int(min(MOST_STEPS_PER_EXECUTION, max(1, OPERATIONS_PER_EXECUTION / operations))) if light else 1
+    if training.steps_per_execution != "auto":
+        most = training.steps_per_execution
+    if training.steps_per_epoch:
+        executed, steps = max(n for n in range(1, most + 1) if wanted % n == 0), wanted
+    else:
+        executions = math.ceil(wanted / most)
+        executed = math.ceil(wanted / executions)
+        steps = executions * executed
+    xla = light if training.xla == "auto" else training.xla
+    return Plan(steps, executed, xla, LARGE_BATCH if light else training.batch_size)
+
+
+def train(
+    job: Job, data: Data, built: Built, run: RunDirectory, *, resume: bool, report: Callable[[Progress], None]
+) -> dict[str, Any]:
+    """Fit the objective, leave the best weights in the networks, and return the history in its documented form."""
+    steps = plan(job, data.splits.train.rows, built.network.count_params())
+    schedule = job.training.schedule.build(
+        job.training.optimizer.options.learning_rate, steps.steps_per_epoch, job.training.epochs
+    )
+    optimizer = optimizers.make(job.training.optimizer, schedule.learning_rate, job.training.gradient_accumulation)
+    built.objective.compile(
+        optimizer=optimizer, jit_compile=steps.xla, steps_per_execution=steps.steps_per_execution
+    )
+    recorder = Recorder(job.training, schedule, run, _validation(job, data, built), report)
+    recorder.set_model(built.objective)
+    _make_variables(built, data, job)
+    if resume:
+        recorder.resume()
+    if recorder.progress.epoch < job.training.epochs and not recorder.progress.stopped_early:
+        _fit(job, data, built, recorder, steps)
+    built.network.set_weights(recorder.best)
+    return history(recorder.progress)
+
+
+def _fit(job: Job, data: Data, built: Built, recorder: Recorder, steps: Plan) -> None:
+    used = recorder.progress.epoch * steps.steps_per_epoch * job.training.batch_size
+    built.objective.fit(
+        batches(data.splits.train, data.prepare, job.training.batch_size, job.seed, used),
+        validation_data=ordered(data.splits.validation, data.prepare, steps.validation_batch),
+        epochs=job.training.epochs,
+        initial_epoch=recorder.progress.epoch,
+        steps_per_epoch=steps.steps_per_epoch,
+        callbacks=[recorder],
+        verbose=0,
+    )
+
+
+def _make_variables(built: Built, data: Data, job: Job) -> None:
+    """Make the variables of metrics and optimizer now: a checkpoint holds them all, in a fixed order."""
+    events = next(iter(data.splits.train))[: 2]
+    x, y = data.prepare(events)[:2]
+    built.objective._symbolic_build(data_batch=(x, y))
+    if not built.objective.optimizer.built:
+        built.objective.optimizer.build(built.objective.trainable_variables)
+
+
+def _validation(job: Job, data: Data, built: Built) -> Callable[[], dict[str, float]]:
+    predictor = Predictor(built.deployed)
+    events = _sample(data.splits.validation)
+
+    def measured() -> dict[str, float]:
+        found = predict(predictor, events, job)
+        return {k: v for name, task in job.tasks.items() for k, v in summary(found[name], task).items()}
+
+    return measured
+
+
+def _sample(part: Part) -> Any:
+    return next(iter(part))[:VALIDATION_ROWS_FOR_METRICS]
+
+
+def history(progress: Progress) -> dict[str, Any]:
+    """Return the content of history.json."""
+    return {
+        "train": progress.train,
+        "val": progress.val,
+        "test_final": {},
+        "best_epoch": progress.best_epoch,
+        "best_val_loss": progress.best_val_loss,
+        "training_time": round(progress.seconds, 3),
+    }

@@ -1,0 +1,73 @@
+"""npz files as large as the disk: members that are stored uncompressed are mapped, not read."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from app.core.errors import Problem, UserError, unknown
+
+LOCAL_HEADER = struct.Struct("<4s5H3I2H")
+
+
+def members(path: Path) -> list[str]:
+    """Return the names of the arrays; raises UserError when the file is truncated, empty or no npz."""
+    with _opened(path) as archive:
+        return [name.removesuffix(".npy") for name in archive.namelist()]
+
+
+def array(path: Path, name: str) -> Any:
+    """Return the array `name` (mapped where it is stored uncompressed); raises UserError naming the nearest array."""
+    known = members(path)
+    if name not in known:
+        raise UserError(unknown("array", name, known, (str(path),)))
+    try:
+        with _opened(path) as archive:
+            info = archive.getinfo(f"{name}.npy")
+            if info.compress_type == zipfile.ZIP_STORED and info.file_size > 0:
+                return _mapped(path, info)
+        with np.load(path, allow_pickle=False) as content:
+            return content[name]
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, struct.error) as error:
+        raise UserError(Problem(f"the array {name!r} cannot be read ({error})", (str(path),))) from None
+
+
+def fingerprint(paths: Sequence[Path]) -> str:
+    """Return a hash of the content of npz files, from the checksums that they carry themselves; no array is read."""
+    digest = hashlib.sha256()
+    for path in paths:
+        with _opened(path) as archive:
+            for info in archive.infolist():
+                digest.update(f"{info.filename}:{info.CRC}:{info.file_size};".encode())
+    return digest.hexdigest()[:16]
+
+
+def _opened(path: Path) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(path)
+    except (zipfile.BadZipFile, OSError) as error:
+        size = path.stat().st_size if path.exists() else 0
+        what = "the file is empty" if path.exists() and size == 0 else f"truncated or not an npz file ({error})"
+        raise UserError(Problem(what, (str(path),), expected="a whole npz file", received=f"{size} bytes")) from None
+
+
+def _mapped(path: Path, info: zipfile.ZipInfo) -> Any:
+    with path.open("rb") as file:
+        file.seek(info.header_offset)
+        header = LOCAL_HEADER.unpack(file.read(LOCAL_HEADER.size))
+        file.seek(header[-2] + header[-1], 1)
+        version = np.lib.format.read_magic(file)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, fortran, dtype = read(file)
+        if dtype.hasobject:
+            raise ValueError("it holds pickled objects, which may run code when they are read")
+        order = "F" if fortran else "C"
+        if 0 in shape or not shape:
+            return np.fromfile(file, dtype, int(np.prod(shape))).reshape(shape, order=order)
+        return np.memmap(file, dtype, "r", file.tell(), shape, order)

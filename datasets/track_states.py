@@ -1,0 +1,159 @@
+"""Track states before and after a magnet: x, y [mm], tx, ty, q/p [1/GeV] at z_start, and the state at z_start + dz."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from app.core.errors import Problem, UserError
+from app.core.types import Range
+from datasets import DATASETS
+from datasets._events import Column, Events, Input, Source
+from datasets._pipeline import hash_rows
+from datasets._track_checks import (
+    check_charged,
+    check_duplicates,
+    check_finite,
+    check_qop_unit,
+    check_ranges,
+    check_well_posed,
+)
+from datasets._track_files import Block, Layout, blocks, fingerprint, metadata
+
+logger = logging.getLogger(__name__)
+
+STATE = (
+    Column("x", "mm", "horizontal position at z_start"),
+    Column("y", "mm", "vertical position at z_start"),
+    Column("tx", "", "dx/dz at z_start"),
+    Column("ty", "", "dy/dz at z_start"),
+    Column("qop", "1/GeV", "charge over momentum"),
+    Column("dz", "mm", "distance in z to the end state"),
+)
+Z_START = Column("z_start", "mm", "z of the start state")
+ENDS = {
+    "x": Column("x", "mm", "horizontal position at z_start + dz"),
+    "y": Column("y", "mm", "vertical position at z_start + dz"),
+    "tx": Column("tx", "", "dx/dz at z_start + dz"),
+    "ty": Column("ty", "", "dy/dz at z_start + dz"),
+}
+QOP_TO_INVERSE_GEV = {"1/GeV": 1.0, "1/MeV": 1000.0, "c/GeV": 1.0 / 0.299792458}
+QopUnit = Literal["1/GeV", "1/MeV", "c/GeV"]
+
+
+@DATASETS("track_states")
+def track_states(
+    files: Sequence[Path],
+    *,
+    qop_unit: QopUnit | None = None,
+    z_start: bool = False,
+    z: Range | None = None,
+    start: str = "X",
+    end: str = "Y",
+    momentum: str = "P",
+    planes: str = "Z",
+    tree: str | None = None,
+    branches: dict[str, str] | None = None,
+    on_invalid: Literal["stop", "drop"] = "stop",
+) -> Source:
+    """Track states through a magnet, from npz files (one, or shards) or ROOT trees with one branch per column.
+
+    Args:
+        files: npz or ROOT files (`file.root:tree`); each is one block, a large one several.
+        qop_unit: unit of q/p in the files: "1/GeV" (ours, the default), "1/MeV", or "c/GeV" for 0.299792458 q/p [1/GeV].
+        z_start: make z_start a seventh input; needed when it varies.
+        z: z of the start and end planes [mm], for files that store neither dz nor z.
+        start: npz array (N, 5 or 6) of x, y, tx, ty, q/p, dz at the start.
+        end: npz array (N, 4 or more) of x, y, tx, ty at the end.
+        momentum: npz array (N,) of p [GeV]; where it is missing p = 1/|q/p|.
+        planes: npz array (N, 2) of z_start, z_end [mm].
+        tree: name of the ROOT tree; not needed when the file has one.
+        branches: ROOT branch of each column whose branch has another name (x, y, tx, ty, qop, dz, true_x, ...).
+        on_invalid: "stop" at rows that are not finite, or "drop" them and say how many.
+
+    Raises:
+        UserError: a damaged file, a wrong unit, values that are not finite or out of range, duplicates, a varying z_start
+            that is no input.
+    """
+    layout = Layout(start, end, momentum, planes, tree, branches or {})
+    facts = [metadata(path) for path in files]
+    stored = {str(fact["qop_unit"]) for fact in facts if "qop_unit" in fact}
+    unit = qop_unit or (stored.pop() if len(stored) == 1 else "1/GeV")
+    reader = _Reader(unit, z, z_start, on_invalid == "drop")
+    parts = [block for path in files for block in blocks(path, layout)]
+    if not parts:
+        raise UserError(Problem("no tracks in these files", ("dataset", "files"), received=[str(p) for p in files[:3]]))
+    columns = (*STATE, Z_START) if z_start else STATE
+    return Source(
+        inputs={"state": Input(columns, (len(columns),))},
+        targets=ENDS,
+        extras={"p": Column("p", "GeV", "momentum")},
+        blocks=[partial(reader, block) for block in parts],
+        files=[str(block.path) for block in parts],
+        fingerprint=fingerprint(list(files)),
+        description=f"{sum(block.rows for block in parts):,} tracks in {len(files)} file{'s' * (len(files) > 1)}",
+        facts=facts[0] if facts else {},
+    )
+
+
+@dataclass
+class _Reader:
+    """Turns a block into Events; the checks run when a block is read for the first time."""
+
+    unit: str
+    z: tuple[float, float] | None
+    with_z_start: bool
+    drop: bool
+    checked: set[tuple[Path, int]] = field(default_factory=set)
+    starts: set[float] = field(default_factory=set)
+
+    def __call__(self, block: Block) -> Events:
+        place = (str(block.path),)
+        columns = self._converted(block.read(), place)
+        if self.drop:
+            columns = _finite_rows(columns, place)
+        names = [c.name for c in STATE]
+        stored = columns.pop("key", None)
+        key = np.asarray(stored, np.uint64) if stored is not None else hash_rows(list(columns.values()))
+        if (block.path, block.first) not in self.checked:
+            self._check(columns, key, place)
+            self.checked.add((block.path, block.first))
+        columns.setdefault("p", 1.0 / np.abs(columns["qop"]))
+        inputs = [*names, "z_start"] if self.with_z_start else names
+        state = np.stack([columns[n] for n in inputs], axis=-1).astype(np.float32)
+        ends = {name: columns[f"true_{name}"].astype(np.float32) for name in ENDS}
+        return Events({"state": state}, {**ends, "p": columns["p"].astype(np.float32)}, key)
+
+    def _converted(self, columns: dict[str, Any], place: tuple[str, ...]) -> dict[str, Any]:
+        columns = {n: a if n == "key" else np.asarray(a, np.float64) for n, a in columns.items()}
+        columns["qop"] = columns["qop"] * QOP_TO_INVERSE_GEV[self.unit]
+        if self.z is not None:
+            columns["z_start"] = np.full_like(columns["x"], self.z[0])
+            columns["dz"] = np.full_like(columns["x"], self.z[1] - self.z[0])
+        for name in ("dz", "z_start") if self.with_z_start else ("dz",):
+            if name not in columns:
+                raise UserError(Problem(f"the file has no {name}", place, expected="'z': [z_start, z_end] in the dataset"))
+        return columns
+
+    def _check(self, columns: dict[str, Any], key: Any, place: tuple[str, ...]) -> None:
+        check_finite(columns, place)
+        check_charged(columns, place)
+        check_qop_unit(columns, place)
+        check_ranges(columns, place)
+        check_duplicates(key, place)
+        if "z_start" in columns and not self.with_z_start:
+            self.starts |= {float(v) for v in np.unique(columns["z_start"])[:1000]}
+            check_well_posed(self.starts, place)
+
+
+def _finite_rows(columns: dict[str, Any], place: tuple[str, ...]) -> dict[str, Any]:
+    good = np.all([np.isfinite(a) for a in columns.values() if a.dtype.kind == "f"], axis=0)
+    if not good.all():
+        logger.warning("%s: %d of %d rows are not finite and were dropped", place[0], (~good).sum(), len(good))
+    return {name: array[good] for name, array in columns.items()}
