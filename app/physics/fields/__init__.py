@@ -1,0 +1,1 @@
+"""Magnetic fields, one per file: formulas, and maps read from files."""

@@ -1,0 +1,49 @@
+"""What a magnetic field is: one formula for generator, physics losses and benchmarks, chosen by name in a job."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from app.core.catalog import Catalog
+from app.physics.arrays import Array
+
+
+@dataclass(frozen=True)
+class Symmetry:
+    """What a field promises about itself; a promise that does not hold exactly is not made.
+
+    Attributes:
+        mirror_x: (x, tx, q) -> -(x, tx, q) maps tracks to tracks: By, Bz even and Bx odd in x.
+        mirror_y: (y, ty) -> -(y, ty) maps tracks to tracks: By even, Bx and Bz odd in y.
+        depends_on_x: some component varies with x.
+        depends_on_y: some component varies with y.
+        depends_on_z: some component varies with z.
+    """
+
+    mirror_x: bool
+    mirror_y: bool
+    depends_on_x: bool
+    depends_on_y: bool
+    depends_on_z: bool = True
+
+
+class Field(Protocol):
+    """A static magnetic field (Bx, By, Bz) in T as a function of (x, y, z) in mm.
+
+    Coordinates are NumPy arrays, TensorFlow tensors or numbers that broadcast against each other. A component that is zero
+    everywhere is returned as the literal 0.0, a component that depends on z alone has the shape of z.
+    """
+
+    @property
+    def symmetry(self) -> Symmetry:
+        """What the field promises about itself."""
+
+    def __call__(self, x: Array, y: Array, z: Array) -> tuple[Array, Array, Array]:
+        """Return (Bx, By, Bz) in T at (x, y, z) in mm."""
+
+    def inside(self, x: Array, y: Array, z: Array) -> Array:
+        """Return where the field is known; the literal True for a formula that holds everywhere."""
+
+
+FIELDS = Catalog[Field]("field", "app.physics.fields")

@@ -1,0 +1,93 @@
+"""Where simulated tracks begin: ranges of position, slope, momentum and z, drawn in the precision they are stored in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Interval = tuple[float, float]
+Float32 = NDArray[np.float32]
+
+MOMENTUM_EDGES = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0)
+"""Edges of the momentum bins [GeV] in which survivors are counted."""
+
+
+class Tracks(NamedTuple):
+    """N tracks at their beginning: state (N, 4) [mm, mm, 1, 1], qop [1/GeV], p [GeV], z_start, z_end [mm], all float32."""
+
+    state: Float32
+    qop: Float32
+    p: Float32
+    z_start: Float32
+    z_end: Float32
+
+    @property
+    def dz(self) -> Float32:
+        """How far each track goes [mm]."""
+        return self.z_end - self.z_start
+
+    def __getitem__(self, rows: Any) -> Tracks:  # type: ignore[override]
+        return Tracks(*(getattr(self, name)[rows] for name in self._fields))
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """Uniform in position, slope and z, log-uniform in momentum, both charges alike. Lengths in mm, momentum in GeV."""
+
+    momentum: Interval
+    x: Interval
+    y: Interval
+    tx: Interval
+    ty: Interval
+    z_start: float | Interval
+    z_end: float | None
+    dz: float | Interval | None
+
+    @property
+    def one_z(self) -> bool:
+        """Whether all tracks share z_start and dz."""
+        return not isinstance(self.z_start, tuple) and not isinstance(self.dz, tuple)
+
+    def draw(self, random: np.random.Generator, count: int, momentum: Interval | None = None) -> Tracks:
+        """Draw `count` tracks; the values are rounded to float32 first, so that what is stored is what is propagated."""
+        state = [random.uniform(*interval, count) for interval in (self.x, self.y, self.tx, self.ty)]
+        p = np.exp(random.uniform(*np.log(momentum or self.momentum), count)).astype(np.float32)
+        charge = random.choice(np.array([-1, 1], np.float32), count)
+        z_start = _drawn(random, self.z_start, count)
+        z_end = (
+            _drawn(random, self.z_end, count) if self.z_end is not None else z_start + _drawn(random, self.dz, count)
+        )
+        return Tracks(np.stack(state, axis=1).astype(np.float32), charge / p, p, z_start, z_end)
+
+    def bins(self) -> list[Interval]:
+        """Return the momentum bins that the asked range touches, clipped to it; one bin when it touches none."""
+        low, high = self.momentum
+        edges = [low, *(edge for edge in MOMENTUM_EDGES if low < edge < high), high]
+        return list(zip(edges[:-1], edges[1:], strict=True))
+
+
+def _drawn(random: np.random.Generator, value: float | Interval | None, count: int) -> Float32:
+    if isinstance(value, tuple):
+        return random.uniform(*value, count).astype(np.float32)
+    return np.full(count, value, np.float32)
+
+
+def keys(seed: int, stream: int, shard: int, rows: int) -> NDArray[np.uint64]:
+    """Return unique event keys (rows,): splitmix64 of the row's number, displaced by seed and stream.
+
+    The mixing is one-to-one, so keys of one seed and stream never collide below 2^32 rows a shard.
+    """
+    with np.errstate(over="ignore"):
+        offset = _splitmix64(_splitmix64(np.uint64(seed % 2**64)) ^ np.uint64(stream))
+        return _splitmix64(np.arange(rows, dtype=np.uint64) + np.uint64(shard << 32) + offset)
+
+
+def _splitmix64(value: Any) -> Any:
+    """G. Steele, D. Lea, C. Flood, Fast splittable pseudorandom number generators, OOPSLA 2014."""
+    value = value + np.uint64(0x9E3779B97F4A7C15)
+    value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return value ^ (value >> np.uint64(31))

@@ -1,0 +1,240 @@
+"""Simulated track states: what goes into a magnet, and what comes out of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.core.errors import Problem, UserError
+from app.core.types import Count, NonNegative, Positive, PositiveRange, Range
+from app.physics.magnetic_field import FIELDS
+from app.physics.propagation import Propagator, steps_for, survives
+from datasets import SIMULATORS
+from datasets._shards import shard_path, unfinished, write_shard
+from datasets.simulate._track_sampling import Interval, Sampling, Tracks, keys
+
+log = logging.getLogger(__name__)
+
+VERSION = 1
+Z_END = 7826.0
+SAMPLE = 512
+"""Tracks per momentum bin on which the number of steps and the survival are tried."""
+BATCH = 65536
+UNITS = {
+    "X": ["mm", "mm", "1", "1", "1/GeV", "mm"],
+    "Y": ["mm", "mm", "1", "1"],
+    "P": "GeV",
+    "Z": ["mm", "mm"],
+}
+
+
+@SIMULATORS("track_states", version=VERSION)
+def track_states(
+    out: Path,
+    *,
+    tracks: Count,
+    shard_size: Count = 500_000,
+    momentum: PositiveRange = (2.0, 100.0),
+    x: Range = (-300.0, 300.0),
+    y: Range = (-250.0, 250.0),
+    tx: Range = (-0.3, 0.3),
+    ty: Range = (-0.25, 0.25),
+    z_start: float | Range = 2665.0,
+    z_end: float | None = None,
+    dz: float | Range | None = None,
+    field: FIELDS.spec = "gaussian_dipole",
+    accuracy: Positive = 1e-4,
+    seed: NonNegative | int = 1,
+) -> None:
+    """Tracks through a magnet: states before and after, by Runge-Kutta integration of the Lorentz equation.
+
+    Each shard `shard_00000.npz`, ... holds float32 `X` (N, 6) = x, y [mm], tx, ty, q/p [1/GeV], dz [mm]; `Y` (N, 4) =
+    x, y, tx, ty at z_start + dz; `P` (N,) [GeV]; `Z` (N, 2) = z_start, z_end [mm]; `key` (N,) uint64; and `metadata`, a JSON
+    string. The content of shard i depends on (seed, i, options) alone: an interrupted generation continues where it stopped.
+    Tracks that end beyond |x|, |y| = 5 m or |slope| = 2 or are not finite are rejected and counted.
+
+    Args:
+        out: folder of the shards.
+        tracks: accepted tracks in all.
+        shard_size: accepted tracks per shard; a shard is what is held in memory.
+        momentum: range of the momentum [GeV], log-uniform.
+        x: range of the horizontal position [mm].
+        y: range of the vertical position [mm].
+        tx: range of the horizontal slope.
+        ty: range of the vertical slope.
+        z_start: where tracks begin [mm], a number or a range; with a range z_start must be a feature of the model.
+        z_end: where all of them end [mm]; 7826 unless dz is given.
+        dz: how far they go [mm] instead of z_end, a number or a range; negative goes backward.
+        field: the magnetic field.
+        accuracy: largest position error [mm] that the number of steps is chosen for.
+        seed: of the random numbers.
+
+    Raises:
+        UserError: contradicting options, a momentum bin from which no track survives, a folder with other shards.
+        WirechamberError: the disk is full.
+    """
+    sampling = Sampling(momentum, x, y, tx, ty, z_start, _z_end(z_end, dz), dz)
+    generator = _Generator.prepare(sampling, FIELDS.parse(field), accuracy, int(seed), shard_size)
+    rows = [min(shard_size, tracks - first) for first in range(0, tracks, shard_size)]
+    todo = unfinished(out, rows, generator.metadata())
+    if len(todo) < len(rows):
+        log.info("%s: %d of %d shards are there already", out, len(rows) - len(todo), len(rows))
+    with _progress(sum(rows[shard] for shard in todo)) as advance:
+        for shard in todo:
+            arrays, facts = generator.shard(shard, rows[shard])
+            write_shard(shard_path(out, shard), arrays, generator.metadata() | facts)
+            advance(rows[shard], f"shard {shard + 1} of {len(rows)}")
+
+
+def _z_end(z_end: float | None, dz: float | Interval | None) -> float | None:
+    if z_end is not None and dz is not None:
+        raise UserError(Problem("both z_end and dz are given", ("dz",), expected="one of them", received=dz))
+    return Z_END if z_end is None and dz is None else z_end
+
+
+@dataclass(frozen=True)
+class _Generator:
+    """Everything that the content of a shard depends on, beside its number."""
+
+    sampling: Sampling
+    field: Any
+    accuracy: float
+    seed: int
+    shard_size: int
+    steps: int
+    propagator: Propagator
+
+    @classmethod
+    def prepare(cls, sampling: Sampling, field: Any, accuracy: float, seed: int, shard_size: int) -> _Generator:
+        """Find the number of steps on a sample that does not depend on the seed, and refuse bins without survivors."""
+        propagator = Propagator(field.build())
+        draft = cls(sampling, field, accuracy, seed, shard_size, 0, propagator)
+        random = np.random.default_rng(0)
+        sample = [sampling.draw(random, SAMPLE, interval) for interval in sampling.bins()]
+        every = Tracks(*(np.concatenate(parts) for parts in zip(*sample, strict=True)))
+        steps = steps_for(propagator, every.state, every.qop, *draft.along(every), accuracy)
+        generator = cls(sampling, field, accuracy, seed, shard_size, steps, propagator)
+        for interval, tracks in zip(sampling.bins(), sample, strict=True):
+            if not survives(generator.end(tracks)[0]).any():
+                what = f"no track between {interval[0]:g} and {interval[1]:g} GeV survives ({SAMPLE} were tried)"
+                raise UserError(
+                    Problem(
+                        what, ("momentum",), expected="a range whose tracks pass the magnet", received=sampling.momentum
+                    )
+                )
+        log.info("%d Runge-Kutta steps keep the position error below %g mm", steps, accuracy)
+        return generator
+
+    def along(self, tracks: Tracks) -> tuple[Any, Any]:
+        """Return z_start and dz, as two numbers when all tracks share them: the field is then computed once for all."""
+        return (tracks.z_start[0], tracks.dz[0]) if self.sampling.one_z else (tracks.z_start, tracks.dz)
+
+    def end(self, tracks: Tracks) -> Any:
+        """Return the states at the end and which tracks left the field map."""
+        return self.propagator(tracks.state, tracks.qop, *self.along(tracks), self.steps)
+
+    def metadata(self) -> dict[str, Any]:
+        """Return what all shards have in common."""
+        return {
+            "dataset": "track_states",
+            "generator_version": VERSION,
+            "units": UNITS,
+            "field": self.field.dump(),
+            "field_sha256": getattr(self.propagator.field, "sha256", None),
+            "z_start": self.sampling.z_start,
+            "z_end": self.sampling.z_end,
+            "dz": self.sampling.dz,
+            "seed": self.seed,
+            "steps": self.steps,
+            "options": asdict(self.sampling) | {"accuracy": self.accuracy, "shard_size": self.shard_size},
+        }
+
+    def stream(self) -> int:
+        """Return a number that differs when the sampling differs, so that two ranges do not share their random numbers."""
+        text = json.dumps(asdict(self.sampling) | {"shard_size": self.shard_size})
+        return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8])
+
+    def shard(self, shard: int, rows: int) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+        """Return arrays and facts of one shard with `rows` accepted tracks."""
+        random = np.random.default_rng([self.seed, shard, self.stream()])
+        kept, ends, counts, accepted = [], [], _Counts(self.sampling.bins()), 0
+        while accepted < rows:
+            tracks = self.sampling.draw(random, BATCH)
+            end, outside = self.end(tracks)
+            used = _up_to(survives(end), rows - accepted)
+            tracks, end, good = tracks[used], end[used], survives(end[used])
+            counts.add(tracks, end, good, outside[used])
+            kept.append(tracks[good])
+            ends.append(end[good].astype(np.float32))
+            accepted += int(good.sum())
+        arrays = _arrays(Tracks(*(np.concatenate(parts) for parts in zip(*kept, strict=True))), np.concatenate(ends))
+        facts = {"shard": shard, "rows": rows} | counts.facts()
+        return arrays | {"key": keys(self.seed, self.stream(), shard, rows)}, facts
+
+
+def _up_to(good: NDArray[np.bool_], wanted: int) -> slice:
+    """Return the tracks up to and including the `wanted`-th good one."""
+    places = np.flatnonzero(good)
+    return slice(0, len(good) if len(places) < wanted else int(places[wanted - 1]) + 1)
+
+
+def _arrays(tracks: Tracks, end: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
+    inputs = np.column_stack([tracks.state, tracks.qop, tracks.dz])
+    return {"X": inputs, "Y": end, "P": tracks.p, "Z": np.column_stack([tracks.z_start, tracks.z_end])}
+
+
+class _Counts:
+    """How many tracks were tried, why some were rejected, and how many survived in each momentum bin."""
+
+    def __init__(self, bins: list[Interval]) -> None:
+        self.bins, self.total = bins, Counter[str]()
+        self.tried, self.survived = np.zeros(len(bins), int), np.zeros(len(bins), int)
+
+    def add(self, tracks: Tracks, end: NDArray[Any], good: NDArray[np.bool_], outside: NDArray[np.bool_]) -> None:
+        """Count one batch."""
+        finite = np.isfinite(end).all(axis=1)
+        position = finite & (np.abs(end[:, :2]) > 5000.0).any(axis=1)
+        self.total += Counter(
+            tried=len(good), not_finite=int((~finite).sum()), position=int(position.sum()),
+            slope=int((finite & ~position & ~good).sum()), outside=int((outside & good).sum()),
+        )  # fmt: skip
+        edges = np.array([low for low, _ in self.bins[1:]], np.float32)
+        place = np.searchsorted(edges, tracks.p, side="right")
+        self.tried += np.bincount(place, minlength=len(self.bins))
+        self.survived += np.bincount(place[good], minlength=len(self.bins))
+
+    def facts(self) -> dict[str, Any]:
+        """Return the counts as metadata."""
+        rows = zip(self.bins, self.tried.tolist(), self.survived.tolist(), strict=True)
+        return {
+            "tried": self.total["tried"],
+            "rejected": {name: self.total[name] for name in ("not_finite", "position", "slope")},
+            "outside_field_map": self.total["outside"],
+            "momentum_bins": [{"range": list(b), "tried": tried, "survived": survived} for b, tried, survived in rows],
+        }
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[Any]:
+    """A bar on a terminal, plain lines in a log."""
+    if not sys.stderr.isatty():
+        yield lambda _rows, text: log.info("%s written", text)
+        return
+    from rich.console import Console
+    from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("tracks", total=total)
+        yield lambda rows, _text: bar.advance(task, rows)
