@@ -37,7 +37,7 @@ def listing(
     contents = read_all(root)
     records = _chosen(contents, application, state, sort)
     columns = ("application", "run", "state", "model", "parameters", "loss / transform", sort or "result",
-               "against the best baseline", "time", "updated")  # fmt: skip
+               "against baselines", "time", "updated")  # fmt: skip
     return Listing(columns, tuple(_row(r, sort) for r in _sorted(records, sort)), tuple(contents.damaged.values()))
 
 

@@ -39,7 +39,7 @@ def read_notes(path: Path) -> Notes:
         raise UserError(Problem(f"not UTF-8 text ({error.reason})", (str(path),))) from None
     front, text = _parted(path, lines)
     try:
-        return Notes(**front, text="\n".join(text).strip())
+        return Notes.model_validate({**front, "text": "\n".join(text).strip()})
     except ValidationError as error:
         raise UserError(*problems(error, Notes)).under(str(path)) from None
 

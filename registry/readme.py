@@ -17,9 +17,9 @@ ROUNDS = 10
 def refresh(root: Path) -> None:
     """Write README.md from what lies in the folder, until nothing changed during the writing.
 
-    A training must not fail because the table is late: a lock that stays taken is reported in the log, and whoever holds
-    it, or the next run that changes anything, writes the table with this run in it. The rounds are bounded for the same
-    reason: everyone who changes the folder comes here afterwards.
+    A training must not fail because the table is late: a lock that stays taken is reported in the log, and whoever
+    holds it, or the next run that changes anything, writes the table with this run in it. The rounds are bounded for
+    the same reason: everyone who changes the folder comes here afterwards.
     """
     root.mkdir(parents=True, exist_ok=True)
     try:

@@ -42,7 +42,7 @@ Time = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
 class Record(Strict):
     """What the registry knows about one run; only the run itself writes it.
 
-    `value` is the metric `metric` on the test split and `baselines` the same metric of each baseline on the same events.
+    `value` is the metric `metric` on the test split, `baselines` the same metric of each baseline on the same events.
     Values are comparable only between runs of one `fingerprint` (data and split).
     """
 

@@ -21,7 +21,7 @@ COLUMNS = (
     "model",
     "parameters",
     "loss / transform",
-    "against the best baseline",
+    "against baselines",
     "time",
     "finished",
     "commit",
@@ -81,12 +81,8 @@ def _group(records: Sequence[Record], metric: str, better: Better) -> list[str]:
     fingerprint = next((f" `{r.fingerprint[:8]}`" for r in records if r.fingerprint), "")
     title = f"### {mark}{_line(first.dataset) or 'Data not named'}{fingerprint}"
     best = order.best(records, metric, better)
-    words = (
-        f"**Best so far**: {cells.figure(best, metric)} by `{best.run}`; {_words(best)}"
-        if best
-        else "**Best so far**: none"
-    )
-    return [title, words, _table(order.by_metric(records, metric, better), metric)]
+    words = f"{cells.figure(best, metric)} by `{best.run}`; {_words(best)}" if best else "none"
+    return [title, f"**Best so far**: {words}", _table(order.by_metric(records, metric, better), metric)]
 
 
 def _words(record: Record) -> str:

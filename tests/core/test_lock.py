@@ -1,0 +1,199 @@
+"""The lock under real processes: dead holders, waiters that break it at once, other machines, clocks that disagree."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from app.core import lock
+from app.core.lock import LockTaken, locked
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def start(code: str, *arguments: object) -> subprocess.Popen[str]:
+    """Run a few lines of Python that begin with the lock imported."""
+    command = [sys.executable, "-c", f"import os, sys, time, pathlib\nfrom app.core.lock import locked\n{code}"]
+    return subprocess.Popen([*command, *map(str, arguments)], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
+
+
+def holding(path: Path) -> subprocess.Popen[str]:
+    """Start a process that holds the lock until it is killed; return when it does."""
+    process = start("with locked(pathlib.Path(sys.argv[1])):\n    print('held', flush=True)\n    time.sleep(60)", path)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    return process
+
+
+def elsewhere(path: Path, age: float = 0.0) -> None:
+    """Write the lock of a process on another machine, touched `age` seconds ago."""
+    content = {"host": "lxplus901", "machine": "lxplus901 another-boot", "pid": 1, "born": "1", "token": "theirs"}
+    path.write_text(json.dumps(content))
+    os.utime(path, (time.time() - age,) * 2)
+
+
+def test_the_lock_is_a_file_while_the_block_runs_and_names_its_holder(tmp_path: Path) -> None:
+    path = tmp_path / ".lock"
+    with locked(path):
+        assert json.loads(path.read_text())["pid"] == os.getpid()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_lock_is_given_back_when_the_block_fails(tmp_path: Path) -> None:
+    with pytest.raises(KeyError), locked(tmp_path / ".lock"):
+        raise KeyError
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_living_holder_is_waited_for_and_then_named(tmp_path: Path) -> None:
+    path = tmp_path / ".lock"
+    process = holding(path)
+    try:
+        with pytest.raises(LockTaken, match=f"held by process {process.pid} on .*remove the file if that"):
+            locked(path, wait=0.2).__enter__()
+        assert path.exists()
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_a_holder_killed_with_the_lock_does_not_block_the_next(tmp_path: Path) -> None:
+    path = tmp_path / ".lock"
+    process = holding(path)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert path.exists()
+    begin = time.monotonic()
+    with locked(path, wait=0):
+        assert json.loads(path.read_text())["pid"] == os.getpid()
+    assert time.monotonic() - begin < 5
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_killed_holder_whose_parent_has_not_noticed_yet_is_dead(tmp_path: Path) -> None:
+    if not Path("/proc/self/stat").exists():
+        pytest.skip("this system does not tell a zombie from a living process")
+    process = holding(tmp_path / ".lock")
+    process.kill()
+    with locked(tmp_path / ".lock", wait=5):  # not waited for: it is a zombie now
+        pass
+    process.communicate()
+
+
+def test_a_later_process_with_the_dead_holders_number_does_not_keep_the_lock(tmp_path: Path) -> None:
+    path = tmp_path / ".lock"
+    with locked(path):
+        content = json.loads(path.read_text())
+    if not content["born"]:
+        pytest.skip("this system does not tell when a process was started")
+    path.write_text(json.dumps({**content, "born": "1", "token": "theirs"}))
+    with locked(path, wait=0):
+        pass
+
+
+def test_a_holder_that_died_before_it_wrote_its_name_is_outwaited(tmp_path: Path) -> None:
+    path = tmp_path / ".lock"
+    path.touch()
+    with locked(path, wait=5, stale=0.3):
+        pass
+
+
+def test_a_holder_elsewhere_that_is_silent_loses_the_lock_after_stale_seconds(tmp_path: Path) -> None:
+    path = tmp_path / ".lock"
+    elsewhere(path)
+    begin = time.monotonic()
+    with locked(path, wait=5, stale=0.5):
+        assert time.monotonic() - begin > 0.5
+
+
+def test_what_a_dead_machine_left_is_watched_and_taken_even_without_waiting(tmp_path: Path) -> None:
+    path = tmp_path / ".lock"
+    elsewhere(path, age=3600)
+    with locked(path, wait=0, stale=0.3):
+        pass
+
+
+@pytest.mark.parametrize("clock", [-3600.0, 3600.0])
+def test_a_living_holder_elsewhere_keeps_the_lock_though_its_clock_is_wrong(tmp_path: Path, clock: float) -> None:
+    path, stop = tmp_path / ".lock", threading.Event()
+    elsewhere(path, age=clock)
+
+    def beat() -> None:
+        while not stop.wait(0.05):
+            os.utime(path, (time.time() - clock,) * 2)
+
+    thread = threading.Thread(target=beat)
+    thread.start()
+    try:
+        with pytest.raises(LockTaken, match="process 1 on lxplus901"):
+            locked(path, wait=0.2, stale=0.6).__enter__()
+    finally:
+        stop.set()
+        thread.join()
+    assert json.loads(path.read_text())["token"] == "theirs"
+
+
+def test_a_holder_touches_its_file_and_leaves_alone_what_is_no_longer_its_own(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(lock, "HEARTBEAT", 0.05)
+    path = tmp_path / ".lock"
+    with locked(path):
+        os.utime(path, (1, 1))
+        time.sleep(0.3)
+        assert path.stat().st_mtime > 1
+        elsewhere(path, age=3600)  # it was judged dead and another took the lock
+        before = path.stat().st_mtime
+        time.sleep(0.3)
+        assert path.stat().st_mtime == before
+    assert json.loads(path.read_text())["token"] == "theirs"
+
+
+COUNT = """
+path, counter = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
+while not counter.exists():
+    time.sleep(0.01)
+for _ in range(int(sys.argv[3])):
+    with locked(path):
+        value = int(counter.read_text())
+        time.sleep(0.001)
+        counter.write_text(str(value + 1))
+        if sys.argv[4] == "die":
+            os.kill(os.getpid(), 9)
+"""
+
+
+def test_only_one_at_a_time_is_inside_though_holders_die_and_all_break_the_lock_at_once(tmp_path: Path) -> None:
+    path, counter = tmp_path / ".lock", tmp_path / "counter"
+    workers = [start(COUNT, path, counter, 20, "live") for _ in range(6)]
+    workers += [start(COUNT, path, counter, 1, "die") for _ in range(6)]
+    aside = tmp_path / "aside"
+    aside.write_text("0")
+    aside.rename(counter)
+    codes = [worker.wait(60) for worker in workers]
+    for worker in workers:
+        worker.communicate()
+    assert codes == [0] * 6 + [-9] * 6
+    assert counter.read_text() == str(6 * 20 + 6)
+
+
+def test_a_waiter_that_looked_long_ago_does_not_break_the_lock_of_the_next(tmp_path: Path) -> None:
+    path = tmp_path / ".lock"
+    elsewhere(path)
+    seen = lock._look(path)
+    assert seen is not None
+    path.unlink()
+    with locked(path):
+        lock._break(path, seen, 30)
+        assert json.loads(path.read_text())["pid"] == os.getpid()
+
+
+def test_a_folder_that_cannot_be_written_is_an_error_and_not_a_wait(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        locked(tmp_path / "missing" / ".lock").__enter__()
