@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -39,28 +39,28 @@ class Predictor:
         return {task: tensor.numpy() for task, tensor in self._call(cut).items()}
 
 
-def predict(predictor: Predictor, events: Events, job: Job) -> dict[str, Predictions]:
-    """Return the predictions of every task on `events`."""
+def predict(predictor: Predictor, events: Events, job: Job) -> Predictions:
+    """Return the predictions of all tasks on `events`."""
     outputs = predictor(events.inputs)
-    extras = {n: v for n, v in events.columns.items() if not any(n in task.targets for task in job.tasks.values())}
-    return {
-        name: Predictions(
-            events.key,
-            {target: np.asarray(events.columns[target], np.float64) for target in task.targets},
-            {target: np.asarray(outputs[name][:, i], np.float64) for i, target in enumerate(task.targets)},
-            {},
-            extras,
-        )
-        for name, task in job.tasks.items()
-    }
+    places = {target: (name, i) for name, task in job.tasks.items() for i, target in enumerate(task.targets)}
+    return Predictions(
+        events.key,
+        {target: np.asarray(events.columns[target], np.float64) for target in places},
+        {target: np.asarray(outputs[name][:, i], np.float64) for target, (name, i) in places.items()},
+        {},
+        {name: values for name, values in events.columns.items() if name not in places},
+    )
 
 
-def summary(predictions: Predictions, task: Task) -> dict[str, float]:
-    """Return the plain figures of a task's metrics, those by bin left out."""
-    found = {}
-    for metric in task.metrics:
-        found |= {k: v for k, v in metric.build(predictions).items() if isinstance(v, (int, float))}
-    return found
+def figures(predictions: Predictions, task: Task) -> dict[str, Any]:
+    """Return what the task's metrics say of its targets."""
+    own = predictions.only(task.targets)
+    return {key: value for metric in task.metrics for key, value in metric.build(own).items()}
+
+
+def plain(figures: Mapping[str, Any]) -> dict[str, float]:
+    """Return the single figures among metrics, those by bin left out."""
+    return {name: value for name, value in figures.items() if isinstance(value, (int, float))}
 
 
 def fit_baselines(data: Data, job: Job) -> dict[str, dict[str, Any]]:
@@ -90,25 +90,24 @@ def _table(events: Events, data: Data) -> dict[str, Any]:
 
 
 def with_baselines(predictions: Predictions, events: Events, data: Data, fitted: Mapping[str, Any]) -> Predictions:
-    """Return the predictions with those of the baselines beside them."""
+    """Return the predictions with those of every task's baselines beside them."""
     table = _table(events, data)
-    values = {name: baseline(table) for name, baseline in fitted.items()}
-    return Predictions(predictions.key, predictions.true, predictions.predicted, values, predictions.columns)
+    values: dict[str, dict[str, Any]] = {}
+    for baselines_of_task in fitted.values():
+        for name, baseline in baselines_of_task.items():
+            values.setdefault(name, {}).update(baseline(table))
+    return replace(predictions, baselines=values)
 
 
 def measure(predictions: Predictions, task: Task) -> dict[str, Any]:
-    """Return {"model": metrics, "baselines": {name: metrics}}, with the primary metric named."""
-    spec = task.metrics[0]
-    facts = spec.component.facts
-
-    def of(some: Predictions) -> dict[str, Any]:
-        return {key: value for metric in task.metrics for key, value in metric.build(some).items()}
-
+    """Return {"metric", "better", "model": metrics, "baselines": {name: metrics}} of one task."""
+    facts = task.metrics[0].component.facts
+    known = predictions.only(task.targets).baselines
     return {
         "metric": facts["primary"],
         "better": facts["better"],
-        "model": of(predictions),
-        "baselines": {name: of(predictions.of_baseline(name)) for name in predictions.baselines},
+        "model": figures(predictions, task),
+        "baselines": {name: figures(predictions.of_baseline(name), task) for name in known},
     }
 
 

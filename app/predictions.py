@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,6 +31,15 @@ class Predictions:
     def of_baseline(self, name: str) -> Predictions:
         """Return the same events with the baseline's values as the predictions."""
         return Predictions(self.key, self.true, self.baselines[name], {}, self.columns)
+
+    def only(self, targets: Sequence[str]) -> Predictions:
+        """Return the predictions of some targets, with the baselines that know all of them."""
+
+        def chosen(values: Mapping[str, Values]) -> dict[str, Values]:
+            return {name: values[name] for name in targets}
+
+        known = {name: chosen(v) for name, v in self.baselines.items() if set(targets) <= set(v)}
+        return Predictions(self.key, chosen(self.true), chosen(self.predicted), known, self.columns)
 
     def select(self, rows: NDArray[np.generic]) -> Predictions:
         """Return the chosen events."""

@@ -12,7 +12,7 @@ from app import optimizers
 from app.build import Built, Data
 from app.checkpoint import Progress
 from app.config import Job
-from app.evaluate import Predictor, predict, summary
+from app.evaluate import Predictor, figures, plain, predict
 from app.recorder import Recorder
 from app.run_directory import RunDirectory
 from datasets._pipeline import Part, batches, ordered
@@ -108,7 +108,7 @@ def _validation(job: Job, data: Data, built: Built) -> Callable[[], dict[str, fl
 
     def measured() -> dict[str, float]:
         found = predict(predictor, events, job)
-        return {k: v for name, task in job.tasks.items() for k, v in summary(found[name], task).items()}
+        return {k: v for task in job.tasks.values() for k, v in plain(figures(found, task)).items()}
 
     return measured
 

@@ -1,0 +1,149 @@
+"""Every verb's arguments; what a verb does lies in app/verbs/ and is imported when the verb is called."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from app.core.errors import Interrupted, UserError, WirechamberError
+
+Add = Callable[[argparse.ArgumentParser], None]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one verb and return its exit code: 0 done, 1 failed, 2 the user's mistake, 85 stopped, to be resumed."""
+    options = _parser().parse_args(arguments)
+    for variable, value in (("WIRECHAMBER_RUNS", options.runs), ("WIRECHAMBER_REGISTRY", options.registry_root)):
+        if value is not None:
+            os.environ[variable] = str(value.resolve())
+    from app.console import configure
+
+    configure(options.verbose)
+    try:
+        return int(importlib.import_module(f"app.verbs.{options.verb}").execute(options) or 0)
+    except WirechamberError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    except Interrupted as error:
+        return error.exit_code
+    except BrokenPipeError:  # the reader of our output, e.g. head, has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--runs", type=Path, help="folder of the runs (else $WIRECHAMBER_RUNS, else runs/)")
+    common.add_argument("--registry", dest="registry_root", type=Path, metavar="DIR", help="folder of the registry")
+    common.add_argument("--verbose", action="store_true", help="log details")
+    parser = _Parser(prog="wirechamber", description="Train, compare, register and deploy Keras models from JSON files.")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=_Parser)
+    for name, (summary, add) in VERBS.items():
+        add(verbs.add_parser(name, help=summary, description=summary, parents=[common]))
+    return parser
+
+
+class _Parser(argparse.ArgumentParser):
+    """Names the nearest verb or option; no abbreviations, which break when a new option comes."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"allow_abbrev": False, **options})
+
+    def error(self, message: str) -> Any:
+        from app.core.errors import nearest
+
+        wrong = [word for word in sys.argv[1:] if word in message]
+        known = [option for action in self._actions for option in action.option_strings] + list(VERBS)
+        near = nearest(wrong[0], known) if wrong else None
+        hint = f" Did you mean {near!r}?" if near and near not in wrong else ""
+        self.exit(2, f"{self.prog}: {message}.{hint}\n")
+
+
+def _run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="a job or sweep file")
+    _set(parser)
+    kept = parser.add_mutually_exclusive_group()
+    kept.add_argument("--resume", action="store_true", help="continue a run from its last checkpoint, or begin it")
+    kept.add_argument("--overwrite", action="store_true", help="replace a run of the same name")
+    parser.add_argument("--dry-run", action="store_true", help="build everything on a few events, write nothing")
+    parser.add_argument("--limit", type=int, metavar="N", help="at most N events in each split: a smoke run")
+    parser.add_argument("--deterministic", action="store_true", help="the same bits in every run; may be slower")
+
+
+def _set(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--set", action="append", default=[], metavar="PATH=VALUE", dest="overrides", help="change a value")
+
+
+def _validate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    _set(parser)
+
+
+def _list(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("kind", nargs="?", help="e.g. losses; all kinds without it")
+    parser.add_argument("name", nargs="?", help="explain one component with its parameters")
+
+
+def _schema(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--out", type=Path, help="write to this file instead of printing")
+
+
+def _simulate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("dataset", help="e.g. track_states")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the shards; an interrupted one is continued")
+    parser.add_argument("options", nargs=argparse.REMAINDER, help="the simulator's options, e.g. --tracks 100000 --momentum 2 100")
+
+
+def _merge(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", nargs="+", type=Path, help="shards to join")
+    parser.add_argument("--out", type=Path, required=True)
+
+
+def _inspect(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", nargs="+", help="data files, or a job file whose data are inspected")
+    parser.add_argument("--dataset", default="track_states", help="the loader to try")
+    _set(parser)
+
+
+def _evaluate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", help="name or path of a run")
+    parser.add_argument("--data", nargs="+", metavar="FILE", help="other files of the same kind; else the test split")
+    parser.add_argument("--out", type=Path, help="folder for predictions and metrics (with --data)")
+
+
+def _plots(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", help="name or path of a run")
+    parser.add_argument("--names", nargs="+", metavar="PLOT", help="which plots; all that apply without it")
+    parser.add_argument("--output-dir", type=Path, help="else the run's plots/")
+
+
+def _registry(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("words", nargs="*", metavar="note RUN TEXT", help="add a note to a run; without it, list the runs")
+    parser.add_argument("--application", help="only this application")
+    parser.add_argument("--state", help="only runs in this state")
+    parser.add_argument("--sort", metavar="METRIC", help="sort by this metric")
+
+
+def _init(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("data", type=Path, help="a ROOT or npz file")
+    parser.add_argument("--out", type=Path, help="write the job file here instead of printing it")
+
+
+VERBS: dict[str, tuple[str, Add]] = {
+    "run": ("Run a job, or every job of a sweep: simulate, train, measure, register.", _run),
+    "init": ("Write a job skeleton from the columns of a data file.", _init),
+    "validate": ("Check job files; every mistake is reported at once.", _validate),
+    "list": ("List components, or explain one.", _list),
+    "schema": ("Print the JSON Schema of job files, for editors.", _schema),
+    "simulate": ("Write simulated data files.", _simulate),
+    "merge": ("Join shards into one file, verified.", _merge),
+    "inspect": ("Print what is in a data file and what a loader makes of it.", _inspect),
+    "evaluate": ("Predict and measure with a finished run's model.", _evaluate),
+    "plots": ("Draw a run's plots again from its saved predictions.", _plots),
+    "registry": ("List the registry, or note something about a run.", _registry),
+}

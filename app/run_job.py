@@ -1,0 +1,169 @@
+"""One job from its file to its registered result."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import registry
+from app import run_directory
+from app.checkpoint import Progress
+from app.config import Job
+from app.console import logged_to
+from app.core.errors import Interrupted, Problem, UserError, WirechamberError
+from app.core.files import write_json
+from app.core.lock import LockTaken, locked
+from app.run_directory import RunDirectory
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a job is run, apart from what it says itself."""
+
+    config: Path
+    resume: bool = False
+    overwrite: bool = False
+    deterministic: bool = False
+    limit: int | None = None
+
+
+def run_job(job: Job, options: Options, progress: Callable[[Progress], None] = lambda _: None) -> RunDirectory:
+    """Train, measure and register one job.
+
+    Raises:
+        UserError: the run exists and neither resume nor overwrite was asked for, or another process works on it.
+        Interrupted: SIGTERM or Ctrl-C came; the last checkpoint stands.
+    """
+    run = run_directory.of(job.name)
+    run_directory.make(run)
+    with _only_process(run), _signals():
+        _begin(job, run, options)
+        with logged_to(run.log), _registered(job, run, options):
+            _train_and_measure(job, run, options, progress)
+    return run
+
+
+@contextlib.contextmanager
+def _only_process(run: RunDirectory) -> Iterator[None]:
+    try:
+        with locked(run.lock, wait=0.0):
+            yield
+    except LockTaken as error:
+        raise UserError(Problem(f"another process works on this run ({error})", (str(run.path),))) from None
+
+
+@contextlib.contextmanager
+def _signals() -> Iterator[None]:
+    """Turn SIGTERM and Ctrl-C into Interrupted, once; a second one ends the process at once."""
+
+    def interrupt(number: int, _frame: Any) -> None:
+        for one in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(one, signal.SIG_DFL)
+        raise Interrupted(signal.Signals(number).name)
+
+    before = {one: signal.signal(one, interrupt) for one in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+
+
+def _begin(job: Job, run: RunDirectory, options: Options) -> None:
+    """Decide whether the run may begin, and write job.json."""
+    refuse_existing(run, options.resume, options.overwrite)
+    if options.overwrite:
+        run.clear()
+    if run.exists:
+        _check_same_job(job, run)
+    write_json(run.job, job.dump())
+
+
+def refuse_existing(run: RunDirectory, resume: bool, overwrite: bool) -> None:
+    """Raise UserError when the run exists and nobody said what to do with it."""
+    if run.exists and not (resume or overwrite):
+        expected = "another name, --resume to continue it or --overwrite to replace it"
+        raise UserError(Problem("the run exists already", (str(run.path),), expected=expected, received=run.name))
+
+
+def _check_same_job(job: Job, run: RunDirectory) -> None:
+    old, new = json.loads(run.job.read_text()), job.dump()
+    for key in sorted(old.keys() | new.keys() - {"rationale"}):
+        if old.get(key) != new.get(key):
+            expected = f"the job of the run, {json.dumps(old.get(key))[:80]}, or --overwrite"
+            raise UserError(Problem("differs from the run that is resumed", (str(run.path), key), None, expected, new.get(key)))
+
+
+@contextlib.contextmanager
+def _registered(job: Job, run: RunDirectory, options: Options) -> Iterator[None]:
+    """Keep the registry at the run's state, whatever happens to it."""
+    root = registry.root()
+    commit, dirty = run_directory.commit_of(run_directory.REPOSITORY)
+    record = registry.Record(
+        run=job.name,
+        application=job.application,
+        state="running",
+        rationale=job.rationale,
+        config=str(options.config.resolve()),
+        started=registry.now(),
+        epochs=job.training.epochs,
+        seed=job.seed,
+        model=_model_in_words(job),
+        loss=", ".join(task.loss.name for task in job.tasks.values()),
+        transform=", ".join("+".join(t.name for t in task.transform) for task in job.tasks.values()),
+        host=socket.gethostname(),
+        commit=commit or "",
+        dirty=dirty,
+    )
+    registry.create(root, record, replace=True)
+    try:
+        yield
+    except Interrupted as error:
+        registry.update(root, job.name, state="interrupted", reason=f"{error}, resume with --resume")
+        logger.warning("interrupted by %s; continue with --resume", error)
+        raise
+    except WirechamberError as error:
+        registry.update(root, job.name, state="failed", reason=str(error))
+        logger.error("failed: %s", error)
+        raise
+    except BaseException as error:
+        registry.update(root, job.name, state="failed", reason=f"{type(error).__name__}: {error}"[:500])
+        logger.exception("failed")
+        raise
+
+
+def _model_in_words(job: Job) -> str:
+    parameters = job.model.parameters
+    hidden = parameters.get("hidden")
+    size = "-".join(map(str, hidden)) if hidden else parameters.get("preset")
+    return " ".join(str(word) for word in (job.model.name, size) if word)
+
+
+def _train_and_measure(job: Job, run: RunDirectory, options: Options, progress: Callable[[Progress], None]) -> None:
+    from app import device, measure_run
+    from app.build import build, load_data
+    from app.train import train
+
+    where = device.prepare(job.seed, options.deterministic)
+    logger.info("%s on %s", job.name, where)
+    data = load_data(job, options.limit)
+    device.prepare(job.seed, options.deterministic)
+    built = build(job, data)
+    measure_run.describe(job, run, data, built, where)
+    root = registry.root()
+
+    def report(state: Progress) -> None:
+        registry.update(root, job.name, epoch=state.epoch)
+        progress(state)
+
+    history = train(job, data, built, run, resume=options.resume, report=report)
+    measure_run.measure(job, run, data, built, history)

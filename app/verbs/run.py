@@ -1,0 +1,65 @@
+"""`wirechamber run`: a job, or every job of a sweep."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+from app import run_directory
+from app.config import Job
+from app.console import console, table
+from app.job_file import load
+from app.run_directory import RunDirectory
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Validate all jobs, then run them one after the other."""
+    jobs = load(options.config, options.overrides)
+    if options.dry_run:
+        from app.dry_run import dry_run
+
+        for job in jobs:
+            dry_run(job)
+        return 0
+    from app.run_job import Options, run_job
+
+    settings = Options(options.config, options.resume, options.overwrite, options.deterministic, options.limit)
+    for job in jobs:
+        _refuse_existing(job, options)
+    for job in jobs:
+        show(run_job(job, settings))
+    return 0
+
+
+def _refuse_existing(job: Job, options: argparse.Namespace) -> None:
+    """Say it before the first job of a sweep starts, not after hours."""
+    from app.run_job import refuse_existing
+
+    refuse_existing(run_directory.of(job.name), options.resume, options.overwrite)
+
+
+def show(run: RunDirectory) -> None:
+    """Print the result as a physicist reads it: the metrics beside the baselines, by bin, and where the files are."""
+    for name, results in json.loads(run.metrics.read_text()).items():
+        _show_task(run.name, name, results)
+    console.print(f"run directory: {run.path}")
+    for path in sorted(run.plots.glob("*.png")):
+        console.print(f"plot: {path}")
+
+
+def _show_task(run: str, task: str, results: dict[str, Any]) -> None:
+    metric, model, baselines = results["metric"], results["model"], results["baselines"]
+    rows = [_row("all", figures=model, others=baselines, metric=metric)]
+    for position, one in enumerate(model.get("bins", [])):
+        others = {name: figures["bins"][position] for name, figures in baselines.items()}
+        rows.append(_row(f"{one['low']:g} - {one['high']:g}", one, others, metric))
+    title = f"{run}, {task}: {metric} on the test split ({model.get('rows', '?')} events)"
+    table(title, ["p [GeV]" if model.get("bins") else "", "events", run, *baselines], rows)
+    shown = {k: f"{v:.4g}" for k, v in model.items() if isinstance(v, float) and k != metric}
+    console.print("  ".join(f"{name} {value}" for name, value in shown.items()))
+
+
+def _row(label: str, figures: dict[str, Any], others: dict[str, Any], metric: str) -> list[str]:
+    values = [figures[metric], *(other[metric] for other in others.values())]
+    return [label, str(figures.get("rows", "")), *(f"{value:.4g}" for value in values)]
