@@ -38,8 +38,9 @@ class Scale:
         return f"{quantity} [{self.unit}]" if self.unit else quantity
 
     def text(self, value: float) -> str:
-        """Return a number with its unit, three digits."""
-        return f"{three_digits(value * self.factor)} {self.unit}".rstrip()
+        """Return a number with its unit."""
+        times = "\N{MULTIPLICATION SIGN} " if self.unit.startswith("$") else ""
+        return f"{number(value * self.factor)} {times}{self.unit}".rstrip()
 
 
 def scale_for(unit: str, size: float) -> Scale:
@@ -48,15 +49,17 @@ def scale_for(unit: str, size: float) -> Scale:
         return Scale(1.0, unit)
     if not unit:
         power = 3 * math.floor(math.log10(size / 0.3) / 3)
-        return Scale(1.0, "") if power in (0, 3) else Scale(10.0**-power, f"$10^{{{power}}}$")
+        return Scale(1.0, "") if power in (0, 3) else Scale(10.0**-power, rf"$\mathrm{{10^{{{power}}}}}$")
     steps = LADDERS.get(unit, ((1.0, unit),))
     return Scale(*min(steps, key=lambda step: abs(math.log10(size * step[0] / 10))))
 
 
-def three_digits(value: float) -> str:
-    """Return three significant digits without an exponent where that is readable."""
+def number(value: float) -> str:
+    """Return three significant digits, with a true minus sign and an exponent only where nothing else is readable."""
     if value == 0 or not math.isfinite(value):
-        return f"{value:g}"
-    if 1e-3 <= abs(value) < 1e4:
-        return f"{value:.{max(0, 2 - math.floor(math.log10(abs(value))))}f}"
-    return f"{value:.2e}"
+        text = f"{value:g}"
+    elif 1e-3 <= abs(value) < 1e4:
+        text = f"{value:.{max(0, 2 - math.floor(math.log10(abs(value))))}f}"
+    else:
+        text = f"{value:.1e}"
+    return text.replace("-", "\N{MINUS SIGN}")

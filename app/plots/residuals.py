@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,14 +10,15 @@ from app.core.types import Count
 from app.metrics.regression import half_width_68
 from app.plots import PLOTS
 from app.plots.inputs import Needs, PlotInputs
-from app.plots.quantities import Scale, scale_for, symbol, three_digits
-from app.plots.style import BASELINE_COLOURS, BASELINE_DASHES, BLUE, GREY, label, new_figure, styled
+from app.plots.quantities import Scale, number, scale_for, symbol
+from app.plots.style import GREY, Curve, curves, grid, label, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
+HALF_RANGE = 5.0
 COMPARABLE = 10.0
 """A baseline is drawn when its half width is within this factor of the model's: a wider one would be a flat line."""
 
@@ -27,8 +28,8 @@ COMPARABLE = 10.0
 def residuals(inputs: PlotInputs, *, bins: Count = 80) -> Figure:
     """Histograms of prediction - truth with bias, 68 % half width and RMS.
 
-    The range is five half widths to either side of the median; what lies outside is counted on the panel and enters
-    the RMS. Baselines are overlaid where they are not so wide that they would be a flat line.
+    The range is five half widths of the model to either side of its median; what lies outside is counted in the legend
+    and enters the numbers. A baseline too wide for that range is named with its half width and not drawn.
 
     Args:
         inputs: the run; needs predictions.
@@ -38,55 +39,48 @@ def residuals(inputs: PlotInputs, *, bins: Count = 80) -> Figure:
         One panel for each target.
     """
     targets = list(inputs.events.true)
-    columns = 2 if len(targets) > 1 else 1
-    rows = -(-len(targets) // columns)
-    figure = new_figure(6.6 * columns, 5.0 * rows)
-    panels = figure.subplots(rows, columns, squeeze=False).flat
-    axes = list(panels)
-    for spare in axes[len(targets) :]:
-        spare.remove()
-    for panel, target in zip(axes, targets, strict=False):
-        _panel(panel, inputs, target, bins)
-    label(inputs, axes[0], axes[columns - 1])
+    figure, panels = grid(len(targets))
+    for axes, target in zip(panels, targets, strict=True):
+        _panel(axes, inputs, target, bins)
+    label(inputs, panels)
     return figure
 
 
 def _panel(axes: Axes, inputs: PlotInputs, target: str, bins: int) -> None:
-    events = inputs.events
-    delta = np.asarray(events.predicted[target], np.float64) - events.true[target]
-    width = half_width_68(delta) or float(np.abs(delta).max()) or 1.0
+    true = np.asarray(inputs.events.true[target], np.float64)
+    delta = {curve: np.asarray(values[target], np.float64) - true for curve, values in curves(inputs.events)}
+    model = next(iter(delta.values()))
+    width = half_width_68(model) or float(np.abs(model).max()) or 1.0
     scale = scale_for(inputs.units.get(target, ""), width)
-    edges = np.linspace(-5 * width, 5 * width, bins + 1) + np.median(delta)
-    _histogram(axes, delta, edges, scale, "model", BLUE, fill=True)
-    for (name, values), colour, dashes in zip(events.baselines.items(), BASELINE_COLOURS, BASELINE_DASHES):
-        other = np.asarray(values[target], np.float64) - events.true[target]
-        if half_width_68(other) < COMPARABLE * width:
-            _histogram(axes, other, edges, scale, name.replace("_", " "), colour, dashes=dashes)
-    axes.axvline(0, color=GREY, linewidth=1, zorder=0)
-    axes.set_xlabel(scale.axis(f"{symbol(target)} prediction $-$ truth"))
-    axes.set_ylabel("events per bin")
-    axes.set_xlim(edges[0] * scale.factor, edges[-1] * scale.factor)
-    axes.set_ylim(0, axes.get_ylim()[1] * 1.45)
-    axes.legend(loc="upper left")
+    edges = np.linspace(-HALF_RANGE, HALF_RANGE, bins + 1) * width + np.median(model)
+    wide = [curve for curve, values in delta.items() if half_width_68(values) > COMPARABLE * width]
+    for curve, values in delta.items():
+        if curve not in wide:
+            _histogram(axes, curve, values, edges, scale)
+    for curve in wide:
+        size = half_width_68(delta[curve])
+        text = scale_for(inputs.units.get(target, ""), size).text(size)
+        axes.plot([], [], " ", label=f"{curve.name} (not drawn): 68 % half width {text}")
+    _decorate(axes, scale, edges, symbol(target))
 
 
-def _histogram(
-    axes: Axes,
-    delta: NDArray[np.float64],
-    edges: NDArray[np.float64],
-    scale: Scale,
-    name: str,
-    colour: str,
-    *,
-    fill: bool = False,
-    dashes: object = "-",
-) -> None:
+def _histogram(axes: Axes, curve: Curve, delta: NDArray[Any], edges: NDArray[Any], scale: Scale) -> None:
     counts, _ = np.histogram(delta, edges)
-    outside = 1 - counts.sum() / len(delta)
-    text = (
-        f"{name}: bias {scale.text(delta.mean())}, 68 % $\\pm${scale.text(half_width_68(delta))},\n"
-        f"RMS {scale.text(np.sqrt(np.square(delta).mean()))}, outside {three_digits(100 * outside)} %"
-    )
-    if fill:
-        axes.stairs(counts, edges * scale.factor, fill=True, color=colour, alpha=0.25)
-    axes.stairs(counts, edges * scale.factor, color=colour, linestyle=dashes, linewidth=1.8, label=text)
+    numbers = (delta.mean(), half_width_68(delta), np.sqrt(np.square(delta).mean()))
+    text = ", ".join(number(value * scale.factor) for value in numbers)
+    outside = 100 * (1 - counts.sum() / len(delta))
+    text = f"{curve.name}: {text}" + (f" ({outside:.1f} % outside)" if outside >= 0.05 else "")
+    if curve.is_model:
+        axes.stairs(counts, edges * scale.factor, fill=True, color=curve.colour, alpha=0.25)
+    axes.stairs(counts, edges * scale.factor, color=curve.colour, linestyle=curve.dashes, linewidth=1.8, label=text)
+
+
+def _decorate(axes: Axes, scale: Scale, edges: NDArray[Any], name: str) -> None:
+    top = axes.get_ylim()[1] / 1.05
+    axes.set_ylim(0, 1.5 * top)
+    axes.vlines(0, 0, 1.05 * top, color=GREY, linewidth=1, linestyle=":")
+    axes.set_xlim(edges[0] * scale.factor, edges[-1] * scale.factor)
+    axes.set_xlabel(scale.axis(f"{name} prediction $-$ truth"))
+    axes.set_ylabel("events per bin")
+    title = scale.axis("bias, 68 % half width, RMS")
+    axes.legend(loc="upper left", title=title, alignment="left", borderaxespad=0.3)

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import cycle
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from numpy.typing import NDArray
 
     from app.plots.inputs import PlotInputs
+    from app.predictions import Predictions
 
 BLUE, ORANGE, GREEN, RED, PURPLE, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#5F6A72"
 """Okabe and Ito's colours; they stay apart under every common colour blindness and, with line styles, in print."""
-BASELINE_COLOURS = (ORANGE, GREEN, PURPLE, RED)
-BASELINE_DASHES = ("--", "-.", ":", (0, (6, 2, 1, 2, 1, 2)))
 
 RC: dict[str, Any] = {
     "font.family": "sans-serif",
@@ -43,6 +45,7 @@ RC: dict[str, Any] = {
     "lines.linewidth": 2,
     "legend.frameon": False,
     "legend.fontsize": 11.5,
+    "legend.title_fontsize": 11.5,
     "legend.handlelength": 2.2,
     "savefig.dpi": 150,
     "figure.dpi": 100,
@@ -84,9 +87,39 @@ def new_figure(width: float = 8.0, height: float = 6.0) -> Figure:
     return figure
 
 
-def label(inputs: PlotInputs, axes: Axes, right: Axes | None = None) -> None:
-    """Write run name above `axes` on the left, what the data are above `right` (or the same axes) on the right."""
-    axes.set_title(inputs.title, loc="left", fontweight="bold")
+def grid(panels: int) -> tuple[Figure, list[Axes]]:
+    """Return a figure with `panels` axes, two beside each other when there is more than one."""
+    columns = min(2, panels)
+    rows = -(-panels // columns)
+    figure = new_figure((6.8 if columns > 1 else 8.0) * columns, 5.2 * rows)
+    axes = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for spare in axes[panels:]:
+        spare.remove()
+    return figure, axes[:panels]
+
+
+def label(inputs: PlotInputs, panels: Sequence[Axes]) -> None:
+    """Write the run's name above the first panel and what the data are above the last one beside it."""
+    panels[0].set_title(inputs.title, loc="left", fontweight="bold")
     kind = "Simulation" if inputs.simulated else ""
     text = ", ".join(part for part in (kind, inputs.subtitle) if part)
-    (right or axes).set_title(text, loc="right", fontsize=12, color=GREY)
+    panels[min(1, len(panels) - 1)].set_title(text, loc="right", fontsize=12, color=GREY)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """How the model or one baseline is drawn, the same in every figure."""
+
+    name: str
+    colour: str
+    dashes: Any
+    marker: str
+    is_model: bool = False
+
+
+def curves(events: Predictions) -> Iterator[tuple[Curve, Mapping[str, NDArray[Any]]]]:
+    """Yield the model and then every baseline, each with its predictions by target."""
+    yield Curve("model", BLUE, "-", "o", is_model=True), events.predicted
+    looks = cycle(zip((ORANGE, GREEN, PURPLE, RED), ("--", "-.", ":", (0, (6, 2, 1, 2, 1, 2))), "svD^", strict=True))
+    for (name, values), (colour, dashes, marker) in zip(events.baselines.items(), looks, strict=False):
+        yield Curve(name.replace("_", " "), colour, dashes, marker), values

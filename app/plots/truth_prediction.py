@@ -1,0 +1,122 @@
+"""Prediction against truth, one panel for each target, with the residual below."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from app.core.types import Count
+from app.plots import PLOTS
+from app.plots.inputs import Needs, PlotInputs
+from app.plots.quantities import Scale, scale_for, symbol
+from app.plots.style import BLUE, GREY, RED, label, new_figure, styled
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+CENTRAL = (0.25, 99.75)
+"""Percentiles of the truth that set the range; a single far event must not squeeze all others into one bin."""
+STRIP_BINS = 20
+FEWEST = 10
+
+
+@PLOTS("truth_prediction", needs=Needs(predictions=True))
+@styled
+def truth_prediction(inputs: PlotInputs, *, bins: Count = 100) -> Figure:
+    """Density of events in prediction and truth with the diagonal; below it the residual's median and central 68 %.
+
+    Args:
+        inputs: the run; needs predictions.
+        bins: number of bins along either axis.
+
+    Returns:
+        One panel with a residual strip for each target; one colour scale, logarithmic, for all.
+    """
+    from matplotlib.colors import LogNorm
+
+    targets = list(inputs.events.true)
+    densities = [_Density.of(inputs, target, bins) for target in targets]
+    norm = LogNorm(1, max(2, *(int(density.counts.max()) for density in densities)))
+    columns = min(2, len(targets))
+    figure = new_figure(6.6 * columns + 0.8, 6.6 * -(-len(targets) // columns))
+    panels = _panels(figure, len(targets), columns)
+    for (main, strip), density in zip(panels, densities, strict=True):
+        counts = np.ma.masked_less(density.counts.T, 1)
+        image = main.pcolormesh(density.edges, density.edges, counts, norm=norm, cmap="viridis", rasterized=True)
+        _frame(main, density)
+        _strip(strip, density)
+    figure.colorbar(image, ax=figure.axes, label="events per bin", aspect=40, pad=0.01)
+    label(inputs, [main for main, _ in panels])
+    return figure
+
+
+def _panels(figure: Figure, count: int, columns: int) -> list[tuple[Axes, Axes]]:
+    rows = -(-count // columns)
+    places = figure.add_gridspec(2 * rows, columns, height_ratios=(3, 1) * rows)
+    panels = []
+    for row, column in (divmod(index, columns) for index in range(count)):
+        main = figure.add_subplot(places[2 * row, column])
+        strip = figure.add_subplot(places[2 * row + 1, column], sharex=main)
+        main.tick_params(labelbottom=False)
+        panels.append((main, strip))
+    return panels
+
+
+@dataclass(frozen=True)
+class _Density:
+    """One target in the unit of its axes: events (bins, bins) in truth and prediction, the residual by truth."""
+
+    target: str
+    scale: Scale
+    edges: NDArray[Any]
+    counts: NDArray[Any]
+    residual_scale: Scale
+    residual: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, inputs: PlotInputs, target: str, bins: int) -> _Density:
+        """Count the events of one target; its range is the central 99.5 % of the truth."""
+        true = np.asarray(inputs.events.true[target], np.float64)
+        predicted = np.asarray(inputs.events.predicted[target], np.float64)
+        low, high = np.percentile(true, CENTRAL)
+        margin = 0.04 * (high - low) or abs(high) or 1.0
+        edges = np.linspace(low - margin, high + margin, bins + 1)
+        unit = inputs.units.get(target, "")
+        scale = scale_for(unit, max(abs(low), abs(high)))
+        table = _by_truth(true, predicted - true, edges)
+        residual_scale = scale_for(unit, float(np.abs(table[2:]).max(initial=0.0)))
+        counts, _, _ = np.histogram2d(true, predicted, (edges, edges))
+        table[:2] *= scale.factor
+        table[2:] *= residual_scale.factor
+        return cls(target, scale, edges * scale.factor, counts, residual_scale, table)
+
+
+def _by_truth(true: NDArray[Any], delta: NDArray[Any], edges: NDArray[Any]) -> NDArray[np.float64]:
+    """Return low, high, median and central 68 % of the residual (5, bins) where there are events enough."""
+    rows = []
+    for low, high in pairwise(np.linspace(edges[0], edges[-1], STRIP_BINS + 1)):
+        chosen = delta[(true >= low) & (true < high)]
+        if len(chosen) >= FEWEST:
+            rows.append((low, high, *np.percentile(chosen, [50, 15.865, 84.135])))
+    return np.array(rows, np.float64).reshape(-1, 5).T
+
+
+def _frame(axes: Axes, density: _Density) -> None:
+    ends = density.edges[[0, -1]]
+    axes.plot(ends, ends, color=RED, linewidth=1, linestyle="--", label="prediction = truth")
+    axes.set(xlim=ends, ylim=ends, ylabel=density.scale.axis(f"{symbol(density.target)} prediction"))
+    axes.legend(loc="upper left")
+
+
+def _strip(axes: Axes, density: _Density) -> None:
+    low, high, median, lower, upper = density.residual
+    axes.axhline(0, color=GREY, linewidth=1)
+    axes.errorbar((low + high) / 2, median, (median - lower, upper - median), (high - low) / 2, fmt=".", color=BLUE)
+    reach = 1.25 * float(np.abs([lower, upper]).max(initial=0.0)) or 1.0
+    axes.set(ylim=(-reach, reach), ylabel=density.residual_scale.axis("residual"))
+    axes.set_xlabel(density.scale.axis(f"{symbol(density.target)} truth"))
