@@ -119,7 +119,7 @@ def stacked(columns: Mapping[str, Any], names: Sequence[str]) -> Any:
 
 def build(job: Job, data: Data) -> Built:
     """Build the networks of a job; normalisation and transforms take their constants from the training split."""
-    from app.models.physical import Physical
+    from app.physical import Physical
     from app.objective import Objective
 
     keras.backend.clear_session()
@@ -129,7 +129,7 @@ def build(job: Job, data: Data) -> Built:
     figures = _input_moments(data)
     inputs = {name: keras.Input(i.shape, name=name) for name, i in data.source.inputs.items()}
     features = job.model.build({name: _normalized(name, tensor, figures) for name, tensor in inputs.items()})
-    outputs = {n: task.head.build(features, len(task.targets), n) for n, task in job.tasks.items()}
+    outputs = {n: task.head.build(features, len(task.targets), f"{n}_head") for n, task in job.tasks.items()}
     network = keras.Model(inputs, outputs, name="network")
     physical = {
         name: Physical(**_settings(task, chains[name], data), name=f"{name}_physical")(
@@ -160,7 +160,7 @@ def _input_moments(data: Data) -> dict[str, dict[str, list[float]]]:
 
 
 def _fitted_chain(task: Task, data: Data) -> Chain:
-    from app.models.physical import make_chain
+    from app.physical import make_chain
 
     chain = make_chain([spec.dump() for spec in task.transform], task.targets)
     known = [column for columns in data.columns.values() for column in columns]
@@ -178,7 +178,7 @@ class _Blocks:
         self.data, self.task = data, task
 
     def __iter__(self) -> Any:
-        from app.models.physical import columns_of
+        from app.physical import columns_of
 
         for events in self.data.splits.train:
             yield stacked(events.columns, self.task.targets), columns_of(events.inputs, self.data.columns)
@@ -198,7 +198,7 @@ def _constants(chains: Mapping[str, Chain]) -> dict[str, Any]:
 
 
 def _term(name: str, task: Task, chain: Chain, data: Data) -> Any:
-    from app.models.physical import columns_of
+    from app.physical import columns_of
     from app.objective import Term
 
     first: Part = data.splits.train

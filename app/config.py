@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from app.core.errors import Problem, UserError
-from app.core.types import Count, Name, NonNegative, Positive, Strict
+from app.core.types import Count, Listed, Name, NonNegative, Positive, Strict, listed
 from app.metrics import METRICS
 from app.models import HEADS, MODELS
 from app.optimizers import OPTIMIZERS
@@ -17,19 +17,15 @@ from datasets.transforms import TRANSFORMS
 from losses import LOSSES
 
 
-def _listed(value: Any) -> Any:
-    return value if isinstance(value, (list, tuple)) else [value]
-
-
 class Task(Strict):
     """One thing to learn: targets, how they are transformed, the head that gives them, the loss and the metrics."""
 
-    targets: Annotated[tuple[str, ...], Field(min_length=1)]
-    transform: Annotated[tuple[TRANSFORMS.spec, ...], BeforeValidator(_listed)] = ("standardize",)
+    targets: Annotated[Listed, Field(min_length=1)]
+    transform: Annotated[tuple[TRANSFORMS.spec, ...], BeforeValidator(listed)] = ("standardize",)
     head: HEADS.spec = "linear"
     loss: LOSSES.spec = "mse"
     weight: Positive = 1.0
-    metrics: tuple[METRICS.spec, ...] = ("regression",)
+    metrics: Annotated[tuple[METRICS.spec, ...], BeforeValidator(listed), Field(min_length=1)] = ("regression",)
 
 
 class EarlyStopping(Strict):

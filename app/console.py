@@ -51,5 +51,8 @@ class _ConsoleHandler(logging.Handler):
     """Prints above a progress bar instead of through it; warnings stand out."""
 
     def emit(self, record: logging.LogRecord) -> None:
+        """Print one record."""
+        if getattr(record, "in_file_only", False):
+            return
         style = "bold red" if record.levelno >= logging.ERROR else "yellow" if record.levelno >= logging.WARNING else None
         console.print(self.format(record), style=style, markup=False)

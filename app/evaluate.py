@@ -133,7 +133,7 @@ class Loaded:
 
 def load(run: str) -> Loaded:
     """Load a finished run by name or path: `load("runs/x").predict({"x": ..., "y": ...})`."""
-    import app.models.physical  # noqa: F401  (registers the layers that the file names)
+    import app.physical  # noqa: F401  (registers the layers that the file names)
 
     directory = find(run)
     if not directory.model.exists():

@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from app.models.physical import columns_of
+from app.physical import columns_of
 from datasets.transforms import Chain
 
 

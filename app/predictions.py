@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,11 +65,11 @@ class Predictions:
         table = np.column_stack([np.asarray(v, np.float64) for v in flat.values()])
         form = "%d," + ",".join(["%.9g"] * len(flat)) + "\n"
 
-        def write(file: object) -> None:
-            file.write(("key," + ",".join(flat) + "\n").encode())  # type: ignore[attr-defined]
+        def write(file: BinaryIO) -> None:
+            file.write(("key," + ",".join(flat) + "\n").encode())
             for first in range(0, len(table), 4096):
                 rows = zip(self.key[first : first + 4096].tolist(), table[first : first + 4096].tolist(), strict=True)
-                file.write("".join(form % (key, *row) for key, row in rows).encode())  # type: ignore[attr-defined]
+                file.write("".join(form % (key, *row) for key, row in rows).encode())
 
         write_bytes(path, write)
 
@@ -76,12 +77,10 @@ class Predictions:
     def read(cls, path: Path) -> Predictions:
         """Read what `write` wrote; raises UserError when the file is missing or damaged."""
         try:
-            names = path.open().readline().strip().split(",")
-            key = np.loadtxt(path, delimiter=",", skiprows=1, usecols=0, dtype=np.uint64, ndmin=1)
-            table = np.loadtxt(path, delimiter=",", skiprows=1, usecols=range(1, len(names)), ndmin=2)
+            names, key, table = _read_table(path)
         except (OSError, ValueError) as error:
             raise UserError(Problem(f"cannot be read as predictions ({error})", (str(path),))) from None
-        flat = dict(zip(names[1:], table.T, strict=True))
+        flat = dict(zip(names, table.T, strict=True))
         baselines: dict[str, dict[str, Values]] = {}
         for name in [n for n in flat if "." in n]:
             baseline, _, target = name.partition(".")
@@ -89,3 +88,21 @@ class Predictions:
         true = {n.removeprefix("true_"): flat.pop(n) for n in list(flat) if n.startswith("true_")}
         predicted = {n.removeprefix("pred_"): flat.pop(n) for n in list(flat) if n.startswith("pred_")}
         return cls(key, true, predicted, baselines, flat)
+
+
+def _read_table(path: Path) -> tuple[list[str], NDArray[np.uint64], Values]:
+    """Return the column names, the keys (N,) and the values (N, columns); the keys do not fit into a float."""
+    with path.open(encoding="utf-8") as file:
+        first, *names = file.readline().strip().split(",")
+        if first != "key" or not names:
+            raise ValueError("the first line does not begin with 'key,'")
+        lines = file.readlines()
+    if not lines:
+        return names, np.empty(0, np.uint64), np.empty((0, len(names)))
+    if not lines[-1].endswith("\n"):
+        raise ValueError("the last line is cut off")
+    key = np.loadtxt(lines, delimiter=",", usecols=0, dtype=np.uint64, ndmin=1)
+    table = np.loadtxt(lines, delimiter=",", ndmin=2)[:, 1:]
+    if table.shape[1] != len(names):
+        raise ValueError(f"{len(names) + 1} columns are named, {table.shape[1] + 1} are there")
+    return names, key, table

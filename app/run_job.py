@@ -137,7 +137,7 @@ def _registered(job: Job, run: RunDirectory, options: Options) -> Iterator[None]
         raise
     except BaseException as error:
         registry.update(root, job.name, state="failed", reason=f"{type(error).__name__}: {error}"[:500])
-        logger.exception("failed")
+        logger.exception("failed", extra={"in_file_only": True})  # the console gets the traceback itself
         raise
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 
 class Strict(BaseModel):
@@ -19,6 +19,11 @@ def _ascending(value: tuple[Any, Any]) -> tuple[Any, Any]:
     return value
 
 
+def listed(value: Any) -> Any:
+    """Let a job write one value where a list of them is meant."""
+    return tuple(value) if isinstance(value, (list, tuple)) else (value,)
+
+
 Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -26,3 +31,4 @@ Count = Annotated[int, Field(ge=1)]
 Range = Annotated[tuple[float, float], AfterValidator(_ascending)]
 PositiveRange = Annotated[tuple[Positive, Positive], AfterValidator(_ascending)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$", max_length=120)]
+Listed = Annotated[tuple[str, ...], BeforeValidator(listed)]

@@ -5,21 +5,25 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 Array = Any
 """A NumPy array, a TensorFlow tensor or a number."""
 
 
+def _plain(value: Array) -> bool:
+    return isinstance(value, (np.ndarray, np.generic, float, int))
+
+
 def module_of(*values: Array) -> Any:
     """Return `numpy` when all of `values` are NumPy arrays or numbers, else `keras.ops`.
 
-    Formulas use Python's operators, and from the returned module only functions that both have under one name and that keep
-    the precision of their argument: `exp`, `sqrt`, `floor`, `clip`, `where`, `take`.
+    Formulas use Python's operators, and from the returned module only functions that both have under one name and that
+    keep the precision of their argument: `exp`, `sqrt`, `floor`, `clip`, `where`, `take`, `stack`.
     """
-    plain = all(isinstance(value, (np.ndarray, np.generic, float, int)) for value in values)
-    if plain:
+    if all(map(_plain, values)):
         return np
-    from keras import ops
+    from keras import ops  # type: ignore[import-untyped, unused-ignore]
 
     return ops
 
@@ -27,3 +31,32 @@ def module_of(*values: Array) -> Any:
 def is_absent(component: Array) -> bool:
     """Whether a field component is the literal number 0, which lets its terms be left out of the equation."""
     return isinstance(component, (int, float)) and component == 0
+
+
+def integers(values: Array) -> Array:
+    """Return whole floating-point values as 32-bit integers."""
+    return np.asarray(values).astype(np.int32) if _plain(values) else module_of(values).cast(values, "int32")
+
+
+def table_like(values: Array, tables: dict[str, Any]) -> Any:
+    """Return `tables["float64"]` in the precision and kind of `values`, converted once and kept in `tables`.
+
+    A tensor is made outside of any graph: it is then an argument of the compiled program and not a constant in it, which
+    would be copied, and folded, with every compilation.
+    """
+    if _plain(values):
+        return _converted(tables, str(np.asarray(values).dtype))
+    import tensorflow as tf  # type: ignore[import-untyped, unused-ignore]
+
+    name = f"tensor {values.dtype.name}"
+    if name not in tables:
+        with tf.init_scope():
+            tables[name] = tf.constant(tables["float64"], values.dtype)
+    return tables[name]
+
+
+def _converted(tables: dict[str, Any], dtype: str) -> NDArray[Any]:
+    if dtype not in tables:
+        tables[dtype] = tables["float64"].astype(dtype)
+    converted: NDArray[Any] = tables[dtype]
+    return converted

@@ -39,7 +39,8 @@ def error_against_momentum(
     Returns:
         One panel, both axes logarithmic; points stand at the bins' geometric centres.
     """
-    tables = [(curve, _by_bin(inputs.events, values, momentum_bins)) for curve, values in curves(inputs.events)]
+    known = curves(inputs.events, "x", "y")
+    tables = [(curve, _by_bin(inputs.events, values, momentum_bins)) for curve, values in known]
     figure = new_figure()
     axes = figure.subplots()
     for curve, table in tables:

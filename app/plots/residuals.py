@@ -48,7 +48,7 @@ def residuals(inputs: PlotInputs, *, bins: Count = 80) -> Figure:
 
 def _panel(axes: Axes, inputs: PlotInputs, target: str, bins: int) -> None:
     true = np.asarray(inputs.events.true[target], np.float64)
-    delta = {curve: np.asarray(values[target], np.float64) - true for curve, values in curves(inputs.events)}
+    delta = {curve: np.asarray(values[target], np.float64) - true for curve, values in curves(inputs.events, target)}
     model = next(iter(delta.values()))
     width = half_width_68(model) or float(np.abs(model).max()) or 1.0
     scale = scale_for(inputs.units.get(target, ""), width)

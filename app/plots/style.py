@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -99,11 +100,16 @@ def grid(panels: int) -> tuple[Figure, list[Axes]]:
 
 
 def label(inputs: PlotInputs, panels: Sequence[Axes]) -> None:
-    """Write the run's name above the first panel and what the data are above the last one beside it."""
-    panels[0].set_title(inputs.title, loc="left", fontweight="bold")
-    kind = "Simulation" if inputs.simulated else ""
-    text = ", ".join(part for part in (kind, inputs.subtitle) if part)
-    panels[min(1, len(panels) - 1)].set_title(text, loc="right", fontsize=12, color=GREY)
+    """Write run name and, over the last panel of the first row, "Simulation"; what the data are stands above both."""
+    figure = panels[0].figure
+    room = 10 * figure.get_figwidth()  # letters of the title's size that fit beside "Simulation"
+    if inputs.title:
+        panels[0].set_title(inputs.title, loc="left", fontweight="bold", fontsize=min(14, 14 * 0.7 * room / len(inputs.title)))
+    if inputs.simulated:
+        panels[min(1, len(panels) - 1)].set_title("Simulation", loc="right", fontstyle="italic")
+    if inputs.subtitle:
+        text = textwrap.fill(inputs.subtitle, int(1.2 * room))
+        figure.suptitle(text, x=0.99, ha="right", fontsize=11, color=GREY)
 
 
 @dataclass(frozen=True)
@@ -117,9 +123,10 @@ class Curve:
     is_model: bool = False
 
 
-def curves(events: Predictions) -> Iterator[tuple[Curve, Mapping[str, NDArray[Any]]]]:
-    """Yield the model and then every baseline, each with its predictions by target."""
+def curves(events: Predictions, *targets: str) -> Iterator[tuple[Curve, Mapping[str, NDArray[Any]]]]:
+    """Yield the model and every baseline that predicts `targets`, each with its predictions by target."""
     yield Curve("model", BLUE, "-", "o", is_model=True), events.predicted
     looks = cycle(zip((ORANGE, GREEN, PURPLE, RED), ("--", "-.", ":", (0, (6, 2, 1, 2, 1, 2))), "svD^", strict=True))
     for (name, values), (colour, dashes, marker) in zip(events.baselines.items(), looks, strict=False):
-        yield Curve(name.replace("_", " "), colour, dashes, marker), values
+        if set(targets) <= set(values):
+            yield Curve(name.replace("_", " "), colour, dashes, marker), values

@@ -27,7 +27,7 @@ FEWEST = 10
 
 @PLOTS("truth_prediction", needs=Needs(predictions=True))
 @styled
-def truth_prediction(inputs: PlotInputs, *, bins: Count = 100) -> Figure:
+def truth_prediction(inputs: PlotInputs, *, bins: Count = 80) -> Figure:
     """Density of events in prediction and truth with the diagonal; below it the residual's median and central 68 %.
 
     Args:
@@ -116,7 +116,9 @@ def _frame(axes: Axes, density: _Density) -> None:
 def _strip(axes: Axes, density: _Density) -> None:
     low, high, median, lower, upper = density.residual
     axes.axhline(0, color=GREY, linewidth=1)
-    axes.errorbar((low + high) / 2, median, (median - lower, upper - median), (high - low) / 2, fmt=".", color=BLUE)
-    reach = 1.25 * float(np.abs([lower, upper]).max(initial=0.0)) or 1.0
+    bars = ((median - lower, upper - median), (high - low) / 2)
+    axes.errorbar((low + high) / 2, median, *bars, fmt=".", color=BLUE, label="median, central 68 %")
+    axes.legend(loc="upper left", borderaxespad=0.2)
+    reach = 1.9 * float(np.abs([lower, upper]).max(initial=0.0)) or 1.0
     axes.set(ylim=(-reach, reach), ylabel=density.residual_scale.axis("residual"))
     axes.set_xlabel(density.scale.axis(f"{symbol(density.target)} truth"))
