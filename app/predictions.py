@@ -18,7 +18,7 @@ Values = NDArray[np.floating]
 
 @dataclass(frozen=True)
 class Predictions:
-    """`true[target]`, `predicted[target]`, `baselines[name][target]`, `columns[extra]`: arrays (N,) in physical units."""
+    """`true[target]`, `predicted[target]`, `baselines[name][target]`, `columns[extra]`: arrays (N,), physical units."""
 
     key: NDArray[np.uint64]
     true: Mapping[str, Values]
@@ -52,7 +52,7 @@ class Predictions:
         return Predictions(self.key[rows], chosen(self.true), chosen(self.predicted), baselines, chosen(self.columns))
 
     def _flat(self) -> dict[str, Values]:
-        flat = {name: values for name, values in self.columns.items()}
+        flat = dict(self.columns)
         flat |= {f"true_{name}": values for name, values in self.true.items()}
         flat |= {f"pred_{name}": values for name, values in self.predicted.items()}
         for baseline, values in self.baselines.items():

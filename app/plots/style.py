@@ -101,14 +101,14 @@ def grid(panels: int) -> tuple[Figure, list[Axes]]:
 
 def label(inputs: PlotInputs, panels: Sequence[Axes]) -> None:
     """Write run name and, over the last panel of the first row, "Simulation"; what the data are stands above both."""
-    figure = panels[0].figure
-    room = 10 * figure.get_figwidth()  # letters of the title's size that fit beside "Simulation"
-    if inputs.title:
-        panels[0].set_title(inputs.title, loc="left", fontweight="bold", fontsize=min(14, 14 * 0.7 * room / len(inputs.title)))
+    figure = cast("Figure", panels[0].figure)
+    letters = 10 * figure.get_figwidth()
+    size = min(14.0, 14 * 0.65 * letters / max(len(inputs.title), 1))  # a long name must not run into "Simulation"
+    panels[0].set_title(inputs.title, loc="left", fontweight="bold", fontsize=size)
     if inputs.simulated:
         panels[min(1, len(panels) - 1)].set_title("Simulation", loc="right", fontstyle="italic")
     if inputs.subtitle:
-        text = textwrap.fill(inputs.subtitle, int(1.2 * room))
+        text = textwrap.fill(inputs.subtitle, int(1.2 * letters))
         figure.suptitle(text, x=0.99, ha="right", fontsize=11, color=GREY)
 
 
