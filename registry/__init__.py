@@ -14,17 +14,34 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from app.core.files import REPOSITORY
 from registry.entry import create, note, update
-from registry.listing import Listing, listing
+from registry.listing import Listing, list_runs
 from registry.readme import refresh
-from registry.record import REPOSITORY, STATES, Better, Record, State, now, verdict
+from registry.record import STATES, Better, Record, State, now, verdict
 from registry.store import Contents, find, read, read_all
 from registry.table import render
 
 __all__ = [
-    "STATES", "Better", "Contents", "Listing", "Record", "State", "create", "find", "listing", "note", "now", "read",
-    "read_all", "refresh", "render", "root", "update", "verdict",
-]  # fmt: skip
+    "STATES",
+    "Better",
+    "Contents",
+    "Listing",
+    "Record",
+    "State",
+    "create",
+    "find",
+    "list_runs",
+    "note",
+    "now",
+    "read",
+    "read_all",
+    "refresh",
+    "render",
+    "root",
+    "update",
+    "verdict",
+]
 
 
 def root() -> Path:

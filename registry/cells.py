@@ -66,7 +66,7 @@ def duration(seconds: float | None) -> str:
     """Write a training time: '15 s', '3 min 05 s', '2 h 07 min'."""
     if seconds is None:
         return ""
-    if seconds < 60:
+    if seconds < 59.95:
         return f"{seconds:.3g} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"

@@ -7,8 +7,22 @@ from pathlib import Path
 
 from app.core.errors import UserError, unknown
 from registry import cells, order
+from registry.notes import Notes
 from registry.record import STATES, Better, Record
 from registry.store import Contents, read_all
+
+COLUMNS = (
+    "application",
+    "run",
+    "state",
+    "model",
+    "parameters",
+    "loss / transform",
+    "",  # the figure
+    "against baselines",
+    "time",
+    "updated",
+)
 
 
 @dataclass(frozen=True)
@@ -20,7 +34,7 @@ class Listing:
     damaged: tuple[str, ...]
 
 
-def listing(
+def list_runs(
     root: Path, *, application: str | None = None, state: str | None = None, sort: str | None = None
 ) -> Listing:
     """List the runs of an application in a state, sorted by a metric.
@@ -36,9 +50,9 @@ def listing(
     """
     contents = read_all(root)
     records = _chosen(contents, application, state, sort)
-    columns = ("application", "run", "state", "model", "parameters", "loss / transform", sort or "result",
-               "against baselines", "time", "updated")  # fmt: skip
-    return Listing(columns, tuple(_row(r, sort) for r in _sorted(records, sort)), tuple(contents.damaged.values()))
+    columns = tuple(name or sort or "result" for name in COLUMNS)
+    damaged = tuple(f"{root / path}: {line}" for path, line in contents.damaged.items())
+    return Listing(columns, tuple(_row(r, sort) for r in _sorted(contents, records, sort)), damaged)
 
 
 def _chosen(contents: Contents, application: str | None, state: str | None, sort: str | None) -> list[Record]:
@@ -54,19 +68,28 @@ def _known(what: str, name: str | None, choices: list[str]) -> None:
         raise UserError(unknown(what, name, choices))
 
 
-def _sorted(records: list[Record], sort: str | None) -> list[Record]:
+def _sorted(contents: Contents, records: list[Record], sort: str | None) -> list[Record]:
     if sort is not None:
         better: Better = next((r.better for r in records if r.metric == sort), "lower")
         return order.by_metric(records, sort, better)
-    groups: dict[tuple[str, str], list[Record]] = {}
-    for record in records:
-        groups.setdefault((record.application, record.metric), []).append(record)
-    return [r for key in sorted(groups) for r in order.by_metric(groups[key], key[1], groups[key][0].better)]
+    groups = {name: [r for r in records if r.application == name] for name in sorted({r.application for r in records})}
+    metrics = {name: order.metric_of(contents.notes.get(name, Notes()), group) for name, group in groups.items()}
+    return [r for name, group in groups.items() for r in order.by_metric(group, *metrics[name])]
 
 
 def _row(r: Record, sort: str | None) -> tuple[str, ...]:
     figure = cells.figure(r, sort or r.metric)
     result = figure if sort or not figure else f"{r.metric} {figure}"
     mark = f"{cells.SIMULATED} " if r.simulated else ""
-    return (r.application, mark + r.run, cells.state(r), r.model, cells.count(r.parameters), cells.loss(r),
-            result or r.reason, cells.against(r), cells.duration(r.training_time), cells.day(r.updated))  # fmt: skip
+    return (
+        r.application,
+        mark + r.run,
+        cells.state(r),
+        r.model,
+        cells.count(r.parameters),
+        cells.loss(r),
+        result or r.reason,
+        cells.against(r),
+        cells.duration(r.training_time),
+        cells.day(r.updated),
+    )

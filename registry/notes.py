@@ -51,15 +51,17 @@ def _parted(path: Path, lines: list[str]) -> tuple[dict[str, str], list[str]]:
     closing = [number for number, line in enumerate(lines) if number and line.strip() == FENCE]
     if not closing:
         raise UserError(Problem("the front matter has no end", (str(path),), None, f"a second line {FENCE!r}"))
-    pairs, wrong = {}, []
+    pairs: dict[str, str] = {}
+    wrong = []
     for number, line in enumerate(lines[1 : closing[0]], start=2):
-        key, colon, value = line.partition(":")
-        if colon and key.strip() != "text":
-            pairs[key.strip()] = value.strip()
-        elif line.strip():
-            wrong.append(
-                Problem("not a line of front matter", (str(path), f"line {number}"), None, "'key: value'", line)
-            )
+        key, colon, value = (part.strip() for part in line.partition(":"))
+        place = (str(path), f"line {number}")
+        if key in pairs:
+            wrong.append(Problem("given twice", place, received=key))
+        elif line.strip() and (not colon or key == "text"):
+            wrong.append(Problem("not front matter", place, None, "'key: value'", line))
+        elif colon:
+            pairs[key] = value
     if wrong:
         raise UserError(*wrong)
     return pairs, lines[closing[0] + 1 :]

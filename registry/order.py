@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from registry.notes import Notes
 from registry.record import STATES, Better, Record
+
+
+def metric_of(notes: Notes, records: Sequence[Record]) -> tuple[str, Better]:
+    """The notes name the metric of an application; without them it is the newest run's."""
+    if notes.metric:
+        return notes.metric, notes.better
+    named = [r for r in records if r.metric]
+    newest = max(named, key=lambda r: (r.created, r.run), default=None)
+    return (newest.metric, newest.better) if newest else ("", "lower")
 
 
 def by_metric(records: Iterable[Record], metric: str, better: Better) -> list[Record]:

@@ -35,8 +35,8 @@ def refresh(root: Path) -> None:
 
 def _write(root: Path) -> None:
     contents = read_all(root)
-    for line in contents.damaged.values():
-        LOG.warning("%s", line)
+    for path, line in contents.damaged.items():
+        LOG.warning("%s: %s", root / path, line)
     write_text(root / "README.md", render(contents))
 
 

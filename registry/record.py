@@ -10,13 +10,12 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from app.core.files import REPOSITORY
 from app.core.types import Count, Name, NonNegative, Strict
 
 State = Literal["queued", "idle", "running", "evicted", "held", "interrupted", "done", "failed", "resubmitted"]
 STATES: tuple[State, ...] = get_args(State)
 Better = Literal["lower", "higher"]
-
-REPOSITORY = Path(__file__).resolve().parents[1]
 
 
 def now() -> str:

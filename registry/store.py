@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -13,6 +14,8 @@ from app.core.files import write_json
 from app.core.validation import problems
 from registry.notes import Notes, read_notes, read_remarks
 from registry.record import Record, now
+
+Kind = TypeVar("Kind")
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ def read(root: Path, run: str) -> Record:
         raise UserError(*(_damaged(path, problem) for problem in problems(error, Record))) from None
     if record.run != run:
         raise UserError(
-            Problem("damaged record: file and run name disagree", (str(path),), None, repr(run), record.run)
+            Problem("damaged record: run: not the name of its file", (str(path),), None, repr(run), record.run)
         )
     return record
 
@@ -95,18 +98,21 @@ def changed(record: Record, **changes: Any) -> Record:
 
 def read_all(root: Path) -> Contents:
     """Read the whole folder; what is damaged is set aside and named, and hides nothing else."""
-    records, damaged = [], {}
+    records: dict[str, Record] = {}
+    notes: dict[str, Notes] = {}
+    damaged: dict[str, str] = {}
     for path in sorted((root / "runs").glob("*.json")):
-        try:
-            records.append(read(root, path.stem))
-        except FileNotFoundError:  # pragma: no cover - removed by hand between the listing and the reading
-            continue
-        except UserError as error:
-            damaged[path.relative_to(root).as_posix()] = str(error.problems[0])
-    notes = {}
+        _take(root, path, lambda path: read(root, path.stem), records, damaged)
     for path in sorted((root / "notes").glob("*.md")):
-        try:
-            notes[path.stem] = read_notes(path)
-        except UserError as error:
-            damaged[path.relative_to(root).as_posix()] = str(error.problems[0])
-    return Contents(tuple(records), damaged, notes, read_remarks(root))
+        _take(root, path, read_notes, notes, damaged)
+    return Contents(tuple(records.values()), damaged, notes, read_remarks(root))
+
+
+def _take(root: Path, path: Path, load: Callable[[Path], Kind], into: dict[str, Kind], damaged: dict[str, str]) -> None:
+    """Load one file; the words about a damaged one do not depend on where the registry lies."""
+    try:
+        into[path.stem] = load(path)
+    except UserError as error:
+        damaged[path.relative_to(root).as_posix()] = str(replace(error.problems[0], where=error.problems[0].where[1:]))
+    except OSError as error:
+        damaged[path.relative_to(root).as_posix()] = f"cannot be read ({error.strerror})"

@@ -52,7 +52,7 @@ def _damaged(contents: Contents) -> list[str]:
 def _application(name: str, contents: Contents) -> list[str]:
     notes = contents.notes.get(name, Notes())
     records = [r for r in contents.records if r.application == name]
-    metric, better = _metric(notes, records)
+    metric, better = order.metric_of(notes, records)
     facts = [("Goal", notes.goal), ("Dataset", notes.dataset), ("Baseline", notes.baseline)]
     if metric:
         facts.insert(2, ("Evaluation metric", f"{metric} ({better} is better)"))
@@ -64,15 +64,6 @@ def _application(name: str, contents: Contents) -> list[str]:
     if notes.text:
         parts += ["### Notes", notes.text]
     return [part for part in parts if part]
-
-
-def _metric(notes: Notes, records: Sequence[Record]) -> tuple[str, Better]:
-    """The notes name the metric of an application; without them it is the newest run's."""
-    if notes.metric:
-        return notes.metric, notes.better
-    named = [r for r in records if r.metric]
-    newest = max(named, key=lambda r: (r.created, r.run), default=None)
-    return (newest.metric, newest.better) if newest else ("", "lower")
 
 
 def _group(records: Sequence[Record], metric: str, better: Better) -> list[str]:
@@ -96,9 +87,19 @@ def _table(records: Iterable[Record], metric: str) -> str:
 
 
 def _row(r: Record, metric: str) -> tuple[str, ...]:
-    figure = cells.figure(r, metric) or (r.reason if r.state in ("failed", "held") else "")
-    return (cells.state(r), r.run, r.model, cells.count(r.parameters), cells.loss(r), figure, cells.against(r),
-            cells.duration(r.training_time), cells.day(r.finished), cells.commit(r))  # fmt: skip
+    figure = cells.figure(r, metric) or (r.reason if r.state != "done" else "")
+    return (
+        cells.state(r),
+        r.run,
+        r.model,
+        cells.count(r.parameters),
+        cells.loss(r),
+        figure,
+        cells.against(r),
+        cells.duration(r.training_time),
+        cells.day(r.finished),
+        cells.commit(r),
+    )
 
 
 def _details(r: Record, remarks: str) -> str:
@@ -130,9 +131,12 @@ def _resources(r: Record) -> str:
 
 
 def _bullets(facts: Iterable[tuple[str, str]]) -> str:
-    """Write what is not empty; only an analysis has more than one line."""
-    return "\n".join(f"- **{name}**: {text}" if text.startswith("\n") else f"- **{name}**: {_line(text)}".rstrip()
-                     for name, text in facts if text)  # fmt: skip
+    """Write what is not empty; only an analysis, which begins on a line of its own, has more than one line."""
+    return "\n".join(f"- **{name}**:{_value(text)}" for name, text in facts if text)
+
+
+def _value(text: str) -> str:
+    return text if text.startswith("\n") else f" {_line(text)}"
 
 
 def _line(text: str) -> str:
