@@ -1,0 +1,71 @@
+# Wirechamber: `make demo` and `make test` need Python >= 3.11, make and git, nothing else.
+PYTHON ?= python3
+WORKERS ?= 2
+BIN := .venv/bin
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS)
+
+# uv installs in a third of pip's time, but does not read pip's configuration: what pip is told is handed on.
+pip_option = $(shell $(BIN)/python -m pip config list | sed -n "s/^[^=]*[.]$(1)='\(.*\)'$$/\1/p" | tail -n 1 | sed 's/\\n/ /g')
+UV_SOURCES = $(addprefix --default-index ,$(call pip_option,index-url)) \
+  $(addprefix --index ,$(call pip_option,extra-index-url)) \
+  $(addprefix --find-links ,$(call pip_option,find-links)) --index-strategy unsafe-best-match
+UV = $(addprefix SSL_CERT_FILE=,$(call pip_option,cert)) $(BIN)/uv --quiet
+INSTALL = $(UV) pip install $(UV_SOURCES) --compile-bytecode
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-all test-marked test-lowest lint format check lock clean
+
+help:  ## show this list
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
+
+demo: .venv/installed  ## install, then train, measure and register a small model on simulated tracks
+	$(BIN)/python app/run.py --config json/track_extrapolation/mlp_tiny.json --overwrite
+
+test: .venv/installed-test  ## install the test extra and run the quick tests with coverage
+	$(PYTEST) --cov
+
+test-marked: .venv/installed-test  ## run the slow tests and those that need external data
+	$(PYTEST) -m "slow or external"
+
+test-all: .venv/installed-test  ## run every test, those of the HTCondor pool too
+	$(PYTEST) -m "" --cov
+
+test-lowest: .venv-lowest/installed  ## run the quick tests with the oldest versions that setup.cfg allows
+	.venv-lowest/bin/python -m pytest -n $(WORKERS) -o filterwarnings=default
+
+lint: .venv/installed-test  ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: .venv/installed-test  ## let ruff put imports and layout in order
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+check: lint test  ## everything that has to pass before a change goes in
+
+lock: $(BIN)/uv  ## make constraints.txt again from the newest versions that setup.cfg allows
+	printf 'uv\n' | $(UV) pip compile - setup.cfg $(UV_SOURCES) --upgrade --no-emit-index-url --no-emit-find-links --no-annotate \
+	  --extra test --extra bayesian --extra mlflow --extra htcondor --custom-compile-command "make lock" -o constraints.txt
+
+clean:  ## remove the environments and caches, keep runs and data
+	rm -rf .venv .venv-lowest .pytest_cache .mypy_cache .ruff_cache .coverage* *.egg-info
+
+$(BIN)/uv: constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python >= 3.11 is needed, e.g. make PYTHON=python3.12")'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt uv
+	@touch $@
+
+.venv/installed: setup.cfg pyproject.toml constraints.txt $(BIN)/uv
+	$(INSTALL) --python $(BIN)/python --constraint constraints.txt --editable .
+	@touch $@
+
+.venv/installed-test: .venv/installed
+	$(INSTALL) --python $(BIN)/python --constraint constraints.txt --editable '.[test]'
+	@touch $@
+
+.venv-lowest/installed: setup.cfg pyproject.toml $(BIN)/uv
+	$(PYTHON) -m venv --clear .venv-lowest
+	$(INSTALL) --python .venv-lowest/bin/python --resolution lowest-direct --editable '.[test]'
+	@touch $@

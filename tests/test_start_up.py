@@ -1,0 +1,74 @@
+"""What answers at once does so because it never loads TensorFlow and its kind; proved in processes of their own."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from app.cli import VERBS
+
+ROOT = Path(__file__).resolve().parents[1]
+HEAVY = ("tensorflow", "keras", "uproot", "awkward", "matplotlib", "sklearn", "scipy", "pandas", "numba", "tf2onnx")
+JOB = "json/track_extrapolation/mlp_tiny.json"
+VERB = ("-c", "import sys; from app.cli import main; sys.exit(main(sys.argv[1:]))")
+
+
+def loaded(*arguments):
+    """Run `python <arguments>` and return (exit code, the heavy packages that were executed, output).
+
+    Lazily loaded modules stand in sys.modules before they are loaded; -X importtime reports what was really imported.
+    """
+    command = [sys.executable, "-X", "importtime", *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    names = set(re.findall(r"^import time:[^|]*\|[^|]*\|\s*([\w.]+)$", done.stderr, re.MULTILINE))
+    assert "encodings" in names, done.stderr
+    rest = "\n".join(line for line in done.stderr.splitlines() if not line.startswith("import time:"))
+    return done.returncode, {name.split(".")[0] for name in names} & set(HEAVY), done.stdout + rest
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        *[[verb, "--help"] for verb in VERBS],
+        ["list"],
+        ["list", "losses"],
+        ["schema"],
+        ["validate", JOB],
+        ["registry"],
+    ],
+    ids=" ".join,
+)
+def test_light_verbs_do_not_load_tensorflow(arguments):
+    code, heavy, output = loaded(*VERB, *arguments)
+    assert code == 0, output
+    assert not heavy
+    assert output.strip()
+
+
+def test_the_script_does_not_load_tensorflow_before_the_job_is_read(tmp_path):
+    code, heavy, output = loaded("app/run.py", "--help")
+    assert (code, heavy) == (0, set())
+    assert "--config" in output
+    code, heavy, output = loaded("app/run.py", "--config", str(tmp_path / "absent.json"))
+    assert (code, heavy) == (2, set())
+    assert "absent.json" in output
+
+
+def test_a_bad_job_is_refused_without_tensorflow(tmp_path):
+    bad = tmp_path / "bad.json"
+    bad.write_text('{"name": "bad", "traning": {}}')
+    code, heavy, output = loaded(*VERB, "validate", str(bad))
+    assert code == 2, output
+    assert not heavy
+    assert "traning: unknown key. Did you mean 'training'?" in output
+    assert "Traceback" not in output
+
+
+def test_the_probe_sees_a_package_that_is_loaded():
+    code, heavy, _ = loaded("-c", "import scipy.stats")
+    assert (code, heavy) == (0, {"scipy"})
