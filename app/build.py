@@ -59,15 +59,16 @@ def data_root() -> Path:
     return Path(os.environ.get("WIRECHAMBER_DATA") or REPOSITORY / "data")
 
 
-def load_data(job: Job, limit: int | None = None) -> Data:
+def load_data(job: Job, limit: int | None = None, root: Path | None = None) -> Data:
     """Read (or first simulate) the job's data and split them.
 
     Args:
         job: the job.
         limit: at most so many events in each split.
+        root: where simulated data lie, in place of `data_root()`.
     """
     options = job.dataset.options
-    files = matching(options.files, ("dataset", "files")) if options.files else simulated_files(job)
+    files = matching(options.files, ("dataset", "files")) if options.files else simulated_files(job, root or data_root())
     source = job.dataset.build(files)
     _check_targets(job, source)
     logger.info("data: %s%s", "SIMULATED, " if options.simulate else "", source.description)
@@ -78,12 +79,12 @@ def load_data(job: Job, limit: int | None = None) -> Data:
     return Data(source, splits, options.simulate is not None, partial(_prepare, tasks=job.tasks))
 
 
-def simulated_files(job: Job) -> list[Path]:
+def simulated_files(job: Job, root: Path) -> list[Path]:
     """Return the files of the job's simulation, made now unless an equal one made them before."""
     spec = job.dataset.options.simulate
     content = {"version": spec.component.facts.get("version"), **spec.dump()}
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
-    folder = data_root() / f"{spec.name}-{digest}"
+    folder = root / f"{spec.name}-{digest}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

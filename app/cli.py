@@ -17,7 +17,7 @@ Add = Callable[[argparse.ArgumentParser], None]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb and return its exit code: 0 done, 1 failed, 2 the user's mistake, 85 stopped, to be resumed."""
-    options = _parser().parse_args(arguments)
+    options = _parsed(arguments)
     for variable, value in (("WIRECHAMBER_RUNS", options.runs), ("WIRECHAMBER_REGISTRY", options.registry_root)):
         if value is not None:
             os.environ[variable] = str(value.resolve())
@@ -36,31 +36,43 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser, verbs = _parser()
+    options, rest = parser.parse_known_args(arguments)
+    if rest and options.verb not in OPEN_VERBS:
+        verbs[options.verb].error(f"unknown argument {rest[0]}")
+    options.rest = rest
+    return options
+
+
+def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--runs", type=Path, help="folder of the runs (else $WIRECHAMBER_RUNS, else runs/)")
     common.add_argument("--registry", dest="registry_root", type=Path, metavar="DIR", help="folder of the registry")
     common.add_argument("--verbose", action="store_true", help="log details")
-    parser = _Parser(prog="wirechamber", description="Train, compare, register and deploy Keras models from JSON files.")
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=_Parser)
+    parser = Parser(prog="wirechamber", description="Train, compare, register and deploy Keras models from JSON files.")
+    group = parser.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=Parser)
+    made = {}
     for name, (summary, add) in VERBS.items():
-        add(verbs.add_parser(name, help=summary, description=summary, parents=[common]))
-    return parser
+        made[name] = group.add_parser(name, help=summary, description=summary, parents=[common])
+        add(made[name])
+    return parser, made
 
 
-class _Parser(argparse.ArgumentParser):
+class Parser(argparse.ArgumentParser):
     """Names the nearest verb or option; no abbreviations, which break when a new option comes."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**{"allow_abbrev": False, **options})
 
     def error(self, message: str) -> Any:
+        """End with exit code 2 and one line that names the nearest word."""
         from app.core.errors import nearest
 
-        wrong = [word for word in sys.argv[1:] if word in message]
+        wrong = next((word for word in sys.argv[1:] if word.partition("=")[0] in message), None)
         known = [option for action in self._actions for option in action.option_strings] + list(VERBS)
-        near = nearest(wrong[0], known) if wrong else None
-        hint = f" Did you mean {near!r}?" if near and near not in wrong else ""
+        near = nearest(wrong.partition("=")[0], known) if wrong else None
+        hint = f" Did you mean {near!r}?" if near and near != wrong else ""
         self.exit(2, f"{self.prog}: {message}.{hint}\n")
 
 
@@ -96,7 +108,7 @@ def _schema(parser: argparse.ArgumentParser) -> None:
 def _simulate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("dataset", help="e.g. track_states")
     parser.add_argument("--out", type=Path, required=True, help="folder of the shards; an interrupted one is continued")
-    parser.add_argument("options", nargs=argparse.REMAINDER, help="the simulator's options, e.g. --tracks 100000 --momentum 2 100")
+    parser.epilog = "Every parameter of the simulator is an option: --tracks 100000 --momentum 2 100."
 
 
 def _merge(parser: argparse.ArgumentParser) -> None:
@@ -105,7 +117,7 @@ def _merge(parser: argparse.ArgumentParser) -> None:
 
 
 def _inspect(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("files", nargs="+", help="data files, or a job file whose data are inspected")
+    parser.add_argument("files", nargs="+", help="npz or ROOT files")
     parser.add_argument("--dataset", default="track_states", help="the loader to try")
     _set(parser)
 
@@ -134,6 +146,7 @@ def _init(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, help="write the job file here instead of printing it")
 
 
+OPEN_VERBS = ("simulate",)  # their further options come from a component's signature
 VERBS: dict[str, tuple[str, Add]] = {
     "run": ("Run a job, or every job of a sweep: simulate, train, measure, register.", _run),
     "init": ("Write a job skeleton from the columns of a data file.", _init),

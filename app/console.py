@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-console = Console(highlight=False, soft_wrap=True)
+WIDTH_OF_FILES = 200
+
+console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else WIDTH_OF_FILES)
 LIBRARIES = ("tensorflow", "absl", "matplotlib", "h5py")
 
 
@@ -21,8 +24,7 @@ def table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]], numb
         made.add_column(name, justify="right" if position >= numbers_from else "left", no_wrap=True)
     for row in rows:
         made.add_row(*row)
-    width = max(console.width, console.measure(made).maximum) if not console.is_terminal else None
-    console.print(made, width=width)
+    console.print(made)
 
 
 def configure(verbose: bool = False) -> None:

@@ -6,6 +6,8 @@ Importing this module chooses TensorFlow as the backend of Keras, whatever a use
 from __future__ import annotations
 
 import os
+import sys
+import tempfile
 
 os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -23,6 +25,7 @@ def prepare(seed: int, deterministic: bool = False) -> str:
         seed: seed of Python, NumPy and TensorFlow.
         deterministic: ask TensorFlow for operations that give the same bits in every run, which may be slower.
     """
+    _load_quietly()
     gpus = tf.config.list_physical_devices("GPU")
     for gpu in gpus:
         _grow(gpu)
@@ -30,6 +33,25 @@ def prepare(seed: int, deterministic: bool = False) -> str:
     if deterministic:
         tf.config.experimental.enable_op_determinism()
     return describe(gpus)
+
+
+def _load_quietly() -> None:
+    """Load TensorFlow without the notes on CUDA that it writes past every log level; an error is still shown."""
+    if "tensorflow.python" in sys.modules:
+        return
+    with tempfile.TemporaryFile() as notes:
+        kept = os.dup(2)
+        os.dup2(notes.fileno(), 2)
+        try:
+            keras.backend.backend()  # Keras first: TensorFlow asks for a Keras that is loaded or not there at all
+            tf.config.list_physical_devices("GPU")
+        except BaseException:
+            notes.seek(0)
+            os.write(kept, notes.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
 
 
 def _grow(gpu: object) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -45,14 +45,7 @@ def load(path: Path | str, overrides: Sequence[str] = ()) -> list[Job]:
         for one in contents:
             assign(one, *parse_override(text))
     jobs = _all([(one, path) for one in contents])
-    _refuse_equal_names(jobs, path)
-    return jobs
-
-
-def load_many(paths: Iterable[Path | str], overrides: Sequence[str] = ()) -> list[Job]:
-    """Return the jobs of several files; two jobs with one name are an error."""
-    jobs = [job for path in paths for job in load(path, overrides)]
-    _refuse_equal_names(jobs, None)
+    refuse_equal_names(jobs, path)
     return jobs
 
 
@@ -191,7 +184,8 @@ def _shown(content: Content, where: str) -> str:
     return "-".join(map(str, name)) if isinstance(name, (list, tuple)) else str(name)
 
 
-def _refuse_equal_names(jobs: Sequence[Job], path: Path | None) -> None:
+def refuse_equal_names(jobs: Sequence[Job], path: Path | None = None) -> None:
+    """Raise UserError when two jobs would write to one run directory."""
     names = [job.name for job in jobs]
     repeated = next((name for name in names if names.count(name) > 1), None)
     if repeated is not None:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 import registry
 from app import evaluate, run_directory
-from app.build import Built, Data
+from app.build import Built, Data, load_data
 from app.config import Job
-from app.core.files import write_json
-from app.plots.drawing import draw
-from app.plots.inputs import PlotInputs
+from app.core.files import matching, write_json
 from app.predictions import Predictions
 from app.run_directory import RunDirectory
+from app.run_plots import draw_plots
+from datasets._events import Events
 
 logger = logging.getLogger(__name__)
 
@@ -75,24 +76,27 @@ def measure(job: Job, run: RunDirectory, data: Data, built: Built, history: dict
 
 def test_metrics(job: Job, data: Data, deployed: Any) -> tuple[dict[str, Any], Predictions]:
     """Return the metrics of every task beside those of its baselines, and the predictions themselves."""
-    events = data.splits.test.events()
+    return measure_events(job, data, data.splits.test.events(), deployed)
+
+
+def measure_events(job: Job, data: Data, events: Events, deployed: Any) -> tuple[dict[str, Any], Predictions]:
+    """Return metrics and predictions on `events`, with baselines fitted on the training events of `data`."""
     predictions = evaluate.predict(evaluate.Predictor(deployed), events, job)
     both = evaluate.with_baselines(predictions, events, data, evaluate.fit_baselines(data, job))
     return {name: evaluate.measure(both, task) for name, task in job.tasks.items()}, both
 
 
-def draw_plots(run: RunDirectory, names: list[str] | None = None, folder: Any = None) -> list[Any]:
-    """Draw the run's plots from its saved history and predictions alone."""
-    facts = json.loads(run.provenance.read_text())["dataset"]
-    inputs = PlotInputs(
-        predictions=Predictions.read(run.predictions),
-        history=json.loads(run.history.read_text()),
-        title=run.name,
-        units=facts["units"],
-        simulated=facts["simulated"],
-        subtitle=facts["description"],
-    )
-    return draw(inputs, folder or run.plots, names)
+def evaluate_test(run: RunDirectory, job: Job) -> tuple[dict[str, Any], Predictions]:
+    """Measure a finished run again on its test split."""
+    return test_metrics(job, load_data(job), evaluate.load(str(run.path)).model)
+
+
+def evaluate_files(run: RunDirectory, job: Job, files: Sequence[str]) -> tuple[dict[str, Any], Predictions]:
+    """Measure a finished run on every event of other files; the baselines are those of its own training events."""
+    data = load_data(job)
+    other = job.dataset.build(matching(files, ("--data",)))
+    events = Events.concatenate(list(other))
+    return measure_events(job, data, events, evaluate.load(str(run.path)).model)
 
 
 def _finish(job: Job, run: RunDirectory, results: dict[str, Any], history: dict[str, Any]) -> None:

@@ -150,10 +150,11 @@ def _model_in_words(job: Job) -> str:
 
 def _train_and_measure(job: Job, run: RunDirectory, options: Options, progress: Callable[[Progress], None]) -> None:
     from app import device, measure_run
+
+    where = device.prepare(job.seed, options.deterministic)
     from app.build import build, load_data
     from app.train import train
 
-    where = device.prepare(job.seed, options.deterministic)
     logger.info("%s on %s", job.name, where)
     data = load_data(job, options.limit)
     device.prepare(job.seed, options.deterministic)

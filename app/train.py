@@ -89,6 +89,7 @@ def _fit(job: Job, data: Data, built: Built, recorder: Recorder, steps: Plan) ->
         initial_epoch=recorder.progress.epoch,
         steps_per_epoch=steps.steps_per_epoch,
         callbacks=[recorder],
+        shuffle=False,
         verbose=0,
     )
 

@@ -2,9 +2,9 @@
 
 from app.core.catalog import Catalog
 from datasets._events import Source
-from datasets._options import DatasetOptions
+from datasets._options import DatasetOptions, name_the_simulator
 from datasets.simulate import SIMULATORS
 
 __all__ = ["DATASETS", "SIMULATORS"]
 
-DATASETS = Catalog[Source]("dataset", "datasets", DatasetOptions)
+DATASETS = Catalog[Source]("dataset", "datasets", DatasetOptions, name_the_simulator)

@@ -70,6 +70,7 @@ class Source:
         extras: further columns for weights, metrics and predictions.csv, e.g. the momentum.
         blocks: one function per block; a block is read when its function is called.
         files: the file that each block comes from.
+        rows: events in all blocks.
         fingerprint: hash of the content's identity (files, sizes, times, options).
         description: one line for log and registry.
         facts: metadata of the data, e.g. the field they were generated in.
@@ -80,6 +81,7 @@ class Source:
     extras: Mapping[str, Column]
     blocks: Sequence[Callable[[], Events]]
     files: Sequence[str]
+    rows: int
     fingerprint: str
     description: str
     facts: Mapping[str, object] = field(default_factory=dict)

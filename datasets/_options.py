@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from app.core.errors import Problem, UserError
-from app.core.types import Fraction, Strict
+from app.core.types import Fraction, Listed, Strict
 from datasets.simulate import SIMULATORS
 
 PARTS = ("train", "validation", "test")
-
-
-def _listed(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
-Listed = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 
 
 class Split(Strict):
@@ -50,6 +43,12 @@ class Split(Strict):
         return self
 
 
+def name_the_simulator(content: dict[str, Any]) -> dict[str, Any]:
+    """Give a `simulate` block the name of its dataset: every simulator is called as the loader of its files."""
+    simulate = content.get("simulate")
+    return {**content, "simulate": {"name": content["name"], **simulate}} if isinstance(simulate, dict) else content
+
+
 class DatasetOptions(Strict):
     """`files` or `simulate`, exactly one, and how the events are split and held."""
 
@@ -57,13 +56,6 @@ class DatasetOptions(Strict):
     simulate: SIMULATORS.spec | None = None
     split: Split = Split()
     streaming: bool = Field(False, description="read shards again in every pass instead of holding all in memory")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _simulator_of_the_same_name(cls, data: Any) -> Any:
-        if isinstance(data, dict) and isinstance(data.get("simulate"), dict):
-            return {**data, "simulate": {"name": data.get("name"), **data["simulate"]}}
-        return data
 
     @model_validator(mode="after")
     def _exactly_one_origin(self) -> DatasetOptions:

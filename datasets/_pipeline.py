@@ -115,6 +115,8 @@ def split(source: Source, options: DatasetOptions, limit: int | None = None) -> 
             chosen = select(events)
             blocks.append(partial(_reread, read, select) if options.streaming else partial(_same, chosen))
             counts.append(len(chosen))
+        if limit is not None and all(sum(counts) >= limit for _, counts in parts.values()):
+            break
     return Splits(**{name: Part(*content) for name, content in parts.items()})
 
 
@@ -176,7 +178,8 @@ def ordered(part: Part, prepare: Prepare, batch_size: int) -> Any:
     """Return a finite tf.data.Dataset over the split in its stored order."""
     signature = _signature(part, prepare)
     stored = tf.data.Dataset.from_generator(lambda: map(prepare, part), output_signature=signature)
-    return stored.rebatch(batch_size, drop_remainder=False).prefetch(tf.data.AUTOTUNE)
+    number = tf.data.experimental.assert_cardinality(-(-part.rows // batch_size))
+    return stored.rebatch(batch_size, drop_remainder=False).apply(number).prefetch(tf.data.AUTOTUNE)
 
 
 def _signature(part: Part, prepare: Prepare) -> Any:

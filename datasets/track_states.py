@@ -83,9 +83,7 @@ def track_states(
     """
     layout = Layout(start, end, momentum, planes, tree, branches or {})
     facts = [metadata(path) for path in files]
-    stored = {str(fact["qop_unit"]) for fact in facts if "qop_unit" in fact}
-    unit = qop_unit or (stored.pop() if len(stored) == 1 else "1/GeV")
-    reader = _Reader(unit, z, z_start, on_invalid == "drop")
+    reader = _Reader(qop_unit or "1/GeV", z, z_start, on_invalid == "drop")
     parts = [block for path in files for block in blocks(path, layout)]
     if not parts:
         raise UserError(Problem("no tracks in these files", ("dataset", "files"), received=[str(p) for p in files[:3]]))
@@ -96,6 +94,7 @@ def track_states(
         extras={"p": Column("p", "GeV", "momentum")},
         blocks=[partial(reader, block) for block in parts],
         files=[str(block.path) for block in parts],
+        rows=sum(block.rows for block in parts),
         fingerprint=fingerprint(list(files)),
         description=f"{sum(block.rows for block in parts):,} tracks in {len(files)} file{'s' * (len(files) > 1)}",
         facts=facts[0] if facts else {},

@@ -1,7 +1,7 @@
 """The catalog: one decorator registers a component, and its signature is its schema.
 
-A component is a function or class. Its positional parameters are supplied by the program, its keyword-only parameters by
-the JSON. The annotations of the keyword-only parameters, and only those, are evaluated and become a pydantic model.
+A component is a function or class. Its positional parameters are supplied by the program, its keyword-only parameters
+by the JSON. The annotations of the keyword-only parameters, and only those, are evaluated and become a pydantic model.
 """
 
 from __future__ import annotations
@@ -49,11 +49,11 @@ class Component(Generic[Made]):
     @cached_property
     def model(self) -> type[BaseModel]:
         """The pydantic model of the component's JSON: its name, its parameters and the family's common options."""
-        names = inspect.unwrap(self.call.__init__ if inspect.isclass(self.call) else self.call).__globals__
-        fields: dict[str, Any] = {p.name: (_evaluated(p.annotation, names), _default(p)) for p in self.parameters}
-        return create_model(
-            self.name, __base__=self.options, __doc__=self.summary, name=(Literal[self.name], self.name), **fields
-        )
+        made_by = inspect.unwrap(self.call.__init__ if inspect.isclass(self.call) else self.call)
+        names = getattr(made_by, "__globals__", {})  # a class without __init__ has none
+        fields: dict[str, Any] = {"name": (Literal[self.name], ...)}
+        fields |= {p.name: (_evaluated(p.annotation, names), _default(p)) for p in self.parameters}
+        return create_model(self.name, __base__=self.options, __doc__=self.summary, **fields)
 
 
 def _evaluated(annotation: Any, names: dict[str, Any]) -> Any:
@@ -97,10 +97,17 @@ class Catalog(Generic[Made]):
         kind: what an error message calls them, e.g. "loss".
         package: the package (or single module) whose public modules register components.
         options: pydantic model of the keys that every component of the family takes besides its own.
+        complete: fills in what the JSON of a component may leave out because it follows from the rest.
     """
 
-    def __init__(self, kind: str, package: str, options: type[BaseModel] = Strict) -> None:
-        self.kind, self.package, self.options = kind, package, options
+    def __init__(
+        self,
+        kind: str,
+        package: str,
+        options: type[BaseModel] = Strict,
+        complete: Callable[[dict[str, Any]], dict[str, Any]] = dict,
+    ) -> None:
+        self.kind, self.package, self.options, self.complete = kind, package, options, complete
         self._components: dict[str, Component[Made]] = {}
         self._aliases: dict[str, str] = {}
         self._loaded = False
@@ -109,8 +116,8 @@ class Catalog(Generic[Made]):
         """Register the decorated function or class under `name`."""
 
         def register(call: Function) -> Function:
-            if self._components.get(name, None) and self._components[name].call.__module__ != call.__module__:
-                raise ValueError(f"two {self.kind} components are named {name!r}")
+            for taken in {name, *aliases} & (self._components.keys() | self._aliases.keys()):
+                raise ValueError(f"two {self.kind} components are named {taken!r}")
             self._components[name] = Component(name, call, facts, self.options)
             self._aliases.update(dict.fromkeys(aliases, name))
             return call
@@ -120,7 +127,14 @@ class Catalog(Generic[Made]):
     def _load(self) -> None:
         if self._loaded:
             return
-        self._loaded = True
+        self._loaded = True  # first, for a component's module may ask for its own catalog
+        try:
+            self._import_all()
+        except BaseException:  # the next question must fail as well, not find half of the components
+            self._loaded = False
+            raise
+
+    def _import_all(self) -> None:
         package = importlib.import_module(self.package)
         for module in pkgutil.iter_modules(getattr(package, "__path__", ())):
             if not module.name.startswith("_"):
@@ -147,10 +161,10 @@ class Catalog(Generic[Made]):
             return value
         content = {"name": value} if isinstance(value, str) else value
         if not isinstance(content, Mapping) or not isinstance(content.get("name"), str):
-            expected = f'a {self.kind}: "<name>" or {{"name": "<name>", ...}} with a name from [{", ".join(self.names())}]'
-            raise UserError(Problem(f"not a {self.kind}", expected=expected, received=value))
+            expected = f'"<name>" or {{"name": "<name>", ...}} with a name from [{", ".join(self.names())}]'
+            raise UserError(Problem(f"does not name the {self.kind}", expected=expected, received=value))
         component = self._named(content["name"])
-        text = json.dumps({**content, "name": component.name}, default=_jsonable)
+        text = json.dumps(self.complete({**content, "name": component.name}), default=_jsonable)
         try:
             return Spec(component, component.model.model_validate_json(text, strict=True))
         except ValidationError as error:
@@ -174,6 +188,9 @@ def _jsonable(value: Any) -> Any:
     return value.model_dump(mode="json") if isinstance(value, BaseModel) else str(value)
 
 
+_DESCRIBING: list[Catalog[Any]] = []
+
+
 @dataclass(frozen=True)
 class _SpecType:
     """What pydantic needs to read, write and describe a Spec of one catalog."""
@@ -185,5 +202,12 @@ class _SpecType:
         return core_schema.no_info_plain_validator_function(self.catalog.parse, serialization=write)
 
     def __get_pydantic_json_schema__(self, _schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        described = [handler(component.model.__pydantic_core_schema__) for component in self.catalog]
-        return {"anyOf": [{"enum": self.catalog.names()}, *described]}
+        names = {"enum": self.catalog.names()}
+        if self.catalog in _DESCRIBING:  # a component that takes one of its own kind: a schema cannot go on for ever
+            return {"anyOf": [names, {"type": "object", "properties": {"name": names}, "required": ["name"]}]}
+        _DESCRIBING.append(self.catalog)
+        try:
+            described = [handler(component.model.__pydantic_core_schema__) for component in self.catalog]
+        finally:
+            _DESCRIBING.pop()
+        return {"anyOf": [names, *described]}

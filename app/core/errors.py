@@ -12,19 +12,23 @@ Path = tuple[str | int, ...]
 
 def nearest(name: object, choices: Iterable[str]) -> str | None:
     """Return the choice that a reader most likely meant by `name`, or None."""
-    matches = difflib.get_close_matches(str(name).lower(), list(choices), n=1, cutoff=0.6)
-    return matches[0] if matches else None
+    spelled = {choice.lower(): choice for choice in choices}
+    matches = difflib.get_close_matches(str(name).lower(), spelled, n=1, cutoff=0.6)
+    return spelled[matches[0]] if matches else None
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One mistake at one place; `where` is a JSON path, a file or a file with a row."""
+    """One mistake at one place, in one line.
+
+    `where` is a JSON path, a file or a file with a row; `received` is left out when nothing came (None is JSON's null).
+    """
 
     what: str
     where: Path = ()
     nearest: str | None = None
     expected: str | None = None
-    received: object = None
+    received: object = ...
 
     def under(self, *prefix: str | int) -> Problem:
         """Return the same problem seen from `prefix` further out."""
@@ -37,9 +41,10 @@ class Problem:
             sentences.append(f"Did you mean {self.nearest!r}?")
         if self.expected is not None:
             sentences.append(f"Expected {self.expected}")
-        if self.received is not None:
+        if self.received is not ...:
             sentences.append(f"Received {_short(self.received)}")
-        return " ".join(s if s.endswith((".", "?")) else s + "." for s in sentences)
+        text = " ".join(s if s.endswith((".", "?")) else s + "." for s in sentences)
+        return " ".join(text.splitlines())
 
 
 def unknown(what: str, name: object, choices: Sequence[str], where: Path = ()) -> Problem:

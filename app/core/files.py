@@ -1,7 +1,8 @@
-"""Files: the paths that a job means, and atomic writes, of which a reader sees the old file or the new one, never half."""
+"""The paths that a job means, and atomic writes: a reader sees the old file or the new one, never half of one."""
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import json
 import os
@@ -12,13 +13,26 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from app.core.errors import Path as Place
-from app.core.errors import Problem, UserError, nearest
+from app.core.errors import Problem, UserError, WirechamberError, nearest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
+class NotWritten(WirechamberError, OSError):  # noqa: N818 - what happened to the file
+    """A file could not be written: no space left, no permission, no such folder."""
+
+
+def not_written(path: Path, error: OSError) -> NotWritten:
+    """Say which file could not be written and why."""
+    return NotWritten(f"{path}: cannot be written ({error.strerror or error}).")
+
+
 def write_bytes(path: Path, write: Callable[[BinaryIO], Any]) -> None:
-    """Let `write` fill a temporary file beside `path`, flush it to disk and rename it into place."""
+    """Let `write` fill a temporary file beside `path`, flush it to disk and rename it into place.
+
+    Raises:
+        NotWritten: the system refused; what lay at `path` still lies there.
+    """
     part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
     try:
         with part.open("wb") as file:
@@ -26,8 +40,11 @@ def write_bytes(path: Path, write: Callable[[BinaryIO], Any]) -> None:
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
+    except OSError as error:
+        raise not_written(path, error) from error
     finally:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -56,12 +73,14 @@ def matching(patterns: Sequence[str], place: Place = ()) -> list[Path]:
 
 def _matching(pattern: str, place: Place) -> list[Path]:
     path = expand(pattern, place)
+    if path.is_file():  # even when its name looks like a pattern
+        return [path]
     if not glob.has_magic(str(path)):
         if not Path(str(path).partition(".root:")[0] + ".root" if ".root:" in str(path) else path).is_file():
             near = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
             raise UserError(Problem("no such file", place, nearest(path.name, near), "an existing file", str(path)))
         return [path]
-    found = sorted(Path(name) for name in glob.glob(str(path), recursive=True))
+    found = sorted(Path(name) for name in glob.glob(str(path), recursive=True))  # noqa: PTH207 - an absolute one
     if not found:
         raise UserError(Problem("the pattern matches no file", place, expected="at least one file", received=str(path)))
     return found

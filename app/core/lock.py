@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from app.core.errors import WirechamberError
+from app.core.files import not_written
 
 HEARTBEAT = 5.0
 STALE = 30.0
@@ -43,7 +44,7 @@ def locked(path: Path, *, wait: float = 60.0, stale: float = STALE) -> Iterator[
 
     Raises:
         LockTaken: a living holder kept the lock longer than `wait`.
-        OSError: the lock file cannot be written.
+        NotWritten: the lock file cannot be written.
     """
     me = replace(_myself(), token=uuid.uuid4().hex)
     _acquire(path, me, wait, stale)
@@ -98,12 +99,14 @@ def _create(path: Path, me: Holder) -> bool:
         descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
     except FileExistsError:
         return False
+    except OSError as error:
+        raise not_written(path, error) from error
     try:
         with os.fdopen(descriptor, "w") as file:
             json.dump(asdict(me), file)
-    except OSError:  # a full disk must not leave a lock that nobody holds
+    except OSError as error:  # a full disk must not leave a lock that nobody holds
         path.unlink(missing_ok=True)
-        raise
+        raise not_written(path, error) from error
     return True
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Union, get_args, get_origin
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import NoneType, UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -11,47 +14,97 @@ from app.core.errors import Path, Problem, UserError, unknown
 
 def problems(error: ValidationError, model: type[BaseModel]) -> list[Problem]:
     """Return one Problem for each mistake that pydantic found in the JSON of `model`."""
-    return [problem for detail in error.errors() for problem in _translate(dict(detail), model)]
+    found = [(_Place.of(detail["loc"], model), dict(detail)) for detail in error.errors()]
+    return _without_repetition([(place, p) for place, detail in found for p in _translate(place, detail)])
 
 
-def _translate(detail: dict[str, Any], model: type[BaseModel]) -> list[Problem]:
-    where: Path = tuple(part for part in detail["loc"] if not _is_branch(part))
+@dataclass
+class _Place:
+    """A JSON path with the types that lie there; pydantic's own path also names the tried members of a union."""
+
+    where: list[str | int] = field(default_factory=list)
+    union: Path | None = None
+    types: list[Any] = field(default_factory=list)
+    parents: list[Any] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, loc: Sequence[str | int], model: type[BaseModel]) -> _Place:
+        place = cls(types=[model])
+        for part in loc:
+            members = [_members(annotation) for annotation in place.types]
+            if any(len(choice) > 1 for choice in members):  # the part names one of them, it is not a key
+                place.union = tuple(place.where) if place.union is None else place.union
+                place.types = [member for choice in members for member in choice]
+            elif part != "[key]":
+                place.where.append(part)
+                place.parents = [member for choice in members for member in choice]
+                place.types = [child for parent in place.parents for child in _children(parent, part)]
+        return place
+
+    def keys(self) -> list[str]:
+        """The keys that are known where the last one was not."""
+        return [f.alias or name for parent in self.parents for name, f in _fields(parent).items()]
+
+
+def _translate(place: _Place, detail: dict[str, Any]) -> list[Problem]:
+    where = tuple(place.where)
     cause = detail.get("ctx", {}).get("error")
     if isinstance(cause, UserError):
         return [problem.under(*where) for problem in cause.problems]
     if detail["type"] == "extra_forbidden":
-        return [unknown("key", where[-1], _keys(model, where[:-1]), where)]
+        return [unknown("key", where[-1], place.keys(), where)]
     if detail["type"] == "missing":
         return [Problem("missing key", where, expected="it to be given")]
-    what = str(cause) if cause is not None else "not valid"
-    expected = None if cause is not None else detail["msg"].removeprefix("Input should be ")
-    return [Problem(what, where, expected=expected, received=detail["input"])]
+    if detail["type"] == "json_invalid":
+        return [Problem(f"not JSON: {cause}", where)]
+    if cause is not None:
+        return [Problem(str(cause), where, received=detail["input"])]
+    return [
+        Problem("not valid", where, expected=detail["msg"].removeprefix("Input should be "), received=detail["input"])
+    ]
 
 
-def _is_branch(part: str | int) -> bool:
-    """Pydantic puts the tried member of a union into the path, e.g. 'tuple[int, ...]' or 'function-plain[...]'."""
-    return isinstance(part, str) and ("[" in part or part in {"int", "float", "str", "bool", "constrained-int"})
+def _without_repetition(found: list[tuple[_Place, Problem]]) -> list[Problem]:
+    """Tell a mistake once where pydantic complains for each member of a union: the member that came furthest counts."""
+    told: dict[Any, Problem] = {}
+    for number, (place, problem) in enumerate(found):
+        deepest = max(len(p.where) for other, p in found if other.union == place.union)
+        if place.union is None:
+            told[number] = problem
+        elif len(problem.where) > len(place.union) or deepest == len(place.union):
+            key = (place.union, problem.where, problem.what)
+            told[key] = _either(told[key], problem) if key in told else problem
+    return list(told.values())
 
 
-def _keys(model: type[BaseModel], where: Path) -> list[str]:
-    """Return the keys that the model at path `where` below `model` knows."""
-    current: Any = model
-    for part in where:
-        current = _descend(current, part)
-    fields = getattr(current, "model_fields", {})
-    return [field.alias or name for name, field in fields.items()]
+def _either(one: Problem, other: Problem) -> Problem:
+    choices = dict.fromkeys(e for e in (one.expected, other.expected) if e)
+    return replace(one, expected=" or ".join(choices) or None)
 
 
-def _descend(annotation: Any, part: str | int) -> Any:
-    fields = getattr(annotation, "model_fields", None)
-    if fields is not None:
-        return _plain(fields[str(part)].annotation) if str(part) in fields else None
-    arguments = [a for a in get_args(annotation) if a is not Ellipsis]
-    return _plain(arguments[-1]) if arguments else None
+def _members(annotation: Any) -> list[Any]:
+    """Return what a value may be, without None; more than one when it is a union."""
+    if get_origin(annotation) is Annotated:
+        return _members(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, UnionType):
+        return [m for a in get_args(annotation) if a is not NoneType for m in _members(a)]
+    return [annotation]
 
 
-def _plain(annotation: Any) -> Any:
-    """Strip `| None`."""
-    if get_origin(annotation) is Union or type(annotation).__name__ == "UnionType":
-        return next((a for a in get_args(annotation) if a is not type(None)), None)
-    return annotation
+def _fields(annotation: Any) -> Mapping[str, Any]:
+    return getattr(annotation, "model_fields", {}) if isinstance(annotation, type) else {}
+
+
+def _children(annotation: Any, part: str | int) -> list[Any]:
+    """Return the type below `part` of a model, mapping or sequence; empty where there is no telling."""
+    for name, known in _fields(annotation).items():
+        if part in (name, known.alias):
+            return [known.annotation]
+    origin, arguments = get_origin(annotation), [a for a in get_args(annotation) if a is not Ellipsis]
+    if not isinstance(origin, type) or not arguments:
+        return []
+    if issubclass(origin, Mapping):
+        return arguments[-1:]
+    if not isinstance(part, int):
+        return []
+    return [arguments[part]] if part < len(arguments) else arguments[-1:]

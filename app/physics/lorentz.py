@@ -35,9 +35,9 @@ def lorentz_acceleration(field: Field, state: State, qop: Array, z: Array) -> tu
     x, y, tx, ty = state
     bx, by, bz = field(x, y, z)
     k = LIGHT_SPEED * qop * module_of(tx).sqrt(1.0 + tx * tx + ty * ty)
-    horizontal = _sum(_times(tx * ty, bx), _times(-1.0 - tx * tx, by), _times(ty, bz))
-    vertical = _sum(_times(1.0 + ty * ty, bx), _times(-tx * ty, by), _times(-tx, bz))
-    return k * horizontal, k * vertical
+    # Both equations share tx ty Bx - tx^2 By = tx g and ty^2 Bx - tx ty By = ty g.
+    g = _sum(_times(ty, bx), _times(-tx, by))
+    return k * _sum(_times(tx, g), _times(ty, bz), _times(-1.0, by)), k * _sum(_times(ty, g), _times(-tx, bz), bx)
 
 
 def lorentz(field: Field, state: State, qop: Array, z: Array) -> State:

@@ -102,13 +102,13 @@ def grid(panels: int) -> tuple[Figure, list[Axes]]:
 def label(inputs: PlotInputs, panels: Sequence[Axes]) -> None:
     """Write run name and, over the last panel of the first row, "Simulation"; what the data are stands above both."""
     figure = cast("Figure", panels[0].figure)
-    letters = 10 * figure.get_figwidth()
-    size = min(14.0, 14 * 0.65 * letters / max(len(inputs.title), 1))  # a long name must not run into "Simulation"
-    panels[0].set_title(inputs.title, loc="left", fontweight="bold", fontsize=size)
+    title = panels[0].set_title(inputs.title, loc="left", fontweight="bold")
+    room = 0.72 * figure.bbox.width / max(title.get_window_extent().width, 1.0)
+    title.set_fontsize(title.get_fontsize() * min(1.0, room))  # a long name must not run into "Simulation"
     if inputs.simulated:
         panels[min(1, len(panels) - 1)].set_title("Simulation", loc="right", fontstyle="italic")
     if inputs.subtitle:
-        text = textwrap.fill(inputs.subtitle, int(1.2 * letters))
+        text = textwrap.fill(inputs.subtitle, int(12 * figure.get_figwidth()))
         figure.suptitle(text, x=0.99, ha="right", fontsize=11, color=GREY)
 
 

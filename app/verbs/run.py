@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
+from pathlib import Path
 from typing import Any
 
 from app import run_directory
+from app.checks import check_job
 from app.config import Job
 from app.console import console, table
 from app.job_file import load
@@ -16,6 +18,8 @@ from app.run_directory import RunDirectory
 def execute(options: argparse.Namespace) -> int:
     """Validate all jobs, then run them one after the other."""
     jobs = load(options.config, options.overrides)
+    for job in jobs:
+        check_job(job)
     if options.dry_run:
         from app.dry_run import dry_run
 
@@ -40,12 +44,17 @@ def _refuse_existing(job: Job, options: argparse.Namespace) -> None:
 
 
 def show(run: RunDirectory) -> None:
-    """Print the result as a physicist reads it: the metrics beside the baselines, by bin, and where the files are."""
-    for name, results in json.loads(run.metrics.read_text()).items():
-        _show_task(run.name, name, results)
-    console.print(f"run directory: {run.path}")
+    """Print the result of a run and where its files are."""
+    show_results(run.name, json.loads(run.metrics.read_text()), run.path)
     for path in sorted(run.plots.glob("*.png")):
         console.print(f"plot: {path}")
+
+
+def show_results(run: str, results: dict[str, Any], folder: Path) -> None:
+    """Print the metrics of every task as a physicist reads them: beside the baselines, by bin."""
+    for name, figures in results.items():
+        _show_task(run, name, figures)
+    console.print(f"directory: {folder}")
 
 
 def _show_task(run: str, task: str, results: dict[str, Any]) -> None:

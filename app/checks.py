@@ -1,0 +1,45 @@
+"""Rules across fields and between a job and its machine, one small check each, before anything starts."""
+
+from __future__ import annotations
+
+from app.config import Job
+from app.core.errors import Problem, UserError
+from app.core.files import matching
+
+
+def check_job(job: Job) -> None:
+    """Run every check; raises UserError with all that they found."""
+    mistakes: list[Problem] = []
+    for check in CHECKS:
+        try:
+            check(job)
+        except UserError as error:
+            mistakes += error.under(job.name).problems
+    if mistakes:
+        raise UserError(*mistakes)
+
+
+def check_files_exist(job: Job) -> None:
+    """Every file and pattern of the dataset means something."""
+    if job.dataset.options.files is not None:
+        matching(job.dataset.options.files, ("dataset", "files"))
+
+
+def check_warmup_fits(job: Job) -> None:
+    """A warm-up as long as the training never reaches the learning rate that was asked for."""
+    warmup = job.training.schedule.parameters.get("warmup_epochs", 0)
+    if warmup >= job.training.epochs > 1:
+        where = ("training", "schedule", "warmup_epochs")
+        expected = f"fewer than the {job.training.epochs} epochs of the training"
+        raise UserError(Problem("the warm-up is as long as the training", where, None, expected, warmup))
+
+
+def check_steps_per_execution(job: Job) -> None:
+    """No more steps in one execution than in one epoch."""
+    executed, steps = job.training.steps_per_execution, job.training.steps_per_epoch
+    if executed != "auto" and steps is not None and executed > steps:
+        where = ("training", "steps_per_execution")
+        raise UserError(Problem("more steps than an epoch has", where, None, f"at most {steps}", executed))
+
+
+CHECKS = (check_files_exist, check_warmup_fits, check_steps_per_execution)

@@ -1,0 +1,51 @@
+"""`wirechamber inspect`: what is in a data file, and what a loader makes of it."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from app.console import console, table
+from app.core.errors import Problem, UserError
+from app.core.files import matching
+from app.data_file import Summary, summarize
+from datasets import DATASETS
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Print every column of every file, then what the dataset's checks say."""
+    for path in matching(options.files, ("inspect",)):
+        for name, columns in summarize(path).items():
+            _show(f"{path}{name}", columns)
+    spec = DATASETS.parse({"name": options.dataset, "files": options.files, **_overrides(options.overrides)})
+    _try(spec, options.files)
+    return 0
+
+
+def _show(title: str, columns: list[Summary]) -> None:
+    rows = [[c.name, c.unit, str(c.rows), c.kind, *c.figures()] for c in columns]
+    table(title, ["column", "unit", "rows", "type", "least", "median", "largest", "NaN", "duplicates"], rows, numbers_from=2)
+
+
+def _overrides(texts: list[str]) -> dict[str, Any]:
+    from app.job_file import assign, parse_override
+
+    content: dict[str, Any] = {}
+    for text in texts:
+        path, value = parse_override(text)
+        assign(content, path[1:] if path[0] == "dataset" else path, value)
+    return content
+
+
+def _try(spec: Any, files: list[str]) -> None:
+    """Read everything as a training would; a mistake is shown as it would be shown there."""
+    name = f"the dataset {spec.name}"
+    try:
+        source = spec.build([Path(path) for path in matching(files, ("inspect",))])
+        rows = sum(len(events) for events in source)
+    except UserError as error:
+        raise UserError(*(Problem(f"{name} refuses this: {p.what}", p.where, p.nearest, p.expected, p.received) for p in error.problems)) from None
+    inputs = ", ".join(f"{n} ({', '.join(c.name for c in i.columns)})" for n, i in source.inputs.items())
+    console.print(f"{name} reads {rows:,} events in {len(source.blocks)} blocks; inputs {inputs}; targets {', '.join(source.targets)}")
+    console.print(f"fingerprint {source.fingerprint}")

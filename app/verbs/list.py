@@ -1,0 +1,37 @@
+"""`wirechamber list`: the components, and what each takes."""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+from typing import Any
+
+from app.catalogs import CATALOGS
+from app.console import console
+from app.core.catalog import Component
+from app.core.errors import UserError, unknown
+
+
+def execute(options: argparse.Namespace) -> int:
+    """List all kinds, one kind, or explain one component."""
+    if options.kind is not None and options.kind not in CATALOGS:
+        raise UserError(unknown("kind of component", options.kind, list(CATALOGS)))
+    if options.name is not None:
+        _explain(CATALOGS[options.kind][options.name])
+        return 0
+    for kind in [options.kind] if options.kind else CATALOGS:
+        console.print(kind, style="bold")
+        for component in CATALOGS[kind]:
+            console.print(f"  {component.name:<24} {component.summary}", markup=False)
+    return 0
+
+
+def _explain(component: Component[Any]) -> None:
+    console.print(component.name, style="bold")
+    console.print(inspect.getdoc(component.call) or "", markup=False)
+    console.print("\nKeys in a job file:", style="bold")
+    for name, field in component.model.model_fields.items():
+        if name != "name":
+            default = "required" if field.is_required() else f"default {field.default!r}"
+            kind = str(field.annotation).replace("typing.", "").removeprefix("<class '").removesuffix("'>")
+            console.print(f"  {name:<20} {kind}, {default}{'. ' + field.description if field.description else ''}", markup=False)

@@ -1,0 +1,15 @@
+"""`wirechamber merge`: shards into one file."""
+
+from __future__ import annotations
+
+import argparse
+
+from app.console import console
+from datasets._shards import merge
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Join the files, verified; files that do not belong together are refused."""
+    merge(options.files, options.out)
+    console.print(f"merged {len(options.files)} files into {options.out}")
+    return 0

@@ -1,0 +1,20 @@
+"""`wirechamber plots`: a run's plots again, from its history and saved predictions alone; no TensorFlow."""
+
+from __future__ import annotations
+
+import argparse
+
+from app.console import console
+from app.core.errors import Problem, UserError
+from app.run_directory import find
+from app.run_plots import draw_plots
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Draw the plots and print their paths."""
+    run = find(options.run)
+    if not run.predictions.exists():
+        raise UserError(Problem("the run has no predictions yet", (str(run.path),), expected="a run that is done"))
+    for path in draw_plots(run, options.names, options.output_dir):
+        console.print(f"plot: {path}")
+    return 0

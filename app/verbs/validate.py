@@ -1,0 +1,29 @@
+"""`wirechamber validate`: every mistake of every file at once."""
+
+from __future__ import annotations
+
+import argparse
+
+from app.checks import check_job
+from app.console import console
+from app.core.errors import Problem, UserError
+from app.job_file import load, refuse_equal_names
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Say of each file how many jobs it holds; raises UserError with the mistakes of all files together."""
+    jobs, mistakes = [], list[Problem]()
+    for path in options.files:
+        try:
+            found = load(path, options.overrides)
+            for job in found:
+                check_job(job)
+        except UserError as error:
+            mistakes += error.problems
+        else:
+            console.print(f"{path}: {len(found)} job{'s' * (len(found) > 1)}, valid")
+            jobs += found
+    if mistakes:
+        raise UserError(*mistakes)
+    refuse_equal_names(jobs)
+    return 0
