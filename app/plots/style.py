@@ -104,7 +104,7 @@ def label(inputs: PlotInputs, panels: Sequence[Axes]) -> None:
     figure = cast("Figure", panels[0].figure)
     title = panels[0].set_title(inputs.title, loc="left", fontweight="bold")
     room = 0.72 * figure.bbox.width / max(title.get_window_extent().width, 1.0)
-    title.set_fontsize(title.get_fontsize() * min(1.0, room))  # a long name must not run into "Simulation"
+    title.set_fontsize(RC["axes.titlesize"] * min(1.0, room))  # a long name must not run into "Simulation"
     if inputs.simulated:
         panels[min(1, len(panels) - 1)].set_title("Simulation", loc="right", fontstyle="italic")
     if inputs.subtitle:

@@ -1,8 +1,9 @@
-"""Exact tracks through a Gaussian dipole By(z): the momentum kick is the field integral, positions follow by quadrature."""
+"""Exact tracks through a Gaussian dipole By(z): the kick is the field integral, positions follow by quadrature."""
 
 import math
 
 import numpy as np
+import pytest
 
 C = 2.99792458e-4  # GeV / (T mm)
 B0, CENTRE, SIGMA = -1.0182, 5007.0, 1744.0
@@ -37,7 +38,7 @@ def propagate(columns, z_start=2665.0):
     return {"x": out_x, "y": out_y, "tx": sx, "ty": sy}
 
 
-def tracks(rows, seed, momentum=(2.0, 100.0), dz=5161.0):
+def _tracks(rows, seed, momentum=(2.0, 100.0), dz=5161.0):
     """Return columns x, y, tx, ty, qop, dz and true_<target>, sampled as in the default simulation."""
     random = np.random.default_rng(seed)
     p = np.exp(random.uniform(*np.log(momentum), rows))
@@ -50,3 +51,9 @@ def tracks(rows, seed, momentum=(2.0, 100.0), dz=5161.0):
         "dz": np.full(rows, dz),
     }
     return columns | {f"true_{name}": values for name, values in propagate(columns).items()}
+
+
+@pytest.fixture(scope="session")
+def tracks():
+    """The function tracks(rows, seed, momentum=(2, 100), dz=5161)."""
+    return _tracks

@@ -1,0 +1,45 @@
+import pytest
+
+from app.plots.quantities import number, scale_for, symbol
+
+
+@pytest.mark.parametrize(
+    ("unit", "size", "factor", "name"),
+    [
+        ("mm", 0.012, 1e3, "µm"),
+        ("mm", 5.0, 1.0, "mm"),
+        ("mm", 2500.0, 1e-3, "m"),
+        ("GeV", 0.05, 1e3, "MeV"),
+        ("rad", 0.002, 1e3, "mrad"),
+        ("ADC", 1e-5, 1.0, "ADC"),
+        ("", 2e-5, 1e6, r"$\mathrm{10^{-6}}$"),
+        ("", 0.5, 1.0, ""),
+        ("", 20.0, 1.0, ""),
+        ("mm", 0.0, 1.0, "mm"),
+        ("", float("nan"), 1.0, ""),
+    ],
+)
+def test_scale_makes_numbers_readable(unit, size, factor, name):
+    scale = scale_for(unit, size)
+    assert scale.factor == pytest.approx(factor)
+    assert scale.unit == name
+
+
+def test_axis_and_text_carry_the_unit():
+    assert scale_for("mm", 0.012).axis("$x$") == "$x$ [µm]"
+    assert scale_for("", 0.5).axis("$t_x$") == "$t_x$"
+    assert scale_for("mm", 0.012).text(0.012) == "12.0 µm"
+    assert scale_for("", 2e-5).text(2e-5) == r"20.0 × $\mathrm{10^{-6}}$"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0, "0"), (12.345, "12.3"), (-0.5, "−0.500"), (1234.5, "1234"), (2.5e-7, "2.5e−07"), (4e5, "4.0e+05")],
+)
+def test_number(value, text):
+    assert number(value) == text
+
+
+def test_symbols():
+    assert symbol("tx") == "$t_x$"
+    assert symbol("n_gamma") == "n_gamma"
