@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from app.core import lock
+from app.core.files import NotWritten
 from app.core.lock import LockTaken, locked
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -195,5 +196,5 @@ def test_a_waiter_that_looked_long_ago_does_not_break_the_lock_of_the_next(tmp_p
 
 
 def test_a_folder_that_cannot_be_written_is_an_error_and_not_a_wait(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(NotWritten, match=r"missing/\.lock: cannot be written \(No such file"):
         locked(tmp_path / "missing" / ".lock").__enter__()

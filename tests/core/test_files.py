@@ -1,0 +1,142 @@
+"""Atomic writes under kills, full disks and many writers; the paths that a job means."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import BinaryIO
+
+import pytest
+
+from app.core.errors import UserError, WirechamberError
+from app.core.files import REPOSITORY, NotWritten, expand, matching, write_bytes, write_json, write_text
+
+
+def start(code: str, path: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen([sys.executable, "-c", code, str(path)], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
+
+
+def test_a_file_is_written_as_it_is_meant(tmp_path: Path) -> None:
+    write_text(tmp_path / "a.md", "π μ\n")
+    assert (tmp_path / "a.md").read_bytes() == "π μ\n".encode()
+    write_json(tmp_path / "a.json", {"x": [1, 2.5]})
+    assert (tmp_path / "a.json").read_text() == '{\n  "x": [\n    1,\n    2.5\n  ]\n}\n'
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_what_is_not_json_is_refused_and_nothing_changes(tmp_path: Path, value: float) -> None:
+    write_json(tmp_path / "a.json", 1)
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json(tmp_path / "a.json", value)
+    assert json.loads((tmp_path / "a.json").read_text()) == 1
+
+
+def test_a_writer_that_fails_half_way_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "model.npz"
+    write_text(path, "old")
+
+    def half(file: BinaryIO) -> None:
+        file.write(b"ne")
+        raise KeyError
+
+    with pytest.raises(KeyError):
+        write_bytes(path, half)
+    assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("model.npz", "old")]
+
+
+def test_a_writer_killed_half_way_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "model.npz"
+    write_text(path, "old")
+    process = start(
+        "import pathlib, sys, time\nfrom app.core.files import write_bytes\n"
+        "def half(file):\n    file.write(b'ne')\n    file.flush()\n    print('half', flush=True)\n    time.sleep(60)\n"
+        "write_bytes(pathlib.Path(sys.argv[1]), half)",
+        path,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "half\n"
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert path.read_text() == "old"
+    assert [p.suffix for p in tmp_path.iterdir() if p != path] == [".part"]
+
+
+def test_a_reader_never_sees_half_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "record.json"
+    write_json(path, ["x"] * 2000)
+
+    def rewrite(letter: str) -> None:
+        for _ in range(15):
+            write_json(path, [letter] * 2000)
+
+    writers = [threading.Thread(target=rewrite, args=(letter,)) for letter in "abc"]
+    for writer in writers:
+        writer.start()
+    while any(writer.is_alive() for writer in writers):
+        content = json.loads(path.read_text())
+        assert len(content) == 2000
+        assert len(set(content)) == 1
+    assert [p.name for p in tmp_path.iterdir()] == ["record.json"]
+
+
+def test_a_full_disk_is_one_line_and_the_old_file_stays(tmp_path: Path) -> None:
+    path = tmp_path / "shard.npz"
+    write_text(path, "old")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))  # the system refuses to write more than that
+    try:
+        with pytest.raises(NotWritten) as caught:
+            write_text(path, "x" * 100_000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert str(caught.value) == f"{path}: cannot be written (File too large)."
+    assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("shard.npz", "old")]
+
+
+def test_a_missing_folder_is_named_and_is_both_a_failure_of_ours_and_of_the_system(tmp_path: Path) -> None:
+    with pytest.raises(NotWritten, match=r"missing/a\.json: cannot be written \(No such file or directory\)") as caught:
+        write_json(tmp_path / "missing" / "a.json", 1)
+    assert isinstance(caught.value, WirechamberError)
+    assert isinstance(caught.value, OSError)
+    assert caught.value.exit_code == 1
+
+
+def test_relative_paths_start_at_the_repository(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DATA", str(tmp_path))
+    assert expand("json/x.json") == REPOSITORY / "json" / "x.json"
+    assert expand("${DATA}/x.npz") == tmp_path / "x.npz"
+    assert expand("~/x.npz") == Path(os.path.expanduser("~")) / "x.npz"  # noqa: PTH111 - the other way to say it
+
+
+def test_a_variable_that_is_not_set_is_named_at_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NOWHERE", raising=False)
+    with pytest.raises(UserError, match=r"^dataset\.files\.1: a variable in the path is not set.*variable NOWHERE"):
+        matching([__file__, "${NOWHERE}/x.npz"], ("dataset", "files"))
+
+
+def test_patterns_give_their_files_in_order(tmp_path: Path) -> None:
+    for name in ("b.npz", "a.npz", "c.txt", "odd[1].npz"):
+        (tmp_path / name).touch()
+    assert [p.name for p in matching([f"{tmp_path}/?.npz"])] == ["a.npz", "b.npz"]
+    assert [p.name for p in matching([f"{tmp_path}/c.txt", f"{tmp_path}/a.npz"])] == ["c.txt", "a.npz"]
+    assert [p.name for p in matching([f"{tmp_path}/odd[1].npz"])] == ["odd[1].npz"]
+
+
+def test_a_missing_file_is_named_with_the_nearest_and_an_empty_pattern_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "tracks.npz").touch()
+    with pytest.raises(UserError, match=r"files\.0: no such file\. Did you mean 'tracks\.npz'\?"):
+        matching([f"{tmp_path}/track.npz"], ("files",))
+    with pytest.raises(UserError, match=r"files\.0: the pattern matches no file\. Expected at least one file"):
+        matching([f"{tmp_path}/*.root"], ("files",))
+
+
+def test_a_tree_inside_a_root_file_is_not_part_of_its_name(tmp_path: Path) -> None:
+    (tmp_path / "hits.root").touch()
+    assert [p.name for p in matching([f"{tmp_path}/hits.root:MuonHitDump"])] == ["hits.root:MuonHitDump"]
