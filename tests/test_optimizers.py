@@ -22,7 +22,7 @@ def path(specification, gradients=GRADIENTS, start=1.0, **supplied):
     weights = []
     for gradient in gradients:
         optimizer.apply([keras.ops.convert_to_tensor(gradient, "float32")], [weight])
-        weights.append(float(weight))
+        weights.append(float(weight.numpy()))
     return weights
 
 
@@ -96,9 +96,9 @@ def test_clipping_scales_all_gradients_together():
     optimizer = make(OPTIMIZERS.parse({"name": "sgd", "learning_rate": 1.0, "global_clipnorm": 1.0}))
     weights = [keras.Variable(0.0), keras.Variable(0.0)]
     optimizer.apply([keras.ops.convert_to_tensor(g) for g in (3.0, 4.0)], weights)
-    assert [float(w) for w in weights] == pytest.approx([-0.6, -0.8])
+    assert [float(w.numpy()) for w in weights] == pytest.approx([-0.6, -0.8])
     optimizer.apply([keras.ops.convert_to_tensor(g) for g in (0.3, 0.4)], weights)
-    assert [float(w) for w in weights] == pytest.approx([-0.9, -1.2])
+    assert [float(w.numpy()) for w in weights] == pytest.approx([-0.9, -1.2])
 
 
 def test_accumulation_steps_once_by_the_mean_gradient():

@@ -71,9 +71,9 @@ def test_an_optimizer_follows_the_cosine_step_by_step_and_keeps_it_when_saved():
     weight = keras.Variable(0.0)
     moved = []
     for _ in range(14):
-        before = float(weight)
+        before = float(weight.numpy())
         optimizer.apply([keras.ops.ones(())], [weight])
-        moved.append(before - float(weight))
+        moved.append(before - float(weight.numpy()))
     expected = [0.1 * k / 4 if k < 4 else 0.05 * (1 + math.cos(math.pi * min(k - 4, 8) / 8)) for k in range(14)]
     np.testing.assert_allclose(moved, expected, atol=1e-7)
     again = keras.optimizers.deserialize(json.loads(json.dumps(keras.optimizers.serialize(optimizer))))
@@ -113,7 +113,7 @@ def test_plateau_sets_the_rate_of_a_real_optimizer():
         if rate is not None:
             optimizer.learning_rate = rate
     optimizer.apply([keras.ops.ones(())], [weight])
-    assert float(weight) == pytest.approx(-0.01)
+    assert float(weight.numpy()) == pytest.approx(-0.01)
 
 
 @pytest.mark.parametrize(("key", "value"), [("factor", 1.0), ("factor", 0), ("patience", 0), ("minimum", -1)])
