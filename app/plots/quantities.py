@@ -42,16 +42,22 @@ class Scale:
         times = "\N{MULTIPLICATION SIGN} " if self.unit.startswith("$") else ""
         return f"{number(value * self.factor)} {times}{self.unit}".rstrip()
 
+    def digits(self, value: float, size: float) -> str:
+        """Return a number with the decimals that give `size` three digits: a bias far below the width reads 0.00."""
+        size = abs(size * self.factor)
+        decimals = max(0, 2 - math.floor(math.log10(size))) if math.isfinite(size) and size > 0 else 2
+        return _minus(f"{round(value * self.factor, decimals) + 0.0:.{decimals}f}")
+
 
 def scale_for(unit: str, size: float) -> Scale:
-    """Return the scale in which values of about `size` (in `unit`) lie between 0.3 and 300, when there is one."""
+    """Return the scale in which values of about `size` (in `unit`) lie between about 1 and 1000, when there is one."""
     if not (math.isfinite(size) and size > 0):
         return Scale(1.0, unit)
-    if not unit:
-        power = 3 * math.floor(math.log10(size / 0.3) / 3)
-        return Scale(1.0, "") if power in (0, 3) else Scale(10.0**-power, rf"$\mathrm{{10^{{{power}}}}}$")
+    if unit in ("", "1"):
+        power = 3 * math.floor(math.log10(size / 0.95) / 3)
+        return Scale(1.0, "") if 0.01 <= size < 1e4 else Scale(10.0**-power, rf"$\mathrm{{10^{{{power}}}}}$")
     steps = LADDERS.get(unit, ((1.0, unit),))
-    return Scale(*min(steps, key=lambda step: abs(math.log10(size * step[0] / 10))))
+    return Scale(*min(steps, key=lambda step: abs(math.log10(size * step[0] / 30))))
 
 
 def number(value: float) -> str:
@@ -62,4 +68,8 @@ def number(value: float) -> str:
         text = f"{value:.{max(0, 2 - math.floor(math.log10(abs(value))))}f}"
     else:
         text = f"{value:.1e}"
+    return _minus(text)
+
+
+def _minus(text: str) -> str:
     return text.replace("-", "\N{MINUS SIGN}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from app.core.types import Count
 from app.metrics.regression import half_width_68
 from app.plots import PLOTS
 from app.plots.inputs import Needs, PlotInputs
-from app.plots.quantities import Scale, number, scale_for, symbol
+from app.plots.quantities import Scale, scale_for, symbol
 from app.plots.style import GREY, Curve, curves, grid, label, styled
 
 if TYPE_CHECKING:
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 HALF_RANGE = 5.0
-COMPARABLE = 10.0
-"""A baseline is drawn when its half width is within this factor of the model's: a wider one would be a flat line."""
+COMPARABLE = (0.25, 10.0)
+"""Half width of a drawn baseline over the model's: a narrower one hides the model, a wider one is a flat line."""
 
 
 @PLOTS("residuals", needs=Needs(predictions=True))
@@ -29,7 +30,7 @@ def residuals(inputs: PlotInputs, *, bins: Count = 80) -> Figure:
     """Histograms of prediction - truth with bias, 68 % half width and RMS.
 
     The range is five half widths of the model to either side of its median; what lies outside is counted in the legend
-    and enters the numbers. A baseline too wide for that range is named with its half width and not drawn.
+    and enters the numbers. A baseline of quite another width is named with its half width and not drawn.
 
     Args:
         inputs: the run; needs predictions.
@@ -53,21 +54,27 @@ def _panel(axes: Axes, inputs: PlotInputs, target: str, bins: int) -> None:
     width = half_width_68(model) or float(np.abs(model).max()) or 1.0
     scale = scale_for(inputs.units.get(target, ""), width)
     edges = np.linspace(-HALF_RANGE, HALF_RANGE, bins + 1) * width + np.median(model)
-    wide = [curve for curve, values in delta.items() if half_width_68(values) > COMPARABLE * width]
-    for curve, values in delta.items():
-        if curve not in wide:
-            _histogram(axes, curve, values, edges, scale)
-    for curve in wide:
+    drawn, others = _comparable(delta, width)
+    for curve in drawn:
+        _histogram(axes, curve, delta[curve], edges, scale)
+    for curve in others:
         size = half_width_68(delta[curve])
         text = scale_for(inputs.units.get(target, ""), size).text(size)
         axes.plot([], [], " ", label=f"{curve.name} (not drawn): 68 % half width {text}")
     _decorate(axes, scale, edges, symbol(target))
 
 
+def _comparable(delta: Mapping[Curve, NDArray[Any]], width: float) -> tuple[list[Curve], list[Curve]]:
+    """Return the curves to draw and those to name only."""
+    least, most = (factor * width for factor in COMPARABLE)
+    drawn = [curve for curve, values in delta.items() if curve.is_model or least <= half_width_68(values) <= most]
+    return drawn, [curve for curve in delta if curve not in drawn]
+
+
 def _histogram(axes: Axes, curve: Curve, delta: NDArray[Any], edges: NDArray[Any], scale: Scale) -> None:
     counts, _ = np.histogram(delta, edges)
-    numbers = (delta.mean(), half_width_68(delta), np.sqrt(np.square(delta).mean()))
-    text = ", ".join(number(value * scale.factor) for value in numbers)
+    width = half_width_68(delta)
+    text = ", ".join(scale.digits(value, width) for value in (delta.mean(), width, np.sqrt(np.square(delta).mean())))
     outside = 100 * (1 - counts.sum() / len(delta))
     text = f"{curve.name}: {text}" + (f" ({outside:.1f} % outside)" if outside >= 0.05 else "")
     if curve.is_model:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 CENTRAL = (0.25, 99.75)
 """Percentiles of the truth that set the range; a single far event must not squeeze all others into one bin."""
 STRIP_BINS = 20
-FEWEST = 10
+FEWEST = 20
 
 
 @PLOTS("truth_prediction", needs=Needs(predictions=True))

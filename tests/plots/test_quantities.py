@@ -9,12 +9,14 @@ from app.plots.quantities import number, scale_for, symbol
         ("mm", 0.012, 1e3, "µm"),
         ("mm", 5.0, 1.0, "mm"),
         ("mm", 2500.0, 1e-3, "m"),
+        ("mm", 452.0, 1.0, "mm"),
         ("GeV", 0.05, 1e3, "MeV"),
         ("rad", 0.002, 1e3, "mrad"),
         ("ADC", 1e-5, 1.0, "ADC"),
         ("", 2e-5, 1e6, r"$\mathrm{10^{-6}}$"),
         ("", 0.5, 1.0, ""),
         ("", 20.0, 1.0, ""),
+        ("1", 2e-5, 1e6, r"$\mathrm{10^{-6}}$"),
         ("mm", 0.0, 1.0, "mm"),
         ("", float("nan"), 1.0, ""),
     ],
@@ -30,6 +32,20 @@ def test_axis_and_text_carry_the_unit():
     assert scale_for("", 0.5).axis("$t_x$") == "$t_x$"
     assert scale_for("mm", 0.012).text(0.012) == "12.0 µm"
     assert scale_for("", 2e-5).text(2e-5) == r"20.0 × $\mathrm{10^{-6}}$"
+
+
+@pytest.mark.parametrize(
+    ("value", "size", "text"),
+    [
+        (0.00471, 1.06, "0.00"),
+        (-1e-9, 1.06, "0.00"),
+        (-0.0311, 0.0181, "−0.0311"),
+        (29.2, 196.0, "29"),
+        (0.0, 0.0, "0.00"),
+    ],
+)
+def test_digits_are_those_of_the_size(value, size, text):
+    assert scale_for("", 1.0).digits(value, size) == text
 
 
 @pytest.mark.parametrize(
