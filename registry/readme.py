@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from app.core.files import write_text
+from app.core.files import NotWritten, write_text
 from app.core.lock import LockTaken, locked
 from registry.store import read_all
 from registry.table import render
@@ -17,8 +17,8 @@ ROUNDS = 10
 def refresh(root: Path) -> None:
     """Write README.md from what lies in the folder, until nothing changed during the writing.
 
-    A training must not fail because the table is late: a lock that stays taken is reported in the log, and whoever
-    holds it, or the next run that changes anything, writes the table with this run in it. The rounds are bounded for
+    A training must not fail because the table is late: a lock that stays taken, or a full disk, is reported in the log,
+    and the next run that changes anything writes the table with this run in it. The rounds are bounded for
     the same reason: everyone who changes the folder comes here afterwards.
     """
     root.mkdir(parents=True, exist_ok=True)
@@ -29,7 +29,7 @@ def refresh(root: Path) -> None:
                 _write(root)
                 if _listing(root) == before:
                     break
-    except LockTaken as error:
+    except (LockTaken, NotWritten) as error:
         LOG.warning("the registry's table is not up to date: %s", error)
 
 

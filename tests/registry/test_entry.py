@@ -97,6 +97,12 @@ def test_a_table_that_cannot_be_written_now_does_not_stop_a_training(
     assert "⏳ running" in (tmp_path / "README.md").read_text()
 
 
+def test_a_table_that_cannot_be_written_at_all_is_reported(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "README.md" / "in_the_way").mkdir(parents=True)
+    assert registry.create(tmp_path, a_record()).run == "mlp_v1"
+    assert f"not up to date: {tmp_path / 'README.md'}: cannot be written (Is a directory)" in caplog.text
+
+
 def test_times_and_reason_follow_the_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter(f"2026-01-01T00:00:{second:02d}Z" for second in range(60))
     monkeypatch.setattr("registry.store.now", lambda: next(clock))

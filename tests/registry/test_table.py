@@ -193,8 +193,8 @@ def test_every_state_has_a_symbol_and_the_legend_says_what_it_means() -> None:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ('{"run": "bad", "appl', "damaged record: EOF while parsing"),
-        ("", "damaged record: EOF while parsing"),
+        ('{"run": "bad", "appl', "damaged record: not JSON: EOF while parsing"),
+        ("", "damaged record: not JSON: EOF while parsing"),
         ('{"run": "bad"}', "damaged record: application: missing key"),
         ('{"run": "bad", "application": "x", "valeu": 1}', "valeu: unknown key. Did you mean 'value'?"),
         (
