@@ -27,9 +27,9 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Listing:
-    """A table of text: `columns` above `rows`, and one line for each damaged file."""
+    """A table of text: `header` above `rows`, and one line for each damaged file."""
 
-    columns: tuple[str, ...]
+    header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     damaged: tuple[str, ...]
 
@@ -50,9 +50,9 @@ def list_runs(
     """
     contents = read_all(root)
     records = _chosen(contents, application, state, sort)
-    columns = tuple(name or sort or "result" for name in COLUMNS)
+    header = tuple(name or sort or "result" for name in COLUMNS)
     damaged = tuple(f"{root / path}: {line}" for path, line in contents.damaged.items())
-    return Listing(columns, tuple(_row(r, sort) for r in _sorted(contents, records, sort)), damaged)
+    return Listing(header, tuple(_row(r, sort) for r in _sorted(contents, records, sort)), damaged)
 
 
 def _chosen(contents: Contents, application: str | None, state: str | None, sort: str | None) -> list[Record]:

@@ -34,7 +34,7 @@ def names(listing: registry.Listing) -> list[str]:
 def test_each_application_is_sorted_by_its_own_metric(root: Path) -> None:
     listing = registry.list_runs(root)
     assert names(listing) == ["e", "d", "b", "a", "c"]
-    assert {len(row) for row in listing.rows} == {len(listing.columns)}
+    assert {len(row) for row in listing.rows} == {len(listing.header)}
     assert listing.rows[0][6] == "auc 0.900"
 
 
@@ -43,7 +43,7 @@ def test_filters_and_order_can_be_chosen(root: Path) -> None:
     assert names(registry.list_runs(root, state="running")) == ["c"]
     by_slope = registry.list_runs(root, application="tracks", sort="slope_mean")
     assert names(by_slope) == ["a", "b", "c"]
-    assert (by_slope.columns[6], by_slope.rows[0][6]) == ("slope_mean", "0.000100")
+    assert (by_slope.header[6], by_slope.rows[0][6]) == ("slope_mean", "0.000100")
     assert names(registry.list_runs(root, application="tagging", sort="auc")) == ["e", "d"]
 
 
