@@ -1,114 +1,157 @@
-"""Shards: npz files of one dataset with metadata, written one by one, continued after an interruption, and merged."""
+"""Joining shards into one file: only what belongs together, and verified."""
 
 from __future__ import annotations
 
-import errno
 import json
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.core.errors import Problem, UserError, WirechamberError
 from app.core.files import write_bytes
+from datasets._shard_files import differing, metadata_of, open_shard, writing
 
-Arrays = Mapping[str, NDArray[Any]]
+SAME = ("dataset", "generator_version", "units", "field", "z_start", "z_end", "dz")
+"""What the metadata of shards must agree in; sampling ranges, seeds and numbers of steps may differ."""
+SUMMED = ("rows", "tried", "outside_field_map")
 
-
-def shard_path(folder: Path, shard: int) -> Path:
-    """Return where shard number `shard` of `folder` lies."""
-    return folder / f"shard_{shard:05d}.npz"
-
-
-def write_shard(path: Path, arrays: Arrays, metadata: Mapping[str, Any]) -> None:
-    """Write arrays with one row per event and their metadata atomically as an uncompressed npz.
-
-    Raises:
-        WirechamberError: the disk is full; shards that were finished before stay whole.
-        UserError: the folder cannot be written.
-    """
-    text = np.array(json.dumps(metadata))
-    with _writing(path):
-        write_bytes(path, lambda file: np.savez(file, **dict(arrays), metadata=text))
+Layout = dict[str, tuple[str, tuple[int, ...]]]
+"""Type and shape of one event for each array."""
 
 
-@contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            what = "the disk is full; what was finished before stays and is continued from"
-            raise WirechamberError(str(Problem(what, (str(path),)))) from None
-        raise UserError(Problem(f"cannot be written ({error.strerror})", (str(path.parent),))) from None
-
-
-def read_metadata(path: Path) -> dict[str, Any]:
-    """Return the metadata of a shard; raises UserError when the file is missing, damaged or has none."""
-    with open_shard(path) as content:
-        return metadata_of(content, path)
-
-
-def metadata_of(content: Any, path: Path) -> dict[str, Any]:
-    """Return the metadata of an open npz."""
-    if "metadata" not in content.files:
-        raise UserError(Problem("has no metadata", (str(path),), expected="a file written by 'wirechamber simulate'"))
-    return dict(json.loads(str(content["metadata"])))
-
-
-@contextmanager
-def open_shard(path: Path) -> Iterator[Any]:
-    """Open an npz without pickles; a file that is missing or cut short is one clear UserError."""
-    try:
-        with np.load(path, allow_pickle=False) as content:
-            yield content
-    except FileNotFoundError:
-        raise UserError(Problem("no such file", (str(path),))) from None
-    except (zipfile.BadZipFile, EOFError, ValueError, OSError) as error:
-        if isinstance(error, UserError):
-            raise
-        raise UserError(Problem(f"cannot be read, it is damaged or no npz ({error})", (str(path),))) from None
-
-
-def unfinished(folder: Path, rows: Sequence[int], metadata: Mapping[str, Any]) -> list[int]:
-    """Return which shards of `folder` are still to be written.
+def merge(files: Sequence[Path], out: Path) -> None:
+    """Join shards into one npz with one array of one shard in memory at a time, and verify what was written.
 
     Args:
-        folder: where the shards lie; made when missing.
-        rows: how many rows each shard shall have.
-        metadata: what every shard's metadata must contain with equal values.
+        files: npz files written by `wirechamber simulate` or `merge`, in the order of the result.
+        out: the file to write; it must not exist.
 
     Raises:
-        UserError: the folder holds shards made with other options, or more of them than asked for.
+        UserError: no files, a damaged one, `out` exists, row counts that contradict the metadata, different units, field,
+            z or arrays, events that occur twice.
+        WirechamberError: the disk is full, or what was written does not read back.
     """
-    with _writing(folder / "shard"):
-        folder.mkdir(parents=True, exist_ok=True)
-    present = {path: read_metadata(path) for path in sorted(folder.glob("shard_*.npz"))}
-    for path, found in present.items():
-        _require_equal(path, found, metadata)
-    wanted = {shard_path(folder, shard): shard for shard in range(len(rows))}
-    surplus = [path.name for path in present if path not in wanted]
-    if surplus:
-        what = f"holds {len(present)} shards where {len(rows)} are asked for"
-        raise UserError(Problem(what, (str(folder),), expected="another folder", received=surplus[0]))
-    return [shard for path, shard in wanted.items() if present.get(path, {}).get("rows") != rows[shard]]
+    if not files:
+        raise UserError(Problem("no files to merge", expected="at least one"))
+    if out.exists():
+        raise UserError(Problem("exists already", (str(out),), expected="a new file"))
+    layouts, parts = zip(*map(_inspected, files), strict=True)
+    for path, layout, metadata in zip(files[1:], layouts[1:], parts[1:], strict=True):
+        _require_same(files[0], path, "arrays", _jsonable(layouts[0]), _jsonable(layout))
+        for name in SAME:
+            _require_same(files[0], path, name, _identity(parts[0], name), _identity(metadata, name))
+    _require_unique(files)
+    rows = sum(metadata["rows"] for metadata in parts)
+    with writing(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        write_bytes(out, lambda file: _write(file, files, layouts[0], rows, _joined(parts)))
+    _verify(out, layouts[0], rows)
 
 
-def _require_equal(path: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
-    for name, value in json.loads(json.dumps(wanted)).items():
-        if found.get(name) != value:
-            where, came = differing(value, found.get(name), name)
-            what = "the folder holds shards made with other options; choose another folder or remove them"
-            raise UserError(Problem(what, (str(path), *where), None, repr(came[0]), came[1]))
+def _inspected(path: Path) -> tuple[Layout, dict[str, Any]]:
+    """Return layout and metadata of a shard whose arrays all have the stated number of rows."""
+    with open_shard(path) as content:
+        metadata = metadata_of(content, path)
+        shapes = {name: _header(content, name) for name in content.files if name != "metadata"}
+    for name, (_, shape) in shapes.items():
+        if shape[0] != metadata["rows"]:
+            expected = f"{metadata['rows']} rows as its metadata say"
+            raise UserError(Problem(f"array {name} has another number of rows", (str(path),), None, expected, shape[0]))
+    return {name: (dtype, shape[1:]) for name, (dtype, shape) in shapes.items()}, metadata
 
 
-def differing(one: Any, other: Any, *where: str) -> tuple[tuple[str, ...], tuple[Any, Any]]:
-    """Return the path to the first item in which two JSON values differ, and the two items."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        name = next(key for key in [*one, *other] if one.get(key) != other.get(key))
-        return differing(one.get(name), other.get(name), *where, name)
-    return where, (one, other)
+def _header(content: Any, name: str) -> tuple[str, tuple[int, ...]]:
+    """Return type and shape of an array of an open npz without reading its values."""
+    with content.zip.open(f"{name}.npy") as member:
+        version = np.lib.format.read_magic(member)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, dtype = read(member)
+    return dtype.str, shape
+
+
+def _identity(metadata: Mapping[str, Any], name: str) -> Any:
+    """A field map is known by its content, wherever the file lay."""
+    if name != "field" or not metadata.get("field_sha256"):
+        return metadata.get(name)
+    return {**metadata["field"], "file": metadata["field_sha256"]}
+
+
+def _jsonable(layout: Layout) -> Any:
+    return json.loads(json.dumps(layout))
+
+
+def _require_same(first: Path, path: Path, name: str, one: Any, other: Any) -> None:
+    if one != other:
+        where, (expected, received) = differing(one, other, name)
+        what = f"cannot be merged with {first}: {'.'.join(where)} differs"
+        raise UserError(Problem(what, (str(path),), None, f"{expected!r}", received))
+
+
+def _require_unique(files: Sequence[Path]) -> None:
+    every = np.sort(np.concatenate([_array(path, "key") for path in files]))
+    twice = every[1:][every[1:] == every[:-1]]
+    if len(twice):
+        found = [str(path) for path in files for _ in range(int((_array(path, "key") == twice[0]).sum()))]
+        raise UserError(
+            Problem(f"{len(twice)} events occur twice, e.g. key {twice[0]}", (f"{found[0]} and {found[1]}",))
+        )
+
+
+def _array(path: Path, name: str) -> NDArray[Any]:
+    with open_shard(path) as content:
+        if name not in content.files:
+            raise UserError(
+                Problem(f"has no {name}", (str(path),), expected="a file written by 'wirechamber simulate'")
+            )
+        array: NDArray[Any] = content[name]
+    return array
+
+
+def _joined(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return the metadata of the whole: what all agree in, sums of the counts, the seeds."""
+    whole = {name: value for name, value in parts[0].items() if all(part.get(name) == value for part in parts)}
+    for name in SUMMED:
+        whole[name] = sum(part.get(name, 0) for part in parts)
+    whole["rejected"] = dict(sum((Counter(part.get("rejected", {})) for part in parts), Counter()))
+    whole["momentum_bins"] = _joined_bins([entry for part in parts for entry in part.get("momentum_bins", [])])
+    whole["seeds"] = sorted({seed for part in parts for seed in part.get("seeds", [part.get("seed")])})
+    return {name: value for name, value in whole.items() if name != "shard"}
+
+
+def _joined_bins(entries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    ranges = sorted({tuple(entry["range"]) for entry in entries})
+    return [{"range": list(r)} | {count: _sum(entries, r, count) for count in ("tried", "survived")} for r in ranges]
+
+
+def _sum(entries: Sequence[Mapping[str, Any]], interval: tuple[float, ...], count: str) -> int:
+    return sum(entry[count] for entry in entries if tuple(entry["range"]) == interval)
+
+
+def _write(file: BinaryIO, files: Sequence[Path], layout: Layout, rows: int, metadata: Mapping[str, Any]) -> None:
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        for name, (dtype, shape) in layout.items():
+            header = {"descr": dtype, "fortran_order": False, "shape": (rows, *shape)}
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array_header_1_0(member, header)
+                for path in files:
+                    member.write(np.ascontiguousarray(_array(path, name)).data)
+        with archive.open("metadata.npy", "w") as member:
+            np.lib.format.write_array(member, np.array(json.dumps(metadata)))
+
+
+def _verify(out: Path, layout: Layout, rows: int) -> None:
+    """Read everything back: checksums, types and numbers of rows; a file that fails is removed."""
+    try:
+        with zipfile.ZipFile(out) as archive:
+            damaged = archive.testzip()
+        found, metadata = _inspected(out)
+    except (OSError, zipfile.BadZipFile, UserError) as error:
+        damaged, found, metadata = str(error), {}, {}
+    if damaged or found != layout or metadata.get("rows") != rows:
+        out.unlink(missing_ok=True)
+        raise WirechamberError(str(Problem(f"does not read back as it was written ({damaged or 'rows'})", (str(out),))))

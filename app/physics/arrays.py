@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,12 @@ def _plain(value: Array) -> bool:
     return isinstance(value, (np.ndarray, np.generic, float, int))
 
 
+def tensorflow() -> Any:
+    """Return TensorFlow, Keras loaded before it: TensorFlow itself would load a lazy Keras half."""
+    importlib.import_module("keras").ops  # noqa: B018  the access is what loads a lazy module
+    return importlib.import_module("tensorflow")
+
+
 def module_of(*values: Array) -> Any:
     """Return `numpy` when all of `values` are NumPy arrays or numbers, else `keras.ops`.
 
@@ -23,9 +30,7 @@ def module_of(*values: Array) -> Any:
     """
     if all(map(_plain, values)):
         return np
-    from keras import ops  # type: ignore[import-untyped, unused-ignore]
-
-    return ops
+    return importlib.import_module("keras").ops
 
 
 def is_absent(component: Array) -> bool:
@@ -38,16 +43,30 @@ def integers(values: Array) -> Array:
     return np.asarray(values).astype(np.int32) if _plain(values) else module_of(values).cast(values, "int32")
 
 
+def computed_once(values: Array) -> Array:
+    """Return the same integers, computed once by XLA and read back, instead of once for every number looked up.
+
+    XLA fuses the arithmetic of an index into the look-up that uses it, and repeats it for each of the numbers in a row.
+    It does not look through a loop whose length it does not know.
+    """
+    if _plain(values):
+        return values
+    tf = tensorflow()
+    with tf.init_scope():
+        once = tf.constant(1)
+    start = (0, tf.zeros_like(values))
+    return tf.while_loop(lambda turn, _: turn < once, lambda turn, _: (turn + 1, values), start)[1]
+
+
 def table_like(values: Array, tables: dict[str, Any]) -> Any:
     """Return `tables["float64"]` in the precision and kind of `values`, converted once and kept in `tables`.
 
-    A tensor is made outside of any graph: it is then an argument of the compiled program and not a constant in it, which
-    would be copied, and folded, with every compilation.
+    A tensor is made outside of any graph: it is then an argument of the compiled program and not a constant in it,
+    which would be copied, and folded, with every compilation.
     """
     if _plain(values):
         return _converted(tables, str(np.asarray(values).dtype))
-    import tensorflow as tf  # type: ignore[import-untyped, unused-ignore]
-
+    tf = tensorflow()
     name = f"tensor {values.dtype.name}"
     if name not in tables:
         with tf.init_scope():

@@ -17,8 +17,8 @@ def lorentz_acceleration(field: Field, state: State, qop: Array, z: Array) -> tu
     """Return dtx/dz and dty/dz [1/mm] of a track in a magnetic field.
 
     `dtx/dz = k N [tx ty Bx - (1 + tx^2) By + ty Bz]`, `dty/dz = k N [(1 + ty^2) Bx - tx ty By - tx Bz]` with
-    `k = c q/p` and `N = sqrt(1 + tx^2 + ty^2)`. Energy loss and scattering are left out, so q/p is conserved. The form in z
-    fails for a track that turns back (|slope| -> infinity).
+    `k = c q/p` and `N = sqrt(1 + tx^2 + ty^2)`. Energy loss and scattering are left out, so q/p is conserved. The form
+    in z fails for a track that turns back (|slope| -> infinity).
 
     Args:
         field: B(x, y, z) [T].

@@ -31,8 +31,8 @@ class Symmetry:
 class Field(Protocol):
     """A static magnetic field (Bx, By, Bz) in T as a function of (x, y, z) in mm.
 
-    Coordinates are NumPy arrays, TensorFlow tensors or numbers that broadcast against each other. A component that is zero
-    everywhere is returned as the literal 0.0, a component that depends on z alone has the shape of z.
+    Coordinates are NumPy arrays, TensorFlow tensors or numbers that broadcast against each other. A component that is
+    zero everywhere is returned as the literal 0.0, a component that depends on z alone has the shape of z.
     """
 
     @property

@@ -1,4 +1,4 @@
-"""The classical fourth-order Runge-Kutta method for tracks: one formula, and the number of steps an accuracy asks for."""
+"""The classical fourth-order Runge-Kutta method for tracks: one formula for every field and array module."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from app.physics.magnetic_field import Field
 def rk4_step(field: Field, state: State, qop: Array, z: Array, h: Array) -> State:
     """Advance tracks by one classical Runge-Kutta step of length h.
 
-    Because dx/dz = tx holds exactly, the four stages of the positions are written out (Nystrom's form of the same method):
-    the result is the classical one with fewer operations. The local error is of order h^5, the global one of order h^4
-    where the field has four derivatives; at the cell borders of an interpolated map it has none.
+    Because dx/dz = tx holds exactly, the four stages of the positions are written out (Nystrom's form of the same
+    method): the result is the classical one with fewer operations. The local error is of order h^5, the global one of
+    order h^4 where the field has four derivatives; at the cell borders of an interpolated map it has none.
 
     Args:
         field: B(x, y, z) [T].
@@ -49,7 +49,7 @@ def rk4_step(field: Field, state: State, qop: Array, z: Array, h: Array) -> Stat
 def rk4(field: Field, state: State, qop: Array, z_start: Array, dz: Array, steps: int) -> State:
     """Advance tracks from z_start to z_start + dz in `steps` equal steps, written out one after the other.
 
-    For a few steps inside a graph or a loss, where gradients are wanted; `app.physics.propagation` compiles a loop for many.
+    For a few steps inside a graph or a loss, where gradients are wanted; `app.physics.propagation` is for many.
     """
     h = dz * (1.0 / steps)
     for step in range(steps):

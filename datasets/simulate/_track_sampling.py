@@ -1,8 +1,10 @@
-"""Where simulated tracks begin: ranges of position, slope, momentum and z, drawn in the precision they are stored in."""
+"""Where simulated tracks begin: ranges of position, slope, momentum and z."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +18,7 @@ MOMENTUM_EDGES = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0)
 
 
 class Tracks(NamedTuple):
-    """N tracks at their beginning: state (N, 4) [mm, mm, 1, 1], qop [1/GeV], p [GeV], z_start, z_end [mm], all float32."""
+    """N tracks at their beginning, float32: state (N, 4) [mm, mm, 1, 1], qop [1/GeV], p [GeV], z_start, z_end [mm]."""
 
     state: Float32
     qop: Float32
@@ -29,8 +31,14 @@ class Tracks(NamedTuple):
         """How far each track goes [mm]."""
         return self.z_end - self.z_start
 
-    def __getitem__(self, rows: Any) -> Tracks:  # type: ignore[override]
-        return Tracks(*(getattr(self, name)[rows] for name in self._fields))
+    def take(self, rows: Any) -> Tracks:
+        """Return the chosen tracks."""
+        return Tracks(*(values[rows] for values in self))
+
+    @staticmethod
+    def concatenate(parts: Sequence[Tracks]) -> Tracks:
+        """Join tracks in order."""
+        return Tracks(*(np.concatenate(values) for values in zip(*parts, strict=True)))
 
 
 @dataclass(frozen=True)
@@ -52,9 +60,10 @@ class Sampling:
         return not isinstance(self.z_start, tuple) and not isinstance(self.dz, tuple)
 
     def draw(self, random: np.random.Generator, count: int, momentum: Interval | None = None) -> Tracks:
-        """Draw `count` tracks; the values are rounded to float32 first, so that what is stored is what is propagated."""
+        """Draw `count` tracks, rounded to float32 before all else, so that what is stored is what is propagated."""
         state = [random.uniform(*interval, count) for interval in (self.x, self.y, self.tx, self.ty)]
-        p = np.exp(random.uniform(*np.log(momentum or self.momentum), count)).astype(np.float32)
+        low, high = momentum or self.momentum
+        p = np.exp(random.uniform(np.log(low), np.log(high), count)).astype(np.float32)
         charge = random.choice(np.array([-1, 1], np.float32), count)
         z_start = _drawn(random, self.z_start, count)
         z_end = (
@@ -66,7 +75,7 @@ class Sampling:
         """Return the momentum bins that the asked range touches, clipped to it; one bin when it touches none."""
         low, high = self.momentum
         edges = [low, *(edge for edge in MOMENTUM_EDGES if low < edge < high), high]
-        return list(zip(edges[:-1], edges[1:], strict=True))
+        return list(pairwise(edges))
 
 
 def _drawn(random: np.random.Generator, value: float | Interval | None, count: int) -> Float32:
@@ -82,7 +91,8 @@ def keys(seed: int, stream: int, shard: int, rows: int) -> NDArray[np.uint64]:
     """
     with np.errstate(over="ignore"):
         offset = _splitmix64(_splitmix64(np.uint64(seed % 2**64)) ^ np.uint64(stream))
-        return _splitmix64(np.arange(rows, dtype=np.uint64) + np.uint64(shard << 32) + offset)
+        mixed: NDArray[np.uint64] = _splitmix64(np.arange(rows, dtype=np.uint64) + np.uint64(shard << 32) + offset)
+    return mixed
 
 
 def _splitmix64(value: Any) -> Any:

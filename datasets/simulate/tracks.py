@@ -19,17 +19,19 @@ from numpy.typing import NDArray
 from app.core.errors import Problem, UserError
 from app.core.types import Count, NonNegative, Positive, PositiveRange, Range
 from app.physics.magnetic_field import FIELDS
-from app.physics.propagation import Propagator, steps_for, survives
+from app.physics.propagation import Propagated, Propagator, steps_for, survives
 from datasets import SIMULATORS
-from datasets._shards import shard_path, unfinished, write_shard
+from datasets._shard_files import shard_path, unfinished, write_shard
 from datasets.simulate._track_sampling import Interval, Sampling, Tracks, keys
 
 log = logging.getLogger(__name__)
 
 VERSION = 1
 Z_END = 7826.0
-SAMPLE = 512
+SAMPLE = 1024
 """Tracks per momentum bin on which the number of steps and the survival are tried."""
+LEAST_SURVIVAL = 0.01
+"""Share of a momentum bin's tracks that must pass the magnet; with less the bin is as good as empty."""
 BATCH = 65536
 UNITS = {
     "X": ["mm", "mm", "1", "1", "1/GeV", "mm"],
@@ -60,9 +62,9 @@ def track_states(
     """Tracks through a magnet: states before and after, by Runge-Kutta integration of the Lorentz equation.
 
     Each shard `shard_00000.npz`, ... holds float32 `X` (N, 6) = x, y [mm], tx, ty, q/p [1/GeV], dz [mm]; `Y` (N, 4) =
-    x, y, tx, ty at z_start + dz; `P` (N,) [GeV]; `Z` (N, 2) = z_start, z_end [mm]; `key` (N,) uint64; and `metadata`, a JSON
-    string. The content of shard i depends on (seed, i, options) alone: an interrupted generation continues where it stopped.
-    Tracks that end beyond |x|, |y| = 5 m or |slope| = 2 or are not finite are rejected and counted.
+    x, y, tx, ty at z_start + dz; `P` (N,) [GeV]; `Z` (N, 2) = z_start, z_end [mm]; `key` (N,) uint64; and `metadata`, a
+    JSON string. The content of shard i depends on (seed, i, options) alone: an interrupted generation continues where
+    it stopped. Tracks that end beyond |x|, |y| = 5 m or |slope| = 2 or are not finite are rejected and counted.
 
     Args:
         out: folder of the shards.
@@ -122,25 +124,29 @@ class _Generator:
         draft = cls(sampling, field, accuracy, seed, shard_size, 0, propagator)
         random = np.random.default_rng(0)
         sample = [sampling.draw(random, SAMPLE, interval) for interval in sampling.bins()]
-        every = Tracks(*(np.concatenate(parts) for parts in zip(*sample, strict=True)))
+        every = Tracks.concatenate(sample)
         steps = steps_for(propagator, every.state, every.qop, *draft.along(every), accuracy)
         generator = cls(sampling, field, accuracy, seed, shard_size, steps, propagator)
         for interval, tracks in zip(sampling.bins(), sample, strict=True):
-            if not survives(generator.end(tracks)[0]).any():
-                what = f"no track between {interval[0]:g} and {interval[1]:g} GeV survives ({SAMPLE} were tried)"
-                raise UserError(
-                    Problem(
-                        what, ("momentum",), expected="a range whose tracks pass the magnet", received=sampling.momentum
-                    )
-                )
+            generator.check(interval, survives(generator.end(tracks).state))
         log.info("%d Runge-Kutta steps keep the position error below %g mm", steps, accuracy)
         return generator
+
+    def check(self, interval: Interval, survived: NDArray[np.bool_]) -> None:
+        """Refuse a momentum bin from which (almost) nothing comes out of the magnet."""
+        if survived.mean() < LEAST_SURVIVAL:
+            low, high = interval
+            what = (
+                f"{survived.sum()} of {SAMPLE} tracks between {low:g} and {high:g} GeV survive, the bin would be empty"
+            )
+            expected = f"a range of which more than {LEAST_SURVIVAL:.0%} survives in every bin"
+            raise UserError(Problem(what, ("momentum",), None, expected, self.sampling.momentum))
 
     def along(self, tracks: Tracks) -> tuple[Any, Any]:
         """Return z_start and dz, as two numbers when all tracks share them: the field is then computed once for all."""
         return (tracks.z_start[0], tracks.dz[0]) if self.sampling.one_z else (tracks.z_start, tracks.dz)
 
-    def end(self, tracks: Tracks) -> Any:
+    def end(self, tracks: Tracks) -> Propagated:
         """Return the states at the end and which tracks left the field map."""
         return self.propagator(tracks.state, tracks.qop, *self.along(tracks), self.steps)
 
@@ -161,7 +167,7 @@ class _Generator:
         }
 
     def stream(self) -> int:
-        """Return a number that differs when the sampling differs, so that two ranges do not share their random numbers."""
+        """Return a number that tells samplings apart, so that two ranges do not share random numbers and keys."""
         text = json.dumps(asdict(self.sampling) | {"shard_size": self.shard_size})
         return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8])
 
@@ -173,12 +179,12 @@ class _Generator:
             tracks = self.sampling.draw(random, BATCH)
             end, outside = self.end(tracks)
             used = _up_to(survives(end), rows - accepted)
-            tracks, end, good = tracks[used], end[used], survives(end[used])
+            tracks, end, good = tracks.take(used), end[used], survives(end[used])
             counts.add(tracks, end, good, outside[used])
-            kept.append(tracks[good])
+            kept.append(tracks.take(good))
             ends.append(end[good].astype(np.float32))
             accepted += int(good.sum())
-        arrays = _arrays(Tracks(*(np.concatenate(parts) for parts in zip(*kept, strict=True))), np.concatenate(ends))
+        arrays = _arrays(Tracks.concatenate(kept), np.concatenate(ends))
         facts = {"shard": shard, "rows": rows} | counts.facts()
         return arrays | {"key": keys(self.seed, self.stream(), shard, rows)}, facts
 

@@ -31,9 +31,9 @@ class Grid:
 def read_map(file: str, length_unit: str | None, field_unit: str | None) -> Grid:
     """Read a field map.
 
-    An npz holds `x_mm`, `y_mm`, `z_mm` (or `_cm`, `_m`) and `B_T` (or `B_kG`, `B_G`) of shape (nx, ny, nz, 3). Any other file
-    is a table `x y z Bx By Bz`, one node a line in any order; lines that do not begin with a number are comments, in which
-    `Length unit: cm` and `Bx (kG)` are understood.
+    An npz holds `x_mm`, `y_mm`, `z_mm` (or `_cm`, `_m`) and `B_T` (or `B_kG`, `B_G`) of shape (nx, ny, nz, 3). Any
+    other file is a table `x y z Bx By Bz`, one node a line in any order; lines that do not begin with a number are
+    comments, in which `Length unit: cm` and `Bx (kG)` are understood.
 
     Args:
         file: path; `${VARIABLE}` is expanded.
@@ -48,7 +48,9 @@ def read_map(file: str, length_unit: str | None, field_unit: str | None) -> Grid
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise UserError(Problem(f"cannot read the field map ({error.strerror})", ("file",), received=str(path))) from None
+        raise UserError(
+            Problem(f"cannot read the field map ({error.strerror})", ("file",), received=str(path))
+        ) from None
     axes, values = read(path, length_unit, field_unit)
     for name, axis in zip("xyz", axes, strict=True):
         _check_axis(path, name, axis)

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from app.physics.arrays import Array, integers, module_of, table_like
+from app.physics.arrays import Array, computed_once, integers, module_of, table_like
 from app.physics.fields._map_files import Grid, read_map
 from app.physics.magnetic_field import FIELDS, Symmetry
 
@@ -22,8 +22,8 @@ class FieldMap:
     """A measured or computed field on a regular grid, trilinear between the nodes and zero outside.
 
     The interpolation is exact at the nodes and continuous; its derivatives jump at the cell borders, so the field obeys
-    Maxwell's equations to the order of the grid's spacing only, and many Runge-Kutta steps are needed where it is coarse.
-    Tracks that leave the map are counted and warned about by the program.
+    Maxwell's equations to the order of the spacing only, and Runge-Kutta loses its fourth order: ask for an accuracy of
+    0.01 mm or so. Tracks that leave the map are counted and warned about by the program.
 
     Args:
         file: the map: npz grid or ASCII table `x y z Bx By Bz`; `${VARIABLE}` is expanded. A missing file is an error.
@@ -53,8 +53,9 @@ class FieldMap:
     @classmethod
     def of_grid(cls, axes: tuple[NDArray[Any], ...], values: NDArray[Any], sha256: str = "") -> FieldMap:
         """Make a map from axes [mm] and values (nx, ny, nz, 3) [T] in memory."""
-        made = cls.__new__(cls)
-        made._set(Grid(axes, values, sha256), 1.0, (0.0, 0.0, 0.0))  # type: ignore[arg-type]
+        made = cls.__new__(cls)  # the constructor belongs to the job file
+        x, y, z = axes
+        made._set(Grid((x, y, z), values, sha256), 1.0, (0.0, 0.0, 0.0))
         return made
 
     def _set(self, grid: Grid, factor: float, offset: tuple[float, float, float]) -> None:
@@ -71,21 +72,22 @@ class FieldMap:
         cell, fractions = self._locate(known, (x, y, z))
         rows = module_of(cell).take(table_like(fractions[0], self._tables), cell, axis=0)
         corners = [rows[..., i] for i in range(24)]
-        return tuple(_trilinear(known, corners[8 * i : 8 * i + 8], fractions) for i in range(3))  # type: ignore[return-value]
+        bx, by, bz = (_trilinear(known, corners[8 * i : 8 * i + 8], fractions) for i in range(3))
+        return bx, by, bz
 
     def _locate(self, known: Array, place: tuple[Array, Array, Array]) -> tuple[Array, list[Array]]:
-        """Return the flat number of the cell that each place lies in and the place within it, 0 to 1 along each axis."""
+        """Return the flat number of the cell that each place lies in and where in it, 0 to 1 along each axis."""
         xp, cell, fractions = module_of(known), 0, []
         for value, low, per_mm, axis in zip(place, self.low, self.per_mm, self.axes, strict=True):
             along = xp.where(known, (value - low) * per_mm, 0.0)
             whole = xp.clip(xp.floor(along), 0.0, len(axis) - 2.0)
             fractions.append(along - whole)
             cell = cell * (len(axis) - 1) + integers(whole)
-        return cell, fractions
+        return computed_once(cell), fractions
 
     @cached_property
     def _tables(self) -> dict[str, Any]:
-        """The polynomial of every cell, (cells, 24) by precision: one look-up of 24 neighbours instead of eight far apart."""
+        """The polynomial of every cell, (cells, 24) by precision: one look-up of a row instead of eight far apart."""
         return {"float64": np.ascontiguousarray(_cell_polynomials(self.values))}
 
     def inside(self, x: Array, y: Array, z: Array) -> Array:
@@ -95,12 +97,11 @@ class FieldMap:
 
     @cached_property
     def symmetry(self) -> Symmetry:
-        """What the nodes themselves show: mirrored values that agree, components that do not change along an axis."""
+        """What the nodes themselves show: mirrored values that agree, values that do not change along an axis."""
         bx, by, bz = np.moveaxis(self.values, -1, 0)
         in_x = self._even(0, ((by, 1), (bz, 1), (bx, -1)))
         in_y = self._even(1, ((by, 1), (bx, -1), (bz, -1)))
         varies = [len(self.axes[i]) > 1 and bool(np.ptp(self.values, axis=i).any()) for i in range(3)]
-        # A map ends somewhere: within its nodes it may be constant, at its border it jumps to zero.
         return Symmetry(in_x, in_y, *varies)
 
     def _even(self, axis: int, components: tuple[tuple[NDArray[Any], int], ...]) -> bool:

@@ -14,9 +14,9 @@ from app.physics.magnetic_field import FIELDS, Symmetry
 class GaussianDipole:
     """Vertical field of Gaussian shape along z, `By(z) = peak exp(-(z - center)^2 / 2 sigma^2)`.
 
-    By(z) alone has a curl (dBy/dz is not balanced). `maxwell` adds the next term of the expansion in y of a field that is even
-    in y, `Bz = y dBy/dz` and `By - y^2/2 d2By/dz2`: curl B is then of order y^3 / sigma^3 and div B of order y^3 / sigma^3
-    times peak / sigma; neither holds for |y| of the order of sigma.
+    By(z) alone has a curl, dBy/dz. `maxwell` adds the next term of the expansion in y, `Bz = y dBy/dz` and
+    `By - y^2/2 d2By/dz2`. The divergence then vanishes identically and what remains of the curl is `y^2/2 d3By/dz3`
+    along x; the form is good for |y| well below sigma.
 
     Args:
         peak: field at the center [T].
@@ -25,7 +25,7 @@ class GaussianDipole:
         maxwell: add the first Maxwell term.
 
     References:
-        K. Brown, "A first- and second-order matrix theory for the design of beam transport systems", SLAC-75 (1982), ch. II.
+        K. Brown, A first- and second-order matrix theory for the design of beam transport systems, SLAC-75 (1982), II.
     """
 
     peak: float = -1.0182

@@ -16,8 +16,8 @@ CUBIC_MM_PER_CUBIC_M = 1e9
 class TwoDipoles:
     """Two point dipoles along y at (0, +-height, center), `B = k sum_i [3 (m.R_i) R_i / |R_i|^5 - m / |R_i|^3]`.
 
-    Free of divergence and curl away from the dipoles, and therefore a test case in which every component acts. It is singular
-    at the dipoles themselves; no track may pass there. The stray field falls as 1/z^3 only.
+    Free of divergence and curl away from the dipoles: a test case in which every component acts. It is singular at the
+    dipoles themselves, where no track may pass, and its stray field falls as 1/z^3 only.
 
     Args:
         strength: k of each dipole [T m^3]; 16.512 gives 1.032 T on the axis at the center.

@@ -1,0 +1,119 @@
+"""Shards: npz files of one dataset with metadata, written one by one and continued after an interruption."""
+
+from __future__ import annotations
+
+import errno
+import json
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.core.errors import Problem, UserError, WirechamberError
+from app.core.files import write_bytes
+
+Arrays = Mapping[str, NDArray[Any]]
+
+
+def shard_path(folder: Path, shard: int) -> Path:
+    """Return where shard number `shard` of `folder` lies."""
+    return folder / f"shard_{shard:05d}.npz"
+
+
+def write_shard(path: Path, arrays: Arrays, metadata: Mapping[str, Any]) -> None:
+    """Write arrays with one row per event and their metadata atomically as an uncompressed npz.
+
+    Raises:
+        WirechamberError: the disk is full; shards that were finished before stay whole.
+        UserError: the folder cannot be written.
+    """
+    text = np.array(json.dumps(metadata))
+    with writing(path):
+        write_bytes(path, lambda file: _save(file, {**arrays, "metadata": text}))
+
+
+def _save(file: BinaryIO, arrays: Arrays) -> None:
+    np.savez(file, **arrays)  # type: ignore[arg-type]  # NumPy's stub takes the first keyword for allow_pickle
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn a full disk and a folder that cannot be written into one clear line."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            what = "the disk is full; what was finished before stays and is continued from"
+            raise WirechamberError(str(Problem(what, (str(path),)))) from None
+        raise UserError(Problem(f"cannot be written ({error.strerror})", (str(path.parent),))) from None
+
+
+def read_metadata(path: Path) -> dict[str, Any]:
+    """Return the metadata of a shard; raises UserError when the file is missing, damaged or has none."""
+    with open_shard(path) as content:
+        return metadata_of(content, path)
+
+
+def metadata_of(content: Any, path: Path) -> dict[str, Any]:
+    """Return the metadata of an open npz."""
+    if "metadata" not in content.files:
+        raise UserError(Problem("has no metadata", (str(path),), expected="a file written by 'wirechamber simulate'"))
+    return dict(json.loads(str(content["metadata"])))
+
+
+@contextmanager
+def open_shard(path: Path) -> Iterator[Any]:
+    """Open an npz without pickles; a file that is missing or cut short is one clear UserError."""
+    try:
+        with np.load(path, allow_pickle=False) as content:
+            yield content
+    except FileNotFoundError:
+        raise UserError(Problem("no such file", (str(path),))) from None
+    except (zipfile.BadZipFile, EOFError, ValueError, OSError) as error:
+        if isinstance(error, UserError):
+            raise
+        raise UserError(Problem(f"cannot be read, it is damaged or no npz ({error})", (str(path),))) from None
+
+
+def unfinished(folder: Path, rows: Sequence[int], metadata: Mapping[str, Any]) -> list[int]:
+    """Return which shards of `folder` are still to be written.
+
+    Args:
+        folder: where the shards lie; made when missing.
+        rows: how many rows each shard shall have.
+        metadata: what every shard's metadata must contain with equal values.
+
+    Raises:
+        UserError: the folder holds shards made with other options, or more of them than asked for.
+    """
+    with writing(folder / "shard"):
+        folder.mkdir(parents=True, exist_ok=True)
+    present = {path: read_metadata(path) for path in sorted(folder.glob("shard_*.npz"))}
+    for path, found in present.items():
+        _require_equal(path, found, metadata)
+    wanted = {shard_path(folder, shard): shard for shard in range(len(rows))}
+    surplus = [path.name for path in present if path not in wanted]
+    if surplus:
+        what = f"holds {len(present)} shards where {len(rows)} are asked for"
+        raise UserError(Problem(what, (str(folder),), expected="another folder", received=surplus[0]))
+    return [shard for path, shard in wanted.items() if present.get(path, {}).get("rows") != rows[shard]]
+
+
+def _require_equal(path: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    for name, value in json.loads(json.dumps(wanted)).items():
+        if found.get(name) != value:
+            where, came = differing(value, found.get(name), name)
+            what = "the folder holds shards made with other options; choose another folder or remove them"
+            raise UserError(Problem(what, (str(path), *where), None, repr(came[0]), came[1]))
+
+
+def differing(one: Any, other: Any, *where: str) -> tuple[tuple[str, ...], tuple[Any, Any]]:
+    """Return the path to the first item in which two JSON values differ, and the two items."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        name = next(key for key in [*one, *other] if one.get(key) != other.get(key))
+        return differing(one.get(name), other.get(name), *where, name)
+    return where, (one, other)
