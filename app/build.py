@@ -68,7 +68,9 @@ def load_data(job: Job, limit: int | None = None, root: Path | None = None) -> D
         root: where simulated data lie, in place of `data_root()`.
     """
     options = job.dataset.options
-    files = matching(options.files, ("dataset", "files")) if options.files else simulated_files(job, root or data_root())
+    files = (
+        matching(options.files, ("dataset", "files")) if options.files else simulated_files(job, root or data_root())
+    )
     source = job.dataset.build(files)
     _check_targets(job, source)
     logger.info("data: %s%s", "SIMULATED, " if options.simulate else "", source.description)
@@ -120,8 +122,8 @@ def stacked(columns: Mapping[str, Any], names: Sequence[str]) -> Any:
 
 def build(job: Job, data: Data) -> Built:
     """Build the networks of a job; normalisation and transforms take their constants from the training split."""
-    from app.physical import Physical
     from app.objective import Objective
+    from app.physical import Physical
 
     keras.backend.clear_session()
     if job.training.mixed_precision:
@@ -156,7 +158,11 @@ def _input_moments(data: Data) -> dict[str, dict[str, list[float]]]:
     for name, description in data.source.inputs.items():
         if description.standardize:
             mean, std = moments(events.inputs[name] for events in data.splits.train)
-            figures[name] = {"columns": [c.name for c in description.columns], "mean": mean.tolist(), "std": std.tolist()}
+            figures[name] = {
+                "columns": [c.name for c in description.columns],
+                "mean": mean.tolist(),
+                "std": std.tolist(),
+            }
     return figures
 
 
@@ -199,8 +205,8 @@ def _constants(chains: Mapping[str, Chain]) -> dict[str, Any]:
 
 
 def _term(name: str, task: Task, chain: Chain, data: Data) -> Any:
-    from app.physical import columns_of
     from app.objective import Term
+    from app.physical import columns_of
 
     first: Part = data.splits.train
     weight = chain.weight(columns_of(next(iter(first)).inputs, data.columns))

@@ -87,7 +87,9 @@ def restore(path: Path, variables: Sequence[Any]) -> tuple[Progress, Arrays]:
         progress = Progress(**json.loads((path / "progress.json").read_text()))
         values, best = _read_arrays(path / "variables.npz"), _read_arrays(path / "best.npz")
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise WirechamberError(f"{path}: the checkpoint is damaged ({error}); remove it to resume from the one before") from None
+        raise WirechamberError(
+            f"{path}: the checkpoint is damaged ({error}); remove it to resume from the one before"
+        ) from None
     shapes = [tuple(variable.shape) for variable in variables]
     if shapes != [value.shape for value in values]:
         raise WirechamberError(f"{path}: the checkpoint belongs to another model; start again with --overwrite")

@@ -8,9 +8,9 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
-from app.core.errors import Interrupted, UserError, WirechamberError
+from app.arguments import Parser
+from app.core.errors import Interrupted, WirechamberError
 
 Add = Callable[[argparse.ArgumentParser], None]
 
@@ -45,8 +45,8 @@ def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     return options
 
 
-def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
-    common = argparse.ArgumentParser(add_help=False)
+def _parser() -> tuple[Parser, dict[str, Parser]]:
+    common = Parser(add_help=False)
     common.add_argument("--runs", type=Path, help="folder of the runs (else $WIRECHAMBER_RUNS, else runs/)")
     common.add_argument("--registry", dest="registry_root", type=Path, metavar="DIR", help="folder of the registry")
     common.add_argument("--verbose", action="store_true", help="log details")
@@ -57,23 +57,6 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
         made[name] = group.add_parser(name, help=summary, description=summary, parents=[common])
         add(made[name])
     return parser, made
-
-
-class Parser(argparse.ArgumentParser):
-    """Names the nearest verb or option; no abbreviations, which break when a new option comes."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**{"allow_abbrev": False, **options})
-
-    def error(self, message: str) -> Any:
-        """End with exit code 2 and one line that names the nearest word."""
-        from app.core.errors import nearest
-
-        wrong = next((word for word in sys.argv[1:] if word.partition("=")[0] in message), None)
-        known = [option for action in self._actions for option in action.option_strings] + list(VERBS)
-        near = nearest(wrong.partition("=")[0], known) if wrong else None
-        hint = f" Did you mean {near!r}?" if near and near != wrong else ""
-        self.exit(2, f"{self.prog}: {message}.{hint}\n")
 
 
 def _run(parser: argparse.ArgumentParser) -> None:
@@ -88,7 +71,9 @@ def _run(parser: argparse.ArgumentParser) -> None:
 
 
 def _set(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--set", action="append", default=[], metavar="PATH=VALUE", dest="overrides", help="change a value")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="PATH=VALUE", dest="overrides", help="change a value"
+    )
 
 
 def _validate(parser: argparse.ArgumentParser) -> None:
@@ -135,7 +120,9 @@ def _plots(parser: argparse.ArgumentParser) -> None:
 
 
 def _registry(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("words", nargs="*", metavar="note RUN TEXT", help="add a note to a run; without it, list the runs")
+    parser.add_argument(
+        "words", nargs="*", metavar="note RUN TEXT", help="add a note to a run; without it, list the runs"
+    )
     parser.add_argument("--application", help="only this application")
     parser.add_argument("--state", help="only runs in this state")
     parser.add_argument("--sort", metavar="METRIC", help="sort by this metric")

@@ -56,5 +56,7 @@ class _ConsoleHandler(logging.Handler):
         """Print one record."""
         if getattr(record, "in_file_only", False):
             return
-        style = "bold red" if record.levelno >= logging.ERROR else "yellow" if record.levelno >= logging.WARNING else None
+        style = (
+            "bold red" if record.levelno >= logging.ERROR else "yellow" if record.levelno >= logging.WARNING else None
+        )
         console.print(self.format(record), style=style, markup=False)

@@ -81,8 +81,10 @@ def _trees(path: Path) -> Iterator[tuple[str, list[Summary]]]:
     except Exception as error:
         reason = str(error).strip().splitlines()[0]
         raise UserError(Problem(f"not a whole ROOT file ({reason})", (str(path),))) from None
-    for key in sorted({key.split(";")[0] for key, kind in file.classnames().items() if kind in ("TTree", "ROOT::RNTuple")}):
-        yield f":{key}", [_branch(file[key], name) for name in file[key].keys()]
+    for key in sorted(
+        {key.split(";")[0] for key, kind in file.classnames().items() if kind in ("TTree", "ROOT::RNTuple")}
+    ):
+        yield f":{key}", [_branch(file[key], name) for name in file[key].keys()]  # noqa: SIM118  (a tree is no dict)
 
 
 def _branch(tree: Any, name: str) -> Summary:

@@ -12,7 +12,7 @@ import tempfile
 os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-import lazy_loader  # noqa: E402  (the backend must be chosen before anything loads Keras)
+import lazy_loader
 
 tf = lazy_loader.load("tensorflow")
 keras = lazy_loader.load("keras")

@@ -1,4 +1,4 @@
-"""`--dry-run`: build everything on a handful of events, say what a run would be, write nothing into runs or registry."""
+"""`--dry-run`: build everything on a handful of events, say what a run would be, and write nothing."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def dry_run(job: Job) -> None:
     console.print(f"{job.name} on {where}: {parameters:,} parameters")
     console.print(f"data: about {rows:,} training events")
     console.print(
-        f"steps: {steps.steps_per_epoch:,} in each of {job.training.epochs} epochs of batches of {job.training.batch_size}, "
+        f"steps: {steps.steps_per_epoch:,} in each of {job.training.epochs} epochs, batch {job.training.batch_size}, "
         f"{steps.steps_per_execution} in one execution, XLA {'on' if steps.xla else 'off'}"
     )
     console.print(f"memory: about {_bytes(job, built, data, rows) / 1e6:,.0f} MB besides TensorFlow itself")
@@ -50,7 +50,7 @@ def _bytes(job: Job, built: Built, data: Data, rows: int) -> float:
     activations = 2 * job.training.batch_size * sum(_size(layer.output) for layer in built.network.layers)
     event = sum(array.nbytes for array in data.prepare(next(iter(data.splits.train))[:1])[0].values())
     held = 0 if job.dataset.options.streaming else rows * event * 2
-    return BYTES * (weights + activations) + held
+    return float(BYTES * (weights + activations) + held)
 
 
 def _size(tensors: Any) -> int:

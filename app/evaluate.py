@@ -30,6 +30,7 @@ class Predictor:
         self._call = tf.function(lambda inputs: deployed(inputs, training=False), reduce_retracing=True)
 
     def __call__(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """Predict, `rows_at_once` events at a time."""
         rows = len(next(iter(inputs.values())))
         parts = [self._some(inputs, first) for first in range(0, rows, self.rows_at_once)]
         return {task: np.concatenate([part[task] for part in parts]) for task in parts[0]}
@@ -48,7 +49,7 @@ def predict(predictor: Predictor, events: Events, job: Job) -> Predictions:
         {target: np.asarray(events.columns[target], np.float64) for target in places},
         {target: np.asarray(outputs[name][:, i], np.float64) for target, (name, i) in places.items()},
         {},
-        {name: values for name, values in events.columns.items() if name not in places},
+        {n: np.asarray(v, np.float64) for n, v in events.columns.items() if n not in places},
     )
 
 
@@ -65,7 +66,9 @@ def plain(figures: Mapping[str, Any]) -> dict[str, float]:
 
 def fit_baselines(data: Data, job: Job) -> dict[str, dict[str, Any]]:
     """Fit every baseline that applies, on the same training events; {task: {baseline: predictor}}."""
-    train, validation = (_table(_first(part, ROWS_FOR_BASELINES), data) for part in (data.splits.train, data.splits.validation))
+    train, validation = (
+        _table(_first(part, ROWS_FOR_BASELINES), data) for part in (data.splits.train, data.splits.validation)
+    )
     return {name: baselines.fit(train, validation, task.targets) for name, task in job.tasks.items()}
 
 

@@ -58,7 +58,8 @@ def parse(content: Content, place: str = "job") -> Job:
 
 
 def _all(contents: Sequence[tuple[Content, Path]]) -> list[Job]:
-    jobs, found = [], []
+    jobs: list[Job] = []
+    found: list[Problem] = []
     for content, path in contents:
         try:
             jobs.append(parse(content, path.stem if len(contents) == 1 else f"{path.stem}:{content.get('name')}"))
@@ -115,7 +116,9 @@ def merge(base: Content, changes: Mapping[str, Any]) -> Content:
     merged = dict(base)
     for key, value in changes.items():
         old = merged.get(key)
-        same = isinstance(old, dict) and isinstance(value, dict) and value.get("name", old.get("name")) == old.get("name")
+        same = (
+            isinstance(old, dict) and isinstance(value, dict) and value.get("name", old.get("name")) == old.get("name")
+        )
         merged[key] = merge(old, value) if same and isinstance(old, dict) else value
     return merged
 
@@ -178,7 +181,9 @@ def _shown(content: Content, where: str) -> str:
     current: Any = content
     for part in where.split("."):
         if not isinstance(current, dict) or part not in current:
-            raise UserError(Problem("no such path in the job", ("name",), expected="a path of the sweep", received=where))
+            raise UserError(
+                Problem("no such path in the job", ("name",), expected="a path of the sweep", received=where)
+            )
         current = current[part]
     name = current.get("name") if isinstance(current, dict) else current
     return "-".join(map(str, name)) if isinstance(name, (list, tuple)) else str(name)
@@ -190,4 +195,6 @@ def refuse_equal_names(jobs: Sequence[Job], path: Path | None = None) -> None:
     repeated = next((name for name in names if names.count(name) > 1), None)
     if repeated is not None:
         where = () if path is None else (path.stem, "name")
-        raise UserError(Problem("two jobs have one name", where, expected="a name of its own for each", received=repeated))
+        raise UserError(
+            Problem("two jobs have one name", where, expected="a name of its own for each", received=repeated)
+        )

@@ -38,7 +38,10 @@ def describe(job: Job, run: RunDirectory, data: Data, built: Built, device: str)
     if not run.provenance.exists():
         write_json(run.provenance, run_directory.provenance(facts))
     write_json(run.normalization, built.normalization)
-    layers = [{"name": layer.name, "type": type(layer).__name__, "parameters": layer.count_params()} for layer in built.network.layers]
+    layers = [
+        {"name": layer.name, "type": type(layer).__name__, "parameters": layer.count_params()}
+        for layer in built.network.layers
+    ]
     write_json(run.model_config, {"parameters": parameters(built), "layers": layers})
     registry.update(
         registry.root(),

@@ -23,7 +23,7 @@ class Term:
     mean_weight: float = 1.0
 
 
-class Objective(keras.Model):  # type: ignore[misc]
+class Objective(keras.Model):
     """Sum of the tasks' losses, each computed in its transformed space, with one tracker per term.
 
     Args:

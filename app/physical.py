@@ -25,7 +25,7 @@ def make_chain(specs: Sequence[Mapping[str, Any]], targets: Sequence[str]) -> Ch
 
 
 @keras.saving.register_keras_serializable("wirechamber")
-class Physical(keras.layers.Layer):  # type: ignore[misc]
+class Physical(keras.layers.Layer):
     """Applies the inverse of a task's transforms, in float32: call({"output": (N, T), "inputs": {...}}) -> (N, T).
 
     Args:

@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 CHECKPOINT_SHARE = 0.05
 
 
-class Recorder(keras.callbacks.Callback):  # type: ignore[misc]
+class Recorder(keras.callbacks.Callback):
     """NaN check, validation metrics, history, best weights, learning rate, early stopping, checkpoint.
 
     Args:
@@ -119,7 +119,9 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]
         self.progress.stopping = {"lowest": loss if improved else before["lowest"], "wait": wait}
         if wait >= rule.patience:
             self.progress.stopped_early = self.model.stop_training = True
-            logger.info("early stopping: no improvement in %d epochs, the best was epoch %d", wait, self.progress.best_epoch)
+            logger.info(
+                "early stopping: no improvement in %d epochs, the best was epoch %d", wait, self.progress.best_epoch
+            )
 
     def _lap(self) -> float:
         begun, self._begun = self._begun, time.monotonic()

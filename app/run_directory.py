@@ -1,4 +1,4 @@
-"""The directory of one run: where each artefact lies, provenance, and the rule that a run is never overwritten unasked."""
+"""The directory of one run: where each artefact lies, and where it came from."""
 
 from __future__ import annotations
 
@@ -85,7 +85,9 @@ def make(run: RunDirectory) -> None:
         probe.unlink()
     except OSError as error:
         reason = error.strerror or str(error)
-        raise UserError(Problem(f"cannot be written to ({reason})", (str(run.path),), expected="a writable folder")) from None
+        raise UserError(
+            Problem(f"cannot be written to ({reason})", (str(run.path),), expected="a writable folder")
+        ) from None
 
 
 def now() -> str:
@@ -109,13 +111,17 @@ def provenance(facts: Mapping[str, Any]) -> dict[str, Any]:
 def commit_of(repository: Path) -> tuple[str | None, bool]:
     """Return the commit and whether tracked files outside registry/ differ from it; (None, False) without git."""
     commit = _git(repository, "rev-parse", "--short=12", "HEAD")
-    status = _git(repository, "status", "--porcelain", "--untracked-files=no", "--", ".", ":!registry") if commit else None
+    status = (
+        _git(repository, "status", "--porcelain", "--untracked-files=no", "--", ".", ":!registry") if commit else None
+    )
     return commit, bool(status)
 
 
 def _git(repository: Path, *words: str) -> str | None:
     try:
-        done = subprocess.run(["git", "-C", str(repository), *words], capture_output=True, text=True, timeout=20, check=True)
+        done = subprocess.run(
+            ["git", "-C", str(repository), *words], capture_output=True, text=True, timeout=20, check=True
+        )
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.strip()

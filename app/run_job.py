@@ -18,7 +18,7 @@ from app.checkpoint import Progress
 from app.config import Job
 from app.console import logged_to
 from app.core.errors import Interrupted, Problem, UserError, WirechamberError
-from app.core.files import write_json
+from app.core.files import REPOSITORY, write_json
 from app.core.lock import LockTaken, locked
 from app.run_directory import RunDirectory
 
@@ -100,45 +100,61 @@ def _check_same_job(job: Job, run: RunDirectory) -> None:
     for key in sorted(old.keys() | new.keys() - {"rationale"}):
         if old.get(key) != new.get(key):
             expected = f"the job of the run, {json.dumps(old.get(key))[:80]}, or --overwrite"
-            raise UserError(Problem("differs from the run that is resumed", (str(run.path), key), None, expected, new.get(key)))
+            raise UserError(
+                Problem("differs from the run that is resumed", (str(run.path), key), None, expected, new.get(key))
+            )
 
 
 @contextlib.contextmanager
 def _registered(job: Job, run: RunDirectory, options: Options) -> Iterator[None]:
     """Keep the registry at the run's state, whatever happens to it."""
     root = registry.root()
-    commit, dirty = run_directory.commit_of(run_directory.REPOSITORY)
-    record = registry.Record(
-        run=job.name,
-        application=job.application,
-        state="running",
-        rationale=job.rationale,
-        config=str(options.config.resolve()),
-        started=registry.now(),
-        epochs=job.training.epochs,
-        seed=job.seed,
-        model=_model_in_words(job),
-        loss=", ".join(task.loss.name for task in job.tasks.values()),
-        transform=", ".join("+".join(t.name for t in task.transform) for task in job.tasks.values()),
-        host=socket.gethostname(),
-        commit=commit or "",
-        dirty=dirty,
-    )
-    registry.create(root, record, replace=True)
+    facts = _facts(job, options)
+    if not options.overwrite and registry.find(root, job.name) is not None:
+        registry.update(root, job.name, state="running", **facts)
+    else:
+        registry.create(
+            root, registry.Record(run=job.name, state="running", started=registry.now(), **facts), replace=True
+        )
     try:
         yield
     except Interrupted as error:
-        registry.update(root, job.name, state="interrupted", reason=f"{error}, resume with --resume")
+        _tell(root, job.name, state="interrupted", reason=f"{error}, resume with --resume")
         logger.warning("interrupted by %s; continue with --resume", error)
         raise
     except WirechamberError as error:
-        registry.update(root, job.name, state="failed", reason=str(error))
+        _tell(root, job.name, state="failed", reason=str(error))
         logger.error("failed: %s", error)
         raise
     except BaseException as error:
-        registry.update(root, job.name, state="failed", reason=f"{type(error).__name__}: {error}"[:500])
+        _tell(root, job.name, state="failed", reason=f"{type(error).__name__}: {error}"[:500])
         logger.exception("failed", extra={"in_file_only": True})  # the console gets the traceback itself
         raise
+
+
+def _tell(root: Path, run: str, **changes: Any) -> None:
+    """Write the end of a run that went wrong; what hinders that must not hide what went wrong."""
+    try:
+        registry.update(root, run, **changes)
+    except WirechamberError as error:
+        logger.error("the registry was not told: %s", error)
+
+
+def _facts(job: Job, options: Options) -> dict[str, Any]:
+    commit, dirty = run_directory.commit_of(REPOSITORY)
+    return {
+        "application": job.application,
+        "rationale": job.rationale,
+        "config": str(options.config.resolve()),
+        "epochs": job.training.epochs,
+        "seed": job.seed,
+        "model": _model_in_words(job),
+        "loss": ", ".join(task.loss.name for task in job.tasks.values()),
+        "transform": ", ".join("+".join(t.name for t in task.transform) for task in job.tasks.values()),
+        "host": socket.gethostname(),
+        "commit": commit or "",
+        "dirty": dirty,
+    }
 
 
 def _model_in_words(job: Job) -> str:

@@ -36,4 +36,6 @@ def _read(path: Path) -> Any:
     try:
         return json.loads(path.read_text())
     except (OSError, ValueError) as error:
-        raise UserError(Problem(f"cannot be read ({error})", (str(path),), expected="a file of a finished run")) from None
+        raise UserError(
+            Problem(f"cannot be read ({error})", (str(path),), expected="a file of a finished run")
+        ) from None

@@ -27,7 +27,7 @@ LARGE_BATCH = 8192
 
 @dataclass(frozen=True)
 class Plan:
-    """How many steps make an epoch, how many of them run without coming back to Python, and whether XLA compiles them."""
+    """How many steps make an epoch, how many run without coming back to Python, and whether XLA compiles them."""
 
     steps_per_epoch: int
     steps_per_execution: int
@@ -66,9 +66,7 @@ def train(
         job.training.optimizer.options.learning_rate, steps.steps_per_epoch, job.training.epochs
     )
     optimizer = optimizers.make(job.training.optimizer, schedule.learning_rate, job.training.gradient_accumulation)
-    built.objective.compile(
-        optimizer=optimizer, jit_compile=steps.xla, steps_per_execution=steps.steps_per_execution
-    )
+    built.objective.compile(optimizer=optimizer, jit_compile=steps.xla, steps_per_execution=steps.steps_per_execution)
     recorder = Recorder(job.training, schedule, run, _validation(job, data, built), report)
     recorder.set_model(built.objective)
     _make_variables(built, data, job)
@@ -96,7 +94,7 @@ def _fit(job: Job, data: Data, built: Built, recorder: Recorder, steps: Plan) ->
 
 def _make_variables(built: Built, data: Data, job: Job) -> None:
     """Make the variables of metrics and optimizer now: a checkpoint holds them all, in a fixed order."""
-    events = next(iter(data.splits.train))[: 2]
+    events = next(iter(data.splits.train))[:2]
     x, y = data.prepare(events)[:2]
     built.objective._symbolic_build(data_batch=(x, y))
     if not built.objective.optimizer.built:

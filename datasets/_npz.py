@@ -7,7 +7,7 @@ import struct
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -67,7 +67,7 @@ def _mapped(path: Path, info: zipfile.ZipInfo) -> Any:
         shape, fortran, dtype = read(file)
         if dtype.hasobject:
             raise ValueError("it holds pickled objects, which may run code when they are read")
-        order = "F" if fortran else "C"
+        order: Literal["F", "C"] = "F" if fortran else "C"
         if 0 in shape or not shape:
-            return np.fromfile(file, dtype, int(np.prod(shape))).reshape(shape, order=order)
-        return np.memmap(file, dtype, "r", file.tell(), shape, order)
+            return np.fromfile(file, dtype, int(np.prod(shape))).reshape(tuple(shape), order=order)
+        return np.memmap(path, dtype, "r", file.tell(), tuple(shape), order)

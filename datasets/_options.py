@@ -16,8 +16,8 @@ PARTS = ("train", "validation", "test")
 class Split(Strict):
     """Which events train, validate and test.
 
-    An event's place is a hash of (`seed`, event key), apart from the job's seed, so that it stays the same when data are
-    added or merged and when the job's seed changes.
+    An event's place is a hash of (`seed`, event key), apart from the job's seed, so that it stays the same when data
+    are added or merged and when the job's seed changes.
     """
 
     train: Fraction = 0.8

@@ -67,12 +67,14 @@ class Part:
     def windows(self, seed: int, first_row: int = 0) -> Iterator[Events]:
         """Yield shuffled events for ever, beginning `first_row` rows into the endless stream of passes.
 
-        Pass k visits every event once. Its order is a function of (seed, k) alone: the blocks are permuted, and the rows
-        within each window of consecutive blocks. Streaming and in-memory data therefore give the same batches, and a
-        stopped training goes on exactly where it was.
+        Pass k visits every event once. Its order is a function of (seed, k) alone: the blocks are permuted, and the
+        rows within each window of consecutive blocks. Streaming and in-memory data therefore give the same batches,
+        and a stopped training goes on exactly where it was.
         """
         if not self.rows:
-            raise UserError(Problem("no events to train on", ("dataset", "split", "train"), expected="at least one event"))
+            raise UserError(
+                Problem("no events to train on", ("dataset", "split", "train"), expected="at least one event")
+            )
         skip = first_row % self.rows
         for number in count(first_row // self.rows):
             yield from self._one_pass(np.random.default_rng([seed, number]), skip)

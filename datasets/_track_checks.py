@@ -18,7 +18,7 @@ Columns = Mapping[str, Any]
 def check_finite(columns: Columns, place: Place) -> None:
     """No NaN and no infinity."""
     for name, values in columns.items():
-        bad = np.flatnonzero(~np.isfinite(values)) if values.dtype.kind == "f" else ()
+        bad = np.flatnonzero(~np.isfinite(values)) if values.dtype.kind == "f" else np.empty(0, np.intp)
         if len(bad):
             what = f"{len(bad)} of {len(values)} rows of {name!r} are not finite, the first at row {bad[0]}"
             raise UserError(Problem(what, place, expected="finite values, or 'on_invalid': 'drop' in the dataset"))
@@ -28,7 +28,9 @@ def check_charged(columns: Columns, place: Place) -> None:
     """q/p is never 0: a neutral track does not bend, and the kick per q/p has no meaning."""
     bad = np.flatnonzero(columns["qop"] == 0)
     if len(bad):
-        raise UserError(Problem(f"{len(bad)} rows have q/p = 0, the first at row {bad[0]}", place, expected="charged tracks"))
+        raise UserError(
+            Problem(f"{len(bad)} rows have q/p = 0, the first at row {bad[0]}", place, expected="charged tracks")
+        )
 
 
 def check_qop_unit(columns: Columns, place: Place) -> None:
@@ -68,5 +70,6 @@ def check_duplicates(key: Any, place: Place) -> None:
 def check_well_posed(starts: set[float], place: Place) -> None:
     """One z_start for all tracks, or z_start as an input: else equal inputs have different ends."""
     if len(starts) > 1:
-        what = f"z_start varies from {min(starts):g} to {max(starts):g} mm but is no input, so equal inputs have unequal ends"
+        span = f"from {min(starts):g} to {max(starts):g} mm"
+        what = f"z_start varies {span} but is no input, so equal inputs have unequal ends"
         raise UserError(Problem(what, place, expected="one z_start for all tracks, or 'z_start': true in the dataset"))

@@ -37,7 +37,7 @@ class Layout:
 
 @dataclass(frozen=True)
 class Block:
-    """Some rows of one file: `read` gives the columns x, y, tx, ty, qop, true_x ..., and dz, p, z_start, key if stored."""
+    """Some rows of a file: `read` gives columns x, y, tx, ty, qop, true_x ..., and dz, p, z_start, key if stored."""
 
     path: Path
     first: int

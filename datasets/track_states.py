@@ -66,7 +66,7 @@ def track_states(
 
     Args:
         files: npz or ROOT files (`file.root:tree`); each is one block, a large one several.
-        qop_unit: unit of q/p in the files: "1/GeV" (ours, the default), "1/MeV", or "c/GeV" for 0.299792458 q/p [1/GeV].
+        qop_unit: unit of q/p in the files: "1/GeV" (ours), "1/MeV", or "c/GeV" for 0.299792458 q/p [1/GeV].
         z_start: make z_start a seventh input; needed when it varies.
         z: z of the start and end planes [mm], for files that store neither dz nor z.
         start: npz array (N, 5 or 6) of x, y, tx, ty, q/p, dz at the start.
@@ -78,8 +78,8 @@ def track_states(
         on_invalid: "stop" at rows that are not finite, or "drop" them and say how many.
 
     Raises:
-        UserError: a damaged file, a wrong unit, values that are not finite or out of range, duplicates, a varying z_start
-            that is no input.
+        UserError: a damaged file, a wrong unit, values that are not finite or out of range, duplicates, a varying
+            z_start that is no input.
     """
     layout = Layout(start, end, momentum, planes, tree, branches or {})
     facts = [metadata(path) for path in files]
@@ -137,7 +137,9 @@ class _Reader:
             columns["dz"] = np.full_like(columns["x"], self.z[1] - self.z[0])
         for name in ("dz", "z_start") if self.with_z_start else ("dz",):
             if name not in columns:
-                raise UserError(Problem(f"the file has no {name}", place, expected="'z': [z_start, z_end] in the dataset"))
+                raise UserError(
+                    Problem(f"the file has no {name}", place, expected="'z': [z_start, z_end] in the dataset")
+                )
         return columns
 
     def _check(self, columns: dict[str, Any], key: Any, place: tuple[str, ...]) -> None:

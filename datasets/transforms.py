@@ -107,7 +107,7 @@ class Inverse(Transform):
 class StraightLineResidual(Transform):
     """The deviation of a track state from the straight line: x - (x0 + tx0 dz), y likewise, tx - tx0, ty - ty0."""
 
-    needs = ("x", "y", "tx", "ty", "dz")
+    needs: tuple[str, ...] = ("x", "y", "tx", "ty", "dz")
 
     def __init__(self, targets: Sequence[str]) -> None:
         super().__init__()
@@ -136,7 +136,7 @@ class StraightLineResidual(Transform):
 
 
 class Kick(StraightLineResidual):
-    """The deviation from the straight line per unit of q/p, which a magnet makes nearly constant: (state - line) p/q."""
+    """The deviation from the straight line per q/p, which a magnet makes nearly constant: (state - line) / (q/p)."""
 
     needs = ("x", "y", "tx", "ty", "dz", "qop")
 
@@ -226,8 +226,8 @@ def moments(blocks: Iterable[np.ndarray[Any, Any]]) -> tuple[np.ndarray[Any, Any
     must not pretend to a spread of 1 either).
 
     References:
-        T. F. Chan, G. H. Golub, R. J. LeVeque, Updating formulae and a pairwise algorithm for computing sample variances,
-        Stanford STAN-CS-79-773 (1979).
+        T. F. Chan, G. H. Golub, R. J. LeVeque, Updating formulae and a pairwise algorithm for computing sample
+        variances, Stanford STAN-CS-79-773 (1979).
     """
     rows, mean, squares = 0, np.zeros(()), np.zeros(())
     for block in blocks:

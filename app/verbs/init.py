@@ -40,7 +40,12 @@ def skeleton(path: Path) -> dict[str, Any]:
         "dataset": {"name": "track_states", "files": [str(path)], **_columns(path)},
         "model": {"name": "mlp", "preset": "small"},
         "tasks": {
-            "state": {"targets": ["x", "y", "tx", "ty"], "transform": "kick", "loss": "mse", "metrics": ["track_residuals"]}
+            "state": {
+                "targets": ["x", "y", "tx", "ty"],
+                "transform": "kick",
+                "loss": "mse",
+                "metrics": ["track_residuals"],
+            }
         },
         "training": {"epochs": 50, "batch_size": 256, "early_stopping": {"patience": 20}},
     }
@@ -53,7 +58,10 @@ def _columns(path: Path) -> dict[str, Any]:
     tree, names = next(iter(found.items()))
     lower = {name.lower(): name for name in names}
     wanted = [*START, *(f"true_{name}" for name in START[:4]), "p", "z_start"]
-    return {"tree": tree.removeprefix(":"), "branches": {w: lower.get(w, lower.get(w.replace("true_", "out_"), w)) for w in wanted}}
+    return {
+        "tree": tree.removeprefix(":"),
+        "branches": {w: lower.get(w, lower.get(w.replace("true_", "out_"), w)) for w in wanted},
+    }
 
 
 def _arrays(names: list[str]) -> dict[str, Any]:
@@ -66,8 +74,10 @@ def _arrays(names: list[str]) -> dict[str, Any]:
     if {"X", "Y"} <= set(states):
         return {}
     if len(states) < 2:
-        raise UserError(Problem("no arrays that look like track states", expected="two arrays (N, 4 or more)", received=names))
+        raise UserError(
+            Problem("no arrays that look like track states", expected="two arrays (N, 4 or more)", received=names)
+        )
     facts: dict[str, Any] = {"start": states[0], "end": states[1]}
     if width[states[0]] < 6:
-        log.warning("the arrays hold no dz: add \"z\": [z_start, z_end] in mm to the dataset")
+        log.warning('the arrays hold no dz: add "z": [z_start, z_end] in mm to the dataset')
     return facts

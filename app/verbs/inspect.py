@@ -25,7 +25,12 @@ def execute(options: argparse.Namespace) -> int:
 
 def _show(title: str, columns: list[Summary]) -> None:
     rows = [[c.name, c.unit, str(c.rows), c.kind, *c.figures()] for c in columns]
-    table(title, ["column", "unit", "rows", "type", "least", "median", "largest", "NaN", "duplicates"], rows, numbers_from=2)
+    table(
+        title,
+        ["column", "unit", "rows", "type", "least", "median", "largest", "NaN", "duplicates"],
+        rows,
+        numbers_from=2,
+    )
 
 
 def _overrides(texts: list[str]) -> dict[str, Any]:
@@ -45,7 +50,15 @@ def _try(spec: Any, files: list[str]) -> None:
         source = spec.build([Path(path) for path in matching(files, ("inspect",))])
         rows = sum(len(events) for events in source)
     except UserError as error:
-        raise UserError(*(Problem(f"{name} refuses this: {p.what}", p.where, p.nearest, p.expected, p.received) for p in error.problems)) from None
+        raise UserError(
+            *(
+                Problem(f"{name} refuses this: {p.what}", p.where, p.nearest, p.expected, p.received)
+                for p in error.problems
+            )
+        ) from None
     inputs = ", ".join(f"{n} ({', '.join(c.name for c in i.columns)})" for n, i in source.inputs.items())
-    console.print(f"{name} reads {rows:,} events in {len(source.blocks)} blocks; inputs {inputs}; targets {', '.join(source.targets)}")
+    console.print(
+        f"{name} reads {rows:,} events in {len(source.blocks)} blocks; "
+        f"inputs {inputs}; targets {', '.join(source.targets)}"
+    )
     console.print(f"fingerprint {source.fingerprint}")

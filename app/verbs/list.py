@@ -34,4 +34,6 @@ def _explain(component: Component[Any]) -> None:
         if name != "name":
             default = "required" if field.is_required() else f"default {field.default!r}"
             kind = str(field.annotation).replace("typing.", "").removeprefix("<class '").removesuffix("'>")
-            console.print(f"  {name:<20} {kind}, {default}{'. ' + field.description if field.description else ''}", markup=False)
+            console.print(
+                f"  {name:<20} {kind}, {default}{'. ' + field.description if field.description else ''}", markup=False
+            )

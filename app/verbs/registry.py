@@ -7,7 +7,6 @@ import argparse
 import registry
 from app.console import console, table
 from app.core.errors import Problem, UserError
-from registry.listing import listing
 
 
 def execute(options: argparse.Namespace) -> int:
@@ -16,10 +15,12 @@ def execute(options: argparse.Namespace) -> int:
     if options.words:
         _note(options.words)
         return 0
-    found = listing(root, application=options.application, state=options.state, sort=options.sort)
+    found = registry.list_runs(root, application=options.application, state=options.state, sort=options.sort)
     if not found.rows:
         console.print(f"no runs in {root}")
         return 0
+    for line in found.damaged:
+        console.print(line, style="yellow", markup=False)
     table(f"registry {root}", found.header, found.rows, numbers_from=len(found.header))
     return 0
 

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from app import device
-from app.cli import Parser
+from app.arguments import Parser
 from app.console import console
 from app.core.errors import Problem, UserError
 from datasets import SIMULATORS
