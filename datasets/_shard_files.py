@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,8 +12,8 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from app.core.errors import Problem, UserError, WirechamberError
-from app.core.files import write_bytes
+from app.core.errors import Problem, UserError
+from app.core.files import not_written, write_bytes
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -28,28 +27,14 @@ def write_shard(path: Path, arrays: Arrays, metadata: Mapping[str, Any]) -> None
     """Write arrays with one row per event and their metadata atomically as an uncompressed npz.
 
     Raises:
-        WirechamberError: the disk is full; shards that were finished before stay whole.
-        UserError: the folder cannot be written.
+        NotWritten: the disk is full, or the folder cannot be written; shards that were finished before stay whole.
     """
     text = np.array(json.dumps(metadata))
-    with writing(path):
-        write_bytes(path, lambda file: _save(file, {**arrays, "metadata": text}))
+    write_bytes(path, lambda file: _save(file, {**arrays, "metadata": text}))
 
 
 def _save(file: BinaryIO, arrays: Arrays) -> None:
     np.savez(file, **arrays)  # type: ignore[arg-type]  # NumPy's stub takes the first keyword for allow_pickle
-
-
-@contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Turn a full disk and a folder that cannot be written into one clear line."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            what = "the disk is full; what was finished before stays and is continued from"
-            raise WirechamberError(str(Problem(what, (str(path),)))) from None
-        raise UserError(Problem(f"cannot be written ({error.strerror})", (str(path.parent),))) from None
 
 
 def read_metadata(path: Path) -> dict[str, Any]:
@@ -69,7 +54,7 @@ def metadata_of(content: Any, path: Path) -> dict[str, Any]:
 def open_shard(path: Path) -> Iterator[Any]:
     """Open an npz without pickles; a file that is missing or cut short is one clear UserError."""
     try:
-        with np.load(path, allow_pickle=False) as content:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
             yield content
     except FileNotFoundError:
         raise UserError(Problem("no such file", (str(path),))) from None
@@ -77,6 +62,14 @@ def open_shard(path: Path) -> Iterator[Any]:
         if isinstance(error, UserError):
             raise
         raise UserError(Problem(f"cannot be read, it is damaged or no npz ({error})", (str(path),))) from None
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder that may be there already; raises NotWritten when the system refuses."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise not_written(folder, error) from None
 
 
 def unfinished(folder: Path, rows: Sequence[int], metadata: Mapping[str, Any]) -> list[int]:
@@ -90,8 +83,7 @@ def unfinished(folder: Path, rows: Sequence[int], metadata: Mapping[str, Any]) -
     Raises:
         UserError: the folder holds shards made with other options, or more of them than asked for.
     """
-    with writing(folder / "shard"):
-        folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     present = {path: read_metadata(path) for path in sorted(folder.glob("shard_*.npz"))}
     for path, found in present.items():
         _require_equal(path, found, metadata)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from app.core.errors import Problem, UserError, WirechamberError
 from app.core.files import write_bytes
-from datasets._shard_files import differing, metadata_of, open_shard, writing
+from datasets._shard_files import differing, make_folder, metadata_of, open_shard
 
 SAME = ("dataset", "generator_version", "units", "field", "z_start", "z_end", "dz")
 """What the metadata of shards must agree in; sampling ranges, seeds and numbers of steps may differ."""
@@ -32,8 +32,8 @@ def merge(files: Sequence[Path], out: Path) -> None:
         out: the file to write; it must not exist.
 
     Raises:
-        UserError: no files, a damaged one, `out` exists, row counts that contradict the metadata, different units, field,
-            z or arrays, events that occur twice.
+        UserError: no files, a damaged one, `out` exists, row counts that contradict the metadata, different units,
+            fields, z or arrays, events that occur twice.
         WirechamberError: the disk is full, or what was written does not read back.
     """
     if not files:
@@ -47,9 +47,8 @@ def merge(files: Sequence[Path], out: Path) -> None:
             _require_same(files[0], path, name, _identity(parts[0], name), _identity(metadata, name))
     _require_unique(files)
     rows = sum(metadata["rows"] for metadata in parts)
-    with writing(out):
-        out.parent.mkdir(parents=True, exist_ok=True)
-        write_bytes(out, lambda file: _write(file, files, layouts[0], rows, _joined(parts)))
+    make_folder(out.parent)
+    write_bytes(out, lambda file: _write(file, files, layouts[0], rows, _joined(parts)))
     _verify(out, layouts[0], rows)
 
 

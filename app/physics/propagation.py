@@ -24,7 +24,7 @@ MOST_STEPS = 4096
 
 
 class Propagated(NamedTuple):
-    """`state` (N, 4) at the end; `outside` (N,): the track stood outside a field map at the beginning of some step."""
+    """`state` (N, 4) at the end; `outside` (N,): the track stood outside a field map at the end of some step or before."""
 
     state: NDArray[np.floating[Any]]
     outside: NDArray[np.bool_]
@@ -91,7 +91,7 @@ class Propagator:
 
             start = (tf.constant(0), tf.zeros_like(qop, tf.bool), *tf.unstack(columns))
             end = tf.while_loop(lambda step, *_: step < steps, body, start)
-            return tf.stack(end[2:]), end[1]
+            return tf.stack(end[2:]), end[1] | ~known(end[2:], z_start + dz)
 
         return tf.function(run, jit_compile=True, autograph=False)  # type: ignore[no-any-return]
 

@@ -61,15 +61,14 @@ class Sampling:
 
     def draw(self, random: np.random.Generator, count: int, momentum: Interval | None = None) -> Tracks:
         """Draw `count` tracks, rounded to float32 before all else, so that what is stored is what is propagated."""
-        state = [random.uniform(*interval, count) for interval in (self.x, self.y, self.tx, self.ty)]
+        state = [_drawn(random, interval, count) for interval in (self.x, self.y, self.tx, self.ty)]
         low, high = momentum or self.momentum
-        p = np.exp(random.uniform(np.log(low), np.log(high), count)).astype(np.float32)
-        charge = random.choice(np.array([-1, 1], np.float32), count)
+        p: Float32 = np.exp(random.uniform(np.log(low), np.log(high), count)).astype(np.float32)
+        charge: Float32 = random.choice(np.array([-1, 1], np.float32), count)
         z_start = _drawn(random, self.z_start, count)
-        z_end = (
-            _drawn(random, self.z_end, count) if self.z_end is not None else z_start + _drawn(random, self.dz, count)
-        )
-        return Tracks(np.stack(state, axis=1).astype(np.float32), charge / p, p, z_start, z_end)
+        shift = np.float32(0) if self.z_end is not None else z_start
+        z_end = shift + _drawn(random, self.dz if self.z_end is None else self.z_end, count)
+        return Tracks(np.stack(state, axis=1), charge / p, p, z_start, z_end)
 
     def bins(self) -> list[Interval]:
         """Return the momentum bins that the asked range touches, clipped to it; one bin when it touches none."""

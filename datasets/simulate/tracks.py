@@ -84,7 +84,7 @@ def track_states(
 
     Raises:
         UserError: contradicting options, a momentum bin from which no track survives, a folder with other shards.
-        WirechamberError: the disk is full.
+        NotWritten: the disk is full, or the folder cannot be written.
     """
     sampling = Sampling(momentum, x, y, tx, ty, z_start, _z_end(z_end, dz), dz)
     generator = _Generator.prepare(sampling, FIELDS.parse(field), accuracy, int(seed), shard_size)
@@ -186,6 +186,8 @@ class _Generator:
             accepted += int(good.sum())
         arrays = _arrays(Tracks.concatenate(kept), np.concatenate(ends))
         facts = {"shard": shard, "rows": rows} | counts.facts()
+        if facts["outside_field_map"]:
+            log.warning("%d of %d tracks left the field map, the field is zero there", facts["outside_field_map"], rows)
         return arrays | {"key": keys(self.seed, self.stream(), shard, rows)}, facts
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.errors import Problem, UserError
+from app.core.files import expand
 
 LENGTHS = {"mm": 1.0, "cm": 10.0, "m": 1000.0}
 FIELDS_IN_TESLA = {"T": 1.0, "kG": 0.1, "G": 1e-4}
@@ -43,7 +43,7 @@ def read_map(file: str, length_unit: str | None, field_unit: str | None) -> Grid
     Raises:
         UserError: no such file, an unset variable, not a full grid, uneven spacing, values that are not finite.
     """
-    path = _path(file)
+    path = expand(file, ("file",))
     read = _from_npz if path.suffix == ".npz" else _from_table
     try:
         content = path.read_bytes()
@@ -57,14 +57,6 @@ def read_map(file: str, length_unit: str | None, field_unit: str | None) -> Grid
     if not np.isfinite(values).all():
         raise UserError(Problem("the field map has values that are not finite", ("file",), received=str(path)))
     return Grid(axes, values, hashlib.sha256(content).hexdigest())
-
-
-def _path(file: str) -> Path:
-    expanded = os.path.expandvars(file)
-    unset = re.search(r"\$\{?(\w+)", expanded)
-    if unset:
-        raise UserError(Problem(f"the environment variable {unset[1]} is not set", ("file",), received=file))
-    return Path(expanded)
 
 
 def _check_axis(path: Path, name: str, axis: Floats) -> None:
@@ -100,8 +92,10 @@ def _from_table(path: Path, length_unit: str | None, field_unit: str | None) -> 
     data = [line for line in lines if re.match(r"\s*[-+.]?\d", line) and len(line.split()) >= 6]
     header = "\n".join(line for line in lines if not re.match(r"\s*[-+.]?\d", line))
     try:
+        if not data:
+            raise ValueError("no line has six of them")
         table = np.loadtxt(data, ndmin=2)[:, :6]
-    except (ValueError, IndexError) as error:
+    except ValueError as error:
         problem = Problem(f"the field map is not a table of numbers ({error})", (str(path),), None, "x y z Bx By Bz")
         raise UserError(problem) from None
     length = length_unit or _stated(header, LENGTHS, r"length unit:?\s*(\w+)") or "mm"
