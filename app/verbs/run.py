@@ -11,8 +11,11 @@ from app import run_directory
 from app.checks import check_job
 from app.config import Job
 from app.console import console, table
+from app.core.errors import WirechamberError
 from app.job_file import load
+from app.progress import shown
 from app.run_directory import RunDirectory
+from app.run_job import Options, refuse_existing, run_job
 
 
 def execute(options: argparse.Namespace) -> int:
@@ -26,20 +29,28 @@ def execute(options: argparse.Namespace) -> int:
         for job in jobs:
             dry_run(job)
         return 0
-    from app.run_job import Options, run_job
-
     settings = Options(options.config, options.resume, options.overwrite, options.deterministic, options.limit)
     for job in jobs:
         _refuse_existing(job, options)
-    for job in jobs:
-        show(run_job(job, settings))
+    return max(_one(job, settings, alone=len(jobs) == 1) for job in jobs)
+
+
+def _one(job: Job, settings: Options, alone: bool) -> int:
+    """Run one job; what fails in one job of a sweep does not stop the others."""
+    try:
+        with shown(job) as report:
+            run = run_job(job, settings, report)
+    except WirechamberError as error:
+        if alone:
+            raise
+        console.print(f"{job.name}: {error}", style="bold red", markup=False)
+        return error.exit_code
+    show(run)
     return 0
 
 
 def _refuse_existing(job: Job, options: argparse.Namespace) -> None:
     """Say it before the first job of a sweep starts, not after hours."""
-    from app.run_job import refuse_existing
-
     refuse_existing(run_directory.of(job.name), options.resume, options.overwrite)
 
 

@@ -1,0 +1,58 @@
+"""How a training goes on: a bar on a terminal, a plain line now and then elsewhere, every epoch in the log file."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Callable, Iterator
+
+from app.checkpoint import Progress
+from app.config import Job
+from app.console import console
+
+logger = logging.getLogger(__name__)
+
+LINES = 20
+
+Show = Callable[[Progress], None]
+
+
+@contextlib.contextmanager
+def shown(job: Job) -> Iterator[Show]:
+    """Yield what a training calls with its progress after each epoch."""
+    if not console.is_terminal:
+        yield lambda progress: _log(progress, job, every=max(1, job.training.epochs // LINES))
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    columns = (
+        "{task.description}",
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[figures]}"),
+    )
+    with Bar(*columns, console=console) as bar:
+        task = bar.add_task(job.name, total=job.training.epochs, figures="")
+
+        def show(progress: Progress) -> None:
+            _log(progress, job, every=0)
+            bar.update(task, completed=progress.epoch, figures=_figures(progress, job))
+
+        yield show
+
+
+def _log(progress: Progress, job: Job, every: int) -> None:
+    """Write the epoch into the log file; every so many epochs, and the first and last, on the console too."""
+    first_or_last = progress.epoch in (1, job.training.epochs) or progress.stopped_early
+    on_console = bool(every) and (first_or_last or progress.epoch % every == 0)
+    place = f"epoch {progress.epoch}/{job.training.epochs}"
+    logger.info("%s: %s", place, _figures(progress, job), extra={"in_file_only": not on_console})
+
+
+def _figures(progress: Progress, job: Job) -> str:
+    train, val = progress.train[-1], progress.val[-1]
+    metrics = [task.metrics[0].component.facts["primary"] for task in job.tasks.values()]
+    shown = {"loss": train["loss"], "val_loss": val["loss"], **{name: val[name] for name in metrics if name in val}}
+    return "  ".join(f"{name} {value:.4g}" for name, value in {**shown, "lr": train["lr"]}.items())
