@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from app.core.errors import Problem, UserError
-from app.core.types import Count, Listed, Name, NonNegative, Positive, Strict, listed
+from app.core.types import Count, Listed, Name, NonNegative, OneOrMore, Positive, Strict
 from app.metrics import METRICS
 from app.models import HEADS, MODELS
 from app.optimizers import OPTIMIZERS
@@ -21,11 +21,11 @@ class Task(Strict):
     """One thing to learn: targets, how they are transformed, the head that gives them, the loss and the metrics."""
 
     targets: Annotated[Listed, Field(min_length=1)]
-    transform: Annotated[tuple[TRANSFORMS.spec, ...], BeforeValidator(listed)] = ("standardize",)
+    transform: Annotated[tuple[TRANSFORMS.spec, ...], OneOrMore()] = ("standardize",)
     head: HEADS.spec = "linear"
     loss: LOSSES.spec = "mse"
     weight: Positive = 1.0
-    metrics: Annotated[tuple[METRICS.spec, ...], BeforeValidator(listed), Field(min_length=1)] = ("regression",)
+    metrics: Annotated[tuple[METRICS.spec, ...], OneOrMore(), Field(min_length=1)] = ("regression",)
 
 
 class EarlyStopping(Strict):
@@ -51,10 +51,14 @@ class Training(Strict):
     keep_every: Count | None = Field(None, description="keep the checkpoint of every N-th epoch as well")
 
 
+def _forgotten(_value: str | None) -> None:
+    """`$schema` speaks to editors: it makes no other job."""
+
+
 class Job(Strict):
     """One training, complete: the same file on the same data gives the same run."""
 
-    schema_: str | None = Field(None, alias="$schema", exclude=True)
+    schema_: Annotated[str | None, AfterValidator(_forgotten), Field(alias="$schema", exclude=True)] = None
     name: Name
     application: Name
     rationale: str = ""

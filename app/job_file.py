@@ -25,7 +25,8 @@ class Sweep(Strict):
     schema_: str | None = Field(None, alias="$schema")
     job: str
     sweep: Annotated[dict[str, tuple[Any, ...]], Field(min_length=1)]
-    name: str
+    name: str = Field(description='of each job, with the paths that tell them apart: "mlp_{model.preset}"')
+    rationale: str | None = Field(None, description="default: the job's own")
 
 
 def load(path: Path | str, overrides: Sequence[str] = ()) -> list[Job]:
@@ -43,7 +44,7 @@ def load(path: Path | str, overrides: Sequence[str] = ()) -> list[Job]:
     contents = _expand(content, path) if "sweep" in content else [_extended(content, path)]
     for text in overrides:
         for one in contents:
-            assign(one, *parse_override(text))
+            _override(one, text)
     jobs = _all([(one, path) for one in contents])
     refuse_equal_names(jobs, path)
     return jobs
@@ -75,10 +76,12 @@ def _read(path: Path) -> Content:
         near = sorted(p.name for p in path.parent.glob("*.json")) if path.parent.is_dir() else []
         raise UserError(Problem("no such file", (str(path),), nearest(path.name, near), "a job file (JSON)"))
     try:
-        content = json.loads(path.read_text(), object_pairs_hook=_without_repeats)
+        content = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_without_repeats)
     except json.JSONDecodeError as error:
         place = f"{path}:{error.lineno}:{error.colno}"
         raise UserError(Problem(f"not JSON, {error.msg}", (place,))) from None
+    except (OSError, UnicodeDecodeError, RecursionError) as error:
+        raise UserError(Problem(f"cannot be read ({error})", (str(path),), expected="a job file (JSON)")) from None
     except UserError as error:
         raise error.under(str(path)) from None
     if not isinstance(content, dict):
@@ -102,7 +105,9 @@ def _extended(content: Content, path: Path, seen: tuple[Path, ...] = ()) -> Cont
     parent = content.pop("extends", None)
     if parent is None:
         return content
-    parent_path = (path.parent / str(parent)).resolve()
+    if not isinstance(parent, str):
+        raise UserError(Problem("not valid", (str(path), "extends"), None, "the path of a job file", parent))
+    parent_path = (path.parent / parent).resolve()
     if parent_path in seen:
         raise UserError(Problem("the files extend each other in a circle", (str(path), "extends"), received=parent))
     return merge(_extended(_read(parent_path), parent_path, (*seen, parent_path)), content)
@@ -113,14 +118,14 @@ def merge(base: Content, changes: Mapping[str, Any]) -> Content:
 
     An object that names another component than the base's replaces it whole: its parameters belong to the other one.
     """
-    merged = dict(base)
-    for key, value in changes.items():
-        old = merged.get(key)
-        same = (
-            isinstance(old, dict) and isinstance(value, dict) and value.get("name", old.get("name")) == old.get("name")
-        )
-        merged[key] = merge(old, value) if same and isinstance(old, dict) else value
-    return merged
+    return {**base, **{key: _merged(base.get(key), value) for key, value in changes.items()}}
+
+
+def _merged(old: Any, new: Any) -> Any:
+    if isinstance(old, str) and isinstance(new, dict):  # a short component
+        old = {"name": old}
+    same = isinstance(old, dict) and isinstance(new, dict) and new.get("name", old.get("name")) == old.get("name")
+    return merge(old, new) if same else new
 
 
 def parse_override(text: str) -> tuple[tuple[str, ...], Any]:
@@ -132,6 +137,14 @@ def parse_override(text: str) -> tuple[tuple[str, ...], Any]:
         return tuple(path.split(".")), json.loads(value)
     except json.JSONDecodeError:
         return tuple(path.split(".")), value
+
+
+def _override(content: Content, text: str) -> None:
+    path, value = parse_override(text)
+    try:
+        assign(content, path, value)
+    except UserError as error:
+        raise error.under("--set") from None
 
 
 def assign(content: Content, path: Sequence[str], value: Any) -> None:
@@ -155,7 +168,7 @@ def _index(current: Any, part: str) -> Any:
         return part
     if not re.fullmatch(r"\d+", part) or int(part) >= len(current):
         expected = f"a position from 0 to {len(current) - 1}"
-        raise UserError(Problem("no such list element", ("--set",), expected=expected, received=part))
+        raise UserError(Problem("no such list element", (part,), None, expected, part))
     return int(part)
 
 
@@ -166,13 +179,21 @@ def _expand(content: Content, path: Path) -> list[Content]:
         raise UserError(*problems(error, Sweep)).under(path.stem) from None
     job_path = path.parent / sweep.job
     base = json.dumps(_extended(_read(job_path), job_path))
-    return [_one(json.loads(base), sweep, values) for values in itertools.product(*sweep.sweep.values())]
+    try:
+        return [_one(json.loads(base), sweep, values) for values in itertools.product(*sweep.sweep.values())]
+    except UserError as error:
+        raise error.under(path.stem) from None
 
 
 def _one(content: Content, sweep: Sweep, values: Sequence[Any]) -> Content:
     chosen = dict(zip(sweep.sweep, values, strict=True))
     for where, value in chosen.items():
-        assign(content, where.split("."), value)
+        try:
+            assign(content, where.split("."), value)
+        except UserError as error:
+            raise error.under("sweep", where) from None
+    if sweep.rationale is not None:
+        content["rationale"] = sweep.rationale
     content["name"] = re.sub(r"{([^}]*)}", lambda match: _shown(content, match[1]), sweep.name)
     return content
 

@@ -96,13 +96,22 @@ def refuse_existing(run: RunDirectory, resume: bool, overwrite: bool) -> None:
 
 
 def _check_same_job(job: Job, run: RunDirectory) -> None:
-    old, new = json.loads(run.job.read_text()), job.dump()
-    for key in sorted(old.keys() | new.keys() - {"rationale"}):
-        if old.get(key) != new.get(key):
-            expected = f"the job of the run, {json.dumps(old.get(key))[:80]}, or --overwrite"
-            raise UserError(
-                Problem("differs from the run that is resumed", (str(run.path), key), None, expected, new.get(key))
-            )
+    old, new = ({**content, "rationale": ""} for content in (json.loads(run.job.read_text()), job.dump()))
+    found = _difference(old, new)
+    if found is not None:
+        place, before, now = found
+        expected = f"{json.dumps(before)[:80]}, as in the run, or --overwrite"
+        raise UserError(Problem("differs from the run that is resumed", (str(run.path), *place), None, expected, now))
+
+
+def _difference(old: Any, new: Any, place: tuple[str, ...] = ()) -> tuple[tuple[str, ...], Any, Any] | None:
+    """Return the first place where two jobs differ, with both values, or None."""
+    if old == new:
+        return None
+    if not (isinstance(old, dict) and isinstance(new, dict)):
+        return place, old, new
+    below = (_difference(old.get(key), new.get(key), (*place, key)) for key in sorted(old.keys() | new.keys()))
+    return next((found for found in below if found is not None), None)
 
 
 @contextlib.contextmanager
@@ -110,7 +119,7 @@ def _registered(job: Job, run: RunDirectory, options: Options) -> Iterator[None]
     """Keep the registry at the run's state, whatever happens to it."""
     root = registry.root()
     facts = _facts(job, options)
-    if not options.overwrite and registry.find(root, job.name) is not None:
+    if options.resume and registry.find(root, job.name) is not None:
         registry.update(root, job.name, state="running", **facts)
     else:
         registry.create(
@@ -124,7 +133,7 @@ def _registered(job: Job, run: RunDirectory, options: Options) -> Iterator[None]
         raise
     except WirechamberError as error:
         _tell(root, job.name, state="failed", reason=str(error))
-        logger.error("failed: %s", error)
+        logger.error("failed: %s", error, extra={"in_file_only": True})  # the console gets the line itself
         raise
     except BaseException as error:
         _tell(root, job.name, state="failed", reason=f"{type(error).__name__}: {error}"[:500])

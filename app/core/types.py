@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+)
+from pydantic_core import CoreSchema, core_schema
 
 
 class Strict(BaseModel):
@@ -21,8 +29,18 @@ def _ascending(value: tuple[Any, Any]) -> tuple[Any, Any]:
     return value
 
 
-def listed(value: Any) -> Any:
-    """Let a job write one value where a list of them is meant."""
+class OneOrMore:
+    """Lets a job write one value where a list of them is meant, and tells editors so."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(_listed, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        array = handler(schema)
+        return {"anyOf": [array.get("items", {}), array]}
+
+
+def _listed(value: Any) -> Any:
     return tuple(value) if isinstance(value, (list, tuple)) else (value,)
 
 
@@ -33,4 +51,4 @@ Count = Annotated[int, Field(ge=1)]
 Range = Annotated[tuple[float, float], AfterValidator(_ascending)]
 PositiveRange = Annotated[tuple[Positive, Positive], AfterValidator(_ascending)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$", max_length=120)]
-Listed = Annotated[tuple[str, ...], BeforeValidator(listed)]
+Listed = Annotated[tuple[str, ...], OneOrMore()]

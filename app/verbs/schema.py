@@ -23,18 +23,29 @@ def execute(options: argparse.Namespace) -> int:
 
 
 def schema() -> dict[str, Any]:
-    """Return the schema of a file that is a job, a job that extends another, or a sweep."""
+    """Return the schema of a file that is a job, a job that extends another, or a sweep.
+
+    A file that extends another may leave out any key at any depth, so only a job that stands alone is told, and only at
+    its top level, that a key is missing; `wirechamber validate` tells the rest.
+    """
     whole = Job.model_json_schema(by_alias=True)
+    required = whole.pop("required")
     definitions = whole.pop("$defs")
-    required = whole.pop("required", [])
     extending = {"extends": {"type": "string", "description": "a job file whose content this one changes"}}
     job = {**whole, "properties": {**whole["properties"], **extending}}
-    sweep = Sweep.model_json_schema(by_alias=True)
+    alone = {"anyOf": [{"required": required}, {"required": ["extends"]}, {"not": {"required": ["name"]}}]}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Wirechamber job",
-        "$defs": {**definitions, **sweep.pop("$defs", {})},
+        "$defs": _all_optional(definitions),
         "if": {"required": ["sweep"]},
-        "then": sweep,
-        "else": {**job, "anyOf": [{"required": required}, {"required": ["extends"]}, {"required": ["training"]}]},
+        "then": Sweep.model_json_schema(by_alias=True),
+        "else": {**_all_optional(job), **alone},
     }
+
+
+def _all_optional(schema: Any) -> Any:
+    if isinstance(schema, dict):
+        kept = {key: value for key, value in schema.items() if not (key == "required" and isinstance(value, list))}
+        return {key: _all_optional(value) for key, value in kept.items()}
+    return [_all_optional(one) for one in schema] if isinstance(schema, list) else schema
