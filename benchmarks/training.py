@@ -1,0 +1,164 @@
+"""Samples per second of a training step: `fit` as the program calls it, a bare compiled loop, and PyTorch.
+
+All three train the same network (standardised inputs, kick head with its weighted loss, AdamW) on the same 15,000
+tracks, in turns. The bare loop is `tf.function(jit_compile=...)` around tape, gradient and optimizer, called once a batch from
+Python on batches of the same tf.data pipeline. PyTorch (row left out when it is not installed) runs eagerly on shuffled
+slices of tensors in memory, which is the fastest of its usual ways for such small networks.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from _results import interleaved, options, report, timed
+
+from app import device, optimizers
+
+SIZES = (("medium", 2048, 160), ("tiny", 256, 1920))
+
+
+def prepare(preset: str, batch: int, steps: int, xla: bool | str = "auto") -> tuple[Any, Any, Any]:
+    """Return job, data and compiled objective of the shipped tiny job at another size."""
+    from app.build import build, load_data
+    from app.job_file import load
+    from app.train import plan
+
+    changes = {
+        "model.preset": preset,
+        "training.batch_size": batch,
+        "training.steps_per_epoch": steps,
+        "training.xla": xla,
+    }
+    words = [f"{path}={str(value).lower() if isinstance(value, bool) else value}" for path, value in changes.items()]
+    job = load("json/track_extrapolation/mlp_tiny.json", words)[0]
+    data = load_data(job)
+    built = build(job, data)
+    chosen = plan(job, data.splits.train.rows, built.network.count_params())
+    optimizer = optimizers.make(job.training.optimizer)
+    built.objective.compile(optimizer=optimizer, jit_compile=chosen.xla, steps_per_execution=chosen.steps_per_execution)
+    return job, data, built
+
+
+def fit(preset: str, batch: int, steps: int, xla: bool | str = "auto") -> Callable[[], None]:
+    """Return a function that trains one epoch by `fit`, the data pipeline running on between calls."""
+    from datasets._pipeline import batches
+
+    job, data, built = prepare(preset, batch, steps, xla)
+    endless = batches(data.splits.train, data.prepare, batch, job.seed)
+    return lambda: built.objective.fit(endless, steps_per_epoch=steps, epochs=1, verbose=0, shuffle=False)
+
+
+def bare(preset: str, batch: int, steps: int, xla: bool = False) -> Callable[[], None]:
+    """Return a function that trains as many steps in a loop of its own."""
+    import tensorflow as tf
+
+    from datasets._pipeline import batches
+
+    job, data, built = prepare(preset, batch, steps)
+    objective, weights = built.objective, built.network.trainable_variables
+    objective.optimizer.build(weights)
+
+    @tf.function(jit_compile=xla)
+    def step(x: Any, y: Any) -> Any:
+        with tf.GradientTape() as tape:
+            loss = objective.compute_loss(x, y, objective(x, training=True))
+        objective.optimizer.apply_gradients(zip(tape.gradient(loss, weights), weights, strict=True))
+        return loss
+
+    iterator = iter(batches(data.splits.train, data.prepare, batch, job.seed))
+
+    def loop() -> None:
+        for _ in range(steps):
+            loss = step(*next(iterator))
+        float(loss)
+
+    return loop
+
+
+def torch(preset: str, batch: int, steps: int) -> Callable[[], None]:
+    """Return a function that trains the same network in PyTorch."""
+    import torch as pt
+
+    from app.models.mlp import PRESETS
+    from datasets.transforms import moments
+
+    pt.set_num_threads(len(os.sched_getaffinity(0)))
+    _, data, _ = prepare(preset, batch, steps)
+    events = data.splits.train.events()
+    state = events.inputs["state"]
+    truth = data.prepare(events)[1]["state"]
+    named = dict(zip(data.columns["state"], state.T, strict=True))
+    kick = (truth - _line(named)) / named["qop"][:, None]
+    mean, std = moments([kick])
+    x_mean, x_std = moments([state])
+    x, y, qop = (pt.tensor(a, dtype=pt.float32) for a in ((state - x_mean) / x_std, (kick - mean) / std, named["qop"]))
+    sizes = (state.shape[1], *PRESETS[preset])
+    layers = [m for a, b in pairwise(sizes) for m in (pt.nn.Linear(a, b), pt.nn.GELU())]
+    network = pt.nn.Sequential(*layers, pt.nn.Linear(sizes[-1], 4))
+    optimizer = pt.optim.AdamW(network.parameters(), 1e-3, weight_decay=1e-4)
+    scale = qop.abs().mean()
+
+    def loop() -> None:
+        order, used = pt.randperm(len(x)), 0
+        for _ in range(steps):
+            if used + batch > len(x):
+                order, used = pt.randperm(len(x)), 0
+            rows = order[used : used + batch]
+            used += batch
+            optimizer.zero_grad(set_to_none=True)
+            loss = (((network(x[rows]) - y[rows]) ** 2).mean(1) * qop[rows].abs()).mean() / scale
+            loss.backward()
+            optimizer.step()
+        float(loss.detach())
+
+    return loop
+
+
+def _line(named: dict[str, Any]) -> Any:
+    import numpy as np
+
+    x, y = (named[n] + named[f"t{n}"] * named["dz"] for n in ("x", "y"))
+    return np.stack([x, y, named["tx"], named["ty"]], axis=-1)
+
+
+def main() -> None:
+    """Measure both sizes."""
+    chosen = options(__doc__)
+    device.prepare(1)
+    rows = []
+    for preset, batch, steps in SIZES:
+        steps = steps // 8 if chosen.quick else steps
+        makers: dict[str, Callable[[], Any]] = {
+            "fit": lambda: fit(preset, batch, steps),  # noqa: B023  (called before the loop goes on)
+            "fit, XLA": lambda: fit(preset, batch, steps, xla=True),  # noqa: B023
+            "bare loop": lambda: bare(preset, batch, steps),  # noqa: B023
+            "bare loop, XLA": lambda: bare(preset, batch, steps, xla=True),  # noqa: B023
+        }
+        if importlib.util.find_spec("torch") is not None:
+            makers["PyTorch"] = lambda: torch(preset, batch, steps)  # noqa: B023
+        seconds = interleaved({name: timed(make()) for name, make in makers.items()}, 3 if chosen.quick else 9)
+        best = min(seconds["bare loop"], seconds["bare loop, XLA"])
+        rows += [
+            {
+                "network": f"{preset}, batch {batch}",
+                "loop": name,
+                "samples/s": steps * batch / value,
+                "steps/s": steps / value,
+                "of the faster bare loop": best / value,
+            }
+            for name, value in seconds.items()
+        ]
+    notes = [] if importlib.util.find_spec("torch") else ["PyTorch is not installed here: its row is left out."]
+    report("Training throughput", rows, chosen, notes)
+
+
+if __name__ == "__main__":
+    main()
