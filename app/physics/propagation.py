@@ -18,13 +18,13 @@ from app.physics.arrays import Array, tensorflow
 from app.physics.magnetic_field import Field
 from app.physics.runge_kutta import rk4_step
 
-BLOCK = 7936
+BLOCK = 4096
 """Tracks per block: arrays that stay in the cache, just below the size at which XLA splits its loops itself."""
 MOST_STEPS = 4096
 
 
 class Propagated(NamedTuple):
-    """`state` (N, 4) at the end; `outside` (N,): the track stood outside a field map at the end of some step or before."""
+    """`state` (N, 4) at the end; `outside` (N,): the track once stood outside a field map."""
 
     state: NDArray[np.floating[Any]]
     outside: NDArray[np.bool_]

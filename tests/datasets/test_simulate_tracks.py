@@ -200,7 +200,7 @@ def test_tracks_that_leave_the_map_are_counted_and_warned_about(tmp_path, caplog
 def small_disk(tmp_path):
     mount = tmp_path / "disk"
     mount.mkdir()
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=128k", "tmpfs", mount], capture_output=True, text=True)
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=100k", "tmpfs", mount], capture_output=True, text=True)
     if done.returncode:
         pytest.skip(f"mounting a small disk is not allowed here: {done.stderr.strip()}")
     yield mount

@@ -116,7 +116,7 @@ def test_a_missing_file_and_an_unset_variable_are_errors(tmp_path, monkeypatch):
     with pytest.raises(UserError, match=r"file: cannot read the field map \(No such file"):
         FieldMap(file=str(tmp_path / "no.npz"))
     monkeypatch.delenv("MAPS", raising=False)
-    with pytest.raises(UserError, match="file: .* Expected the environment variable MAPS to be set"):
+    with pytest.raises(UserError, match=r"file: .* Expected the environment variable MAPS to be set"):
         FieldMap(file="${MAPS}/map.npz")
     np.savez(tmp_path / "map.npz", x_mm=AXES[0], y_mm=AXES[1], z_mm=AXES[2], B_T=VALUES)
     monkeypatch.setenv("MAPS", str(tmp_path))
