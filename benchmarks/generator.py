@@ -4,20 +4,20 @@
 medians. `solve_ivp` follows one track at a time with adaptive steps (rtol 1e-8). C++ is `cpp/rk4.cpp`, g++ -O3
 -march=native -ffast-math, structure of arrays. The ends of the tracks must agree, else there is no table.
 
-What was tried on the compiled loop (float64, M tracks/s per second of processor time, on a busy 2-core machine):
+What was tried on the compiled loop (float64, M tracks/s per second of processor time, busy 2-core machine):
 - Blocks: 1024 tracks 0.43, 2048 0.59, 4096 0.69, 6144 0.44, 7936 0.35. In small ones 11 us per step go into starting
   some ten kernels; in large ones XLA splits each kernel over threads of its own and the arrays leave the second-level
   cache. Hence 4096, one block per thread.
-- Four steps written out per turn of the loop: half as fast. XLA on a CPU makes one kernel per output array and repeats in
-  each all arithmetic that is not a square root or an exponential; the longer the body, the more is repeated.
+- Four steps written out per turn of the loop: half as fast. XLA on a CPU makes one kernel per output array and repeats
+  in each all arithmetic that is not a square root or an exponential; the longer the body, the more is repeated.
 - The state as one array (4, N): half as fast, every element asks which row it is.
 - Optimization barriers between the stages: no difference, they are removed before kernels are formed.
 - XLA's own switches (fast math +10 %, copy insertion, scheduler, the older runtime): too little to change the user's
   XLA_FLAGS for.
 - Nystrom's form of the positions, the common factor g of both accelerations and absent field components left out of
   the graph help. The field of a By(z) is one number per stage when all tracks share z; XLA keeps it scalar.
-- Field map: one look-up of 24 cell coefficients (not 8 x 3), and the cell number computed once through a loop of unknown
-  length instead of 24 times inside the look-up: 1.7 times as fast. One look-up per coefficient was half as fast.
+- Field map: one look-up of 24 cell coefficients (not 8 x 3), and the cell number computed once through a loop of
+  unknown length instead of 24 times inside the look-up: 1.7 times as fast. One look-up per coefficient was half as fast.
 """
 
 from __future__ import annotations

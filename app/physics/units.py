@@ -11,6 +11,3 @@ too strong; every file therefore carries the unit of its q/p.
 
 PT_KICK = 0.299792458
 """Transverse momentum change in GeV of a unit charge per T m of field integral."""
-
-TESLA_PER_KILOGAUSS = 0.1
-MM_PER_CM = 10.0

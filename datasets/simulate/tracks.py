@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from app.core.errors import Problem, UserError
-from app.core.types import Count, NonNegative, Positive, PositiveRange, Range
+from app.core.types import Count, Positive, PositiveRange, Range
 from app.physics.magnetic_field import FIELDS
 from app.physics.propagation import Propagated, Propagator, steps_for, survives
 from datasets import SIMULATORS
@@ -57,7 +58,7 @@ def track_states(
     dz: float | Range | None = None,
     field: FIELDS.spec = "gaussian_dipole",
     accuracy: Positive = 1e-4,
-    seed: NonNegative | int = 1,
+    seed: Annotated[int, Field(ge=0)] = 1,
 ) -> None:
     """Tracks through a magnet: states before and after, by Runge-Kutta integration of the Lorentz equation.
 
@@ -87,7 +88,7 @@ def track_states(
         NotWritten: the disk is full, or the folder cannot be written.
     """
     sampling = Sampling(momentum, x, y, tx, ty, z_start, _z_end(z_end, dz), dz)
-    generator = _Generator.prepare(sampling, FIELDS.parse(field), accuracy, int(seed), shard_size)
+    generator = _Generator.prepare(sampling, FIELDS.parse(field), accuracy, seed, shard_size)
     rows = [min(shard_size, tracks - first) for first in range(0, tracks, shard_size)]
     todo = unfinished(out, rows, generator.metadata())
     if len(todo) < len(rows):
