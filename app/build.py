@@ -20,8 +20,9 @@ from app.core.errors import Problem, UserError, unknown
 from app.core.files import REPOSITORY, matching
 from app.core.lock import locked
 from datasets._events import Events, Source
+from datasets._moments import moments
 from datasets._pipeline import Batch, Part, Splits, split
-from datasets.transforms import Chain, moments
+from datasets.transforms import Chain
 
 keras = lazy_loader.load("keras")
 logger = logging.getLogger(__name__)
@@ -128,7 +129,7 @@ def build(job: Job, data: Data) -> Built:
     keras.backend.clear_session()
     if job.training.mixed_precision:
         keras.config.set_dtype_policy("mixed_float16")
-    chains = {name: _fitted_chain(task, data) for name, task in job.tasks.items()}
+    chains = {name: _fitted_chain(name, task, data) for name, task in job.tasks.items()}
     figures = _input_moments(data)
     inputs = {name: keras.Input(i.shape, name=name) for name, i in data.source.inputs.items()}
     features = job.model.build({name: _normalized(name, tensor, figures) for name, tensor in inputs.items()})
@@ -166,14 +167,20 @@ def _input_moments(data: Data) -> dict[str, dict[str, list[float]]]:
     return figures
 
 
-def _fitted_chain(task: Task, data: Data) -> Chain:
+def _fitted_chain(name: str, task: Task, data: Data) -> Chain:
     from app.physical import make_chain
 
-    chain = make_chain([spec.dump() for spec in task.transform], task.targets)
+    try:
+        return _fitted(make_chain([spec.dump() for spec in task.transform], task.targets), task, data)
+    except UserError as error:
+        raise error.under("tasks", name) from None
+
+
+def _fitted(chain: Chain, task: Task, data: Data) -> Chain:
     known = [column for columns in data.columns.values() for column in columns]
-    for name in chain.needs:
-        if name not in known:
-            raise UserError(unknown("input column that a transform needs", name, known, ("tasks", "transform")))
+    for column in chain.needs:
+        if column not in known:
+            raise UserError(unknown("input column that a transform needs", column, known, ("transform",)))
     chain.fit(_Blocks(data, task))
     return chain
 

@@ -8,21 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import lazy_loader
 import numpy as np
 
 from app.core.errors import Problem, UserError
-from datasets import _npz
-
-uproot = lazy_loader.load("uproot")
+from datasets import _npz, _root
 
 ROWS = 1_000_000
+WIDEST = 32
+"""An array (N, M) with more columns is an image or a waveform, not a table."""
 SUFFIXES = (".npz", ".root")
 
 
 @dataclass(frozen=True)
 class Summary:
-    """One column: its numbers are those of the first million rows."""
+    """One column: `rows` events; `values` of the first million of them, flattened if jagged, None if no numbers."""
 
     name: str
     unit: str
@@ -31,23 +30,27 @@ class Summary:
     values: Any
 
     def figures(self) -> list[str]:
-        """Return least, median and largest value, the number of NaN and of repeated values, as text."""
+        """Return least, median and largest finite value, how many are not finite, how many repeat others, as text."""
         if self.values is None or not len(self.values) or self.values.dtype.kind not in "fiub":
             return ["", "", "", "", ""]
         finite = self.values[np.isfinite(self.values)]
-        spread = [f"{value:.6g}" for value in np.quantile(finite, [0, 0.5, 1])] if len(finite) else ["", "", ""]
+        spread = (
+            [f"{value:.6g}" for value in np.quantile(finite.astype(np.float64), [0, 0.5, 1])]
+            if len(finite)
+            else [""] * 3
+        )
         return [*spread, str(len(self.values) - len(finite)), str(len(finite) - len(np.unique(finite)))]
 
 
 def summarize(path: Path) -> dict[str, list[Summary]]:
-    """Return the columns of an npz file under "", or of each tree of a ROOT file under ":tree".
+    """Return the columns of an npz file under "", or of each tree of a ROOT file (or the one asked for) under ":tree".
 
     Raises:
         UserError: the file is damaged or of another kind.
     """
     if path.suffix == ".npz":
         return {"": list(_npz_columns(path))}
-    if ".root" in path.name:
+    if _root.is_root(path):
         return dict(_trees(path))
     raise UserError(Problem("not a data file", (str(path),), expected=f"a name that ends in {' or '.join(SUFFIXES)}"))
 
@@ -55,15 +58,21 @@ def summarize(path: Path) -> dict[str, list[Summary]]:
 def _npz_columns(path: Path) -> Iterator[Summary]:
     units = _units(path)
     for name in _npz.members(path):
-        array = _npz.array(path, name)
-        if array.ndim == 2 and array.shape[1] <= 32:
-            named = units.get(name, [""] * array.shape[1])
-            for i, unit in enumerate(named):
-                yield Summary(f"{name}[{i}]", unit, len(array), str(array.dtype), np.asarray(array[:ROWS, i]))
+        array, unit = _npz.array(path, name), units.get(name, "")
+        if array.ndim == 2 and array.shape[1] <= WIDEST:
+            yield from _table_columns(name, array, unit)
         else:
             values = np.asarray(array[:ROWS]) if array.ndim == 1 else None
             rows = len(array) if array.ndim else 1
-            yield Summary(f"{name}{list(array.shape)}", str(units.get(name, "")), rows, str(array.dtype), values)
+            yield Summary(f"{name}{list(array.shape)}", str(unit), rows, str(array.dtype), values)
+
+
+def _table_columns(name: str, array: Any, unit: Any) -> Iterator[Summary]:
+    """Units are one for all columns or a list with one for each; any other list is somebody else's."""
+    width = array.shape[1]
+    units = unit if isinstance(unit, list) and len(unit) == width else [unit if isinstance(unit, str) else ""] * width
+    for i in range(width):
+        yield Summary(f"{name}[{i}]", str(units[i]), len(array), str(array.dtype), np.asarray(array[:ROWS, i]))
 
 
 def _units(path: Path) -> dict[str, Any]:
@@ -71,29 +80,25 @@ def _units(path: Path) -> dict[str, Any]:
         return {}
     try:
         return dict(json.loads(str(_npz.array(path, "metadata"))).get("units", {}))
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, TypeError):
         return {}
 
 
 def _trees(path: Path) -> Iterator[tuple[str, list[Summary]]]:
-    try:
-        file = uproot.open(path)
-    except Exception as error:
-        reason = str(error).strip().splitlines()[0]
-        raise UserError(Problem(f"not a whole ROOT file ({reason})", (str(path),))) from None
-    for key in sorted(
-        {key.split(";")[0] for key, kind in file.classnames().items() if kind in ("TTree", "ROOT::RNTuple")}
-    ):
-        yield f":{key}", [_branch(file[key], name) for name in file[key].keys()]  # noqa: SIM118  (a tree is no dict)
+    _, name = _root.parts(path)
+    file = _root.opened(path)
+    for key in [name] if name else _root.trees(file):
+        tree = _root.tree(path, key)
+        yield f":{key}", [_branch(tree, branch) for branch in tree.keys()]  # noqa: SIM118  (a tree is no dict)
 
 
 def _branch(tree: Any, name: str) -> Summary:
     """A jagged branch is flattened: its range is over all its entries."""
+    import awkward
+
     kind = str(getattr(tree[name], "typename", ""))
     try:
-        import awkward
-
         values = awkward.to_numpy(awkward.flatten(tree[name].array(entry_stop=ROWS), axis=None))
-    except (ValueError, TypeError):
+    except Exception:  # classes that uproot cannot interpret, text
         values = None
     return Summary(name, "", int(tree.num_entries), kind, values)

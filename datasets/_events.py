@@ -71,7 +71,7 @@ class Source:
         blocks: one function per block; a block is read when its function is called.
         files: the file that each block comes from.
         rows: events in all blocks.
-        fingerprint: hash of the content's identity (files, sizes, times, options).
+        fingerprint: hash of the files' content; their names and times do not matter.
         description: one line for log and registry.
         facts: metadata of the data, e.g. the field they were generated in.
     """

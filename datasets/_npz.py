@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import struct
 import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -14,12 +15,13 @@ import numpy as np
 from app.core.errors import Problem, UserError, unknown
 
 LOCAL_HEADER = struct.Struct("<4s5H3I2H")
+UNREADABLE = (OSError, ValueError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error, struct.error)
 
 
 def members(path: Path) -> list[str]:
     """Return the names of the arrays; raises UserError when the file is truncated, empty or no npz."""
     with _opened(path) as archive:
-        return [name.removesuffix(".npy") for name in archive.namelist()]
+        return [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
 
 
 def array(path: Path, name: str) -> Any:
@@ -34,7 +36,7 @@ def array(path: Path, name: str) -> Any:
                 return _mapped(path, info)
         with np.load(path, allow_pickle=False) as content:
             return content[name]
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, struct.error) as error:
+    except UNREADABLE as error:
         raise UserError(Problem(f"the array {name!r} cannot be read ({error})", (str(path),))) from None
 
 
@@ -51,9 +53,11 @@ def fingerprint(paths: Sequence[Path]) -> str:
 def _opened(path: Path) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, OSError) as error:
-        size = path.stat().st_size if path.exists() else 0
-        what = "the file is empty" if path.exists() and size == 0 else f"truncated or not an npz file ({error})"
+    except OSError as error:
+        raise UserError(Problem(f"cannot be read ({error.strerror or error})", (str(path),))) from None
+    except zipfile.BadZipFile as error:
+        size = path.stat().st_size
+        what = f"truncated or not an npz file ({error})" if size else "the file is empty"
         raise UserError(Problem(what, (str(path),), expected="a whole npz file", received=f"{size} bytes")) from None
 
 

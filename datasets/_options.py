@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
-from app.core.errors import Problem, UserError
+from app.core.errors import Problem, UserError, unknown
 from app.core.types import Fraction, Listed, Strict
 from datasets.simulate import SIMULATORS
 
@@ -24,7 +24,9 @@ class Split(Strict):
     validation: Fraction = 0.1
     test: Fraction = 0.1
     seed: int = 1
-    key: Listed | None = Field(None, description="columns that make the event key, in place of the file's own key")
+    key: Annotated[Listed, Field(min_length=1)] | None = Field(
+        None, description="columns that make the event key, in place of the file's own key"
+    )
     files: dict[str, Listed] | None = Field(None, description='file patterns by split: {"train": [...], "test": [...]}')
 
     @model_validator(mode="after")
@@ -39,7 +41,7 @@ class Split(Strict):
     def _known_parts(self) -> Split:
         for part in self.files or {}:
             if part not in PARTS:
-                raise UserError(Problem("unknown split", ("files", part), expected=f"one of {PARTS}", received=part))
+                raise UserError(unknown("split", part, PARTS, ("files", part)))
         return self
 
 
@@ -52,7 +54,7 @@ def name_the_simulator(content: dict[str, Any]) -> dict[str, Any]:
 class DatasetOptions(Strict):
     """`files` or `simulate`, exactly one, and how the events are split and held."""
 
-    files: Listed | None = None
+    files: Annotated[Listed, Field(min_length=1)] | None = None
     simulate: SIMULATORS.spec | None = None
     split: Split = Split()
     streaming: bool = Field(False, description="read shards again in every pass instead of holding all in memory")

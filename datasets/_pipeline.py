@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
@@ -13,7 +14,7 @@ import lazy_loader
 import numpy as np
 from numpy.typing import NDArray
 
-from app.core.errors import Problem, UserError, unknown
+from app.core.errors import Problem, UserError, nearest, unknown
 from datasets._events import Array, Events, Source
 from datasets._options import PARTS, DatasetOptions, Split
 
@@ -40,7 +41,7 @@ def hash_rows(columns: Sequence[Array]) -> NDArray[np.uint64]:
     """Return a key per row from the bytes of its values: equal rows get equal keys, whatever file they stand in."""
     key = np.zeros(len(columns[0]), np.uint64)
     for position, column in enumerate(columns):
-        bits = np.ascontiguousarray(column, np.float64).view(np.uint64)
+        bits = (np.asarray(column, np.float64) + 0.0).view(np.uint64)  # + 0.0 because -0.0 equals 0.0
         key = mix(key ^ bits, position)
     return key
 
@@ -61,7 +62,8 @@ class Part:
         return (read() for read, rows in zip(self.blocks, self.counts, strict=True) if rows)
 
     def events(self) -> Events:
-        """Return all events at once."""
+        """Return all events at once; raises UserError when there are none."""
+        _require_events(self)
         return Events.concatenate(list(self))
 
     def windows(self, seed: int, first_row: int = 0) -> Iterator[Events]:
@@ -71,10 +73,7 @@ class Part:
         rows within each window of consecutive blocks. Streaming and in-memory data therefore give the same batches,
         and a stopped training goes on exactly where it was.
         """
-        if not self.rows:
-            raise UserError(
-                Problem("no events to train on", ("dataset", "split", "train"), expected="at least one event")
-            )
+        _require_events(self)
         skip = first_row % self.rows
         for number in count(first_row // self.rows):
             yield from self._one_pass(np.random.default_rng([seed, number]), skip)
@@ -88,6 +87,11 @@ class Part:
             skip = max(0, skip - sum(self.counts[b] for b in window))
             if len(rows):
                 yield Events.concatenate([self.blocks[b]() for b in window])[rows]
+
+
+def _require_events(part: Part) -> None:
+    if not part.rows:
+        raise UserError(Problem("the split is empty", ("dataset", "split"), expected="at least one event"))
 
 
 @dataclass(frozen=True)
@@ -108,12 +112,12 @@ def split(source: Source, options: DatasetOptions, limit: int | None = None) -> 
         limit: keep at most so many events of each split, for a smoke run.
     """
     parts: dict[str, tuple[list[Callable[[], Events]], list[int]]] = {name: ([], []) for name in PARTS}
-    for position, read in enumerate(source.blocks):
+    for read, places in zip(source.blocks, _assignments(source, options.split), strict=True):
         events = read()
         for index, name in enumerate(PARTS):
             blocks, counts = parts[name]
             room = None if limit is None else max(0, limit - sum(counts))
-            select = partial(_select, source=source, options=options.split, block=position, part=index, room=room)
+            select = partial(_select, places=places, part=index, room=room)
             chosen = select(events)
             blocks.append(partial(_reread, read, select) if options.streaming else partial(_same, chosen))
             counts.append(len(chosen))
@@ -130,31 +134,67 @@ def _same(events: Events) -> Events:
     return events
 
 
-def _select(events: Events, *, source: Source, options: Split, block: int, part: int, room: int | None) -> Events:
-    return events[np.flatnonzero(_places(events, source, options, block) == part)[:room]]
+Places = NDArray[np.intp]
 
 
-def _places(events: Events, source: Source, options: Split, block: int) -> NDArray[np.intp]:
-    """Return 0, 1 or 2 for train, validation or test; -1 for none."""
-    if options.files is not None:
-        return np.full(len(events), _place_of_file(source.files[block], options), np.intp)
-    key = events.key if options.key is None else hash_rows([_column(events, name) for name in options.key])
+def _select(events: Events, *, places: Callable[[Events], Places], part: int, room: int | None) -> Events:
+    return events[np.flatnonzero(places(events) == part)[:room]]
+
+
+def _assignments(source: Source, options: Split) -> list[Callable[[Events], Places]]:
+    """Return for each block the function that gives 0, 1 or 2 (train, validation, test) for each of its events."""
+    if options.files is None:
+        return [partial(_by_hash, source=source, options=options)] * len(source.blocks)
+    place = {file: _part_of(file, options.files) for file in dict.fromkeys(source.files)}
+    _require_used(options.files, place)
+    return [partial(_all_in, part=place[file]) for file in source.files]
+
+
+def _by_hash(events: Events, source: Source, options: Split) -> Places:
+    key = events.key if options.key is None else hash_rows(_key_columns(events, source, options.key))
     uniform = mix(key, options.seed) / 2.0**64
-    edges = np.cumsum([options.train, options.validation])
-    return np.searchsorted(edges, uniform, side="right")
+    return np.searchsorted(np.cumsum([options.train, options.validation]), uniform, side="right")
 
 
-def _place_of_file(file: str, options: Split) -> int:
-    for index, part in enumerate(PARTS):
-        if any(PurePath(file).match(pattern) for pattern in (options.files or {}).get(part, ())):
-            return index
-    return -1
+def _all_in(events: Events, part: int) -> Places:
+    return np.full(len(events), part, np.intp)
 
 
-def _column(events: Events, name: str) -> Array:
-    if name not in events.columns:
-        raise UserError(unknown("column", name, sorted(events.columns), ("dataset", "split", "key")))
-    return events.columns[name]
+def _part_of(file: str, patterns: Mapping[str, Sequence[str]]) -> int:
+    """Every file belongs to exactly one split: one that nobody uses, or that two use, is a mistake."""
+    found = [part for part in PARTS if any(_matches(file, pattern) for pattern in patterns.get(part, ()))]
+    if len(found) != 1:
+        what = f"{file} is in the splits {' and '.join(found)}" if found else f"{file} is in no split"
+        raise UserError(Problem(what, ("dataset", "split", "files"), expected="each file to be in one split"))
+    return PARTS.index(found[0])
+
+
+def _require_used(patterns: Mapping[str, Sequence[str]], files: Iterable[str]) -> None:
+    for part, position, pattern in [(p, i, text) for p, texts in patterns.items() for i, text in enumerate(texts)]:
+        if not any(_matches(file, pattern) for file in files):
+            where = ("dataset", "split", "files", part, position)
+            names = [PurePath(file).name for file in files]
+            near = nearest(pattern, names)
+            raise UserError(Problem("the pattern matches no file", where, near, f"files among {names}", pattern))
+
+
+def _matches(file: str, pattern: str) -> bool:
+    return PurePath(file).match(os.path.expandvars(pattern))
+
+
+def _key_columns(events: Events, source: Source, names: Sequence[str]) -> list[Array]:
+    """Return the columns of the key: targets and extras by name, then input columns that are none of those."""
+    inputs = {
+        column.name: events.inputs[name][..., i]
+        for name, tensor in source.inputs.items()
+        if len(tensor.shape) == 1
+        for i, column in enumerate(tensor.columns)
+    }
+    known = {**inputs, **events.columns}
+    for position, name in enumerate(names):
+        if name not in known:
+            raise UserError(unknown("column", name, sorted(known), ("dataset", "split", "key", position)))
+    return [known[name] for name in names]
 
 
 Prepare = Callable[[Events], Batch]
@@ -185,5 +225,6 @@ def ordered(part: Part, prepare: Prepare, batch_size: int) -> Any:
 
 
 def _signature(part: Part, prepare: Prepare) -> Any:
+    _require_events(part)
     first = next(iter(part))[:1]
     return tf.nest.map_structure(lambda a: tf.TensorSpec((None, *a.shape[1:]), a.dtype), prepare(first))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -38,8 +38,7 @@ def check_qop_unit(columns: Columns, place: Place) -> None:
     inverse = 1.0 / np.abs(np.asarray(columns["qop"], np.float64))
     ratio = np.median(columns["p"] / inverse) if "p" in columns else None
     if ratio is not None and abs(ratio - 1.0) > 1e-3:
-        hint = "'qop_unit': '1/MeV'" if 5e-4 < ratio < 2e-3 else "another 'qop_unit'"
-        what = f"|q/p| p = {ratio:.6g} in the median, so q/p is not in 1/GeV; {hint} in the dataset may be right"
+        what = f"|q/p| p = {ratio:.6g} in the median, so {_reading(ratio)}"
         raise UserError(Problem(what, (*place, "qop"), expected="|q/p| p = 1"))
     typical = float(np.median(inverse))
     if not SMALLEST_MOMENTUM < typical < LARGEST_MOMENTUM:
@@ -48,23 +47,55 @@ def check_qop_unit(columns: Columns, place: Place) -> None:
         raise UserError(Problem(what, (*place, "qop"), expected=expected))
 
 
+def _reading(ratio: float) -> str:
+    """What a median |q/p| p other than 1 most likely means."""
+    for value, unit in ((1e-3, "1/MeV"), (0.299792458, "c/GeV")):
+        if abs(ratio / value - 1.0) < 1e-2:
+            return f"q/p is not in 1/GeV; 'qop_unit': '{unit}' in the dataset may be right"
+    if abs(ratio / 1e3 - 1.0) < 1e-2:
+        return "q/p is not in 1/GeV or the momentum column is in MeV"
+    return "q/p is not in 1/GeV; another 'qop_unit' in the dataset may be right"
+
+
 def check_ranges(columns: Columns, place: Place) -> None:
     """Positions below 100 m and slopes below 10: anything else is another unit or another column."""
-    for names, limit, unit in ((("x", "y"), LARGEST_POSITION, "mm"), (("tx", "ty"), LARGEST_SLOPE, "")):
-        for name in (*names, *(f"true_{n}" for n in names)):
-            largest = float(np.max(np.abs(columns[name]), initial=0.0))
-            if largest > limit:
-                expected = f"|{name}| below {limit:g} {unit}".rstrip()
-                raise UserError(Problem("value out of range", (*place, name), expected=expected, received=largest))
+    limits = dict.fromkeys(("x", "y", "true_x", "true_y", "dz", "z_start"), (LARGEST_POSITION, "mm"))
+    limits |= dict.fromkeys(("tx", "ty", "true_tx", "true_ty"), (LARGEST_SLOPE, ""))
+    for name, (limit, unit) in limits.items():
+        largest = float(np.max(np.abs(columns[name]), initial=0.0)) if name in columns else 0.0
+        if largest > limit:
+            expected = f"|{name}| below {limit:g} {unit}".rstrip()
+            raise UserError(Problem("value out of range", (*place, name), expected=expected, received=largest))
 
 
-def check_duplicates(key: Any, place: Place) -> None:
-    """No event twice."""
-    _, first, number = np.unique(key, return_index=True, return_counts=True)
-    repeated = number > 1
-    if repeated.any():
-        what = f"{int((number[repeated] - 1).sum())} rows are duplicates, the first of row {int(first[repeated].min())}"
-        raise UserError(Problem(what, place, expected="every event once"))
+def check_planes(columns: Columns, z: tuple[float, float], place: Place) -> None:
+    """Planes given in the dataset must not contradict those that the file stores."""
+    for name, value in (("z_start", z[0]), ("dz", z[1] - z[0])):
+        stored = columns.get(name, np.empty(0))
+        other = stored[np.abs(stored - value) > 1e-3 + 1e-6 * abs(value)]
+        if len(other):
+            what = f"the file stores another {name} than 'z' in the dataset says"
+            raise UserError(Problem(what, place, expected=f"{name} = {value:g} mm", received=float(other[0])))
+
+
+def check_one_origin(facts: Sequence[Mapping[str, Any]], files: Sequence[object]) -> None:
+    """Files that say how they were made must agree in it: no network learns two magnets at once."""
+    told = [(path, found) for path, found in zip(files, facts, strict=True) if found]
+    for path, found in told[1:]:
+        first, known = told[0]
+        for name in ("dataset", "units", "field"):
+            one, other = _identity(known, name), _identity(found, name)
+            if one != other:
+                what = f"{name!r} in the metadata differs from that of {first}"
+                raise UserError(Problem(what, (str(path),), expected=repr(one), received=other))
+
+
+def _identity(facts: Mapping[str, Any], name: str) -> Any:
+    """A field map is known by its content, wherever the file lay."""
+    value = facts.get(name)
+    if name == "field" and facts.get("field_sha256") and isinstance(value, Mapping):
+        return {**value, "file": facts["field_sha256"]}
+    return value
 
 
 def check_well_posed(starts: set[float], place: Place) -> None:

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import lazy_loader
 import numpy as np
 
 from app.core.errors import Problem, UserError, unknown
-from datasets import _npz
-
-uproot = lazy_loader.load("uproot")
+from datasets import _npz, _root
 
 START = ("x", "y", "tx", "ty", "qop", "dz")
 END = ("x", "y", "tx", "ty")
+NEEDED = (*START[:-1], *(f"true_{name}" for name in END))
+OPTIONAL = ("dz", "p", "z_start", "key")
 ROWS_PER_BLOCK = 2**20
 Columns = dict[str, Any]
 
@@ -29,8 +28,8 @@ class Layout:
 
     start: str = "X"
     end: str = "Y"
-    momentum: str = "P"
-    planes: str = "Z"
+    momentum: str | None = "P"
+    planes: str | None = "Z"
     tree: str | None = None
     branches: Mapping[str, str] = field(default_factory=dict)
 
@@ -44,56 +43,73 @@ class Block:
     rows: int
     read: Callable[[], Columns]
 
+    @property
+    def place(self) -> tuple[str]:
+        """Where a mistake lies: the file, and where in it when the block does not begin it."""
+        return (f"{self.path}[{self.first}:]" if self.first else str(self.path),)
 
-def is_root(path: Path) -> bool:
-    """Whether the file name ends as a ROOT file's, with or without `:tree`."""
-    return ".root" in path.name
+
+def check_layout(layout: Layout, files: Sequence[Path]) -> None:
+    """Refuse names that no file reads."""
+    for column in layout.branches:
+        if column not in (*NEEDED, *OPTIONAL):
+            raise UserError(unknown("column", column, [*NEEDED, *OPTIONAL], ("dataset", "branches")))
+    kinds = {_root.is_root(path) for path in files}
+    unread = {True: ("start", "end", "momentum", "planes"), False: ("tree", "branches")}
+    for name in unread[kinds.pop()] if len(kinds) == 1 else ():
+        if getattr(layout, name) != getattr(Layout(), name):
+            what = f"none of the files reads {name!r}"
+            expected = "'tree' and 'branches' for ROOT files; 'start', 'end', 'momentum' and 'planes' for npz files"
+            raise UserError(Problem(what, ("dataset", name), expected=expected, received=getattr(layout, name)))
 
 
 def blocks(path: Path, layout: Layout) -> list[Block]:
     """Return the blocks of one file; only its directory is read."""
-    return _root_blocks(path, layout) if is_root(path) else _npz_blocks(path, layout)
+    rows, read = _root_reader(path, layout) if _root.is_root(path) else _npz_reader(path, layout)
+    ranges = [(first, min(ROWS_PER_BLOCK, rows - first)) for first in range(0, rows, ROWS_PER_BLOCK)]
+    return [Block(path, first, number, partial(read, first, number)) for first, number in ranges]
 
 
 def metadata(path: Path) -> dict[str, Any]:
     """Return what the simulator wrote about the file; {} for foreign files."""
-    if is_root(path) or "metadata" not in _npz.members(path):
+    if _root.is_root(path) or "metadata" not in _npz.members(path):
         return {}
-    return dict(json.loads(str(_npz.array(path, "metadata"))))
+    try:
+        content = json.loads(str(_npz.array(path, "metadata")))
+    except ValueError:  # somebody else's array of that name
+        return {}
+    return dict(content) if isinstance(content, dict) else {}
 
 
-def fingerprint(paths: list[Path]) -> str:
-    """Return a hash of the content of the files."""
-    if not any(is_root(path) for path in paths):
-        return _npz.fingerprint(paths)
-    digest = hashlib.sha256()
-    for path in paths:
-        digest.update(f"{path.name}:{path.stat().st_size}:{_opened(path).file.uuid}".encode())
-    return digest.hexdigest()[:16]
+def fingerprint(paths: Sequence[Path]) -> str:
+    """Return a hash of the content of the files, in order."""
+    arrays = [path for path in paths if not _root.is_root(path)]
+    others = [path for path in paths if _root.is_root(path)]
+    found = [*([_npz.fingerprint(arrays)] if arrays else []), *([_root.fingerprint(others)] if others else [])]
+    return "-".join(found)
 
 
-def _ranges(rows: int) -> list[tuple[int, int]]:
-    return [(first, min(ROWS_PER_BLOCK, rows - first)) for first in range(0, rows, ROWS_PER_BLOCK)]
-
-
-def _npz_blocks(path: Path, layout: Layout) -> list[Block]:
+def _npz_reader(path: Path, layout: Layout) -> tuple[int, Callable[[int, int], Columns]]:
     known = _npz.members(path)
-    start, end = _npz.array(path, layout.start), _npz.array(path, layout.end)
-    _check_shape(path, layout.start, start, len(START) - 1)
-    _check_shape(path, layout.end, end, len(END))
-    others = {"p": layout.momentum, "z": layout.planes, "key": "key"}
-    present = {column: name for column, name in others.items() if name in known}
-    arrays = {"start": start, "end": end, **{c: _npz.array(path, n) for c, n in present.items()}}
-    lengths = {name: len(array) for name, array in arrays.items()}
+    arrays = {"start": _npz.array(path, layout.start), "end": _npz.array(path, layout.end)}
+    for column, name, usual in (("p", layout.momentum, "P"), ("z", layout.planes, "Z"), ("key", "key", "key")):
+        if name is not None and (name in known or name != usual):  # a name that was asked for must be there
+            arrays[column] = _npz.array(path, name)
+    names = {"start": layout.start, "end": layout.end, "p": str(layout.momentum), "z": str(layout.planes), "key": "key"}
+    shapes = {"start": (2, len(START) - 1), "end": (2, len(END)), "p": (1, 0), "z": (2, 2), "key": (1, 0)}
+    for column, array in arrays.items():
+        _check_shape((str(path), names[column]), array, *shapes[column])
+    lengths = {names[column]: len(array) for column, array in arrays.items()}
     if len(set(lengths.values())) > 1:
         raise UserError(Problem("arrays of different lengths", (str(path),), expected="one length", received=lengths))
-    return [Block(path, first, rows, lambda f=first, r=rows: _cut(arrays, f, r)) for first, rows in _ranges(len(start))]  # type: ignore[misc]
+    return len(arrays["start"]), partial(_cut, arrays)
 
 
-def _check_shape(path: Path, name: str, array: Any, least: int) -> None:
-    if array.ndim != 2 or array.shape[1] < least:
-        expected = f"an array (N, {least} or more) with the columns {', '.join(START[:least])}"
-        raise UserError(Problem("not track states", (str(path), name), expected=expected, received=array.shape))
+def _check_shape(place: tuple[str, str], array: Any, dimensions: int, least: int) -> None:
+    if array.ndim != dimensions or (dimensions == 2 and array.shape[1] < least):
+        shape = f"(N, {least} or more)" if dimensions == 2 else "(N,)"
+        what = "not an array of track states"
+        raise UserError(Problem(what, place, expected=f"the shape {shape}", received=array.shape))
 
 
 def _cut(arrays: Mapping[str, Any], first: int, rows: int) -> Columns:
@@ -106,35 +122,19 @@ def _cut(arrays: Mapping[str, Any], first: int, rows: int) -> Columns:
     return columns | {name: part[name] for name in ("p", "key") if name in part}
 
 
-def _opened(path: Path, tree: str | None = None) -> Any:
-    """Open the tree of `file.root` or `file.root:tree`; raises UserError listing the trees that there are."""
-    name, _, after = str(path).partition(".root")
-    wanted = after.removeprefix(":") or tree
-    try:
-        file = uproot.open(f"{name}.root")
-    except Exception as error:
-        reason = str(error).strip().splitlines()[0]
-        raise UserError(Problem(f"not a whole ROOT file ({reason})", (str(path),))) from None
-    trees = sorted({key.split(";")[0] for key, kind in file.classnames().items() if kind in ("TTree", "ROOT::RNTuple")})
-    if wanted is None and len(trees) == 1:
-        return file[trees[0]]
-    if wanted not in trees:
-        raise UserError(unknown("tree", wanted, trees, (str(path),)))
-    return file[wanted]
-
-
-def _root_blocks(path: Path, layout: Layout) -> list[Block]:
-    tree = _opened(path, layout.tree)
-    wanted = {name: layout.branches.get(name, name) for name in (*START[:-1], *(f"true_{n}" for n in END))}
-    optional = {name: layout.branches.get(name, name) for name in ("dz", "p", "z_start", "key")}
+def _root_reader(path: Path, layout: Layout) -> tuple[int, Callable[[int, int], Columns]]:
+    tree = _root.tree(path, layout.tree)
+    known = list(tree.keys())
+    wanted = {name: layout.branches.get(name, name) for name in (*NEEDED, *OPTIONAL)}
+    for name in OPTIONAL:
+        if name not in layout.branches and name not in known:
+            del wanted[name]
     for name, branch in wanted.items():
-        if branch not in tree.keys():  # noqa: SIM118  (a tree's `in` means another thing)
-            raise UserError(unknown(f"branch for the column {name!r}", branch, sorted(tree.keys()), (str(path),)))
-    wanted |= {name: branch for name, branch in optional.items() if branch in tree.keys()}  # noqa: SIM118
+        if branch not in known:
+            raise UserError(unknown(f"branch for the column {name!r}", branch, sorted(known), (str(path),)))
 
     def read(first: int, rows: int) -> Columns:
-        arrays = tree.arrays(list(wanted.values()), entry_start=first, entry_stop=first + rows, library="np")
-        return {name: np.asarray(arrays[branch]) for name, branch in wanted.items()}
+        arrays = _root.rows(tree, list(wanted.values()), first, rows, path)
+        return {name: arrays[branch] for name, branch in wanted.items()}
 
-    ranges = _ranges(tree.num_entries)
-    return [Block(path, first, rows, lambda f=first, r=rows: read(f, r)) for first, rows in ranges]  # type: ignore[misc]
+    return int(tree.num_entries), read

@@ -14,17 +14,19 @@ import numpy as np
 from app.core.errors import Problem, UserError
 from app.core.types import Range
 from datasets import DATASETS
+from datasets._duplicates import Duplicates
 from datasets._events import Column, Events, Input, Source
 from datasets._pipeline import hash_rows
 from datasets._track_checks import (
     check_charged,
-    check_duplicates,
     check_finite,
+    check_one_origin,
+    check_planes,
     check_qop_unit,
     check_ranges,
     check_well_posed,
 )
-from datasets._track_files import Block, Layout, blocks, fingerprint, metadata
+from datasets._track_files import Block, Layout, blocks, check_layout, fingerprint, metadata
 
 logger = logging.getLogger(__name__)
 
@@ -56,8 +58,8 @@ def track_states(
     z: Range | None = None,
     start: str = "X",
     end: str = "Y",
-    momentum: str = "P",
-    planes: str = "Z",
+    momentum: str | None = "P",
+    planes: str | None = "Z",
     tree: str | None = None,
     branches: dict[str, str] | None = None,
     on_invalid: Literal["stop", "drop"] = "stop",
@@ -71,33 +73,36 @@ def track_states(
         z: z of the start and end planes [mm], for files that store neither dz nor z.
         start: npz array (N, 5 or 6) of x, y, tx, ty, q/p, dz at the start.
         end: npz array (N, 4 or more) of x, y, tx, ty at the end.
-        momentum: npz array (N,) of p [GeV]; where it is missing p = 1/|q/p|.
-        planes: npz array (N, 2) of z_start, z_end [mm].
+        momentum: npz array (N,) of p [GeV]; where it is missing, or null, p = 1/|q/p|.
+        planes: npz array (N, 2) of z_start, z_end [mm]; null when `Z` is something else.
         tree: name of the ROOT tree; not needed when the file has one.
         branches: ROOT branch of each column whose branch has another name (x, y, tx, ty, qop, dz, true_x, ...).
         on_invalid: "stop" at rows that are not finite, or "drop" them and say how many.
 
     Raises:
-        UserError: a damaged file, a wrong unit, values that are not finite or out of range, duplicates, a varying
-            z_start that is no input.
+        UserError: a damaged file, names that no file has or reads, a wrong unit, values that are not finite or out of
+            range, duplicates, a varying z_start that is no input, files of different fields.
     """
     layout = Layout(start, end, momentum, planes, tree, branches or {})
+    check_layout(layout, files)
     facts = [metadata(path) for path in files]
-    reader = _Reader(qop_unit or "1/GeV", z, z_start, on_invalid == "drop")
+    check_one_origin(facts, files)
     parts = [block for path in files for block in blocks(path, layout)]
     if not parts:
         raise UserError(Problem("no tracks in these files", ("dataset", "files"), received=[str(p) for p in files[:3]]))
+    rows = sum(block.rows for block in parts)
+    reader = _Reader(qop_unit or "1/GeV", z, z_start, on_invalid == "drop", Duplicates(rows))
     columns = (*STATE, Z_START) if z_start else STATE
     return Source(
         inputs={"state": Input(columns, (len(columns),))},
         targets=ENDS,
         extras={"p": Column("p", "GeV", "momentum")},
-        blocks=[partial(reader, block) for block in parts],
+        blocks=[partial(reader, number, block) for number, block in enumerate(parts)],
         files=[str(block.path) for block in parts],
-        rows=sum(block.rows for block in parts),
-        fingerprint=fingerprint(list(files)),
-        description=f"{sum(block.rows for block in parts):,} tracks in {len(files)} file{'s' * (len(files) > 1)}",
-        facts=facts[0] if facts else {},
+        rows=rows,
+        fingerprint=fingerprint(files),
+        description=f"{rows:,} tracks in {len(files)} file{'s' * (len(files) > 1)}",
+        facts=facts[0],
     )
 
 
@@ -109,30 +114,31 @@ class _Reader:
     z: tuple[float, float] | None
     with_z_start: bool
     drop: bool
-    checked: set[tuple[Path, int]] = field(default_factory=set)
+    duplicates: Duplicates
+    checked: set[int] = field(default_factory=set)
     starts: set[float] = field(default_factory=set)
 
-    def __call__(self, block: Block) -> Events:
-        place = (str(block.path),)
-        columns = self._converted(block.read(), place)
+    def __call__(self, number: int, block: Block) -> Events:
+        columns = self._converted(block.read(), block.place)
         if self.drop:
-            columns = _finite_rows(columns, place)
-        names = [c.name for c in STATE]
-        stored = columns.pop("key", None)
-        key = np.asarray(stored, np.uint64) if stored is not None else hash_rows(list(columns.values()))
-        if (block.path, block.first) not in self.checked:
-            self._check(columns, key, place)
-            self.checked.add((block.path, block.first))
+            columns = _finite_rows(columns, block.place, tell=number not in self.checked)
+        key = columns.pop("key", None)
+        key = hash_rows([columns[name] for name in sorted(columns)]) if key is None else key
+        if number not in self.checked:
+            self._check(columns, key, block.place)
+            self.checked.add(number)
         columns.setdefault("p", 1.0 / np.abs(columns["qop"]))
+        names = [c.name for c in STATE]
         inputs = [*names, "z_start"] if self.with_z_start else names
         state = np.stack([columns[n] for n in inputs], axis=-1).astype(np.float32)
         ends = {name: columns[f"true_{name}"].astype(np.float32) for name in ENDS}
         return Events({"state": state}, {**ends, "p": columns["p"].astype(np.float32)}, key)
 
-    def _converted(self, columns: dict[str, Any], place: tuple[str, ...]) -> dict[str, Any]:
-        columns = {n: a if n == "key" else np.asarray(a, np.float64) for n, a in columns.items()}
+    def _converted(self, columns: dict[str, Any], place: tuple[str]) -> dict[str, Any]:
+        columns = {name: _numbers(name, array, place) for name, array in columns.items()}
         columns["qop"] = columns["qop"] * QOP_TO_INVERSE_GEV[self.unit]
         if self.z is not None:
+            check_planes(columns, self.z, place)
             columns["z_start"] = np.full_like(columns["x"], self.z[0])
             columns["dz"] = np.full_like(columns["x"], self.z[1] - self.z[0])
         for name in ("dz", "z_start") if self.with_z_start else ("dz",):
@@ -142,19 +148,29 @@ class _Reader:
                 )
         return columns
 
-    def _check(self, columns: dict[str, Any], key: Any, place: tuple[str, ...]) -> None:
+    def _check(self, columns: dict[str, Any], key: Any, place: tuple[str]) -> None:
+        if not len(key):  # every row was dropped
+            return
         check_finite(columns, place)
         check_charged(columns, place)
         check_qop_unit(columns, place)
         check_ranges(columns, place)
-        check_duplicates(key, place)
+        self.duplicates.check(key, place)
         if "z_start" in columns and not self.with_z_start:
-            self.starts |= {float(v) for v in np.unique(columns["z_start"])[:1000]}
+            self.starts |= {float(v) for v in np.unique(columns["z_start"])[[0, -1]]}
             check_well_posed(self.starts, place)
 
 
-def _finite_rows(columns: dict[str, Any], place: tuple[str, ...]) -> dict[str, Any]:
+def _numbers(name: str, array: Any, place: tuple[str]) -> Any:
+    """Keys are integers, everything else is computed in float64; jagged branches, text and objects are refused."""
+    if array.ndim == 1 and array.dtype.kind in ("iu" if name == "key" else "iuf"):
+        return array.astype(np.uint64 if name == "key" else np.float64)
+    expected = "one integer per event" if name == "key" else "one number per event"
+    raise UserError(Problem("not a column of numbers", (*place, name), expected=expected, received=str(array.dtype)))
+
+
+def _finite_rows(columns: dict[str, Any], place: tuple[str], *, tell: bool) -> dict[str, Any]:
     good = np.all([np.isfinite(a) for a in columns.values() if a.dtype.kind == "f"], axis=0)
-    if not good.all():
+    if tell and not good.all():
         logger.warning("%s: %d of %d rows are not finite and were dropped", place[0], (~good).sum(), len(good))
     return {name: array[good] for name, array in columns.items()}

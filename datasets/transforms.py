@@ -6,7 +6,7 @@ transform or a list, applied from left to right; the inverse is applied before e
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import lazy_loader
@@ -14,6 +14,7 @@ import numpy as np
 
 from app.core.catalog import Catalog
 from app.core.errors import Problem, UserError
+from datasets._moments import moments
 
 keras = lazy_loader.load("keras")
 
@@ -21,7 +22,6 @@ TRANSFORMS = Catalog["tuple[Transform, ...]"]("transform", "datasets.transforms"
 
 Tensor = Any
 Columns = Mapping[str, Tensor]
-SMALLEST_SPREAD = 1e-6
 
 
 class Transform:
@@ -113,7 +113,8 @@ class StraightLineResidual(Transform):
         super().__init__()
         unknown = [t for t in targets if t not in ("x", "y", "tx", "ty")]
         if unknown:
-            raise UserError(Problem("no straight line for this target", expected="x, y, tx or ty", received=unknown[0]))
+            what = "no straight line for this target"
+            raise UserError(Problem(what, ("transform",), expected="x, y, tx or ty", received=unknown[0]))
         self.targets = tuple(targets)
 
     def line(self, inputs: Columns) -> Tensor:
@@ -212,30 +213,26 @@ class Chain:
         return None if not weights else weights[0] if len(weights) == 1 else keras.ops.prod(keras.ops.stack(weights), 0)
 
     def fit(self, blocks: Iterable[tuple[Tensor, Columns]]) -> None:
-        """Let each step that has constants find them on `blocks` of (targets, inputs), after the steps before it."""
+        """Let each step that has constants find them on `blocks` of (targets, inputs), after the steps before it.
+
+        Raises:
+            UserError: targets outside the domain of a step, e.g. the logarithm of 0.
+        """
         for position, step in enumerate(self.steps):
             if isinstance(step, Standardize):
-                before = Chain(self.steps[:position])
-                step.fit(np.asarray(before.forward(target, inputs)) for target, inputs in blocks)
+                step.fit(Chain(self.steps[:position])._forward_finite(blocks))
+        if self.steps and not isinstance(self.steps[-1], Standardize):
+            for _ in self._forward_finite(blocks):
+                pass
 
-
-def moments(blocks: Iterable[np.ndarray[Any, Any]]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """Return mean and standard deviation over the first axis of all blocks, merged pairwise in float64.
-
-    A standard deviation below 1e-6 of the mean's size is raised to that (a constant column must not divide by zero, and
-    must not pretend to a spread of 1 either).
-
-    References:
-        T. F. Chan, G. H. Golub, R. J. LeVeque, Updating formulae and a pairwise algorithm for computing sample
-        variances, Stanford STAN-CS-79-773 (1979).
-    """
-    rows, mean, squares = 0, np.zeros(()), np.zeros(())
-    for block in blocks:
-        values = np.asarray(block, np.float64)
-        n, m = len(values), values.mean(axis=0)
-        shift = m - mean
-        squares = squares + ((values - m) ** 2).sum(axis=0) + shift**2 * rows * n / (rows + n)
-        mean = mean + shift * n / (rows + n)
-        rows += n
-    floor = SMALLEST_SPREAD * np.maximum(np.abs(mean), SMALLEST_SPREAD)
-    return mean, np.maximum(np.sqrt(squares / rows), floor)
+    def _forward_finite(self, blocks: Iterable[tuple[Tensor, Columns]]) -> Iterator[np.ndarray[Any, Any]]:
+        for target, inputs in blocks:
+            with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+                values = np.asarray(self.forward(target, inputs))
+            bad = np.flatnonzero(~np.isfinite(values).all(axis=-1))
+            if len(bad):
+                names = ", ".join(type(step).__name__ for step in self.steps) or "the target itself"
+                what = f"{names}: not finite for {len(bad)} of {len(values)} events"
+                expected = "targets in the domain of the transform"
+                raise UserError(Problem(what, ("transform",), None, expected, np.asarray(target)[bad[0]].tolist()))
+            yield values

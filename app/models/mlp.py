@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import lazy_loader
+from pydantic import Field
 
-from app.core.types import Count, Fraction
+from app.core.types import Count
 from app.models import MODELS
 
 keras = lazy_loader.load("keras")
@@ -21,14 +22,14 @@ def mlp(
     inputs: Mapping[str, Any],
     *,
     preset: Literal["tiny", "small", "medium", "wide"] = "medium",
-    hidden: tuple[Count, ...] | None = None,
+    hidden: Annotated[tuple[Count, ...], Field(min_length=1)] | None = None,
     activation: Activation = "gelu",
-    dropout: Fraction = 0.0,
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0,
 ) -> Any:
     """Dense layers over all inputs: h_i = activation(W_i h_(i-1) + b_i).
 
-    The smooth activations (tanh, gelu, silu) suit physics: a track state is a smooth function of its start. With 6 inputs
-    and 4 outputs the presets have 4,868 (tiny), 17,924 (small), 100,996 (medium) and 430,980 (wide) parameters.
+    The smooth activations (tanh, gelu, silu) suit physics: a track state is a smooth function of its start. With 6
+    inputs and 4 outputs the presets have 4,868 (tiny), 17,924 (small), 100,996 (medium) and 430,980 (wide) parameters.
 
     Args:
         inputs: standardised input tensors (N, features) by name; they are concatenated.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from app.console import console
 from app.core.errors import Problem, UserError
 from app.core.files import matching, write_text
 from app.data_file import summarize
-from datasets._track_files import START
+from datasets import _root
+from datasets._track_files import END, NEEDED, OPTIONAL, START
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +36,7 @@ def execute(options: argparse.Namespace) -> int:
 def skeleton(path: Path) -> dict[str, Any]:
     """Return a job for track states that are in `path`, with the names that the file uses."""
     return {
-        "name": f"{path.stem}_mlp",
+        "name": re.sub(r"[^A-Za-z0-9_.+-]+", "_", f"{_root.parts(path)[0].stem}_mlp").lstrip("_.+-"),
         "application": "track_extrapolation",
         "rationale": "First look.",
         "dataset": {"name": "track_states", "files": [str(path)], **_columns(path)},
@@ -55,29 +57,46 @@ def _columns(path: Path) -> dict[str, Any]:
     found = {name: [c.name for c in columns] for name, columns in summarize(path).items()}
     if "" in found:
         return _arrays(found[""])
-    tree, names = next(iter(found.items()))
+    if not found:
+        raise UserError(Problem("the file has no tree", (str(path),), expected="a tree of track states"))
+    tree, names = max(found.items(), key=lambda item: len(_branches(item[1])[0]))
+    known, missing = _branches(names)
+    if missing:
+        log.warning('name the branches of %s under "branches" in the dataset', ", ".join(missing))
+    if "dz" not in known:
+        _ask_for_planes()
+    branches = {column: branch for column, branch in known.items() if column != branch}
+    branches |= dict.fromkeys(missing, "?")
+    return {"tree": tree.removeprefix(":"), **({"branches": branches} if branches else {})}
+
+
+def _branches(names: list[str]) -> tuple[dict[str, str], list[str]]:
+    """Return the branch of each column that one can guess, and the needed columns without one."""
     lower = {name.lower(): name for name in names}
-    wanted = [*START, *(f"true_{name}" for name in START[:4]), "p", "z_start"]
-    return {
-        "tree": tree.removeprefix(":"),
-        "branches": {w: lower.get(w, lower.get(w.replace("true_", "out_"), w)) for w in wanted},
-    }
+    known: dict[str, str] = {}
+    for column in (*NEEDED, *OPTIONAL):
+        guesses = [column.replace("true_", prefix) for prefix in ("true_", "out_", "end_")]
+        known.update([(column, lower[guess]) for guess in guesses if guess in lower][:1])
+    return known, [column for column in NEEDED if column not in known]
 
 
 def _arrays(names: list[str]) -> dict[str, Any]:
-    """Take the first two arrays with five or more columns as start and end, unless X and Y are there."""
+    """Take X and Y, else the first array of five or more columns as start and another of four or more as end."""
     width: dict[str, int] = {}
     for name in names:
-        array = name.partition("[")[0]
-        width[array] = width.get(array, 0) + 1
-    states = [array for array, columns in width.items() if columns >= 4]
-    if {"X", "Y"} <= set(states):
-        return {}
-    if len(states) < 2:
-        raise UserError(
-            Problem("no arrays that look like track states", expected="two arrays (N, 4 or more)", received=names)
-        )
-    facts: dict[str, Any] = {"start": states[0], "end": states[1]}
-    if width[states[0]] < 6:
-        log.warning('the arrays hold no dz: add "z": [z_start, z_end] in mm to the dataset')
-    return facts
+        array, table, _ = name.partition("[")
+        if table and "," not in name:
+            width[array] = width.get(array, 0) + 1
+    starts = sorted((a for a, columns in width.items() if columns > len(END)), key=lambda a: a != "X")
+    ends = sorted((a for a, columns in width.items() if columns >= len(END)), key=lambda a: a != "Y")
+    if not starts or ends == starts[:1]:
+        expected = "two arrays, of x, y, tx, ty, q/p, dz (N, 5 or more) and of x, y, tx, ty (N, 4 or more)"
+        raise UserError(Problem("no arrays that look like track states", expected=expected, received=names))
+    found = {"start": starts[0], "end": next(array for array in ends if array != starts[0])}
+    if width[starts[0]] < len(START) and not width.get("Z"):
+        _ask_for_planes()
+    return {} if found == {"start": "X", "end": "Y"} else found
+
+
+def _ask_for_planes() -> None:
+    log.warning('the file holds no dz: add "z": [z_start, z_end] in mm to the dataset')

@@ -9,7 +9,7 @@ from typing import Any
 from app.console import console, table
 from app.core.errors import Problem, UserError
 from app.core.files import matching
-from app.data_file import Summary, summarize
+from app.data_file import ROWS, Summary, summarize
 from datasets import DATASETS
 
 
@@ -17,7 +17,8 @@ def execute(options: argparse.Namespace) -> int:
     """Print every column of every file, then what the dataset's checks say."""
     for path in matching(options.files, ("inspect",)):
         for name, columns in summarize(path).items():
-            _show(f"{path}{name}", columns)
+            some = f" (figures of the first {ROWS:,} rows)" if any(c.rows > ROWS for c in columns) else ""
+            _show(f"{path}{name}{some}", columns)
     spec = DATASETS.parse({"name": options.dataset, "files": options.files, **_overrides(options.overrides)})
     _try(spec, options.files)
     return 0

@@ -1,0 +1,79 @@
+"""ROOT files: their trees by name, their identity, and flat columns of some rows."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import lazy_loader
+import numpy as np
+
+from app.core.errors import Problem, UserError, unknown
+
+uproot = lazy_loader.load("uproot")
+
+NAME = re.compile(r"(.*\.root)(?::(.+))?", re.DOTALL)
+TREES = ("TTree", "ROOT::RNTuple")
+
+
+def is_root(path: Path) -> bool:
+    """Whether the name is that of a ROOT file, alone or as `file.root:tree`."""
+    return NAME.fullmatch(str(path)) is not None
+
+
+def parts(path: Path) -> tuple[Path, str | None]:
+    """Return the file and the tree of `file.root:tree`."""
+    found = NAME.fullmatch(str(path))
+    return (Path(found[1]), found[2]) if found else (path, None)
+
+
+def opened(path: Path) -> Any:
+    """Open the file; raises UserError when it is truncated or of another kind."""
+    try:
+        return uproot.open(parts(path)[0])
+    except Exception as error:
+        raise _unreadable(path, error) from None
+
+
+def trees(file: Any) -> list[str]:
+    """Return the names of the trees in an open file, those in its directories as `directory/tree`."""
+    return sorted({key.split(";")[0] for key, kind in file.classnames().items() if kind in TREES})
+
+
+def tree(path: Path, name: str | None = None) -> Any:
+    """Return the tree that `file.root:tree` or else `name` means, or the only one; raises UserError listing them."""
+    file = opened(path)
+    known = trees(file)
+    wanted = parts(path)[1] or name
+    if wanted is None and len(known) != 1:
+        what = f"{len(known)} trees" if known else "no tree"
+        expected = f"'tree' in the dataset, one of [{', '.join(known)}]" if known else "a file with a tree"
+        raise UserError(Problem(f"the file has {what}", (str(path),), expected=expected))
+    if wanted is not None and wanted not in known:
+        raise UserError(unknown("tree", wanted, known, (str(path),)))
+    return file[wanted or known[0]]
+
+
+def rows(tree: Any, branches: Sequence[str], first: int, number: int, path: Path) -> dict[str, Any]:
+    """Return `number` rows of flat branches as arrays; raises UserError when they are jagged or cut off."""
+    try:
+        arrays = tree.arrays(list(dict.fromkeys(branches)), entry_start=first, entry_stop=first + number, library="np")
+    except Exception as error:
+        raise _unreadable(path, error) from None
+    return {branch: np.asarray(arrays[branch]) for branch in branches}
+
+
+def fingerprint(paths: Sequence[Path]) -> str:
+    """Return a hash of the identities (UUID, size) that ROOT files carry themselves."""
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(f"{opened(path).file.uuid}:{parts(path)[0].stat().st_size};".encode())
+    return digest.hexdigest()[:16]
+
+
+def _unreadable(path: Path, error: Exception) -> UserError:
+    reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return UserError(Problem(f"not a whole ROOT file ({reason})", (str(path),)))

@@ -1,0 +1,216 @@
+"""Which array or branch is which column, in npz files and in ROOT trees that others wrote."""
+
+from __future__ import annotations
+
+import awkward
+import numpy as np
+import pytest
+import uproot
+
+from app.core.errors import UserError
+from app.core.files import matching
+from datasets import DATASETS
+
+NAMES = ("x", "y", "tx", "ty", "qop", "dz", "true_x", "true_y", "true_tx", "true_ty")
+
+
+def load(*files, **options):
+    """Build the source exactly as a job does, and read all of it."""
+    spec = DATASETS.parse({"name": "track_states", "files": [str(f) for f in files], **options})
+    source = spec.build(matching(spec.options.files, ("dataset", "files")))
+    return source, list(source)
+
+
+def refused(message, *files, **options):
+    with pytest.raises(UserError, match=message) as caught:
+        load(*files, **options)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.fixture
+def root(tmp_path):
+    """Write trees of flat or jagged columns as real TTrees and return the file's path."""
+
+    def write(name="tracks.root", **trees):
+        with uproot.recreate(tmp_path / name) as file:
+            for tree, columns in trees.items():
+                made = file.mktree(tree, {n: awkward.type(awkward.Array(a)).content for n, a in columns.items()})
+                made.extend(columns)
+        return tmp_path / name
+
+    return write
+
+
+@pytest.fixture
+def npz(tmp_path):
+    """Write arrays as an npz and return its path."""
+
+    def write(**content):
+        np.savez(tmp_path / "tracks.npz", **content)
+        return tmp_path / "tracks.npz"
+
+    return write
+
+
+@pytest.fixture
+def columns(tracks):
+    content = tracks()
+    return {name: content[name] for name in NAMES}
+
+
+@pytest.fixture
+def states(columns):
+    start, end = (np.stack([columns[n] for n in names], -1) for names in (NAMES[:6], NAMES[6:]))
+    return {"X": start, "Y": end}
+
+
+def test_a_tree_is_read_as_an_npz_of_the_same_values(root, npz, columns, states):
+    source, (events,) = load(root(t=columns))
+    _, (same,) = load(npz(**states))
+    assert np.array_equal(events.inputs["state"], same.inputs["state"])
+    assert np.array_equal(events.columns["x"], same.columns["x"])
+    assert np.array_equal(events.key, same.key)  # so that converting a file does not change the split
+    assert source.description == "20 tracks in 1 file"
+
+
+def test_branches_may_have_names_of_their_own(root, columns):
+    theirs = {f"track_{name}": array for name, array in columns.items()} | {"mom": 1 / np.abs(columns["qop"])}
+    theirs["event"] = np.arange(100, 120)
+    branches = {name: f"track_{name}" for name in NAMES} | {"p": "mom", "key": "event"}
+    _, (events,) = load(root(events=theirs), branches=branches)
+    assert np.array_equal(events.inputs["state"][:, 4], columns["qop"].astype(np.float32))
+    assert events.key.tolist() == list(range(100, 120))
+    assert events.key.dtype == np.uint64
+
+
+def test_the_tree_is_named_in_the_path_or_in_the_dataset_or_is_the_only_one(root, columns):
+    other = {"n": np.arange(3)}
+    two = root("two.root", tracks=columns, **{"run/info": other})
+    for source, _ in (load(f"{two}:tracks"), load(two, tree="tracks"), load(f"{two}:tracks", tree="run/info")):
+        assert source.rows == 20
+        assert len(source.fingerprint) == 16
+    refused(r"the file has 2 trees\. Expected 'tree' in the dataset, one of \[run/info, tracks\]", two)
+    refused(r"unknown tree\. Did you mean 'tracks'\?", f"{two}:track")
+    refused(r"unknown tree\. Did you mean 'tracks'\?", two, tree="trakcs")
+    inside = root("inside.root", **{"ntuples/tracks": columns})
+    assert load(f"{inside}:ntuples/tracks")[0].rows == 20
+    with uproot.recreate(two.parent / "none.root"):
+        pass
+    refused("the file has no tree", two.parent / "none.root")
+
+
+def test_an_rntuple_is_a_tree_too(tmp_path, columns):
+    with uproot.recreate(tmp_path / "new.root") as file:
+        file["tracks"] = columns
+    _, (events,) = load(tmp_path / "new.root")
+    assert np.array_equal(events.columns["tx"], columns["true_tx"].astype(np.float32))
+
+
+def test_a_missing_branch_names_the_nearest(root, columns):
+    columns["true_X"] = columns.pop("true_x")
+    path = root(t=columns)
+    refused(r"unknown branch for the column 'true_x'\. Did you mean 'true_X'\? Expected one of", path)
+    refused("unknown branch for the column 'dz'.*Received 'DZ_'", path, branches={"true_x": "true_X", "dz": "DZ_"})
+    refused(r"dataset\.branches: unknown column\. Did you mean 'true_x'\?", path, branches={"truex": "true_X"})
+
+
+def test_a_jagged_branch_is_refused(root, columns):
+    columns["tx"] = awkward.Array([[value] for value in columns["tx"]])
+    refused(r"tracks\.root\.tx: not a column of numbers\. Expected one number per event", root(t=columns))
+
+
+def test_large_trees_are_several_blocks(root, columns, monkeypatch):
+    path = root(t=columns)
+    _, (whole,) = load(path)
+    monkeypatch.setattr("datasets._track_files.ROWS_PER_BLOCK", 8)
+    _, blocks = load(path)
+    assert [len(b) for b in blocks] == [8, 8, 4]
+    assert np.array_equal(np.concatenate([b.inputs["state"] for b in blocks]), whole.inputs["state"])
+
+
+@pytest.mark.parametrize("share", [0.0, 0.05, 0.5, 0.7])
+def test_a_truncated_root_file_is_refused(root, columns, share):
+    path = root(t={name: np.tile(array, 500) + np.arange(10_000) * 1e-9 for name, array in columns.items()})
+    content = path.read_bytes()
+    path.write_bytes(content[: int(share * len(content))])
+    refused("not a whole ROOT file", path)
+
+
+def test_npz_and_root_files_together(root, npz, columns, states, tracks):
+    more = tracks(5, seed=2)
+    source, blocks = load(npz(**states), root(t={name: more[name] for name in NAMES}))
+    assert [len(b) for b in blocks] == [20, 5]
+    assert source.description == "25 tracks in 2 files"
+
+
+def test_a_root_fingerprint_is_the_files_own(root, columns):
+    path = root(t=columns)
+    first = load(path)[0].fingerprint
+    path.rename(path.with_name("renamed.root"))
+    assert load(path.with_name("renamed.root"))[0].fingerprint == first
+    assert load(root(t=columns))[0].fingerprint != first  # written again
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda s: {**s, "Y": s["Y"][:15]},
+            "arrays of different lengths. Expected one length. Received {'X': 20, 'Y': 15}",
+        ),
+        (
+            lambda s: {**s, "X": s["X"][:, :4]},
+            r"npz\.X: not an array of track states\. Expected the shape \(N, 5 or more\)",
+        ),
+        (
+            lambda s: {**s, "Y": s["Y"][:, 0]},
+            r"npz\.Y: not an array of track states\. Expected the shape \(N, 4 or more\)",
+        ),
+        (lambda s: {**s, "P": s["X"][:, :2]}, r"npz\.P: not an array of track states\. Expected the shape \(N,\)"),
+        (lambda s: {"X": s["X"], "Yend": s["Y"]}, r"unknown array\. Expected one of \[X, Yend\]\. Received 'Y'"),
+        (lambda s: {**s, "X": s["X"][:, :5]}, r"the file has no dz\. Expected 'z': \[z_start, z_end\]"),
+        (
+            lambda s: {**s, "key": np.linspace(0, 1, 20)},
+            r"key: not a column of numbers\. Expected one integer per event",
+        ),
+        (lambda s: {**s, "X": s["X"].astype(str)}, "not a column of numbers. Expected one number per event"),
+        (lambda s: {**s, "X": s["X"] * [1, 1, 1, 1, 0, 1]}, "20 rows have q/p = 0, the first at row 0"),
+        (
+            lambda s: {**s, "Y": s["Y"] * [1e3, 1, 1, 1]},
+            r"true_x: value out of range. Expected .true_x. below 100000 mm",
+        ),
+        (lambda s: {**s, "X": s["X"] * [1, 1, 1, 1e3, 1, 1]}, "ty: value out of range. Expected .ty. below 10"),
+        (lambda s: {**s, "X": s["X"] * [1, 1, 1, 1, 1, 1e3]}, "dz: value out of range"),
+        (lambda s: {n: a[:0] for n, a in s.items()}, "no tracks in these files"),
+    ],
+)
+def test_arrays_that_are_no_track_states(npz, states, change, message):
+    refused(message, npz(**change(states)))
+
+
+def test_somebody_elses_p_and_z_can_be_left_alone(npz, states):
+    path = npz(**states, P=np.zeros((20, 3)), Z=np.arange(3))
+    assert load(path, momentum=None, planes=None)[0].rows == 20
+
+
+@pytest.mark.parametrize("option", [{"momentum": "PP"}, {"planes": "planes"}, {"start": "x"}, {"end": "Yy"}])
+def test_an_array_that_is_asked_for_must_be_there(npz, states, option):
+    refused("unknown array", npz(**states), **option)
+
+
+def test_names_that_no_file_reads_are_refused(npz, root, states, columns):
+    refused(r"dataset\.branches: none of the files reads 'branches'", npz(**states), branches={"x": "X"})
+    refused(r"dataset\.start: none of the files reads 'start'", root(t=columns), start="x")
+
+
+def test_files_that_are_not_there(npz, states, tmp_path, monkeypatch):
+    npz(**states)
+    refused(r"dataset\.files\.0: no such file\. Did you mean 'tracks\.npz'\?", tmp_path / "track.npz")
+    refused(r"dataset\.files\.1: the pattern matches no file", tmp_path / "tracks.npz", tmp_path / "shard_*.npz")
+    refused(r"dataset\.files\.0: no such file", f"{tmp_path}/none.root:tree")
+    monkeypatch.delenv("NOWHERE", raising=False)
+    refused(
+        "a variable in the path is not set. Expected the environment variable NOWHERE to be set", "${NOWHERE}/a.npz"
+    )
+    monkeypatch.setenv("NOWHERE", str(tmp_path))
+    assert load("${NOWHERE}/tracks.npz")[0].rows == 20
