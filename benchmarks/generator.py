@@ -17,7 +17,7 @@ What was tried on the compiled loop (float64, M tracks/s per second of processor
 - Nystrom's form of the positions, the common factor g of both accelerations and absent field components left out of
   the graph help. The field of a By(z) is one number per stage when all tracks share z; XLA keeps it scalar.
 - Field map: one look-up of 24 cell coefficients (not 8 x 3), and the cell number computed once through a loop of
-  unknown length instead of 24 times inside the look-up: 1.7 times as fast. One look-up per coefficient was half as fast.
+  unknown length, not 24 times inside the look-up: 1.7 times as fast. One look-up for each was half as fast.
 """
 
 from __future__ import annotations

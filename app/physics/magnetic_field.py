@@ -39,6 +39,9 @@ class Field(Protocol):
     def symmetry(self) -> Symmetry:
         """What the field promises about itself."""
 
+    def __hash__(self) -> int:
+        """Equal fields share one compiled program."""
+
     def __call__(self, x: Array, y: Array, z: Array) -> tuple[Array, Array, Array]:
         """Return (Bx, By, Bz) in T at (x, y, z) in mm."""
 

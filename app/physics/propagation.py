@@ -7,7 +7,7 @@ import os
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -58,6 +58,7 @@ class Propagator:
         """
         columns = np.ascontiguousarray(np.asarray(state, self.dtype).T)
         along = [np.asarray(value, self.dtype) for value in (qop, z_start, dz)]
+        run = _compiled(self.field, self.dtype.name)
         count, result = columns.shape[1], np.empty_like(columns)
         outside = np.zeros(count, np.bool_)
 
@@ -65,7 +66,7 @@ class Propagator:
             rows = slice(first, min(first + self.block, count))
             size = rows.stop - first
             parts = [_padded(value[..., rows] if value.ndim else value, self.block) for value in (columns, *along)]
-            end, left = self._compiled(*parts, np.int32(steps))
+            end, left = run(*parts, np.int32(steps))
             result[:, rows], outside[rows] = end.numpy()[:, :size], left.numpy()[:size]
 
         starts = range(0, count, self.block)
@@ -73,27 +74,28 @@ class Propagator:
             deque(pool.map(work, starts), 0)  # reading the results raises what a thread raised
         return Propagated(np.ascontiguousarray(result.T), outside)
 
-    @cached_property
-    def _compiled(self) -> Callable[..., Any]:
-        """The loop over steps as one XLA program; it is compiled again for another rank of z_start or dz only."""
-        tf = tensorflow()
 
-        def known(state: Any, z: Array) -> Array:
-            return tf.ones_like(state[0], tf.bool) & self.field.inside(state[0], state[1], z)
+@lru_cache(maxsize=8)
+def _compiled(field: Field, dtype: str) -> Callable[..., Any]:
+    """The loop over steps as one XLA program; it is compiled again for another block or rank of z_start or dz only."""
+    tf = tensorflow()
 
-        def run(columns: Array, qop: Array, z_start: Array, dz: Array, steps: Array) -> Array:
-            h = dz / tf.cast(steps, self.dtype)
+    def known(state: Any, z: Array) -> Array:
+        return tf.ones_like(state[0], tf.bool) & field.inside(state[0], state[1], z)
 
-            def body(step: Array, left: Array, *state: Array) -> tuple[Array, ...]:
-                z = z_start + h * tf.cast(step, self.dtype)
-                left = left | ~known(state, z)
-                return (step + 1, left, *rk4_step(self.field, state, qop, z, h))
+    def run(columns: Array, qop: Array, z_start: Array, dz: Array, steps: Array) -> Array:
+        h = dz / tf.cast(steps, dtype)
 
-            start = (tf.constant(0), tf.zeros_like(qop, tf.bool), *tf.unstack(columns))
-            end = tf.while_loop(lambda step, *_: step < steps, body, start)
-            return tf.stack(end[2:]), end[1] | ~known(end[2:], z_start + dz)
+        def body(step: Array, left: Array, *state: Array) -> tuple[Array, ...]:
+            z = z_start + h * tf.cast(step, dtype)
+            left = left | ~known(state, z)
+            return (step + 1, left, *rk4_step(field, state, qop, z, h))
 
-        return tf.function(run, jit_compile=True, autograph=False)  # type: ignore[no-any-return]
+        start = (tf.constant(0), tf.zeros_like(qop, tf.bool), *tf.unstack(columns))
+        end = tf.while_loop(lambda step, *_: step < steps, body, start)
+        return tf.stack(end[2:]), end[1] | ~known(end[2:], z_start + dz)
+
+    return tf.function(run, jit_compile=True, autograph=False)  # type: ignore[no-any-return]
 
 
 def _padded(values: NDArray[Any], size: int) -> NDArray[Any]:
