@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -88,11 +89,14 @@ def track_states(
         NotWritten: the disk is full, or the folder cannot be written.
     """
     sampling = Sampling(momentum, x, y, tx, ty, z_start, _z_end(z_end, dz), dz)
-    generator = _Generator.prepare(sampling, FIELDS.parse(field), accuracy, seed, shard_size)
+    generator = _Generator(sampling, FIELDS.parse(field), accuracy, int(seed), shard_size)
     rows = [min(shard_size, tracks - first) for first in range(0, tracks, shard_size)]
     todo = unfinished(out, rows, generator.metadata())
     if len(todo) < len(rows):
         log.info("%s: %d of %d shards are there already", out, len(rows) - len(todo), len(rows))
+    if not todo:
+        return
+    generator.prepare()
     with _progress(sum(rows[shard] for shard in todo)) as advance:
         for shard in todo:
             arrays, facts = generator.shard(shard, rows[shard])
@@ -106,7 +110,7 @@ def _z_end(z_end: float | None, dz: float | Interval | None) -> float | None:
     return Z_END if z_end is None and dz is None else z_end
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Generator:
     """Everything that the content of a shard depends on, beside its number."""
 
@@ -115,23 +119,22 @@ class _Generator:
     accuracy: float
     seed: int
     shard_size: int
-    steps: int
-    propagator: Propagator
+    steps: int = 0
 
-    @classmethod
-    def prepare(cls, sampling: Sampling, field: Any, accuracy: float, seed: int, shard_size: int) -> _Generator:
+    @cached_property
+    def propagator(self) -> Propagator:
+        """RK4 in the field."""
+        return Propagator(self.field.build())
+
+    def prepare(self) -> None:
         """Find the number of steps on a sample that does not depend on the seed, and refuse bins without survivors."""
-        propagator = Propagator(field.build())
-        draft = cls(sampling, field, accuracy, seed, shard_size, 0, propagator)
         random = np.random.default_rng(0)
-        sample = [sampling.draw(random, SAMPLE, interval) for interval in sampling.bins()]
+        sample = [self.sampling.draw(random, SAMPLE, interval) for interval in self.sampling.bins()]
         every = Tracks.concatenate(sample)
-        steps = steps_for(propagator, every.state, every.qop, *draft.along(every), accuracy)
-        generator = cls(sampling, field, accuracy, seed, shard_size, steps, propagator)
-        for interval, tracks in zip(sampling.bins(), sample, strict=True):
-            generator.check(interval, survives(generator.end(tracks).state))
-        log.info("%d Runge-Kutta steps keep the position error below %g mm", steps, accuracy)
-        return generator
+        self.steps = steps_for(self.propagator, every.state, every.qop, *self.along(every), self.accuracy)
+        for interval, tracks in zip(self.sampling.bins(), sample, strict=True):
+            self.check(interval, survives(self.end(tracks).state))
+        log.info("%d Runge-Kutta steps keep the position error below %g mm", self.steps, self.accuracy)
 
     def check(self, interval: Interval, survived: NDArray[np.bool_]) -> None:
         """Refuse a momentum bin from which (almost) nothing comes out of the magnet."""
@@ -152,7 +155,7 @@ class _Generator:
         return self.propagator(tracks.state, tracks.qop, *self.along(tracks), self.steps)
 
     def metadata(self) -> dict[str, Any]:
-        """Return what all shards have in common."""
+        """Return what all shards must have in common; not the number of steps, which rounding may change by one."""
         return {
             "dataset": "track_states",
             "generator_version": VERSION,
@@ -163,7 +166,6 @@ class _Generator:
             "z_end": self.sampling.z_end,
             "dz": self.sampling.dz,
             "seed": self.seed,
-            "steps": self.steps,
             "options": asdict(self.sampling) | {"accuracy": self.accuracy, "shard_size": self.shard_size},
         }
 
@@ -186,7 +188,7 @@ class _Generator:
             ends.append(end[good].astype(np.float32))
             accepted += int(good.sum())
         arrays = _arrays(Tracks.concatenate(kept), np.concatenate(ends))
-        facts = {"shard": shard, "rows": rows} | counts.facts()
+        facts = {"shard": shard, "rows": rows, "steps": self.steps} | counts.facts()
         if facts["outside_field_map"]:
             log.warning("%d of %d tracks left the field map, the field is zero there", facts["outside_field_map"], rows)
         return arrays | {"key": keys(self.seed, self.stream(), shard, rows)}, facts

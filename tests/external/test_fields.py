@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.integrate import trapezoid
 
 from app.physics.fields.field_map import FieldMap
 from app.physics.fields.gaussian_dipole import GaussianDipole
@@ -17,7 +18,7 @@ pytestmark = [pytest.mark.external, pytest.mark.skipif(not DATA.is_dir(), reason
 
 def integral(field, x):
     z = np.linspace(field.low[2], field.high[2], 20001)
-    return np.trapezoid(field(np.full_like(z, x), 0.0 * z, z)[1], z) / 1000
+    return trapezoid(field(np.full_like(z, x), 0.0 * z, z)[1], z) / 1000
 
 
 @pytest.mark.parametrize(("x", "expected"), [(0.0, 0.9005), (500.0, 0.883), (900.0, 0.816)])

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy.integrate import trapezoid
 from scipy.optimize import brentq
 from scipy.special import erf
 
@@ -104,7 +105,7 @@ def test_transverse_momentum_changes_by_the_field_integral():
     state, qop = tracks(200)
     end = integrated(GaussianDipole(), state, qop, Z, DZ, 200)
     z = np.linspace(Z, Z + DZ, 20001)
-    integral = np.trapezoid(GaussianDipole()(0.0, 0.0, z)[1], z) / 1000
+    integral = trapezoid(GaussianDipole()(0.0, 0.0, z)[1], z) / 1000
     px = [s[:, 2] / np.sqrt(1 + s[:, 2] ** 2 + s[:, 3] ** 2) / np.abs(qop) for s in (state, end)]
     assert np.allclose(px[1] - px[0], -PT_KICK * np.sign(qop) * integral, atol=1e-7)
 
