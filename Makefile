@@ -13,7 +13,7 @@ UV = $(addprefix SSL_CERT_FILE=,$(call pip_option,cert)) $(BIN)/uv --quiet
 INSTALL = $(UV) pip install $(UV_SOURCES) --compile-bytecode
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-marked test-lowest lint format check lock clean
+.PHONY: help demo test test-all test-marked test-lowest lint format check docs lock clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -43,6 +43,10 @@ format: .venv/installed-test  ## let ruff put imports and layout in order
 	$(BIN)/ruff format .
 
 check: lint test  ## everything that has to pass before a change goes in
+
+docs: .venv/installed  ## write docs/job_files.md and json/job.schema.json again from the signatures
+	$(BIN)/wirechamber list --markdown > docs/job_files.md
+	$(BIN)/wirechamber schema --out json/job.schema.json
 
 lock: $(BIN)/uv  ## make constraints.txt again from the newest versions that setup.cfg allows
 	printf 'uv\n' | $(UV) pip compile - setup.cfg $(UV_SOURCES) --upgrade --no-emit-index-url --no-emit-find-links --no-annotate \

@@ -14,11 +14,25 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**{"allow_abbrev": False, **options})
+        self._words: list[str] = []
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse, and remember the words for `error`."""
+        self._words = list(sys.argv[1:] if args is None else args)
+        return super().parse_known_args(self._words, namespace)
 
     def error(self, message: str) -> Any:
         """End with exit code 2 and one line that names the nearest word."""
-        wrong = next((word for word in sys.argv[1:] if word.partition("=")[0] in message), None)
         known = [word for action in self._actions for word in (*action.option_strings, *(action.choices or ()))]
-        near = nearest(wrong.partition("=")[0], known) if wrong else None
-        hint = f" Did you mean {near!r}?" if near and near != wrong else ""
+        words = [word.partition("=")[0] for word in self._words]
+        unknown = (word for word in words if word not in known and (word.startswith("--") or repr(word) in message))
+        near = nearest(next(unknown, ""), known)
+        hint = f" Did you mean {near!r}?" if near else ""
         self.exit(2, f"{self.prog}: {message}.{hint}\n")
+
+
+def positive(text: str) -> int:
+    """Return a count of at least 1 from the command line."""
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, received {text!r}")
+    return int(text)

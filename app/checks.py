@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
+
 from app.config import Job
 from app.core.errors import Problem, UserError
 from app.core.files import matching
 
 
-def check_job(job: Job) -> None:
-    """Run every check; raises UserError with all that they found."""
+def check_jobs(jobs: Sequence[Job]) -> None:
+    """Run every check on every job; raises UserError with all that they found."""
     mistakes: list[Problem] = []
-    for check in CHECKS:
+    for job, check in itertools.product(jobs, CHECKS):
         try:
             check(job)
         except UserError as error:
@@ -28,7 +31,7 @@ def check_files_exist(job: Job) -> None:
 def check_warmup_fits(job: Job) -> None:
     """A warm-up as long as the training never reaches the learning rate that was asked for."""
     warmup = job.training.schedule.parameters.get("warmup_epochs", 0)
-    if warmup >= job.training.epochs > 1:
+    if warmup >= job.training.epochs:
         where = ("training", "schedule", "warmup_epochs")
         expected = f"fewer than the {job.training.epochs} epochs of the training"
         raise UserError(Problem("the warm-up is as long as the training", where, None, expected, warmup))

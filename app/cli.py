@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from app.arguments import Parser
+from app.arguments import Parser, positive
 from app.core.errors import Interrupted, WirechamberError
 
 Add = Callable[[argparse.ArgumentParser], None]
@@ -38,6 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser, verbs = _parser()
+    options: argparse.Namespace
     options, rest = parser.parse_known_args(arguments)
     if rest and options.verb not in OPEN_VERBS:
         verbs[options.verb].error(f"unknown argument {rest[0]}")
@@ -54,7 +55,9 @@ def _parser() -> tuple[Parser, dict[str, Parser]]:
     group = parser.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=Parser)
     made = {}
     for name, (summary, add) in VERBS.items():
-        made[name] = group.add_parser(name, help=summary, description=summary, parents=[common])
+        made[name] = group.add_parser(
+            name, help=summary, description=summary, parents=[common], add_help=name not in OPEN_VERBS
+        )
         add(made[name])
     return parser, made
 
@@ -66,7 +69,7 @@ def _run(parser: argparse.ArgumentParser) -> None:
     kept.add_argument("--resume", action="store_true", help="continue a run from its last checkpoint, or begin it")
     kept.add_argument("--overwrite", action="store_true", help="replace a run of the same name")
     parser.add_argument("--dry-run", action="store_true", help="build everything on a few events, write nothing")
-    parser.add_argument("--limit", type=int, metavar="N", help="at most N events in each split: a smoke run")
+    parser.add_argument("--limit", type=positive, metavar="N", help="at most N events in each split: a smoke run")
     parser.add_argument("--deterministic", action="store_true", help="the same bits in every run; may be slower")
 
 
@@ -84,6 +87,7 @@ def _validate(parser: argparse.ArgumentParser) -> None:
 def _list(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("kind", nargs="?", help="e.g. losses; all kinds without it")
     parser.add_argument("name", nargs="?", help="explain one component with its parameters")
+    parser.add_argument("--markdown", action="store_true", help="print docs/job_files.md")
 
 
 def _schema(parser: argparse.ArgumentParser) -> None:
@@ -91,9 +95,10 @@ def _schema(parser: argparse.ArgumentParser) -> None:
 
 
 def _simulate(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("dataset", help="e.g. track_states")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the shards; an interrupted one is continued")
+    parser.add_argument("dataset", nargs="?", help="e.g. track_states; -h behind it explains its options")
+    parser.add_argument("--out", type=Path, help="folder of the shards; an interrupted one is continued")
     parser.epilog = "Every parameter of the simulator is an option: --tracks 100000 --momentum 2 100."
+    parser.set_defaults(usage=parser.format_help)
 
 
 def _merge(parser: argparse.ArgumentParser) -> None:

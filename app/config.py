@@ -24,7 +24,7 @@ class Task(Strict):
     transform: Annotated[tuple[TRANSFORMS.spec, ...], OneOrMore()] = ("standardize",)
     head: HEADS.spec = "linear"
     loss: LOSSES.spec = "mse"
-    weight: Positive = 1.0
+    weight: Positive = Field(1.0, description="of this task's loss in the sum")
     metrics: Annotated[tuple[METRICS.spec, ...], OneOrMore(), Field(min_length=1)] = ("regression",)
 
 
@@ -61,8 +61,8 @@ class Job(Strict):
     schema_: Annotated[str | None, AfterValidator(_forgotten), Field(alias="$schema", exclude=True)] = None
     name: Name
     application: Name
-    rationale: str = ""
-    seed: int = Field(42, ge=0, lt=2**31)
+    rationale: str = Field("", description="why this training is made; the registry shows it")
+    seed: int = Field(42, ge=0, lt=2**31, description="of weights, dropout and order; the split has its own")
     dataset: DATASETS.spec
     model: MODELS.spec
     tasks: Annotated[dict[str, Task], Field(min_length=1)]

@@ -51,8 +51,8 @@ class RunDirectory:
 
     @property
     def exists(self) -> bool:
-        """Whether a run was ever begun here."""
-        return bool(self.job.exists())
+        """Whether there is something to lose: a checkpoint or a model. A run that failed before may begin again."""
+        return bool(self.model.exists()) or any(self.checkpoints.glob("epoch_*"))
 
     def clear(self) -> None:
         """Remove what an earlier run left, the lock that we hold kept."""

@@ -85,6 +85,8 @@ def _begin(job: Job, run: RunDirectory, options: Options) -> None:
         run.clear()
     if run.exists:
         _check_same_job(job, run)
+    else:
+        run.provenance.unlink(missing_ok=True)
     write_json(run.job, job.dump())
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from app.core.errors import Problem, UserError
+from app.core.files import not_written
 from app.core.lock import locked
 from registry import notes, store
 from registry.readme import refresh
@@ -24,7 +25,10 @@ def create(root: Path, record: Record, *, replace: bool = False) -> Record:
         UserError: a run of this name is registered and `replace` was not asked for; nothing is overwritten.
     """
     path = store.path_of(root, record.run)
-    root.mkdir(parents=True, exist_ok=True)
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise not_written(root, error) from None
     with locked(root / ".lock"):
         if path.exists() and not replace:
             raise UserError(

@@ -67,8 +67,16 @@ def expand(text: str, place: Place = ()) -> Path:
 
 
 def matching(patterns: Sequence[str], place: Place = ()) -> list[Path]:
-    """Return the files that the patterns of a job file mean, in order; raises UserError when one means none."""
-    return [path for number, pattern in enumerate(patterns) for path in _matching(pattern, (*place, number))]
+    """Return the files that the patterns of a job file mean, in order; raises UserError with all that mean none."""
+    found, mistakes = list[Path](), list[Problem]()
+    for number, pattern in enumerate(patterns):
+        try:
+            found += _matching(pattern, (*place, number))
+        except UserError as error:
+            mistakes += error.problems
+    if mistakes:
+        raise UserError(*mistakes)
+    return found
 
 
 def _matching(pattern: str, place: Place) -> list[Path]:

@@ -16,6 +16,11 @@ def execute(options: argparse.Namespace) -> int:
     run = find(options.run)
     if not run.model.exists():
         raise UserError(Problem("the run has no model yet", (str(run.path),), expected="a run that is done"))
+    folder: Path = options.out or (run.path if options.data is None else run.path / "evaluation")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(Problem(f"cannot be made ({error.strerror})", (str(folder),))) from None
     from app import device
 
     device.prepare(0)
@@ -28,8 +33,6 @@ def execute(options: argparse.Namespace) -> int:
         results, predictions = evaluate_test(run, job)
     else:
         results, predictions = evaluate_files(run, job, options.data)
-    folder: Path = options.out or (run.path if options.data is None else run.path / "evaluation")
-    folder.mkdir(parents=True, exist_ok=True)
     predictions.write(folder / "predictions.csv")
     write_json(folder / "metrics.json", results)
     show_results(run.name, results, folder)

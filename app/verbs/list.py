@@ -10,10 +10,14 @@ from app.catalogs import CATALOGS
 from app.console import console
 from app.core.catalog import Component
 from app.core.errors import UserError, unknown
+from app.reference import default_of, in_words, markdown
 
 
 def execute(options: argparse.Namespace) -> int:
     """List all kinds, one kind, or explain one component."""
+    if options.markdown:
+        console.print(markdown(), markup=False, end="")
+        return 0
     if options.kind is not None and options.kind not in CATALOGS:
         raise UserError(unknown("kind of component", options.kind, list(CATALOGS)))
     if options.name is not None:
@@ -29,11 +33,8 @@ def execute(options: argparse.Namespace) -> int:
 def _explain(component: Component[Any]) -> None:
     console.print(component.name, style="bold")
     console.print(inspect.getdoc(component.call) or "", markup=False)
-    console.print("\nKeys in a job file:", style="bold")
-    for name, field in component.model.model_fields.items():
-        if name != "name":
-            default = "required" if field.is_required() else f"default {field.default!r}"
-            kind = str(field.annotation).replace("typing.", "").removeprefix("<class '").removesuffix("'>")
-            console.print(
-                f"  {name:<20} {kind}, {default}{'. ' + field.description if field.description else ''}", markup=False
-            )
+    fields = {name: field for name, field in component.model.model_fields.items() if name != "name"}
+    console.print("\nKeys in a job file:" if fields else "\nIt has no keys in a job file.", style="bold")
+    for name, field in fields.items():
+        text = f". {field.description}" if field.description else ""
+        console.print(f"  {name:<20} {in_words(field)}; {default_of(field)}{text}", markup=False)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from app import run_directory
-from app.checks import check_job
+from app.checks import check_jobs
 from app.config import Job
 from app.console import console, table
 from app.core.errors import WirechamberError
@@ -21,8 +21,7 @@ from app.run_job import Options, refuse_existing, run_job
 def execute(options: argparse.Namespace) -> int:
     """Validate all jobs, then run them one after the other."""
     jobs = load(options.config, options.overrides)
-    for job in jobs:
-        check_job(job)
+    check_jobs(jobs)
     if options.dry_run:
         from app.dry_run import dry_run
 

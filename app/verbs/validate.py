@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from app.checks import check_job
+from app.checks import check_jobs
 from app.console import console
 from app.core.errors import Problem, UserError
 from app.job_file import load, refuse_equal_names
@@ -16,8 +16,7 @@ def execute(options: argparse.Namespace) -> int:
     for path in options.files:
         try:
             found = load(path, options.overrides)
-            for job in found:
-                check_job(job)
+            check_jobs(found)
         except UserError as error:
             mistakes += error.problems
         else:

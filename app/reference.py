@@ -1,0 +1,127 @@
+"""What a job file may hold, in words: from the same signatures that validate it."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+from collections.abc import Iterable, Iterator
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from app.catalogs import CATALOGS
+from app.config import Job
+from app.core.catalog import Component, Spec
+from app.job_file import Sweep
+
+WORDS = {bool: "true or false", int: "whole number", float: "number", str: "text", NoneType: "null", Any: "anything"}
+LIMITS = (("gt", ">"), ("ge", ">="), ("lt", "<"), ("le", "<="))
+TITLE = """\
+# Job files
+
+Written by `wirechamber list --markdown` from the signatures that validate a job; do not edit it.
+
+A component is `{"name": "<name>", ...its keys}`, or just `"<name>"` when every key keeps its default. An unknown key is
+an error, always. `wirechamber list KIND NAME` explains a component at length, `wirechamber schema` gives the JSON Schema.
+"""
+
+
+def markdown() -> str:
+    """Return docs/job_files.md: the parts of a job, then every component of every catalog."""
+    return "\n".join([TITLE, *_parts(), *_components()])
+
+
+def _parts() -> Iterator[str]:
+    waiting: list[type[BaseModel]] = [Job, Sweep]
+    seen: list[type[BaseModel]] = []
+    while waiting:
+        model = waiting.pop(0)
+        if model in seen:
+            continue
+        seen.append(model)
+        yield f"## {model.__name__}\n\n{_prose(inspect.getdoc(model) or '')}\n"
+        yield from _rows(model, {})
+        waiting += [found for field in model.model_fields.values() for found in _models(field.annotation)]
+
+
+def _components() -> Iterator[str]:
+    for kind, catalog in CATALOGS.items():
+        yield f"## {kind.capitalize()}\n"
+        if catalog.options.model_fields:
+            yield f"Every {catalog.kind} also takes:\n"
+            yield from _rows(catalog.options, {})
+        for component in catalog:
+            yield f"### {component.name}\n\n{component.summary}\n"
+            own = {parameter.name for parameter in component.parameters}
+            yield from _rows(component.model, arguments_of(component), own)
+
+
+def _rows(model: type[BaseModel], explained: dict[str, str], only: Iterable[str] | None = None) -> Iterator[str]:
+    fields = [(name, f) for name, f in model.model_fields.items() if only is None or name in only]
+    if fields:
+        yield "| key | value | default | |\n|---|---|---|---|"
+        for name, field in fields:
+            text = field.description or explained.get(name, "")
+            cells = (f"`{field.alias or name}`", in_words(field), default_of(field, "`"), text)
+            yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+        yield ""
+
+
+def in_words(field: FieldInfo) -> str:
+    """Return what a key takes, e.g. 'list of whole numbers >= 1'."""
+    return _words(field.annotation, field.metadata)
+
+
+def default_of(field: FieldInfo, quote: str = "") -> str:
+    """Return the default as JSON, or 'required'; the defaults of a part stand in its own table."""
+    if field.is_required():
+        return "required"
+    default = field.default
+    if isinstance(default, BaseModel):
+        return f"defaults of {type(default).__name__}"
+    return f"{quote}{json.dumps(default.name if isinstance(default, Spec) else default)}{quote}"
+
+
+def arguments_of(component: Component[Any]) -> dict[str, str]:
+    """Return the 'Args' of a component's docstring by name."""
+    doc = inspect.getdoc(component.call) or ""
+    block = re.search(r"^Args:\n((?:[ ]{4}.*\n?)+)", doc, re.MULTILINE)
+    found = re.findall(r"^ {4}(\w+): (.*(?:\n {8}.*)*)", block[1] if block else "", re.MULTILINE)
+    return {name: " ".join(text.split()) for name, text in found}
+
+
+def _words(annotation: Any, metadata: Iterable[Any] = ()) -> str:
+    if get_origin(annotation) is Annotated:
+        return _words(get_args(annotation)[0], (*annotation.__metadata__, *metadata))
+    facts = [m for one in metadata for m in (one.metadata if isinstance(one, FieldInfo) else [one])]
+    catalog = next((fact.catalog for fact in facts if hasattr(fact, "catalog")), None)
+    words = f"{'an' if catalog.kind[0] in 'aeiou' else 'a'} {catalog.kind}" if catalog else _plain(annotation)
+    limits = [f"{sign} {getattr(fact, name)}" for fact in facts for name, sign in LIMITS if hasattr(fact, name)]
+    return " ".join([words, " and ".join(limits)]).strip()
+
+
+def _plain(annotation: Any) -> str:
+    origin, inner = get_origin(annotation), get_args(annotation)
+    if origin is Literal:
+        return " or ".join(json.dumps(value) for value in inner)
+    if origin in (Union, UnionType):
+        return " or ".join(_words(one) for one in inner)
+    if origin is tuple:
+        return f"list of: {_words(inner[0])}" if Ellipsis in inner else f"[{', '.join(map(_words, inner))}]"
+    if origin is dict:
+        return f"object of: {_words(inner[1])}"
+    return WORDS.get(annotation) or f"[{annotation.__name__}](#{annotation.__name__.lower()})"
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from _models(inner)
+
+
+def _prose(doc: str) -> str:
+    return doc.partition("\n\n")[0].replace("\n", " ")

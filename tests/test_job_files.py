@@ -1,0 +1,84 @@
+"""Every shipped job file is built and run for one step, on a handful of tracks."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from app.build import build, load_data
+from app.core.files import REPOSITORY
+from app.job_file import load
+from app.run_directory import RunDirectory
+
+FOLDER = REPOSITORY / "json"
+FILES = [p for p in sorted(FOLDER.rglob("*.json")) if p.name not in ("job.schema.json", "base.json")]
+EXTERNAL = "WIRECHAMBER_EXTERNAL_DATA"
+ONE_STEP = ("training.epochs=1", "training.steps_per_epoch=1", "training.batch_size=32", "training.xla=false")
+FEW = ("dataset.simulate.tracks=400", "dataset.simulate.shard_size=200", "dataset.simulate.accuracy=1.0")
+
+
+def jobs_of(path):
+    """Return the jobs of a file, changed so that they are quick; what they are made of stays."""
+    first = load(path)[0]
+    few = FEW if first.dataset.options.simulate is not None else ()
+    warm = ["training.schedule.warmup_epochs=0"] if "warmup_epochs" in first.training.schedule.parameters else []
+    return load(path, [*ONE_STEP, *few, *warm])
+
+
+def every_job():
+    for path in FILES:
+        needs = re.findall(r"\$\{(\w+)\}", path.read_text())
+        for number, job in enumerate(load(path)):
+            marks = [pytest.mark.external] if EXTERNAL in needs else []
+            name = f"{path.relative_to(FOLDER).as_posix()}:{job.name}"
+            yield pytest.param(path, number, needs, id=name, marks=marks)
+
+
+@pytest.fixture
+def _variables(monkeypatch):
+    shared = Path(os.environ.get(EXTERNAL, REPOSITORY.parent / "shared" / "data"))
+    if shared.is_dir():
+        monkeypatch.setenv(EXTERNAL, str(shared))
+
+
+@pytest.mark.usefixtures("_variables")
+@pytest.mark.parametrize(("path", "number", "needs"), list(every_job()))
+def test_a_shipped_job_is_built_and_run_for_one_step(path, number, needs, tmp_path, simulated, monkeypatch):
+    missing = [name for name in needs if name not in os.environ]
+    if missing:
+        pytest.skip(f"the environment variable {missing[0]} is not set")
+    from app.train import train
+
+    monkeypatch.setenv("WIRECHAMBER_DATA", str(simulated))
+    job = jobs_of(path)[number]
+    data = load_data(job)
+    built = build(job, data)
+    history = train(job, data, built, RunDirectory(tmp_path), resume=False, report=lambda _: None)
+    (epoch,) = history["train"]
+    assert math.isfinite(epoch["loss"])
+    assert math.isfinite(history["best_val_loss"])
+    outputs = sum(len(task.targets) for task in job.tasks.values())
+    assert sum(tensor.shape[-1] for tensor in built.deployed.output.values()) == outputs
+
+
+def test_names_are_unique_and_each_job_says_why_it_is_there():
+    jobs = [job for path in FILES for job in load(path)]
+    assert len({job.name for job in jobs}) == len(jobs)
+    assert all(job.rationale for job in jobs)
+
+
+def test_an_extending_file_only_says_what_differs():
+    base = json.loads((FOLDER / "base.json").read_text())
+    assert set(base) == {"$schema", "seed", "training"}
+    (job,) = load(FOLDER / "track_extrapolation" / "mlp_tiny.json")
+    assert job.training.schedule.parameters["warmup_epochs"] == 5
+
+
+def test_the_presets_have_the_sizes_of_the_scan():
+    found = {job.model.parameters["preset"] for job in load(FOLDER / "track_extrapolation" / "sizes.json")}
+    assert found == {"tiny", "small", "medium", "wide"}

@@ -1,0 +1,78 @@
+"""`wirechamber list`: the components and their keys; the page about job files follows from them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from app.catalogs import CATALOGS
+from app.cli import main
+from app.core.catalog import Catalog
+from app.reference import arguments_of
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_every_component_is_listed_with_its_summary(capsys):
+    assert main(["list"]) == 0
+    output = capsys.readouterr().out
+    for kind, catalog in CATALOGS.items():
+        assert kind in output.splitlines()
+        for component in catalog:
+            assert f"  {component.name:<24} {component.summary}" in output
+
+
+def test_one_kind(capsys):
+    assert main(["list", "losses"]) == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["losses", *CATALOGS["losses"].names()]
+
+
+def test_a_component_is_explained_with_its_keys(capsys):
+    assert main(["list", "losses", "huber"]) == 0
+    output = capsys.readouterr().out
+    assert "huber" in output.splitlines()[0]
+    assert "Args:" in output
+    assert f"  {'delta':<20} number > 0; 1.0" in output
+    assert main(["list", "models", "mlp"]) == 0
+    assert f"  {'hidden':<20} list of: whole number >= 1 or null; null" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["loses"], "unknown kind of component. Did you mean 'losses'?"),
+        (["losses", "mes"], "unknown loss. Did you mean 'mse'?"),
+    ],
+)
+def test_what_is_not_there_names_the_nearest(words, line, capsys):
+    assert main(["list", *words]) == 2
+    assert capsys.readouterr().err.startswith(line)
+
+
+def test_the_page_about_job_files_is_what_the_signatures_say(capsys):
+    assert main(["list", "--markdown"]) == 0
+    page = (ROOT / "docs" / "job_files.md").read_text()
+    assert capsys.readouterr().out == page, "make docs writes it again"
+
+
+def test_the_arguments_in_a_docstring_are_found():
+    catalog = Catalog("thing", "app.models")
+
+    @catalog("thing")
+    def thing(*, one: int = 1, two: float = 2.0) -> None:
+        """A thing.
+
+        Args:
+            one: of a kind,
+                on two lines.
+            two: of them [mm]: many.
+
+        Returns:
+            three: nothing.
+        """
+
+    assert arguments_of(catalog._components["thing"]) == {
+        "one": "of a kind, on two lines.",
+        "two": "of them [mm]: many.",
+    }

@@ -1,0 +1,58 @@
+"""`wirechamber plots`: drawn again from the history and the saved predictions alone."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from app.cli import main
+
+ROOT = Path(__file__).resolve().parents[2]
+PROBE = """
+import sys
+from app.cli import main
+code = main(sys.argv[1:])
+sys.exit(f"loaded: {loaded}" if (loaded := {"tensorflow.python", "keras.src"} & set(sys.modules)) else code)
+"""
+
+
+def test_plots_need_neither_model_nor_data_nor_tensorflow(copied):
+    run = copied / "runs" / "trained"
+    for name in ("checkpoints", "plots"):
+        shutil.rmtree(run / name)
+    for name in ("model.keras", "metrics.json", "normalization.json", "log.txt"):
+        (run / name).unlink()
+    environment = os.environ | {"WIRECHAMBER_DATA": str(copied / "nowhere")}
+    command = [sys.executable, "-c", PROBE, "plots", "trained"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    drawn = sorted(path.name for path in (run / "plots").iterdir())
+    assert drawn == ["error_against_momentum.png", "loss_curves.png", "residuals.png", "truth_prediction.png"]
+    assert done.stdout.splitlines() == [f"plot: {run / 'plots' / name}" for name in drawn]
+
+
+def test_one_plot_into_another_folder(trained, tmp_path, capsys):
+    run = trained / "runs" / "trained"
+    before = (run / "plots" / "loss_curves.png").stat().st_mtime_ns
+    assert main(["plots", str(run), "--names", "loss_curves", "--output-dir", str(tmp_path / "slides")]) == 0
+    assert [path.name for path in (tmp_path / "slides").iterdir()] == ["loss_curves.png"]
+    assert (run / "plots" / "loss_curves.png").stat().st_mtime_ns == before
+    assert "slides" in capsys.readouterr().out
+
+
+def test_what_cannot_be_drawn(copied, capsys):
+    run = copied / "runs" / "trained"
+    assert main(["plots", "trained", "--names", "loss_curve"]) == 2
+    assert "Did you mean 'loss_curves'?" in capsys.readouterr().err
+    text = (run / "predictions.csv").read_text()
+    (run / "predictions.csv").write_text(text[: len(text) // 2])
+    assert main(["plots", "trained"]) == 2
+    assert "cannot be read as predictions" in capsys.readouterr().err
+    (run / "predictions.csv").unlink()
+    assert main(["plots", "trained"]) == 2
+    assert "the run has no predictions yet" in capsys.readouterr().err
+    assert main(["plots", "traind"]) == 2
+    assert "Did you mean 'trained'?" in capsys.readouterr().err

@@ -1,0 +1,63 @@
+"""`wirechamber registry`: the runs in the terminal, and remarks by hand."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.cli import main
+
+
+def test_runs_are_listed_with_result_and_verdict(copied, capsys):
+    assert main(["registry"]) == 0
+    output = capsys.readouterr().out
+    assert "track_extrapolation" in output
+    assert "trained" in output
+    assert "does NOT beat polynomial" in output
+
+
+@pytest.mark.parametrize(
+    ("words", "listed"),
+    [
+        (["--application", "track_extrapolation"], True),
+        (["--state", "done", "--sort", "slope_mean"], True),
+        (["--state", "failed"], False),
+    ],
+)
+def test_runs_are_chosen(copied, capsys, words, listed):
+    assert main(["registry", *words]) == 0
+    assert ("trained" in capsys.readouterr().out.replace(str(copied), "")) is listed
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["--application", "track_extrapolaton"], "unknown application. Did you mean 'track_extrapolation'?"),
+        (["--state", "don"], "unknown state. Did you mean 'done'?"),
+        (["--sort", "pos_mean"], "unknown metric. Did you mean 'pos_mean_mm'?"),
+        (["note", "traned", "text"], "no such run in the registry. Did you mean 'trained'?"),
+        (["note", "trained"], "registry: not understood."),
+        (["nte", "trained", "text"], "registry: not understood."),
+        (["note", "trained", " "], "note: an empty note."),
+    ],
+)
+def test_mistakes_are_named(copied, capsys, words, line):
+    before = (copied / "registry" / "README.md").read_bytes()
+    assert main(["registry", *words]) == 2
+    assert line in capsys.readouterr().err
+    assert (copied / "registry" / "README.md").read_bytes() == before
+
+
+def test_a_note_stands_in_the_page(copied, capsys):
+    assert main(["registry", "note", "trained", "Too few epochs", "to mean anything."]) == 0
+    assert capsys.readouterr().out == "noted: trained\n"
+    assert "Too few epochs to mean anything." in (copied / "registry" / "README.md").read_text()
+
+
+def test_an_empty_registry(tmp_path, capsys):
+    assert main(["registry"]) == 0
+    assert capsys.readouterr().out == f"no runs in {tmp_path / 'registry'}\n"
+
+
+def test_another_place_is_named_on_the_command_line(trained, capsys):
+    assert main(["registry", "--registry", str(trained / "registry")]) == 0
+    assert "trained" in capsys.readouterr().out
