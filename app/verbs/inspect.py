@@ -59,7 +59,7 @@ def _try(spec: Any, files: list[str]) -> None:
         ) from None
     inputs = ", ".join(f"{n} ({', '.join(c.name for c in i.columns)})" for n, i in source.inputs.items())
     console.print(
-        f"{name} reads {rows:,} events in {len(source.blocks)} blocks; "
+        f"{name} reads {rows:,} events in {len(source.blocks)} block{'s' * (len(source.blocks) > 1)}; "
         f"inputs {inputs}; targets {', '.join(source.targets)}"
     )
     console.print(f"fingerprint {source.fingerprint}")

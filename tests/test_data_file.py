@@ -1,0 +1,172 @@
+"""What `wirechamber inspect` finds in a data file, and the job that `wirechamber init` makes of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import awkward
+import numpy as np
+import pytest
+import uproot
+
+from app.cli import main
+from app.core.errors import UserError
+from app.core.files import matching
+from app.data_file import summarize
+from app.job_file import parse
+from app.verbs.init import skeleton
+
+
+def rows_of(path, tree=""):
+    return {c.name: (c.unit, c.rows, c.kind, *c.figures()) for c in summarize(path)[tree]}
+
+
+def test_an_npz_column_by_column(tmp_path):
+    path = tmp_path / "data.npz"
+    table = np.array([[1.0, 10.0], [np.nan, 20.0], [3.0, 20.0], [np.inf, 30.0]])
+    units = {"X": ["mm", "GeV"], "flag": "1", "wave": "ADC", "odd": ["mm"], "one": "mm"}
+    np.savez(
+        path,
+        X=table,
+        flag=np.array([True, False, True, True]),
+        key=np.array([1, 2, 2, 2**64 - 1], np.uint64),
+        wave=np.zeros((4, 100), np.float32),
+        odd=np.zeros((4, 2)),
+        one=np.zeros((4, 2)),
+        metadata=np.array(json.dumps({"units": units})),
+    )
+    found = rows_of(path)
+    assert found["X[0]"] == ("mm", 4, "float64", "1", "2", "3", "2", "0")
+    assert found["X[1]"] == ("GeV", 4, "float64", "10", "20", "30", "0", "1")
+    assert found["flag[4]"] == ("1", 4, "bool", "0", "1", "1", "0", "2")
+    assert found["key[4]"] == ("", 4, "uint64", "1", "2", "1.84467e+19", "0", "1")
+    assert found["wave[4, 100]"] == ("ADC", 4, "float32", "", "", "", "", "")
+    assert [found[f"odd[{i}]"][0] for i in range(2)] == ["", ""]  # one unit for two columns: nobody knows whose
+    assert [found[f"one[{i}]"][0] for i in range(2)] == ["mm", "mm"]
+    assert found["metadata[]"][1:3] == (1, f"<U{len(json.dumps({'units': units}))}")
+
+
+@pytest.mark.parametrize("metadata", [np.array("no JSON"), np.array("[]"), np.array('{"units": 3}'), np.arange(2)])
+def test_metadata_of_others_say_nothing(tmp_path, metadata):
+    np.savez(tmp_path / "a.npz", X=np.zeros((3, 2)), metadata=metadata)
+    assert rows_of(tmp_path / "a.npz")["X[1]"] == ("", 3, "float64", "0", "0", "0", "0", "2")
+
+
+def test_a_column_without_a_finite_value_has_no_range(tmp_path):
+    np.savez(tmp_path / "a.npz", x=np.full(3, np.nan), none=np.empty(0))
+    assert rows_of(tmp_path / "a.npz")["x[3]"][3:] == ("", "", "", "3", "0")
+    assert rows_of(tmp_path / "a.npz")["none[0]"][3:] == ("", "", "", "", "")
+
+
+@pytest.fixture
+def muons(tmp_path):
+    """A tree with a flat, a jagged and an empty branch, and a tree in a directory."""
+    path = tmp_path / "muons.root"
+    with uproot.recreate(path) as file:
+        hits = {"event": np.arange(3), "pt": awkward.Array([[3.0, np.nan], [], [1.0, 3.0, 8.0]])}
+        made = file.mktree("hits", {"event": "int64", "pt": "var * float64"})
+        made.extend(hits)
+        file.mktree("run/info", {"number": "int64"}).extend({"number": np.array([7])})
+    return path
+
+
+def test_a_jagged_tree_is_flattened_branch_by_branch(muons):
+    assert set(summarize(muons)) == {":hits", ":run/info"}
+    found = rows_of(muons, ":hits")
+    assert found["event"] == ("", 3, "int64_t", "0", "1", "2", "0", "0")
+    assert found["pt"] == ("", 3, "double[]", "1", "3", "8", "1", "1")
+    assert rows_of(muons, ":run/info")["number"][3:] == ("7", "7", "7", "0", "0")
+
+
+def test_one_tree_may_be_asked_for(muons):
+    path = Path(f"{muons}:run/info")
+    assert set(summarize(path)) == {":run/info"}
+    with pytest.raises(UserError, match=r"unknown tree\. Did you mean 'hits'\?"):
+        summarize(muons.with_name("muons.root:hit"))
+
+
+def test_damaged_and_other_files_are_refused(tmp_path, muons):
+    muons.write_bytes(muons.read_bytes()[:200])
+    (tmp_path / "a.npz").write_bytes(b"")
+    (tmp_path / "a.csv").write_text("x\n1\n")
+    for name, message in (("muons.root", "not a whole ROOT file"), ("a.npz", "the file is empty")):
+        with pytest.raises(UserError, match=message):
+            summarize(tmp_path / name)
+    with pytest.raises(UserError, match=r"not a data file\. Expected a name that ends in \.npz or \.root"):
+        summarize(tmp_path / "a.csv")
+
+
+def states(rows=30):
+    """Arrays of tracks that bend by 0.9 q/p, and their columns."""
+    rng = np.random.default_rng(1)
+    columns = {name: rng.uniform(-1, 1, rows) for name in ("x", "y", "tx", "ty")}
+    columns |= {"qop": rng.choice([-1, 1], rows) / rng.uniform(2, 100, rows), "dz": np.full(rows, 5161.0)}
+    slopes = {"tx": columns["tx"] + 0.9 * columns["qop"], "ty": columns["ty"]}
+    columns |= {f"true_{n}": columns[n] + 5161 * columns[f"t{n}"] for n in ("x", "y")}
+    columns |= {f"true_{n}": slope for n, slope in slopes.items()}
+    start, end = (np.stack([columns[n] for n in names], -1) for names in (list(columns)[:6], list(columns)[6:]))
+    return {"X": start, "Y": end}, columns
+
+
+def test_inspect_prints_columns_and_what_the_loader_makes_of_them(tmp_path, capsys):
+    np.savez(tmp_path / "a.npz", **states()[0])
+    assert main(["inspect", str(tmp_path / "a.npz")]) == 0
+    printed = capsys.readouterr().out
+    assert "the dataset track_states reads 30 events in 1 block; inputs state (x, y, tx, ty, qop, dz)" in printed
+    assert "X[5]" in printed
+    assert "5161" in printed
+    np.savez(tmp_path / "b.npz", **{name: array * 1e6 for name, array in states()[0].items()})
+    assert main(["inspect", str(tmp_path / "b.npz")]) == 2
+    out, err = capsys.readouterr()
+    assert "Y[3]" in out
+    assert "the dataset track_states refuses this: " in err
+
+
+def load(job):
+    (path,) = matching(job.dataset.options.files)
+    return next(iter(job.dataset.build([path])))
+
+
+def test_init_makes_a_job_that_reads_the_file(tmp_path):
+    arrays, columns = states()
+    named = {"end_state": arrays["Y"], "extra": np.zeros((30, 3)), "start_state": arrays["X"]}
+    np.savez(tmp_path / "my tracks (1).npz", **named)
+    np.savez(tmp_path / "ours.npz", **arrays)
+    theirs = {name.replace("true_", "out_").upper(): array for name, array in columns.items()}
+    with uproot.recreate(tmp_path / "a.root") as file:
+        file["info"] = {"n": np.arange(3)}
+        file["tracks"] = theirs
+    for name, job_name in (("my tracks (1).npz", "my_tracks_1_mlp"), ("ours.npz", "ours_mlp"), ("a.root", "a_mlp")):
+        job = parse(skeleton(tmp_path / name))
+        events = load(job)
+        assert job.name == job_name
+        assert np.array_equal(events.columns["x"], columns["true_x"].astype(np.float32))
+        assert np.array_equal(events.inputs["state"][:, 4], columns["qop"].astype(np.float32))
+
+
+def test_init_says_what_it_cannot_know(tmp_path, caplog):
+    arrays, columns = states()
+    np.savez(tmp_path / "a.npz", X=arrays["X"][:, :5], Y=arrays["Y"])
+    skeleton(tmp_path / "a.npz")
+    assert 'the file holds no dz: add "z"' in caplog.text
+    with uproot.recreate(tmp_path / "a.root") as file:
+        file["tracks"] = {"x": columns["x"], "slope": columns["tx"]}
+    made = skeleton(tmp_path / "a.root")["dataset"]
+    assert made["tree"] == "tracks"
+    assert "name the branches of y, tx, ty, qop, true_x, true_y, true_tx, true_ty" in caplog.text
+    assert made["branches"]["tx"] == "?"
+    np.savez(tmp_path / "b.npz", a=np.zeros((3, 4)), b=np.zeros(3))
+    with pytest.raises(UserError, match="no arrays that look like track states"):
+        skeleton(tmp_path / "b.npz")
+
+
+def test_init_writes_a_new_file_only(tmp_path, capsys):
+    np.savez(tmp_path / "a.npz", **states()[0])
+    command = ["init", str(tmp_path / "a.npz"), "--out", str(tmp_path / "job.json")]
+    assert main(command) == 0
+    assert json.loads((tmp_path / "job.json").read_text())["name"] == "a_mlp"
+    assert main(command) == 2
+    assert "job.json: exists already. Expected the name of a new file." in capsys.readouterr().err
+    assert main(["init", str(tmp_path / "a.npz")]) == 0
+    assert json.loads(capsys.readouterr().out)["dataset"]["name"] == "track_states"
