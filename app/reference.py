@@ -25,7 +25,7 @@ TITLE = """\
 Written by `wirechamber list --markdown` from the signatures that validate a job; do not edit it.
 
 A component is `{"name": "<name>", ...its keys}`, or just `"<name>"` when every key keeps its default. An unknown key is
-an error, always. `wirechamber list KIND NAME` explains a component at length, `wirechamber schema` gives the JSON Schema.
+an error, always. `wirechamber list KIND NAME` explains a component at length, `wirechamber schema` is the JSON Schema.
 """
 
 
@@ -35,7 +35,8 @@ def markdown() -> str:
 
 
 def _parts() -> Iterator[str]:
-    waiting: list[type[BaseModel]] = [Job, Sweep]
+    options = (field.annotation for catalog in CATALOGS.values() for field in catalog.options.model_fields.values())
+    waiting: list[type[BaseModel]] = [Job, Sweep, *(model for one in options for model in _models(one))]
     seen: list[type[BaseModel]] = []
     while waiting:
         model = waiting.pop(0)

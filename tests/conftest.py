@@ -49,7 +49,7 @@ def small(name):
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory, simulated):
-    """Return a folder with runs/trained, registry/ and trained.json, made once by `wirechamber run`; do not change it."""
+    """Return a folder with runs/trained, registry/ and trained.json, made once; do not change it."""
     from app.cli import main
 
     folder = tmp_path_factory.mktemp("trained")

@@ -90,9 +90,8 @@ def test_a_mistake_that_only_the_data_show(run, whole, copied):
     before = (copied / "registry" / "runs" / "trained.json").read_bytes()
     code, lines = run({"tasks": {"state": {"targets": ["x", "z"], "transform": "kick"}}})
     assert code == 2
-    assert lines == [
-        "tasks.state.targets.1: unknown target. Did you mean 'x'? Expected one of [x, y, tx, ty]. Received 'z'."
-    ] or (len(lines) == 1 and lines[0].startswith("tasks.state.targets.1: unknown target."))
+    assert len(lines) == 1
+    assert lines[0].startswith("tasks.state.targets.1: unknown target. Expected one of [")
     assert registry.read(copied / "registry", "small").state == "failed"
     assert "unknown target" in registry.read(copied / "registry", "small").reason
     assert (copied / "registry" / "runs" / "trained.json").read_bytes() == before
@@ -177,15 +176,13 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_is_named(run, copied):
     assert contents(copied / "runs" / "trained") == before
 
 
-def test_of_several_tasks_the_one_whose_loss_is_not_finite_is_named(run, copied):
-    tasks = {
-        "slopes": {"targets": ["tx", "ty"], "transform": "kick"},
-        "wild": {"targets": ["x"], "transform": "log", "loss": "mse"},
-    }
-    code, lines = run({"tasks": tasks})
+def test_of_several_tasks_the_term_that_is_not_finite_is_named(run, copied):
+    tasks = {name: {"targets": [name], "transform": "kick"} for name in ("x", "tx")}
+    training = {"epochs": 3, "batch_size": 64, "optimizer": {"name": "sgd", "learning_rate": 1e30}, "xla": False}
+    code, lines = run({"tasks": tasks, "training": training})
     assert code == 1
-    assert lines[0].startswith("wild_loss is nan in ")
-    assert registry.read(copied / "registry", "small").state == "failed"
+    assert lines[0].startswith(("x_loss is ", "tx_loss is "))
+    assert registry.read(copied / "registry", "small").reason == lines[0]
 
 
 def test_the_run_can_be_done_again_after_a_failure(run, copied):
