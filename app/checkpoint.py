@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import uuid
+import zipfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -86,7 +87,7 @@ def restore(path: Path, variables: Sequence[Any]) -> tuple[Progress, Arrays]:
     try:
         progress = Progress(**json.loads((path / "progress.json").read_text()))
         values, best = _read_arrays(path / "variables.npz"), _read_arrays(path / "best.npz")
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise WirechamberError(
             f"{path}: the checkpoint is damaged ({error}); remove it to resume from the one before"
         ) from None
@@ -116,5 +117,5 @@ def _write_arrays(path: Path, arrays: Arrays) -> None:
 
 
 def _read_arrays(path: Path) -> Arrays:
-    with np.load(path, allow_pickle=False) as content:
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
         return [content[f"arr_{position}"] for position in range(len(content.files))]

@@ -11,6 +11,7 @@ from app.core.types import Count, Listed, Name, NonNegative, OneOrMore, Positive
 from app.metrics import METRICS
 from app.models import HEADS, MODELS
 from app.optimizers import OPTIMIZERS
+from app.plots import PLOTS
 from app.schedules import SCHEDULES
 from datasets import DATASETS
 from datasets.transforms import TRANSFORMS
@@ -67,6 +68,7 @@ class Job(Strict):
     model: MODELS.spec
     tasks: Annotated[dict[str, Task], Field(min_length=1)]
     training: Training = Training()
+    plots: tuple[PLOTS.spec, ...] | None = Field(default=None, description="null: all that apply; []: none")
 
     @model_validator(mode="after")
     def _each_target_once(self) -> Job:

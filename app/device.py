@@ -5,9 +5,11 @@ Importing this module chooses TensorFlow as the backend of Keras, whatever a use
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 import tempfile
+from importlib import metadata
 
 os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -33,6 +35,22 @@ def prepare(seed: int, deterministic: bool = False) -> str:
     if deterministic:
         tf.config.experimental.enable_op_determinism()
     return describe(gpus)
+
+
+def has_gpu() -> bool:
+    """Whether TensorFlow sees a GPU."""
+    return bool(tf.config.list_physical_devices("GPU"))
+
+
+def is_deterministic() -> bool:
+    """Whether this process has asked TensorFlow for deterministic operations; Keras does not compile those by XLA."""
+    return bool(importlib.import_module("tensorflow.python.framework.config").is_op_determinism_enabled())
+
+
+def version(package: str) -> tuple[int, int]:
+    """Return the first two numbers of an installed package's version."""
+    major, minor = metadata.version(package).split(".")[:2]
+    return int(major), int(minor)
 
 
 def _load_quietly() -> None:

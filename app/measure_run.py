@@ -73,7 +73,7 @@ def measure(job: Job, run: RunDirectory, data: Data, built: Built, history: dict
     history["test_final"] = {k: v for task in results.values() for k, v in evaluate.plain(task["model"]).items()}
     write_json(run.history, history)
     predictions.write(run.predictions)
-    draw_plots(run)
+    draw_plots(run, job.plots)
     _finish(job, run, results, history)
 
 

@@ -14,7 +14,7 @@ from app.predictions import Predictions
 from app.run_directory import RunDirectory
 
 
-def draw_plots(run: RunDirectory, names: Sequence[str] | None = None, folder: Path | None = None) -> list[Path]:
+def draw_plots(run: RunDirectory, names: Sequence[Any] | None = None, folder: Path | None = None) -> list[Path]:
     """Draw the named plots, or all that apply, into `folder` or the run's own; return their paths.
 
     Raises:

@@ -12,6 +12,7 @@ from app import optimizers
 from app.build import Built, Data
 from app.checkpoint import Progress
 from app.config import Job
+from app.device import has_gpu, is_deterministic, version
 from app.evaluate import Predictor, figures, plain, predict
 from app.recorder import Recorder
 from app.run_directory import RunDirectory
@@ -23,6 +24,8 @@ MOST_STEPS_PER_EXECUTION = 64
 OPERATIONS_PER_EXECUTION = 2e10
 VALIDATION_ROWS_FOR_METRICS = 20_000
 LARGE_BATCH = 8192
+FIRST_KERAS_OF_SEVERAL_STEPS = (3, 7)
+"""Keras 3.4 to 3.6 fail at the end of an epoch when several steps run in one execution on a tf.data iterator."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,9 @@ class Plan:
 def plan(job: Job, rows: int, parameters: int) -> Plan:
     """Return the plan of a job on `rows` training events.
 
+    With "auto" XLA compiles a light model's step on a GPU only: on a CPU it was slower for every size and activation
+    that was measured (benchmarks/training.py).
+
     An epoch is one pass over the data, rounded to a multiple of `steps_per_execution`: batches run through all passes
     without a gap and all have the same size, so an epoch may end a few batches before or after the pass.
     """
@@ -45,6 +51,8 @@ def plan(job: Job, rows: int, parameters: int) -> Plan:
     wanted = training.steps_per_epoch or max(1, round(rows / training.batch_size))
     operations = 6.0 * parameters * training.batch_size
     most = int(min(MOST_STEPS_PER_EXECUTION, max(1, OPERATIONS_PER_EXECUTION / operations))) if light else 1
+    if version("keras") < FIRST_KERAS_OF_SEVERAL_STEPS:
+        most = 1
     if training.steps_per_execution != "auto":
         most = training.steps_per_execution
     if training.steps_per_epoch:
@@ -53,7 +61,10 @@ def plan(job: Job, rows: int, parameters: int) -> Plan:
         executions = math.ceil(wanted / most)
         executed = math.ceil(wanted / executions)
         steps = executions * executed
-    xla = light if training.xla == "auto" else training.xla
+    xla = light and has_gpu() if training.xla == "auto" else training.xla
+    if xla and is_deterministic():
+        logger.warning("XLA is off: deterministic operations are not compiled")
+        xla = False
     return Plan(steps, executed, xla, LARGE_BATCH if light else training.batch_size)
 
 

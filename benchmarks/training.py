@@ -1,15 +1,16 @@
 """Samples per second of a training step: `fit` as the program calls it, a bare compiled loop, and PyTorch.
 
 All three train the same network (standardised inputs, kick head with its weighted loss, AdamW) on the same 15,000
-tracks, in turns. The bare loop is `tf.function(jit_compile=...)` around tape, gradient and optimizer, called once a batch from
-Python on batches of the same tf.data pipeline. PyTorch (row left out when it is not installed) runs eagerly on shuffled
-slices of tensors in memory, which is the fastest of its usual ways for such small networks.
+tracks, in turns, each in a process of its own. The bare loop is `tf.function(jit_compile=...)` around tape, gradient
+and optimizer, called once a batch from Python on batches of the same tf.data pipeline. PyTorch (row left out when it is
+not installed) runs eagerly on shuffled slices of tensors in memory, the fastest of its usual ways for such networks.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import os
+import subprocess
 import sys
 from collections.abc import Callable
 from itertools import pairwise
@@ -18,11 +19,20 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from _results import interleaved, options, report, timed
+from _results import ROOT, interleaved, options, report, timed
 
 from app import device, optimizers
 
 SIZES = (("medium", 2048, 160), ("tiny", 256, 1920))
+CHILD = "--child"
+NAMES = {"fit": "fit", "fit_xla": "fit, XLA", "bare": "bare loop", "bare_xla": "bare loop, XLA"}
+XLA: dict[str, tuple[bool, ...]] = {
+    "fit": (False,),
+    "fit_xla": (True,),
+    "bare": (False,),
+    "bare_xla": (True,),
+    "torch": (),
+}
 
 
 def prepare(preset: str, batch: int, steps: int, xla: bool | str = "auto") -> tuple[Any, Any, Any]:
@@ -47,7 +57,7 @@ def prepare(preset: str, batch: int, steps: int, xla: bool | str = "auto") -> tu
     return job, data, built
 
 
-def fit(preset: str, batch: int, steps: int, xla: bool | str = "auto") -> Callable[[], None]:
+def fit(preset: str, batch: int, steps: int, xla: bool) -> Callable[[], None]:
     """Return a function that trains one epoch by `fit`, the data pipeline running on between calls."""
     from datasets._pipeline import batches
 
@@ -56,7 +66,7 @@ def fit(preset: str, batch: int, steps: int, xla: bool | str = "auto") -> Callab
     return lambda: built.objective.fit(endless, steps_per_epoch=steps, epochs=1, verbose=0, shuffle=False)
 
 
-def bare(preset: str, batch: int, steps: int, xla: bool = False) -> Callable[[], None]:
+def bare(preset: str, batch: int, steps: int, xla: bool) -> Callable[[], None]:
     """Return a function that trains as many steps in a loop of its own."""
     import tensorflow as tf
 
@@ -129,23 +139,49 @@ def _line(named: dict[str, Any]) -> Any:
     return np.stack([x, y, named["tx"], named["ty"]], axis=-1)
 
 
+class Worker:
+    """A process of its own per case: the idle threads of one library must not stand in the way of another."""
+
+    def __init__(self, *words: str) -> None:
+        command = [sys.executable, __file__, CHILD, *words]
+        self.process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def __call__(self) -> float:
+        """Let the process train once, and return the seconds that it took."""
+        stdin, stdout = self.process.stdin, self.process.stdout
+        if stdin is None or stdout is None:
+            raise RuntimeError("the worker has no pipes")
+        stdin.write("go\n")
+        stdin.flush()
+        while not (line := stdout.readline()).startswith("seconds "):
+            if not line:
+                raise RuntimeError("the worker has ended")
+        return float(line.split()[1])
+
+
+def child(case: str, preset: str, batch: int, steps: int) -> None:
+    """Answer each line on standard input with the seconds that the case took."""
+    device.prepare(1)
+    work = timed({"fit": fit, "bare": bare, "torch": torch}[case.split("_")[0]](preset, batch, steps, *XLA[case]))
+    for _ in sys.stdin:
+        print("seconds", work(), flush=True)
+
+
 def main() -> None:
     """Measure both sizes."""
+    if sys.argv[1:2] == [CHILD]:
+        child(sys.argv[2], sys.argv[3], int(sys.argv[4]), int(sys.argv[5]))
+        return
     chosen = options(__doc__)
-    device.prepare(1)
+    names = {**NAMES, **({"torch": "PyTorch"} if importlib.util.find_spec("torch") else {})}
     rows = []
     for preset, batch, steps in SIZES:
         steps = steps // 8 if chosen.quick else steps
-        makers: dict[str, Callable[[], Any]] = {
-            "fit": lambda: fit(preset, batch, steps),  # noqa: B023  (called before the loop goes on)
-            "fit, XLA": lambda: fit(preset, batch, steps, xla=True),  # noqa: B023
-            "bare loop": lambda: bare(preset, batch, steps),  # noqa: B023
-            "bare loop, XLA": lambda: bare(preset, batch, steps, xla=True),  # noqa: B023
-        }
-        if importlib.util.find_spec("torch") is not None:
-            makers["PyTorch"] = lambda: torch(preset, batch, steps)  # noqa: B023
-        seconds = interleaved({name: timed(make()) for name, make in makers.items()}, 3 if chosen.quick else 9)
-        best = min(seconds["bare loop"], seconds["bare loop, XLA"])
+        workers = {name: Worker(case, preset, str(batch), str(steps)) for case, name in names.items()}
+        seconds = interleaved(workers, 3 if chosen.quick else 15)
+        for worker in workers.values():
+            worker.process.kill()
+        best = min(value for name, value in seconds.items() if name.startswith("bare"))
         rows += [
             {
                 "network": f"{preset}, batch {batch}",
@@ -156,7 +192,7 @@ def main() -> None:
             }
             for name, value in seconds.items()
         ]
-    notes = [] if importlib.util.find_spec("torch") else ["PyTorch is not installed here: its row is left out."]
+    notes = [] if "torch" in names else ["PyTorch is not installed here: its row is left out."]
     report("Training throughput", rows, chosen, notes)
 
 
