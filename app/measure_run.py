@@ -7,6 +7,8 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 import registry
 from app import evaluate, run_directory
 from app.build import Built, Data, load_data
@@ -99,6 +101,9 @@ def evaluate_files(run: RunDirectory, job: Job, files: Sequence[str]) -> tuple[d
     data = load_data(job)
     other = job.dataset.build(matching(files, ("--data",)))
     events = Events.concatenate(list(other))
+    known = np.isin(events.key, np.concatenate([block.key for block in data.splits.train]))
+    if known.any():
+        logger.warning("the network was trained on %d of these %d events", known.sum(), len(events))
     return measure_events(job, data, events, evaluate.load(str(run.path)).model)
 
 

@@ -35,5 +35,5 @@ def execute(options: argparse.Namespace) -> int:
         results, predictions = evaluate_files(run, job, options.data)
     predictions.write(folder / "predictions.csv")
     write_json(folder / "metrics.json", results)
-    show_results(run.name, results, folder)
+    show_results(run.name, results, folder, "the test split" if options.data is None else "the given files")
     return 0

@@ -60,20 +60,20 @@ def show(run: RunDirectory) -> None:
         console.print(f"plot: {path}")
 
 
-def show_results(run: str, results: dict[str, Any], folder: Path) -> None:
+def show_results(run: str, results: dict[str, Any], folder: Path, where: str = "the test split") -> None:
     """Print the metrics of every task as a physicist reads them: beside the baselines, by bin."""
     for name, figures in results.items():
-        _show_task(run, name, figures)
+        _show_task(run, name, figures, where)
     console.print(f"directory: {folder}")
 
 
-def _show_task(run: str, task: str, results: dict[str, Any]) -> None:
+def _show_task(run: str, task: str, results: dict[str, Any], where: str) -> None:
     metric, model, baselines = results["metric"], results["model"], results["baselines"]
     rows = [_row("all", figures=model, others=baselines, metric=metric)]
     for position, one in enumerate(model.get("bins", [])):
         others = {name: figures["bins"][position] for name, figures in baselines.items()}
         rows.append(_row(f"{one['low']:g} - {one['high']:g}", one, others, metric))
-    title = f"{run}, {task}: {metric} on the test split ({model.get('rows', '?')} events)"
+    title = f"{run}, {task}: {metric} on {where} ({model.get('rows', '?')} events)"
     table(title, ["p [GeV]" if model.get("bins") else "", "events", run, *baselines], rows)
     shown = {k: f"{v:.4g}" for k, v in model.items() if isinstance(v, float) and k != metric}
     console.print("  ".join(f"{name} {value}" for name, value in shown.items()))

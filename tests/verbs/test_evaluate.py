@@ -47,13 +47,24 @@ def test_other_files_are_measured_whole_beside_the_run(copied, others, capsys):
     assert (run / "metrics.json").read_bytes() == before
     found = metrics(run / "evaluation" / "metrics.json")
     assert found["rows"] == 80
-    assert "(80 events)" in capsys.readouterr().out
+    output = capsys.readouterr().out
+    assert "pos_mean_mm on the given files (80 events)" in output
+    assert "was trained on" not in output
     with (run / "evaluation" / "predictions.csv").open() as file:
         rows = list(csv.DictReader(file))
     error = [np.hypot(float(r["pred_x"]) - float(r["true_x"]), float(r["pred_y"]) - float(r["true_y"])) for r in rows]
     assert np.mean(error) == pytest.approx(found["pos_mean_mm"], rel=1e-5)
     assert main(["evaluate", str(run), "--data", str(others), "--out", str(copied / "new" / "deep")]) == 0
     assert metrics(copied / "new" / "deep" / "metrics.json") == found
+
+
+def test_events_that_were_trained_on_are_called_so(copied, simulated, predicted, capsys):
+    for path in simulated.glob("*/shard_00000.npz"):
+        with np.load(path) as data:
+            if np.isin(predicted["key"], data["key"]).all():
+                break
+    assert main(["evaluate", "trained", "--data", str(path)]) == 0
+    assert "the network was trained on 476 of these 600 events" in capsys.readouterr().out
 
 
 def test_a_notebook_gets_the_predictions_of_the_run(trained, predicted, tracks):
