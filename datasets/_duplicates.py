@@ -48,7 +48,7 @@ class Duplicates:
         if len(repeated):
             other = next(p for p, keys in self.seen if _contained(repeated[:1], keys).any())
             number = len(repeated) if share == 1 else f"about {share * len(repeated)}"
-            what = f"{number} events stand in {other[0]} as well"
+            what = f"{number} of its events stand in {other[0]} as well"
             raise UserError(Problem(what, place, expected="every event once"))
         self.seen.append((place, sample))
         self.every = np.sort(np.concatenate([self.every, sample]), kind="stable")

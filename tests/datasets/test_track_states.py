@@ -135,6 +135,7 @@ def test_inverse_mev_is_refused_without_a_momentum_column_too(npz, tracks):
 def test_momenta_in_mev_are_refused(npz, tracks):
     columns = tracks()
     refused("or the momentum column is in MeV", npz(arrays(columns | {"p": 1000 * columns["p"]})))
+    refused(r"= 2 in the median, so .* another 'qop_unit'", npz(arrays(columns | {"p": 2 * columns["p"]})))
 
 
 def test_rows_that_are_not_finite_stop_or_are_dropped_as_asked(npz, caplog, tracks):
@@ -165,8 +166,8 @@ def test_a_merged_file_beside_its_parts_is_refused(npz, tracks):
     one = npz(arrays(tracks(20)), "one.npz")
     more = arrays(tracks(10, seed=2))
     both = npz({name: np.concatenate([a, more[name]]) for name, a in arrays(tracks(20)).items()}, "both.npz")
-    refused(f"both.npz: 20 events stand in {one} as well", one, both)
-    refused(f"one.npz: 20 events stand in {one} as well", one, one)
+    refused(f"both.npz: 20 of its events stand in {one} as well", one, both)
+    refused(f"one.npz: 20 of its events stand in {one} as well", one, one)
 
 
 def test_a_streamed_file_is_checked_once_and_read_again(npz, tracks):

@@ -64,7 +64,7 @@ def test_the_straight_line_misses_by_the_known_distance():
 
 
 def test_the_bend_is_that_of_the_magnet():
-    """dpx = 0.2998 integral(B dl) for stiff, central tracks; the LHCb magnet has about 4 T m."""
+    """dpx = 0.2998 integral(B dl) for stiff, central tracks; 3.75 T m lie between the planes, of about 4 in all."""
     _, _, events = read()
     state = events.inputs["state"].astype(np.float64)
     stiff = (events.columns["p"] > 20) & (np.abs(state[:, 2:4]).max(axis=1) < 0.05)
@@ -75,7 +75,7 @@ def test_the_bend_is_that_of_the_magnet():
     change = px(events.columns["tx"], events.columns["ty"]) - px(state[:, 2], state[:, 3])
     integral = np.median(change[stiff] / state[stiff, 4]) / 0.299792458
     assert np.count_nonzero(stiff) > 50
-    assert abs(integral) == pytest.approx(3.6, abs=0.4)
+    assert abs(integral) == pytest.approx(3.754, abs=0.01)
 
 
 def test_split_stays_when_the_rows_are_reordered(tmp_path):
