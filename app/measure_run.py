@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 from collections.abc import Sequence
@@ -51,10 +52,18 @@ def describe(job: Job, run: RunDirectory, data: Data, built: Built, device: str)
         parameters=parameters(built),
         dataset=data.source.description,
         simulated=data.simulated,
-        fingerprint=f"{data.source.fingerprint}-{job.dataset.options.split.seed}",
+        fingerprint=fingerprint(job, data),
         device=device,
     )
     logger.info("model: %s, %s parameters", job.model.name, f"{parameters(built):,}")
+
+
+def fingerprint(job: Job, data: Data) -> str:
+    """Return a hash of the data's content, of how they are read and of how they are split: equal ones compare."""
+    content = {
+        name: value for name, value in job.dataset.dump().items() if name not in ("files", "simulate", "streaming")
+    }
+    return hashlib.sha256(f"{data.source.fingerprint}{json.dumps(content, sort_keys=True)}".encode()).hexdigest()[:16]
 
 
 def parameters(built: Built) -> int:

@@ -140,9 +140,7 @@ class _Generator:
         """Refuse a momentum bin from which (almost) nothing comes out of the magnet."""
         if survived.mean() < LEAST_SURVIVAL:
             low, high = interval
-            what = (
-                f"{survived.sum()} of {SAMPLE} tracks between {low:g} and {high:g} GeV survive, the bin would be empty"
-            )
+            what = f"{survived.sum()} of {SAMPLE} tracks from {low:g} to {high:g} GeV survive, the bin would be empty"
             expected = f"a range of which more than {LEAST_SURVIVAL:.0%} survives in every bin"
             raise UserError(Problem(what, ("momentum",), None, expected, self.sampling.momentum))
 

@@ -176,7 +176,7 @@ def test_rejected_tracks_are_counted(tmp_path):
 
 
 def test_a_momentum_bin_without_survivors_is_an_error(tmp_path):
-    with pytest.raises(UserError, match=r"momentum: \d+ of 1024 tracks between 0.5 and 1 GeV survive"):
+    with pytest.raises(UserError, match=r"momentum: \d+ of 1024 tracks from 0.5 to 1 GeV survive"):
         simulate(tmp_path, momentum=[0.5, 100.0])
     assert not list(tmp_path.iterdir())
 
