@@ -24,6 +24,9 @@ from app.run_directory import RunDirectory
 
 logger = logging.getLogger(__name__)
 
+SAME_TRAINING = {"rationale": "", "plots": None}
+"""Keys of a job that may change when it is resumed."""
+
 
 @dataclass(frozen=True)
 class Options:
@@ -98,8 +101,12 @@ def refuse_existing(run: RunDirectory, resume: bool, overwrite: bool) -> None:
 
 
 def _check_same_job(job: Job, run: RunDirectory) -> None:
-    old, new = ({**content, "rationale": ""} for content in (json.loads(run.job.read_text()), job.dump()))
-    found = _difference(old, new)
+    try:
+        old = json.loads(run.job.read_text())
+    except (OSError, ValueError) as error:
+        expected = "the job of the run that is resumed, or --overwrite"
+        raise UserError(Problem(f"cannot be read ({error})", (str(run.job),), expected=expected)) from None
+    found = _difference(old | SAME_TRAINING, job.dump() | SAME_TRAINING)
     if found is not None:
         place, before, now = found
         expected = f"{json.dumps(before)[:80]}, as in the run, or --overwrite"

@@ -143,6 +143,25 @@ def test_a_registry_that_cannot_be_written(run, whole, tmp_path):
     assert str(tmp_path / "file" / "registry") in lines[0]
 
 
+def test_a_data_folder_that_cannot_be_made(run, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("WIRECHAMBER_DATA", str(tmp_path / "file" / "data"))
+    code, lines = run({})
+    assert code == 2
+    assert len(lines) == 1
+    assert lines[0].startswith(f"{tmp_path}/file/data/track_states-")
+    assert "cannot be made (Not a directory)" in lines[0]
+
+
+def test_a_run_whose_job_is_damaged_is_not_resumed(copied, capsys):
+    (copied / "runs" / "trained" / "job.json").write_text('{"name": "trai')
+    before = contents(copied)
+    assert main(["run", "--config", str(copied / "trained.json"), "--resume"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"{copied}/runs/trained/job.json: cannot be read (")
+    assert contents(copied) == before
+
+
 def test_a_second_process_on_the_same_run(copied, whole, capsys):
     """The first one is a real process that holds the run's lock; it is alive all the time."""
     lock = copied / "runs" / "trained" / ".lock"
