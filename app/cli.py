@@ -4,15 +4,32 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from app.arguments import Parser, positive
 from app.core.errors import Interrupted, WirechamberError
 
 Add = Callable[[argparse.ArgumentParser], None]
+
+
+def command() -> NoReturn:
+    """Run the verb of the command line and end the process, at once where TensorFlow was loaded.
+
+    A thread of tf.data that asks a Python generator for its next block while the interpreter shuts down waits for ever,
+    and so would the finished run. Everything that a verb writes is closed when `main` returns.
+    """
+    code = main()
+    if "tensorflow.python" not in sys.modules:
+        sys.exit(code)
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -4,8 +4,9 @@ import sys
 from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
+sys.argv.insert(1, "run")
 
-from app.cli import main  # noqa: E402  (the line above puts the repository root in place of app/)
+from app.cli import command  # noqa: E402  (the first statement puts the repository root in place of app/)
 
 if __name__ == "__main__":
-    sys.exit(main(["run", *sys.argv[1:]]))
+    command()

@@ -76,7 +76,7 @@ def test_an_extending_file_only_says_what_differs():
     base = json.loads((FOLDER / "base.json").read_text())
     assert set(base) == {"$schema", "seed", "training"}
     (job,) = load(FOLDER / "track_extrapolation" / "mlp_tiny.json")
-    assert job.training.schedule.parameters["warmup_epochs"] == 5
+    assert job.training.schedule.parameters["warmup_epochs"] == 0.5
 
 
 def test_the_presets_have_the_sizes_of_the_scan():
