@@ -13,6 +13,9 @@ from importlib import metadata
 
 os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# TensorFlow's own allocator keeps the memory of a step for the next one. With the system's, half of the time of a dense
+# network's step on a CPU goes into page faults (11,500 a step at batch 2048): 14 steps/s instead of 43.
+os.environ.setdefault("TF_CPU_ALLOCATOR_USE_BFC", "true")
 
 import lazy_loader
 
@@ -35,11 +38,6 @@ def prepare(seed: int, deterministic: bool = False) -> str:
     if deterministic:
         tf.config.experimental.enable_op_determinism()
     return describe(gpus)
-
-
-def has_gpu() -> bool:
-    """Whether TensorFlow sees a GPU."""
-    return bool(tf.config.list_physical_devices("GPU"))
 
 
 def is_deterministic() -> bool:

@@ -12,7 +12,7 @@ from app import optimizers
 from app.build import Built, Data
 from app.checkpoint import Progress
 from app.config import Job
-from app.device import has_gpu, is_deterministic, version
+from app.device import is_deterministic, version
 from app.evaluate import Predictor, figures, plain, predict
 from app.recorder import Recorder
 from app.run_directory import RunDirectory
@@ -41,9 +41,6 @@ class Plan:
 def plan(job: Job, rows: int, parameters: int) -> Plan:
     """Return the plan of a job on `rows` training events.
 
-    With "auto" XLA compiles a light model's step on a GPU only: on a CPU it was slower for every size and activation
-    that was measured (benchmarks/training.py).
-
     An epoch is one pass over the data, rounded to a multiple of `steps_per_execution`: batches run through all passes
     without a gap and all have the same size, so an epoch may end a few batches before or after the pass.
     """
@@ -61,9 +58,9 @@ def plan(job: Job, rows: int, parameters: int) -> Plan:
         executions = math.ceil(wanted / most)
         executed = math.ceil(wanted / executions)
         steps = executions * executed
-    xla = light and has_gpu() if training.xla == "auto" else training.xla
+    xla = light if training.xla == "auto" else training.xla
     if xla and is_deterministic():
-        logger.warning("XLA is off: deterministic operations are not compiled")
+        logger.info("XLA is off: deterministic operations are not compiled")
         xla = False
     return Plan(steps, executed, xla, LARGE_BATCH if light else training.batch_size)
 

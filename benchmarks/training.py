@@ -178,7 +178,7 @@ def main() -> None:
     for preset, batch, steps in SIZES:
         steps = steps // 8 if chosen.quick else steps
         workers = {name: Worker(case, preset, str(batch), str(steps)) for case, name in names.items()}
-        seconds = interleaved(workers, 3 if chosen.quick else 7)
+        seconds = interleaved(workers, 3 if chosen.quick else 5)
         for worker in workers.values():
             worker.process.kill()
         best = min(value for name, value in seconds.items() if name.startswith("bare"))

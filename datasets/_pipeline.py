@@ -21,6 +21,7 @@ from datasets._options import PARTS, DatasetOptions, Split
 tf = lazy_loader.load("tensorflow")
 
 BLOCKS_PER_WINDOW = 4
+BATCHES_AHEAD = 4
 Batch = tuple[Mapping[str, Any], ...]
 
 
@@ -213,7 +214,7 @@ def batches(part: Part, prepare: Prepare, batch_size: int, seed: int, first_row:
     windows = tf.data.Dataset.from_generator(
         lambda: map(prepare, part.windows(seed, first_row)), output_signature=_signature(part, prepare)
     )
-    return windows.prefetch(1).rebatch(batch_size, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
+    return _untuned(windows.prefetch(1).rebatch(batch_size, drop_remainder=True).prefetch(BATCHES_AHEAD))
 
 
 def ordered(part: Part, prepare: Prepare, batch_size: int) -> Any:
@@ -221,7 +222,14 @@ def ordered(part: Part, prepare: Prepare, batch_size: int) -> Any:
     signature = _signature(part, prepare)
     stored = tf.data.Dataset.from_generator(lambda: map(prepare, part), output_signature=signature)
     number = tf.data.experimental.assert_cardinality(-(-part.rows // batch_size))
-    return stored.rebatch(batch_size, drop_remainder=False).apply(number).prefetch(tf.data.AUTOTUNE)
+    return _untuned(stored.rebatch(batch_size, drop_remainder=False).apply(number).prefetch(BATCHES_AHEAD))
+
+
+def _untuned(dataset: Any) -> Any:
+    """Switch autotuning off: there is nothing to tune, and an iterator's end waits for the tuner to wake up (2.56 s)."""
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return dataset.with_options(options)
 
 
 def _signature(part: Part, prepare: Prepare) -> Any:

@@ -48,7 +48,9 @@ def start(path: Path, runs: Path, *words: str) -> subprocess.Popen[str]:
         "WIRECHAMBER_DATA": str(path.parent / "data"),
     }
     command = [sys.executable, "app/run.py", "--config", str(path), "--deterministic", *words]
-    return subprocess.Popen(command, cwd=REPOSITORY, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return subprocess.Popen(
+        command, cwd=REPOSITORY, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
 
 
 def finish(process: subprocess.Popen[str], code: int = 0) -> str:

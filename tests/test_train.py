@@ -68,9 +68,9 @@ def test_a_heavy_step_comes_back_to_python_more_often():
     assert plan(job(batch_size=2048), 10**6, 10**8).steps_per_execution == 1
 
 
-def test_xla_is_off_on_a_cpu_unless_asked_for():
-    assert plan(job(), 1000, 5000).xla is False
-    assert plan(job(xla=True), 1000, 5000).xla is True
+def test_xla_compiles_a_light_model_unless_told_otherwise():
+    assert plan(job(), 1000, 5000).xla is True
+    assert plan(job(xla=False), 1000, 5000).xla is False
 
 
 def test_the_same_seed_gives_the_same_bits_and_another_seed_does_not(tmp_path):
@@ -83,8 +83,8 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_does_not(tmp_path):
 
 
 def test_xla_and_several_steps_in_one_execution_change_nothing_but_rounding(tmp_path):
-    plain = [e["loss"] for e in run(tmp_path, steps_per_execution=1, steps_per_epoch=8)[1]["train"]]
-    several = [e["loss"] for e in run(tmp_path, steps_per_execution=8, steps_per_epoch=8)[1]["train"]]
+    plain = [e["loss"] for e in run(tmp_path, steps_per_execution=1, steps_per_epoch=8, xla=False)[1]["train"]]
+    several = [e["loss"] for e in run(tmp_path, steps_per_execution=8, steps_per_epoch=8, xla=False)[1]["train"]]
     compiled = [e["loss"] for e in run(tmp_path, xla=True, steps_per_epoch=8)[1]["train"]]
     np.testing.assert_allclose(several, plain, rtol=1e-5)
     np.testing.assert_allclose(compiled, plain, rtol=1e-4)
