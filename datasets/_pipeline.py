@@ -226,7 +226,7 @@ def ordered(part: Part, prepare: Prepare, batch_size: int) -> Any:
 
 
 def _untuned(dataset: Any) -> Any:
-    """Switch autotuning off: there is nothing to tune, and an iterator's end waits for the tuner to wake up (2.56 s)."""
+    """Switch autotuning off: there is nothing to tune, and an iterator's end waits up to 2.56 s for the tuner."""
     options = tf.data.Options()
     options.autotune.enabled = False
     return dataset.with_options(options)
