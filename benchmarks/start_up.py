@@ -31,7 +31,7 @@ def main() -> None:
         "bare interpreter": timed(process([], "pass")),
         "import numpy, pydantic": timed(process([], "import numpy, pydantic")),
     }
-    seconds = interleaved({**bare, **cases}, 3 if chosen.quick else 15)
+    seconds = interleaved({**bare, **cases}, 3 if chosen.quick else 7)
     rows = [{"process": name, "seconds": value, "TensorFlow": _tensorflow(name)} for name, value in seconds.items()]
     report("Start-up", rows, chosen)
 

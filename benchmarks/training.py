@@ -23,7 +23,7 @@ from _results import ROOT, interleaved, options, report, timed
 
 from app import device, optimizers
 
-SIZES = (("medium", 2048, 160), ("tiny", 256, 1920))
+SIZES = (("medium", 2048, 64), ("tiny", 256, 960))
 CHILD = "--child"
 NAMES = {"fit": "fit", "fit_xla": "fit, XLA", "bare": "bare loop", "bare_xla": "bare loop, XLA"}
 XLA: dict[str, tuple[bool, ...]] = {
