@@ -102,7 +102,7 @@ def _npz_reader(path: Path, layout: Layout) -> tuple[int, Callable[[int, int], C
     lengths = {names[column]: len(array) for column, array in arrays.items()}
     if len(set(lengths.values())) > 1:
         raise UserError(Problem("arrays of different lengths", (str(path),), expected="one length", received=lengths))
-    return len(arrays["start"]), partial(_cut, arrays)
+    return len(arrays["start"]), partial(_cut, path, {column: names[column] for column in arrays})
 
 
 def _check_shape(place: tuple[str, str], array: Any, dimensions: int, least: int) -> None:
@@ -112,8 +112,9 @@ def _check_shape(place: tuple[str, str], array: Any, dimensions: int, least: int
         raise UserError(Problem(what, place, expected=f"the shape {shape}", received=array.shape))
 
 
-def _cut(arrays: Mapping[str, Any], first: int, rows: int) -> Columns:
-    part = {name: np.array(array[first : first + rows]) for name, array in arrays.items()}
+def _cut(path: Path, names: Mapping[str, str], first: int, rows: int) -> Columns:
+    """Read some rows; nothing stays mapped, for pages of a mapped file count as this process's memory."""
+    part = {column: np.array(_npz.array(path, name)[first : first + rows]) for column, name in names.items()}
     columns = {name: part["start"][:, i] for i, name in enumerate(START[: part["start"].shape[1]])}
     columns |= {f"true_{name}": part["end"][:, i] for i, name in enumerate(END)}
     if "z" in part:
