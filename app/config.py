@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from app.core.errors import Problem, UserError
-from app.core.types import Count, Listed, Name, NonNegative, OneOrMore, Positive, Strict
+from app.core.types import Count, Listed, Name, NonNegative, OneOrMore, Strict
 from app.metrics import METRICS
 from app.models import HEADS, MODELS
 from app.optimizers import OPTIMIZERS
@@ -16,6 +16,9 @@ from app.schedules import SCHEDULES
 from datasets import DATASETS
 from datasets.transforms import TRANSFORMS
 from losses import LOSSES
+from losses.balancing import BALANCINGS
+from losses.constraints import CONSTRAINTS
+from losses.weighting import WEIGHTINGS
 
 
 class Task(Strict):
@@ -25,7 +28,7 @@ class Task(Strict):
     transform: Annotated[tuple[TRANSFORMS.spec, ...], OneOrMore()] = ("standardize",)
     head: HEADS.spec = "linear"
     loss: LOSSES.spec = "mse"
-    weight: Positive = Field(1.0, description="of this task's loss in the sum")
+    weight: NonNegative = Field(1.0, description="of this task's loss in the sum: lambda_data")
     metrics: Annotated[tuple[METRICS.spec, ...], OneOrMore(), Field(min_length=1)] = ("regression",)
 
 
@@ -52,6 +55,30 @@ class Training(Strict):
     keep_every: Count | None = Field(None, description="keep the checkpoint of every N-th epoch as well")
 
 
+class Collocation(Strict):
+    """Where along a track the equation of motion is tested."""
+
+    points: Count = 10
+    placement: Literal["uniform", "random"] = Field(
+        "uniform", description="evenly from 0 to 1, or drawn anew in every step"
+    )
+
+
+class Unlabelled(Strict):
+    """Start states without truth, on which the constraints act as well; read as the dataset is."""
+
+    files: Listed | None = None
+    simulate: dict[str, Any] | None = Field(None, description="as in the dataset; the ends of the tracks are not used")
+    batch_size: Count | None = Field(None, description="states beside each labelled batch; default: as many")
+
+    @model_validator(mode="after")
+    def _exactly_one_origin(self) -> Unlabelled:
+        if (self.files is None) == (self.simulate is None):
+            expected = "exactly one of 'files' and 'simulate'"
+            raise UserError(Problem("no single origin of the unlabelled states", expected=expected))
+        return self
+
+
 def _forgotten(_value: str | None) -> None:
     """`$schema` speaks to editors: it makes no other job."""
 
@@ -67,6 +94,11 @@ class Job(Strict):
     dataset: DATASETS.spec
     model: MODELS.spec
     tasks: Annotated[dict[str, Task], Field(min_length=1)]
+    constraints: Annotated[tuple[CONSTRAINTS.spec, ...], OneOrMore()] = ()
+    collocation: Collocation = Collocation()
+    unlabelled: Unlabelled | None = None
+    balancing: BALANCINGS.spec = "fixed"
+    weighting: Annotated[tuple[WEIGHTINGS.spec, ...], OneOrMore()] = ()
     training: Training = Training()
     plots: tuple[PLOTS.spec, ...] | None = Field(default=None, description="null: all that apply; []: none")
 

@@ -13,7 +13,8 @@ from app.console import console
 from app.job_file import parse
 
 if TYPE_CHECKING:
-    from app.build import Built, Data
+    from app.build import Built
+    from app.data import Data
 
 ROWS = 2000
 BYTES = 4
@@ -24,7 +25,8 @@ def dry_run(job: Job) -> None:
     from app import device
 
     where = device.prepare(job.seed)
-    from app.build import build, load_data
+    from app.build import build
+    from app.data import load_data
     from app.train import plan
 
     with tempfile.TemporaryDirectory() as folder:

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from app.build import Data, stacked
 from app.config import Job, Task
 from app.core.errors import Problem, UserError
+from app.data import Data, stacked
 from app.device import keras, tf
 from app.metrics import baselines
 from app.predictions import Predictions
@@ -143,5 +143,5 @@ def load(run: str) -> Loaded:
         raise UserError(Problem("the run has no model yet", (str(directory.path),), expected="a run that is done"))
     model = keras.saving.load_model(directory.model, compile=False)
     job = json.loads(directory.job.read_text())
-    columns = {n: f["columns"] for n, f in json.loads(directory.normalization.read_text())["inputs"].items()}
+    columns = json.loads(directory.normalization.read_text())["columns"]
     return Loaded(directory, model, job, columns)

@@ -12,9 +12,10 @@ import numpy as np
 
 import registry
 from app import evaluate, run_directory
-from app.build import Built, Data, load_data
+from app.build import Built
 from app.config import Job
 from app.core.files import matching, write_json
+from app.data import Data, load_data
 from app.predictions import Predictions
 from app.run_directory import RunDirectory
 from app.run_plots import draw_plots

@@ -8,8 +8,12 @@ from typing import Any
 
 import keras
 
-from app.physical import columns_of
-from datasets.transforms import Chain
+from app.constraints import Constraints
+from app.features import columns_of
+from datasets.transforms.chain import Chain
+
+UNLABELLED = "unlabelled_"
+"""Prefix of the inputs of states without truth, beside those of the labelled ones."""
 
 
 @dataclass(frozen=True)
@@ -24,25 +28,42 @@ class Term:
 
 
 class Objective(keras.Model):
-    """Sum of the tasks' losses, each computed in its transformed space, with one tracker per term.
+    """Sum of the tasks' losses, each in its transformed space, and of the physics terms, with one tracker per term.
 
     Args:
-        network: raw inputs -> {task: output in the transformed space}.
+        network: raw inputs -> {task: output in the transformed space}, and {"path": code} for models of whole tracks.
         terms: the tasks.
         columns: names of the columns of each flat input tensor.
+        constraints: the physics terms, weighted per event as the first task is.
+        balancing: makes the function that adds the terms up in training; called as balancing(objective, weights).
+        curriculum: weights (N,) of events by (columns, epoch), in training.
     """
 
-    def __init__(self, network: Any, terms: Sequence[Term], columns: Mapping[str, Sequence[str]]) -> None:
+    def __init__(
+        self,
+        network: Any,
+        terms: Sequence[Term],
+        columns: Mapping[str, Sequence[str]],
+        constraints: Constraints | None = None,
+        balancing: Callable[..., Any] | None = None,
+        curriculum: Callable[[Mapping[str, Any], Any], Any] | None = None,
+    ) -> None:
         super().__init__(name="objective")
-        self.network = network
-        self.terms = tuple(terms)
-        self.columns = columns
-        several = len(self.terms) > 1
-        self.trackers = {t.name: keras.metrics.Mean(name=f"{t.name}_loss") for t in self.terms} if several else {}
+        self.network, self.terms, self.columns = network, tuple(terms), columns
+        self.constraints, self.curriculum = constraints, curriculum
+        self.epoch = self.add_weight(shape=(), initializer="zeros", trainable=False, name="epoch")
+        self.generator = keras.random.SeedGenerator(1)
+        self.weights_of_terms = {_tracked(t.name): t.weight for t in self.terms}
+        self.weights_of_terms |= constraints.weights() if constraints else {}
+        self.balance = balancing(self, self.weights_of_terms) if balancing else None
+        several = len(self.weights_of_terms) > 1
+        names = [*self.weights_of_terms, "data_loss", *(["physics_loss"] if constraints else [])] if several else []
+        self.trackers = {name: keras.metrics.Mean(name=name) for name in names}
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         """Return the network's outputs."""
-        return self.network(inputs, training=training)
+        labelled = {name: value for name, value in inputs.items() if not name.startswith(UNLABELLED)}
+        return self.network(labelled, training=training)
 
     def compute_loss(
         self,
@@ -52,15 +73,59 @@ class Objective(keras.Model):
         sample_weight: Any = None,
         training: bool = True,
     ) -> Any:
-        """Return the total loss of one batch; `sample_weight` (N,) has mean 1 over the training split."""
+        """Return the total loss of one batch; `sample_weight` (N,) has mean 1 over the training split.
+
+        Warm-up, balancing and curriculum act in training only: validation adds the terms up with the job's own weights,
+        so that its epochs compare.
+        """
         inputs = columns_of(x, self.columns)
-        total = 0.0
-        for term in self.terms:
-            value = _mean_loss(term, y[term.name], y_pred[term.name], inputs, sample_weight)
-            if term.name in self.trackers:
-                self.trackers[term.name].update_state(value)
-            total += term.weight * value
-        return total
+        if training and self.curriculum:
+            sample_weight = _scheduled(self.curriculum(inputs, self.epoch), sample_weight)
+        losses = {_tracked(t.name): _mean_loss(t, y[t.name], y_pred[t.name], inputs, sample_weight) for t in self.terms}
+        losses |= self._physics(x, y_pred, inputs, training) if self.constraints else {}
+        self._track(losses)
+        if not training or self.balance is None:
+            return self._weighted(losses, losses)
+        return self.balance(self._warmed_up(losses), self.epoch)
+
+    def _physics(self, x: Any, y_pred: Any, inputs: Mapping[str, Any], training: bool) -> dict[str, Any]:
+        code = y_pred["path"]
+        unlabelled = {n.removeprefix(UNLABELLED): v for n, v in x.items() if n.startswith(UNLABELLED)}
+        if unlabelled:
+            code = keras.ops.concatenate([code, self.network(unlabelled, training=training)["path"]])
+            more = columns_of(unlabelled, self.columns)
+            inputs = {name: keras.ops.concatenate([value, more[name]]) for name, value in inputs.items()}
+        task = self.terms[0]
+        weight = task.chain.weight(inputs)
+        found = self.constraints(code, inputs, self.generator, training)  # type: ignore[misc]
+        return {n: keras.ops.mean(v if weight is None else v * weight) / task.mean_weight for n, v in found.items()}
+
+    def _warmed_up(self, losses: Mapping[str, Any]) -> dict[str, Any]:
+        shares = self.constraints.warmup(self.epoch) if self.constraints else {}
+        return {name: loss * shares[name] if name in shares else loss for name, loss in losses.items()}
+
+    def _weighted(self, losses: Mapping[str, Any], names: Any) -> Any:
+        return sum(self.weights_of_terms[name] * losses[name] for name in names)
+
+    def _track(self, losses: Mapping[str, Any]) -> None:
+        if not self.trackers:
+            return
+        tasks = [_tracked(term.name) for term in self.terms]
+        sums = {"data_loss": self._weighted(losses, tasks)}
+        if self.constraints:
+            sums["physics_loss"] = self._weighted(losses, self.constraints.terms())
+        for name, value in {**losses, **sums}.items():
+            self.trackers[name].update_state(value)
+
+
+def _tracked(task: str) -> str:
+    return f"{task}_loss"
+
+
+def _scheduled(weight: Any, sample_weight: Any) -> Any:
+    """Return the weights with mean 1 over the batch; 0 for all when no event has a weight yet."""
+    weight = weight / keras.ops.maximum(keras.ops.mean(weight), 1e-6)
+    return weight if sample_weight is None else weight * sample_weight
 
 
 def _mean_loss(term: Term, y_true: Any, y_pred: Any, inputs: Mapping[str, Any], sample_weight: Any) -> Any:

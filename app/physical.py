@@ -7,21 +7,19 @@ from typing import Any
 
 import keras
 
-from datasets.transforms import TRANSFORMS, Chain
+from app.features import columns_of
+from app.physics.magnet import Magnet
+from datasets.transforms import TRANSFORMS
+from datasets.transforms.chain import Chain
+from datasets.transforms.mirror import Mirror
 
 
-def columns_of(inputs: Mapping[str, Any], names: Mapping[str, Sequence[str]]) -> dict[str, Any]:
-    """Return the columns (N,) of flat input tensors by name: {"state": (N, 6)} -> {"x": (N,), ...}."""
-    return {
-        column: inputs[name][..., position]
-        for name, columns in names.items()
-        for position, column in enumerate(columns)
-    }
-
-
-def make_chain(specs: Sequence[Mapping[str, Any]], targets: Sequence[str]) -> Chain:
+def make_chain(
+    specs: Sequence[Mapping[str, Any]], targets: Sequence[str], magnet: Magnet | None = None, mirror: bool = False
+) -> Chain:
     """Build the transforms that a task's JSON names, not yet fitted."""
-    return Chain([step for spec in specs for step in TRANSFORMS.parse(spec).build(targets)])
+    steps = [step for spec in specs for step in TRANSFORMS.parse(spec).build(targets, magnet)]
+    return Chain(steps, targets, Mirror() if mirror else None)
 
 
 @keras.saving.register_keras_serializable("wirechamber")
@@ -33,6 +31,8 @@ class Physical(keras.layers.Layer):
         transforms: the JSON of the transforms.
         columns: names of the columns of each flat input tensor.
         constants: what each step found on the training split, in the order of the steps.
+        magnet: configuration of the magnet that a transform needs, or None.
+        mirror: whether the transforms see mirrored tracks.
     """
 
     def __init__(
@@ -41,12 +41,15 @@ class Physical(keras.layers.Layer):
         transforms: Sequence[Mapping[str, Any]],
         columns: Mapping[str, Sequence[str]],
         constants: Sequence[Mapping[str, list[float]]],
+        magnet: Mapping[str, Any] | None = None,
+        mirror: bool = False,
         **options: Any,
     ) -> None:
         super().__init__(**{"dtype": "float32", **options})
-        self.settings = {"targets": targets, "transforms": transforms, "columns": columns, "constants": constants}
+        data = {"columns": columns, "constants": constants, "magnet": magnet, "mirror": mirror}
+        self.settings = {"targets": targets, "transforms": transforms, **data}
         self.columns = columns
-        self.chain = make_chain(transforms, targets)
+        self.chain = make_chain(transforms, targets, Magnet(**magnet) if magnet else None, mirror)
         for step, found in zip(self.chain.steps, constants, strict=True):
             step.constants = dict(found)
 

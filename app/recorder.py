@@ -19,6 +19,8 @@ from app.schedules import Schedule
 logger = logging.getLogger(__name__)
 
 CHECKPOINT_SHARE = 0.05
+SUMS = ("loss", "data_loss", "physics_loss")
+"""Of what is not finite the term itself is named, not a sum that it is in."""
 
 
 class Recorder(keras.callbacks.Callback):
@@ -65,6 +67,10 @@ class Recorder(keras.callbacks.Callback):
         """Start the clock."""
         self._begun = self._saved = time.monotonic()
 
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Tell the objective which epoch it is: warm-up, balancing and curriculum follow it."""
+        self.model.epoch.assign(float(epoch))
+
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Stop at the first loss that is not finite."""
         self._refuse_nan(logs or {}, f"batch {batch + 1} of epoch {self.progress.epoch + 1}")
@@ -85,7 +91,7 @@ class Recorder(keras.callbacks.Callback):
         self.report(self.progress)
 
     def _refuse_nan(self, figures: Mapping[str, Any], where: str) -> None:
-        for name, value in sorted(figures.items(), key=lambda item: item[0] == "loss"):
+        for name, value in sorted(figures.items(), key=lambda item: item[0] in SUMS):
             if not math.isfinite(float(value)):
                 advice = "a lower learning_rate or 'global_clipnorm' in the optimizer may help"
                 raise WirechamberError(f"{name} is {float(value)} in {where}; the training was stopped ({advice})")
@@ -96,7 +102,7 @@ class Recorder(keras.callbacks.Callback):
         val = {name.removeprefix("val_"): value for name, value in figures.items() if name.startswith("val_")}
         rate = float(self.model.optimizer.learning_rate)
         self.progress.train.append({"epoch": epoch, **_with_data_loss(train), "lr": rate})
-        self.progress.val.append({"epoch": epoch, **val, **self.validate()})
+        self.progress.val.append({"epoch": epoch, **_with_data_loss(val), **self.validate()})
 
     def _keep_best(self, loss: float) -> None:
         if self.progress.best_val_loss is None or loss < self.progress.best_val_loss:
@@ -141,5 +147,9 @@ class Recorder(keras.callbacks.Callback):
         self._cost = self._saved - before
 
 
-def _with_data_loss(figures: Mapping[str, float]) -> dict[str, float]:
-    return {"loss": figures["loss"], "data_loss": figures.get("data_loss", figures["loss"]), **figures}
+def _with_data_loss(figures: Mapping[str, float]) -> dict[str, Any]:
+    stages = [name for name in figures if name.startswith("stage_") and name.endswith("_loss")]
+    named: dict[str, Any] = {"loss": figures["loss"], "data_loss": figures.get("data_loss", figures["loss"]), **figures}
+    if stages:
+        named["stage_losses"] = [named.pop(name) for name in sorted(stages)]
+    return named

@@ -186,7 +186,8 @@ def _train_and_measure(job: Job, run: RunDirectory, options: Options, progress: 
     from app import device, measure_run
 
     where = device.prepare(job.seed, options.deterministic)
-    from app.build import build, load_data
+    from app.build import build
+    from app.data import load_data
     from app.train import train
 
     logger.info("%s on %s", job.name, where)

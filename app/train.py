@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from app import optimizers
-from app.build import Built, Data
+from app.build import Built
 from app.checkpoint import Progress
 from app.config import Job
+from app.data import Data
 from app.device import is_deterministic, version
 from app.evaluate import Predictor, figures, plain, predict
 from app.recorder import Recorder
@@ -69,6 +70,8 @@ def train(
     job: Job, data: Data, built: Built, run: RunDirectory, *, resume: bool, report: Callable[[Progress], None]
 ) -> dict[str, Any]:
     """Fit the objective, leave the best weights in the networks, and return the history in its documented form."""
+    if built.objective is None:
+        return history(Progress())
     steps = plan(job, data.splits.train.rows, built.network.count_params())
     schedule = job.training.schedule.build(
         job.training.optimizer.options.learning_rate, steps.steps_per_epoch, job.training.epochs
@@ -88,8 +91,9 @@ def train(
 
 def _fit(job: Job, data: Data, built: Built, recorder: Recorder, steps: Plan) -> None:
     used = recorder.progress.epoch * steps.steps_per_epoch * job.training.batch_size
+    labelled = batches(data.splits.train, data.prepare, job.training.batch_size, job.seed, used)
     built.objective.fit(
-        batches(data.splits.train, data.prepare, job.training.batch_size, job.seed, used),
+        with_unlabelled(labelled, job, data, recorder.progress.epoch * steps.steps_per_epoch),
         validation_data=ordered(data.splits.validation, data.prepare, steps.validation_batch),
         epochs=job.training.epochs,
         initial_epoch=recorder.progress.epoch,
@@ -100,10 +104,29 @@ def _fit(job: Job, data: Data, built: Built, recorder: Recorder, steps: Plan) ->
     )
 
 
+def with_unlabelled(labelled: Any, job: Job, data: Data, steps: int = 0) -> Any:
+    """Return the batches with those of the unlabelled states beside them, `steps` of which were used before."""
+    if data.unlabelled is None:
+        return labelled
+    from app.objective import UNLABELLED
+
+    size = job.unlabelled.batch_size or job.training.batch_size  # type: ignore[union-attr]
+    more = batches(data.unlabelled, lambda events: (dict(events.inputs), {}), size, job.seed, steps * size)
+
+    def together(batch: Any, other: Any) -> Any:
+        return ({**batch[0], **{f"{UNLABELLED}{n}": v for n, v in other[0].items()}}, *batch[1:])
+
+    return labelled.zip(labelled, more).map(together)
+
+
 def _make_variables(built: Built, data: Data, job: Job) -> None:
     """Make the variables of metrics and optimizer now: a checkpoint holds them all, in a fixed order."""
     events = next(iter(data.splits.train))[:2]
     x, y = data.prepare(events)[:2]
+    if data.unlabelled is not None:
+        from app.objective import UNLABELLED
+
+        x = {**x, **{f"{UNLABELLED}{name}": value for name, value in x.items()}}
     built.objective._symbolic_build(data_batch=(x, y))
     if not built.objective.optimizer.built:
         built.objective.optimizer.build(built.objective.trainable_variables)

@@ -50,7 +50,8 @@ def child(folder: str, streaming: str) -> dict[str, Any]:
     import keras
     from training import prepare
 
-    from app.build import build, load_data
+    from app.build import build
+    from app.data import load_data
     from app.job_file import load
     from datasets._pipeline import batches
 

@@ -37,7 +37,8 @@ XLA: dict[str, tuple[bool, ...]] = {
 
 def prepare(preset: str, batch: int, steps: int, xla: bool | str = "auto") -> tuple[Any, Any, Any]:
     """Return job, data and compiled objective of the shipped tiny job at another size."""
-    from app.build import build, load_data
+    from app.build import build
+    from app.data import load_data
     from app.job_file import load
     from app.train import plan
 
@@ -98,7 +99,7 @@ def torch(preset: str, batch: int, steps: int) -> Callable[[], None]:
     import torch as pt
 
     from app.models.mlp import PRESETS
-    from datasets.transforms import moments
+    from datasets._moments import moments
 
     pt.set_num_threads(len(os.sched_getaffinity(0)))
     _, data, _ = prepare(preset, batch, steps)

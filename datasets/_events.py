@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from app.physics.magnet import Magnet
+
 Array = NDArray[np.generic]
 
 
@@ -73,7 +75,8 @@ class Source:
         rows: events in all blocks.
         fingerprint: hash of the files' content; their names and times do not matter.
         description: one line for log and registry.
-        facts: metadata of the data, e.g. the field they were generated in.
+        facts: metadata of the data, e.g. how they were generated.
+        magnet: the field that the tracks went through and where they begin; None where it is not known.
     """
 
     inputs: Mapping[str, Input]
@@ -85,6 +88,7 @@ class Source:
     fingerprint: str
     description: str
     facts: Mapping[str, object] = field(default_factory=dict)
+    magnet: Magnet | None = None
 
     def __iter__(self) -> Iterator[Events]:
         return (read() for read in self.blocks)

@@ -32,6 +32,12 @@ class Layout:
     planes: str | None = "Z"
     tree: str | None = None
     branches: Mapping[str, str] = field(default_factory=dict)
+    truth: bool = True
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """The columns that a file must have."""
+        return NEEDED if self.truth else START[:-1]
 
 
 @dataclass(frozen=True)
@@ -91,7 +97,9 @@ def fingerprint(paths: Sequence[Path]) -> str:
 
 def _npz_reader(path: Path, layout: Layout) -> tuple[int, Callable[[int, int], Columns]]:
     known = _npz.members(path)
-    arrays = {"start": _npz.array(path, layout.start), "end": _npz.array(path, layout.end)}
+    arrays = {"start": _npz.array(path, layout.start)}
+    if layout.truth:
+        arrays["end"] = _npz.array(path, layout.end)
     for column, name, usual in (("p", layout.momentum, "P"), ("z", layout.planes, "Z"), ("key", "key", "key")):
         if name is not None and (name in known or name != usual):  # a name that was asked for must be there
             arrays[column] = _npz.array(path, name)
@@ -116,7 +124,8 @@ def _cut(path: Path, names: Mapping[str, str], first: int, rows: int) -> Columns
     """Read some rows; nothing stays mapped, for pages of a mapped file count as this process's memory."""
     part = {column: np.array(_npz.array(path, name)[first : first + rows]) for column, name in names.items()}
     columns = {name: part["start"][:, i] for i, name in enumerate(START[: part["start"].shape[1]])}
-    columns |= {f"true_{name}": part["end"][:, i] for i, name in enumerate(END)}
+    if "end" in part:
+        columns |= {f"true_{name}": part["end"][:, i] for i, name in enumerate(END)}
     if "z" in part:
         columns["z_start"] = part["z"][:, 0]
         columns.setdefault("dz", part["z"][:, 1] - part["z"][:, 0])
@@ -126,7 +135,7 @@ def _cut(path: Path, names: Mapping[str, str], first: int, rows: int) -> Columns
 def _root_reader(path: Path, layout: Layout) -> tuple[int, Callable[[int, int], Columns]]:
     tree = _root.tree(path, layout.tree)
     known = list(tree.keys())
-    wanted = {name: layout.branches.get(name, name) for name in (*NEEDED, *OPTIONAL)}
+    wanted = {name: layout.branches.get(name, name) for name in (*layout.needed, *OPTIONAL)}
     for name in OPTIONAL:
         if name not in layout.branches and name not in known:
             del wanted[name]

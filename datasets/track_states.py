@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -13,6 +14,7 @@ import numpy as np
 
 from app.core.errors import Problem, UserError
 from app.core.types import Range
+from app.physics.magnetic_field import FIELDS
 from datasets import DATASETS
 from datasets._duplicates import Duplicates
 from datasets._events import Column, Events, Input, Source
@@ -27,6 +29,7 @@ from datasets._track_checks import (
     check_well_posed,
 )
 from datasets._track_files import Block, Layout, blocks, check_layout, fingerprint, metadata
+from datasets._track_magnet import magnet_of
 
 logger = logging.getLogger(__name__)
 
@@ -63,6 +66,8 @@ def track_states(
     tree: str | None = None,
     branches: dict[str, str] | None = None,
     on_invalid: Literal["stop", "drop"] = "stop",
+    field: FIELDS.spec | None = None,
+    truth: bool = True,
 ) -> Source:
     """Track states through a magnet, from npz files (one, or shards) or ROOT trees with one branch per column.
 
@@ -78,12 +83,14 @@ def track_states(
         tree: name of the ROOT tree; not needed when the file has one.
         branches: ROOT branch of each column whose branch has another name (x, y, tx, ty, qop, dz, true_x, ...).
         on_invalid: "stop" at rows that are not finite, or "drop" them and say how many.
+        field: magnetic field of files that do not state their own, for what needs one (mirror, baselines, physics).
+        truth: false for start states without an end: they can be nothing but the unlabelled states of a job.
 
     Raises:
         UserError: a damaged file, names that no file has or reads, a wrong unit, values that are not finite or out of
             range, duplicates, a varying z_start that is no input, files of different fields.
     """
-    layout = Layout(start, end, momentum, planes, tree, branches or {})
+    layout = Layout(start, end, momentum, planes, tree, branches or {}, truth)
     check_layout(layout, files)
     facts = [metadata(path) for path in files]
     check_one_origin(facts, files)
@@ -91,11 +98,11 @@ def track_states(
     if not parts:
         raise UserError(Problem("no tracks in these files", ("dataset", "files"), received=[str(p) for p in files[:3]]))
     rows = sum(block.rows for block in parts)
-    reader = _Reader(qop_unit or "1/GeV", z, z_start, on_invalid == "drop", Duplicates(rows))
+    reader = _Reader(qop_unit or "1/GeV", z, z_start, on_invalid == "drop", Duplicates(rows), truth)
     columns = (*STATE, Z_START) if z_start else STATE
     return Source(
         inputs={"state": Input(columns, (len(columns),))},
-        targets=ENDS,
+        targets=ENDS if truth else {},
         extras={"p": Column("p", "GeV", "momentum")},
         blocks=[partial(reader, number, block) for number, block in enumerate(parts)],
         files=[str(block.path) for block in parts],
@@ -103,7 +110,18 @@ def track_states(
         fingerprint=fingerprint(files),
         description=f"{rows:,} tracks in {len(files)} file{'s' * (len(files) > 1)}",
         facts=facts[0],
+        magnet=magnet_of(facts[0], field, None if z_start else _begin(z, facts[0], parts[0])),
     )
+
+
+def _begin(z: tuple[float, float] | None, facts: Mapping[str, Any], block: Block) -> float | None:
+    """Return the one z at which all tracks begin [mm]: from the job, the metadata or the first block."""
+    if z is not None:
+        return z[0]
+    if isinstance(facts.get("z_start"), (int, float)):
+        return float(facts["z_start"])
+    stored = block.read().get("z_start")
+    return None if stored is None else float(stored[0])
 
 
 @dataclass
@@ -115,8 +133,9 @@ class _Reader:
     with_z_start: bool
     drop: bool
     duplicates: Duplicates
-    checked: set[int] = field(default_factory=set)
-    starts: set[float] = field(default_factory=set)
+    truth: bool = True
+    checked: set[int] = dataclass_field(default_factory=set)
+    starts: set[float] = dataclass_field(default_factory=set)
 
     def __call__(self, number: int, block: Block) -> Events:
         columns = self._converted(block.read(), block.place)
@@ -131,7 +150,7 @@ class _Reader:
         names = [c.name for c in STATE]
         inputs = [*names, "z_start"] if self.with_z_start else names
         state = np.stack([columns[n] for n in inputs], axis=-1).astype(np.float32)
-        ends = {name: columns[f"true_{name}"].astype(np.float32) for name in ENDS}
+        ends = {name: columns[f"true_{name}"].astype(np.float32) for name in ENDS if self.truth}
         return Events({"state": state}, {**ends, "p": columns["p"].astype(np.float32)}, key)
 
     def _converted(self, columns: dict[str, Any], place: tuple[str]) -> dict[str, Any]:

@@ -111,8 +111,10 @@ def test_the_dump_gives_the_same_job_again():
     assert "$schema" not in dump
     assert parse(dump) == job
     assert parse(json.loads(json.dumps(dump))).dump() == dump
-    assert dump["model"] == {"name": "mlp", "preset": "medium", "hidden": [8], "activation": "gelu", "dropout": 0.0}
-    assert dump["tasks"]["state"]["transform"] == [{"name": "kick"}]
+    size = {"preset": "medium", "hidden": [8], "activation": "gelu", "dropout": 0.0}
+    assert dump["model"] == {"name": "mlp", "inputs": {"mirror": False, "features": None}, **size}
+    baseline = {"name": "straight_line"}
+    assert dump["tasks"]["state"]["transform"] == [{"name": "kick", "baseline": baseline, "slopes": "plain"}]
     assert dump["training"]["early_stopping"] == {"patience": 20, "min_delta": 1e-6}
     assert dump["dataset"]["simulate"]["name"] == "track_states"
 

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from app.build import build, load_data
+from app.build import build
 from app.core.files import REPOSITORY
+from app.data import load_data
 from app.job_file import load
 from app.run_directory import RunDirectory
 

@@ -82,7 +82,7 @@ def test_two_tasks_are_summed_with_their_weights_and_tracked_each():
     found = loss(model, one=(TRUE, OUTPUT), two=(TRUE, OUTPUT))
     assert found == pytest.approx(2 * one + 0.5 * two, rel=1e-5)
     tracked = {name: float(tracker.result()) for name, tracker in model.trackers.items()}
-    assert tracked == pytest.approx({"one": one, "two": two}, rel=1e-5)
+    assert tracked == pytest.approx({"one_loss": one, "two_loss": two, "data_loss": 2 * one + 0.5 * two}, rel=1e-5)
 
 
 def test_a_half_precision_output_is_cast_before_it_is_compared():
@@ -107,7 +107,7 @@ def test_a_single_task_trains_as_a_plain_keras_model():
     kept = {"batch_size": 16, "epochs": 3, "shuffle": False, "verbose": 0}
     histories = [model.fit({"state": x}, {"state": y}, **kept).history["loss"] for model in (ours, plain)]
     np.testing.assert_allclose(*histories, rtol=1e-5)
-    for a, b in zip(ours.get_weights(), plain.get_weights(), strict=True):
+    for a, b in zip(ours.network.get_weights(), plain.get_weights(), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
 
 
@@ -116,7 +116,7 @@ def test_fit_reports_every_task_and_evaluate_resets_them():
     model.compile(optimizer="sgd")
     y = {"one": TRUE, "two": 2 * TRUE}
     history = model.fit({"state": STATE}, y, epochs=2, verbose=0).history
-    assert set(history) == {"loss", "one_loss", "two_loss"}
+    assert set(history) == {"loss", "data_loss", "one_loss", "two_loss"}
     np.testing.assert_allclose(
         history["loss"], np.add(history["one_loss"], 3 * np.array(history["two_loss"])), rtol=1e-5
     )

@@ -8,11 +8,13 @@ import keras
 import numpy as np
 import pytest
 
-from app.build import Data, _prepare, build
+from app.build import build
 from app.core.errors import UserError
+from app.data import Data, _prepare
 from app.evaluate import Predictor
+from app.features import columns_of
 from app.job_file import parse
-from app.physical import Physical, columns_of
+from app.physical import Physical
 from datasets import DATASETS
 from datasets._pipeline import split
 from datasets.transforms import TRANSFORMS

@@ -1,8 +1,37 @@
-"""Models and heads: functions that turn input tensors into features, and features into the outputs of a task."""
+"""Models and heads: functions that turn input tensors into features, and features into the outputs of a task.
+
+A model is called in one of three ways, which a fact of its registration tells apart:
+
+* `name(inputs)` with the standardised input tensors by name returns features (N, F), from which the heads go on;
+* `path=True`: `name(features, scale)` returns a layer that knows the whole track, and the features it takes;
+* `classical=True`: `name(training)` needs no training: it returns a layer from raw columns to the physical targets.
+"""
 
 from typing import Any
 
-from app.core.catalog import Catalog
+from pydantic import Field
 
-MODELS = Catalog[Any]("model", "app.models")
+from app.core.catalog import Catalog
+from app.core.types import Listed, Strict
+
+
+class Inputs(Strict):
+    """What a network sees of the flat inputs."""
+
+    mirror: bool = Field(
+        False,
+        description="fold charge and vertical sign out by the mirror symmetries of the field, and back at the end",
+    )
+    features: Listed | None = Field(
+        None, description="input columns and derived features in place of all columns, e.g. tx, ty, qop, lens_tx"
+    )
+
+
+class ModelOptions(Strict):
+    """The keys that every model takes besides its own."""
+
+    inputs: Inputs = Inputs()
+
+
+MODELS = Catalog[Any]("model", "app.models", ModelOptions)
 HEADS = Catalog[Any]("head", "app.models.heads")

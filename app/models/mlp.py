@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import lazy_loader
@@ -17,11 +17,14 @@ PRESETS = {"tiny": (64, 64), "small": (128, 128), "medium": (256, 256, 128), "wi
 Activation = Literal["tanh", "gelu", "silu", "relu", "elu", "softplus", "sigmoid"]
 
 
+Preset = Literal["tiny", "small", "medium", "wide"]
+
+
 @MODELS("mlp", light=True)
 def mlp(
     inputs: Mapping[str, Any],
     *,
-    preset: Literal["tiny", "small", "medium", "wide"] = "medium",
+    preset: Preset = "medium",
     hidden: Annotated[tuple[Count, ...], Field(min_length=1)] | None = None,
     activation: Activation = "gelu",
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0,
@@ -41,9 +44,18 @@ def mlp(
     Returns:
         Features (N, last hidden size).
     """
+    return dense(joined(inputs), hidden or PRESETS[preset], activation, dropout)
+
+
+def joined(inputs: Mapping[str, Any]) -> Any:
+    """Return all inputs side by side, (N, features)."""
     tensors = list(inputs.values())
-    features = tensors[0] if len(tensors) == 1 else keras.layers.Concatenate(name="inputs")(tensors)
-    for position, units in enumerate(hidden or PRESETS[preset], start=1):
+    return tensors[0] if len(tensors) == 1 else keras.layers.Concatenate(name="inputs")(tensors)
+
+
+def dense(features: Any, hidden: Sequence[int], activation: str, dropout: float = 0.0) -> Any:
+    """Return the last hidden layer, (N, hidden[-1])."""
+    for position, units in enumerate(hidden, start=1):
         features = keras.layers.Dense(units, activation=activation, name=f"hidden_{position}")(features)
         if dropout:
             features = keras.layers.Dropout(dropout, name=f"dropout_{position}")(features)

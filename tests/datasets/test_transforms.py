@@ -9,14 +9,17 @@ import tensorflow as tf
 
 from app.core.errors import UserError
 from datasets._moments import moments
-from datasets.transforms import TRANSFORMS, Chain, Kick, Standardize
+from datasets.transforms import TRANSFORMS
+from datasets.transforms.chain import Chain
+from datasets.transforms.kick import Kick
+from datasets.transforms.scaling import Standardize
 
 TARGETS = ("x", "y", "tx", "ty")
 every_transform = pytest.mark.parametrize("component", list(TRANSFORMS), ids=lambda c: c.name)
 
 
 def chain_of(*specs, targets=TARGETS):
-    return Chain([step for spec in specs for step in TRANSFORMS.parse(spec).build(targets)])
+    return Chain([step for spec in specs for step in TRANSFORMS.parse(spec).build(targets, None)])
 
 
 def events(rows=50, seed=1):
@@ -94,7 +97,7 @@ def test_straight_line_residual_is_the_deviation_from_the_line():
     inputs = {
         name: np.array([value]) for name, value in {"x": 1.0, "y": 2.0, "tx": 0.1, "ty": -0.2, "dz": 10.0}.items()
     }
-    (line, _) = TRANSFORMS.parse("straight_line_residual").build(("ty", "x"))
+    (line, _) = TRANSFORMS.parse("straight_line_residual").build(("ty", "x"), None)
     assert line.needs == ("x", "y", "tx", "ty", "dz")
     np.testing.assert_allclose(line.forward(np.array([[-0.5, 2.75]]), inputs), [[-0.3, 0.75]], rtol=1e-6)
     np.testing.assert_allclose(line.inverse(np.array([[-0.3, 0.75]]), inputs), [[-0.5, 2.75]], rtol=1e-6)

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from scipy.integrate import trapezoid
 
+from app.physics.extrapolation.straight_line import straight_line
 from app.physics.fields.field_map import FieldMap
 from app.physics.fields.gaussian_dipole import GaussianDipole
 from app.physics.propagation import Propagator, steps_for
-from app.physics.straight_line import straight_line
 
 DATA = Path(os.environ.get("WIRECHAMBER_EXTERNAL_DATA", Path(__file__).parents[3] / "shared" / "data"))
 pytestmark = [pytest.mark.external, pytest.mark.skipif(not DATA.is_dir(), reason=f"no external data at {DATA}")]
@@ -60,7 +60,8 @@ def test_default_field_follows_real_tracks():
     qop = start[:, 4] / 0.299792458
     found = Propagator(GaussianDipole(maxwell=True))(start[:, :4], qop, 2665.0, 5161.0, 50).state
     miss = np.hypot(*(found - end[:, :4])[:, :2].T)
-    line = np.hypot(*(straight_line(start[:, :4], 5161.0) - end[:, :4])[:, :2].T)
+    columns = dict(zip(("x", "y", "tx", "ty"), start[:, :4].T, strict=True), dz=5161.0)
+    line = np.hypot(*(np.transpose(straight_line(None, columns)) - end[:, :4])[:, :2].T)
     assert np.median(miss) < 15
     assert np.median(miss) < 0.06 * np.median(line)
 

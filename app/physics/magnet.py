@@ -1,0 +1,58 @@
+"""Where tracks bend: the field that a dataset was made in and the z at which its tracks begin."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from app.core.errors import Problem, UserError
+from app.physics.arrays import Array
+from app.physics.lorentz import State
+from app.physics.magnetic_field import FIELDS, Field
+
+Columns = Mapping[str, Array]
+"""Input columns of track states by name: x, y [mm], tx, ty, qop [1/GeV], dz [mm] and, when it varies, z_start [mm]."""
+
+
+@dataclass(frozen=True)
+class Magnet:
+    """A field and the start plane of the tracks.
+
+    Attributes:
+        field_json: the JSON of the field.
+        z_start: z of the start states [mm]; None when it is a column of the data.
+        sha256: hash of the field map that the data were made with, where it is one.
+    """
+
+    field_json: Mapping[str, Any]
+    z_start: float | None
+    sha256: str | None = None
+
+    @cached_property
+    def field(self) -> Field:
+        """B(x, y, z) [T], built when it is first needed.
+
+        Raises:
+            UserError: the field map is not the one that the data were made with.
+        """
+        field = FIELDS.parse(dict(self.field_json)).build()
+        found = getattr(field, "sha256", None)
+        if self.sha256 and found != self.sha256:
+            what = "the field map has changed since the data were generated"
+            raise UserError(Problem(what, ("dataset", "field"), None, f"sha256 {self.sha256[:16]}", str(found)[:16]))
+        return field
+
+    def start(self, columns: Columns) -> Array:
+        """Return z of the start states [mm]: a number, or the column (N,)."""
+        return columns["z_start"] if self.z_start is None else self.z_start
+
+    def config(self) -> dict[str, Any]:
+        """Return the JSON that gives this magnet again by `Magnet(**config)`."""
+        return {"field_json": dict(self.field_json), "z_start": self.z_start, "sha256": self.sha256}
+
+
+def start_state(columns: Columns) -> State:
+    """Return x, y [mm], tx, ty of the start states."""
+    return columns["x"], columns["y"], columns["tx"], columns["ty"]

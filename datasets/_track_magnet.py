@@ -1,0 +1,43 @@
+"""Which magnet a set of track states went through: what the files say, what the job says, and whether they agree."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from app.core.catalog import Spec
+from app.core.errors import Problem, UserError
+from app.physics.magnet import Magnet
+from app.physics.magnetic_field import FIELDS, Field
+
+WHERE = ("dataset", "field")
+
+
+def magnet_of(facts: Mapping[str, Any], given: Spec[Field] | None, z_start: float | None) -> Magnet | None:
+    """Return the magnet of the data, or None when nobody says which it is.
+
+    Args:
+        facts: metadata of the files.
+        given: the field that the job states, for files that do not.
+        z_start: where the tracks begin [mm]; None when that is a column of the data.
+
+    Raises:
+        UserError: the job states another field than the one that the data were generated with.
+    """
+    known = facts.get("field")
+    if known is None and given is None:
+        return None
+    if known is not None and given is not None:
+        _check_same(FIELDS.parse(known).dump(), given.dump())
+    content = dict(known) if known is not None else given.dump()  # type: ignore[union-attr]
+    return Magnet(content, z_start, facts.get("field_sha256") or None)
+
+
+def _check_same(known: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    if known == given:
+        return
+    different = [n for n in sorted(known.keys() | given.keys()) if known.get(n) != given.get(n)]
+    name = "name" if "name" in different else different[0]
+    what = f"another field than the data were generated with ({name}: {given.get(name)!r})"
+    expected = f"{name}: {known.get(name)!r}, or no 'field': the files say it themselves"
+    raise UserError(Problem(what, WHERE, None, expected, dict(given)))

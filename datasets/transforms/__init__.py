@@ -1,0 +1,47 @@
+"""Transforms: invertible changes of variables between a physical target and what the network learns.
+
+Written once with keras.ops: the same code serves the loss, the evaluation and the exported graph. A job names one
+transform or a list, applied from left to right; the inverse is applied before every metric, plot and file.
+
+A component is called as `name(targets, magnet, *, ...)` and returns the steps that it stands for; `magnet` is None for
+data without a magnetic field.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from app.core.catalog import Catalog
+
+TRANSFORMS = Catalog["tuple[Transform, ...]"]("transform", "datasets.transforms")
+
+Tensor = Any
+Columns = Mapping[str, Tensor]
+
+
+class Transform:
+    """One step; `inputs` maps the names of the model's input columns to tensors (N,).
+
+    Attributes:
+        needs: input columns that the step reads.
+        constants: figures found on the training split, saved with the model; empty when there are none.
+    """
+
+    needs: tuple[str, ...] = ()
+    constants: dict[str, list[float]]
+
+    def __init__(self) -> None:
+        self.constants = {}
+
+    def forward(self, target: Tensor, inputs: Columns) -> Tensor:
+        """Return what the network learns, (N, targets)."""
+        raise NotImplementedError
+
+    def inverse(self, output: Tensor, inputs: Columns) -> Tensor:
+        """Return the physical target of a network output, (N, targets)."""
+        raise NotImplementedError
+
+    def weight(self, inputs: Columns) -> Tensor | None:
+        """Return a factor (N,) on the event's loss, or None for 1."""
+        return None

@@ -1,0 +1,80 @@
+"""Transforms applied one after the other, and the mirror that may stand around them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import lazy_loader
+import numpy as np
+
+from app.core.errors import Problem, UserError
+from datasets.transforms import Columns, Tensor, Transform
+from datasets.transforms.mirror import Mirror
+from datasets.transforms.scaling import Standardize
+
+keras = lazy_loader.load("keras")
+
+
+class Chain:
+    """Transforms applied one after the other to the targets of one task.
+
+    Args:
+        steps: the transforms.
+        targets: names of the targets.
+        mirror: stands around all steps when given: they see mirrored tracks only.
+    """
+
+    def __init__(self, steps: Sequence[Transform], targets: Sequence[str] = (), mirror: Mirror | None = None) -> None:
+        self.steps, self.targets, self.mirror = tuple(steps), tuple(targets), mirror
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Input columns that any step reads."""
+        return tuple(dict.fromkeys(name for step in self.steps for name in step.needs))
+
+    def forward(self, target: Tensor, inputs: Columns) -> Tensor:
+        """Physical target to network output."""
+        if self.mirror:
+            target, inputs = self.mirror.targets(self.targets, target, inputs), self.mirror.fold(inputs)
+        for step in self.steps:
+            target = step.forward(target, inputs)
+        return target
+
+    def inverse(self, output: Tensor, inputs: Columns) -> Tensor:
+        """Network output to physical target."""
+        folded = self.mirror.fold(inputs) if self.mirror else inputs
+        for step in reversed(self.steps):
+            output = step.inverse(output, folded)
+        return self.mirror.targets(self.targets, output, inputs) if self.mirror else output
+
+    def weight(self, inputs: Columns) -> Tensor | None:
+        """Return the product of the steps' weights, or None when all are 1."""
+        inputs = self.mirror.fold(inputs) if self.mirror else inputs
+        weights = [w for w in (step.weight(inputs) for step in self.steps) if w is not None]
+        return None if not weights else weights[0] if len(weights) == 1 else keras.ops.prod(keras.ops.stack(weights), 0)
+
+    def fit(self, blocks: Iterable[tuple[Tensor, Columns]]) -> None:
+        """Let each step that has constants find them on `blocks` of (targets, inputs), after the steps before it.
+
+        Raises:
+            UserError: targets outside the domain of a step, e.g. the logarithm of 0.
+        """
+        for position, step in enumerate(self.steps):
+            if isinstance(step, Standardize):
+                step.fit(Chain(self.steps[:position], self.targets, self.mirror)._forward_finite(blocks))
+        if self.steps and not isinstance(self.steps[-1], Standardize):
+            for _ in self._forward_finite(blocks):
+                pass
+
+    def _forward_finite(self, blocks: Iterable[tuple[Tensor, Columns]]) -> Iterator[np.ndarray[Any, Any]]:
+        for target, inputs in blocks:
+            with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+                values = np.asarray(self.forward(target, inputs))
+            bad = np.flatnonzero(~np.isfinite(values).all(axis=-1))
+            if len(bad):
+                names = ", ".join(type(step).__name__ for step in self.steps) or "the target itself"
+                what = f"{names}: not finite for {len(bad)} of {len(values)} events"
+                expected = "targets in the domain of the transform"
+                raise UserError(Problem(what, ("transform",), None, expected, np.asarray(target)[bad[0]].tolist()))
+            yield values

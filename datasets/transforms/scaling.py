@@ -1,0 +1,86 @@
+"""Transforms of single numbers: standardize, log, inverse."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import lazy_loader
+import numpy as np
+
+from app.physics.magnet import Magnet
+from datasets._moments import moments
+from datasets.transforms import TRANSFORMS, Columns, Tensor, Transform
+
+keras = lazy_loader.load("keras")
+
+
+class Standardize(Transform):
+    """Mean 0 and standard deviation 1 per target, on the training split."""
+
+    def forward(self, target: Tensor, inputs: Columns) -> Tensor:
+        """Return (target - mean) / std."""
+        return (target - self._constant("mean")) / self._constant("std")
+
+    def inverse(self, output: Tensor, inputs: Columns) -> Tensor:
+        """Return output * std + mean."""
+        return output * self._constant("std") + self._constant("mean")
+
+    def fit(self, blocks: Iterable[np.ndarray[Any, Any]]) -> None:
+        """Find mean and standard deviation over blocks (n, targets)."""
+        mean, std = moments(blocks)
+        self.constants = {"mean": mean.tolist(), "std": std.tolist()}
+
+    def _constant(self, name: str) -> Any:
+        return np.asarray(self.constants[name], np.float32)
+
+
+class Log(Transform):
+    """Natural logarithm, for positive targets over decades, e.g. energies."""
+
+    def forward(self, target: Tensor, inputs: Columns) -> Tensor:
+        """Return log(target)."""
+        return keras.ops.log(target)
+
+    def inverse(self, output: Tensor, inputs: Columns) -> Tensor:
+        """Return exp(output)."""
+        return keras.ops.exp(output)
+
+
+class Inverse(Transform):
+    """1/target, e.g. the curvature 1/pT, in which a tracker's resolution is nearly Gaussian.
+
+    Args:
+        floor: outputs nearer to 0 are moved to it, so that a prediction stays finite.
+    """
+
+    def __init__(self, floor: float) -> None:
+        super().__init__()
+        self.floor = floor
+
+    def forward(self, target: Tensor, inputs: Columns) -> Tensor:
+        """Return 1 / target."""
+        return 1.0 / target
+
+    def inverse(self, output: Tensor, inputs: Columns) -> Tensor:
+        """Return 1 / output, the output kept away from 0 on its own side."""
+        small = keras.ops.abs(output) < self.floor
+        return 1.0 / keras.ops.where(small, keras.ops.where(output < 0, -self.floor, self.floor), output)
+
+
+@TRANSFORMS("standardize")
+def standardize(targets: Sequence[str], magnet: Magnet | None) -> tuple[Transform, ...]:
+    """(target - mean) / std with the training split's figures."""
+    return (Standardize(),)
+
+
+@TRANSFORMS("log")
+def log(targets: Sequence[str], magnet: Magnet | None) -> tuple[Transform, ...]:
+    """log(target); positive targets only."""
+    return (Log(),)
+
+
+@TRANSFORMS("inverse")
+def inverse(targets: Sequence[str], magnet: Magnet | None, *, floor: float = 1e-4) -> tuple[Transform, ...]:
+    """1 / target; `floor` is the smallest |1 / target| that a prediction may have."""
+    return (Inverse(floor),)

@@ -1,0 +1,32 @@
+"""Weights that are learned as the uncertainties of the terms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import lazy_loader
+
+from losses.balancing import BALANCINGS
+
+keras = lazy_loader.load("keras")
+
+
+@BALANCINGS("uncertainty")
+def uncertainty(objective: Any, weights: Mapping[str, float]) -> Callable[[Mapping[str, Any], Any], Any]:
+    """total = sum_i weight_i exp(-s_i) loss_i + s_i, with learned logarithms s_i of the variances, 0 at the start.
+
+    At the minimum exp(s_i) = weight_i loss_i: every term ends with the same pull, whatever its size. A term that can be
+    driven to 0 takes ever more weight; the total may become negative, which is why runs are judged without s.
+
+    Args:
+        objective: makes the variables s.
+        weights: of the terms, a constant offset of s.
+
+    References:
+        A. Kendall, Y. Gal, R. Cipolla, CVPR (2018), arXiv:1705.07115, equation 7.
+    """
+    logs = {name: objective.add_weight(shape=(), initializer="zeros", name=f"{name}_log_variance") for name in weights}
+    return lambda losses, epoch: sum(
+        weights[n] * keras.ops.exp(-logs[n]) * loss + logs[n] for n, loss in losses.items()
+    )

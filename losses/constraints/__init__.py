@@ -1,0 +1,52 @@
+"""Constraints: what physics says of a whole track, in place of its measured end.
+
+A constraint is called as `name(track, *, ...)` with a `Track` and returns one value per event and term, (N, S): squares
+of residuals in units of what the task's loss is computed in, so that both weigh alike at weight 1. The facts of its
+registration say what a model must offer (`needs`), and the names of its terms in the history (`terms`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from app.core.catalog import Catalog
+from app.core.types import NonNegative, Strict
+from app.physics.lorentz import State
+from app.physics.magnet import Magnet
+
+
+class ConstraintOptions(Strict):
+    """The keys that every constraint takes besides its own."""
+
+    weight: NonNegative = Field(0.1, description="of the term beside the tasks' losses: lambda_pde, lambda_ic")
+    warmup_epochs: Annotated[float, Field(ge=0)] = Field(0, description="epochs over which the weight grows from 0")
+
+
+@dataclass(frozen=True)
+class Track:
+    """A batch of predicted tracks, as a constraint sees it.
+
+    Attributes:
+        columns: x, y, dz [mm], tx, ty, qop [1/GeV] of the start states, each (N,).
+        magnet: field and start plane.
+        std: standard deviation of the kick of x, y [mm GeV], tx, ty [GeV], (4,).
+        zeta: collocation points in [0, 1], (P,).
+        along: zeta (P,) to states and their derivatives by zeta, four (N, P) each; None where the model has none.
+        stages: states, derivatives by zeta, four (N, S) each, and the nodes (S,); None where the model has none.
+        positions_are_exact: dx/dz = tx and dy/dz = ty hold identically.
+    """
+
+    columns: Mapping[str, Any]
+    magnet: Magnet
+    std: Any
+    zeta: Any
+    along: Callable[[Any], tuple[State, State]] | None
+    stages: Callable[[], tuple[State, State, Any]] | None
+    positions_are_exact: bool = False
+
+
+CONSTRAINTS = Catalog[Any]("constraint", "losses.constraints", ConstraintOptions)

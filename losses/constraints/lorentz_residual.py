@@ -1,0 +1,34 @@
+"""The Lorentz equation at collocation points along the track."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import lazy_loader
+
+from losses.constraints import CONSTRAINTS, Track
+from losses.constraints._equation_of_motion import squared_residual
+
+keras = lazy_loader.load("keras")
+
+
+@CONSTRAINTS("lorentz_residual", needs="along", terms=("pde_loss",))
+def lorentz_residual(track: Track) -> Any:
+    """Mean over collocation points and components of ((d state/d zeta - dz Lorentz(state, B(z))) / scale)^2.
+
+    It holds the predicted track to the equation of motion between its ends, with each track's own dz and the field at
+    the true z. It needs no truth and so works on unlabelled states, where it gains most; beside many labelled tracks it
+    gains little.
+
+    Args:
+        track: the predicted tracks.
+
+    Returns:
+        One value per event, (N, 1).
+
+    References:
+        M. Raissi, P. Perdikaris, G. Karniadakis, J. Comput. Phys. 378 (2019) 686, equation 4.
+    """
+    states, derivatives = track.along(track.zeta)  # type: ignore[misc]
+    squares = squared_residual(track, states, derivatives, track.zeta)
+    return keras.ops.mean(squares, axis=1, keepdims=True)

@@ -1,0 +1,34 @@
+"""Easy events first: a threshold that falls while the training goes on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import lazy_loader
+
+from app.core.types import Positive
+from losses.weighting import WEIGHTINGS
+
+keras = lazy_loader.load("keras")
+
+
+@WEIGHTINGS("curriculum", epochs=True)
+def curriculum(
+    columns: Mapping[str, Any], epoch: Any, *, start: Positive = 20.0, end: Positive = 1.0, epochs: Positive = 20.0
+) -> Any:
+    """w = 1 above a momentum that falls from `start` to `end` over `epochs`, else 0: stiff tracks first.
+
+    The threshold falls evenly in log p, as momenta are spread. A batch's loss is the mean over the tracks above it.
+
+    Args:
+        columns: with qop [1/GeV], (N,).
+        epoch: passes so far, a number that grows through each epoch or by one after it.
+        start: threshold at the beginning [GeV].
+        end: threshold after `epochs` [GeV]; below the softest track all of them count.
+        epochs: until then.
+    """
+    share = keras.ops.minimum(epoch / epochs, 1.0)
+    threshold = math.log(start) + (math.log(end) - math.log(start)) * share
+    return keras.ops.cast(-keras.ops.log(keras.ops.abs(columns["qop"])) >= threshold, "float32")
