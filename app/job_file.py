@@ -19,13 +19,20 @@ from app.core.validation import problems
 Content = dict[str, Any]
 
 
+Values = Annotated[tuple[Any, ...] | dict[str, Any], Field(min_length=1)]
+"""What a path of a sweep takes: a list, or an object from the words of the name to the values."""
+
+
 class Sweep(Strict):
     """A job and the values that some of its paths take; every combination is one job."""
 
     schema_: str | None = Field(None, alias="$schema")
     job: str
-    sweep: Annotated[dict[str, tuple[Any, ...]], Field(min_length=1)]
-    name: str = Field(description='of each job, with the paths that tell them apart: "mlp_{model.preset}"')
+    sweep: Annotated[dict[str, Values], Field(min_length=1)]
+    name: str = Field(
+        description='of each job, with the paths that tell them apart: "mlp_{model.preset}"; a value is called as '
+        "it is written, or as the sweep says: {word: value, ...} in place of [value, ...]"
+    )
     rationale: str | None = Field(None, description="default: the job's own")
 
 
@@ -180,21 +187,27 @@ def _expand(content: Content, path: Path) -> list[Content]:
     job_path = path.parent / sweep.job
     base = json.dumps(_extended(_read(job_path), job_path))
     try:
-        return [_one(json.loads(base), sweep, values) for values in itertools.product(*sweep.sweep.values())]
+        combinations = itertools.product(*map(_named, sweep.sweep.values()))
+        return [_one(json.loads(base), sweep, chosen) for chosen in combinations]
     except UserError as error:
         raise error.under(path.stem) from None
 
 
-def _one(content: Content, sweep: Sweep, values: Sequence[Any]) -> Content:
-    chosen = dict(zip(sweep.sweep, values, strict=True))
-    for where, value in chosen.items():
+def _named(values: tuple[Any, ...] | dict[str, Any]) -> list[tuple[str | None, Any]]:
+    """Return (word, value) pairs; the word is None where the value speaks for itself."""
+    return list(values.items()) if isinstance(values, dict) else [(None, value) for value in values]
+
+
+def _one(content: Content, sweep: Sweep, chosen: Sequence[tuple[str | None, Any]]) -> Content:
+    words = {where: word for where, (word, _) in zip(sweep.sweep, chosen, strict=True) if word is not None}
+    for where, (_, value) in zip(sweep.sweep, chosen, strict=True):
         try:
             assign(content, where.split("."), value)
         except UserError as error:
             raise error.under("sweep", where) from None
     if sweep.rationale is not None:
         content["rationale"] = sweep.rationale
-    content["name"] = re.sub(r"{([^}]*)}", lambda match: _shown(content, match[1]), sweep.name)
+    content["name"] = re.sub(r"{([^}]*)}", lambda match: words.get(match[1]) or _shown(content, match[1]), sweep.name)
     return content
 
 

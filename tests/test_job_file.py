@@ -155,6 +155,15 @@ def test_a_component_in_a_sweeps_name_is_called_by_its_name(write):
     assert [job.name for job in load(path)] == ["mse", "huber"]
 
 
+def test_a_sweep_may_give_its_values_words_for_the_name(write):
+    write("one.json", JOB)
+    losses = {"plain": "mse", "soft_0.5": {"name": "huber", "delta": 0.5}, "soft_2": {"name": "huber", "delta": 2.0}}
+    sweep = {"tasks.state.loss": losses, "seed": [1, 2]}
+    jobs = load(write("s.json", {"job": "one.json", "sweep": sweep, "name": "{tasks.state.loss}_{seed}"}))
+    assert [job.name for job in jobs] == [f"{word}_{seed}" for word in losses for seed in (1, 2)]
+    assert [job.tasks["state"].loss.parameters.get("delta") for job in jobs] == [None, None, 0.5, 0.5, 2.0, 2.0]
+
+
 def test_two_jobs_of_one_name_are_refused(write):
     write("one.json", JOB)
     text = message(write("s.json", {"job": "one.json", "sweep": {"seed": [1, 2]}, "name": "same"}))
@@ -176,6 +185,9 @@ def test_all_jobs_of_a_sweep_are_validated(write):
     [
         ({"name": "{modle.hidden}"}, "s.name: no such path in the job."),
         ({"sweep": {}}, "s.sweep: not valid."),
+        ({"sweep": {"seed": []}}, "s.sweep.seed: not valid."),
+        ({"sweep": {"seed": {}}}, "s.sweep.seed: not valid."),
+        ({"sweep": {"seed": 5}}, "s.sweep.seed: not valid."),
         ({"sweep": {"model.hidden.5": [1]}}, "s.sweep.model.hidden.5.5: no such list element."),
         ({"jobs": "one.json"}, "s.jobs: unknown key. Did you mean 'job'?"),
         ({"job": "two.json"}, "no such file. Did you mean"),
