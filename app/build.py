@@ -151,7 +151,7 @@ def _objective(job: Job, data: Data, network: Any, chains: Mapping[str, Chain], 
         data.columns,
         constraints_of(job, data, path),
         partial(job.balancing.component.call, **job.balancing.parameters),
-        curriculum(job),
+        curriculum(job, _known(data)),
     )
 
 

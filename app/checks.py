@@ -45,4 +45,19 @@ def check_steps_per_execution(job: Job) -> None:
         raise UserError(Problem("more steps than an epoch has", where, None, f"at most {steps}", executed))
 
 
-CHECKS = (check_files_exist, check_warmup_fits, check_steps_per_execution)
+def check_curriculum_ends(job: Job) -> None:
+    """The threshold of a curriculum falls, and is at its end before the training is."""
+    for position, spec in enumerate(job.weighting):
+        if spec.name != "curriculum":
+            continue
+        start, end, epochs = (spec.parameters[name] for name in ("start", "end", "epochs"))
+        where = ("weighting", position)
+        if end >= start:
+            raise UserError(Problem("the threshold does not fall", (*where, "end"), None, f"below {start} GeV", end))
+        if epochs >= job.training.epochs:
+            what = "the curriculum is as long as the training"
+            expected = f"fewer than the {job.training.epochs} epochs of the training"
+            raise UserError(Problem(what, (*where, "epochs"), None, expected, epochs))
+
+
+CHECKS = (check_files_exist, check_warmup_fits, check_steps_per_execution, check_curriculum_ends)

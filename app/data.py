@@ -71,7 +71,7 @@ def load_data(job: Job, limit: int | None = None, root: Path | None = None) -> D
     counts = [f"{name} {getattr(splits, name).rows:,}" for name in ("train", "validation", "test")]
     logger.info("split: %s", ", ".join(counts))
     _check_parts(splits)
-    prepare = partial(_prepare, tasks=job.tasks, weighting=make_weighting(job, splits.train, source))
+    prepare = partial(_prepare, tasks=job.tasks, weighting=make_weighting(job, splits, source))
     unlabelled = _unlabelled(job, source, root or data_root()) if job.unlabelled else None
     return Data(source, splits, options.simulate is not None, prepare, unlabelled)
 

@@ -14,7 +14,7 @@ from losses.weighting import WEIGHTINGS
 keras = lazy_loader.load("keras")
 
 
-@WEIGHTINGS("curriculum", epochs=True)
+@WEIGHTINGS("curriculum", epochs=True, needs=("qop",))
 def curriculum(
     columns: Mapping[str, Any], epoch: Any, *, start: Positive = 20.0, end: Positive = 1.0, epochs: Positive = 20.0
 ) -> Any:
@@ -24,10 +24,16 @@ def curriculum(
 
     Args:
         columns: with qop [1/GeV], (N,).
-        epoch: passes so far, a number that grows through each epoch or by one after it.
-        start: threshold at the beginning [GeV].
-        end: threshold after `epochs` [GeV]; below the softest track all of them count.
-        epochs: until then.
+        epoch: how many epochs are over, a scalar.
+        start: threshold in the first epoch [GeV].
+        end: threshold after `epochs` [GeV], below `start`; tracks softer than this are never trained on.
+        epochs: until then; fewer than the training has.
+
+    Returns:
+        0 or 1 for each track, (N,) float32.
+
+    References:
+        Y. Bengio, J. Louradour, R. Collobert, J. Weston, Curriculum learning (2009), doi:10.1145/1553374.1553380.
     """
     share = keras.ops.minimum(epoch / epochs, 1.0)
     threshold = math.log(start) + (math.log(end) - math.log(start)) * share
