@@ -36,12 +36,17 @@ def check_features(features: Sequence[str], columns: Sequence[str], magnet: Magn
         if name in LENS and magnet is None:
             expected = "'field' in the dataset, or data of 'simulate'"
             raise UserError(Problem(f"{name!r} needs the field of the data, which is not known", where, None, expected))
-        needs = () if name in columns else ("tx", "ty") if name in SLOPES else ("x", "y", "tx", "ty", "qop", "dz")
-        for column in needs:
+        for column in () if name in columns else _needs(name, magnet):
             if column not in columns:
-                raise UserError(
-                    Problem(f"{name!r} needs the input column {column!r}", where, None, None, list(columns))
-                )
+                what = f"{name!r} needs the input column {column!r}"
+                raise UserError(Problem(what, where, None, None, list(columns)))
+
+
+def _needs(name: str, magnet: Magnet | None) -> tuple[str, ...]:
+    """Return the columns that a derived feature is made of."""
+    if name in SLOPES:
+        return ("tx", "ty")
+    return ("x", "y", "tx", "ty", "qop", "dz", *(("z_start",) if magnet and magnet.z_start is None else ()))
 
 
 @keras.saving.register_keras_serializable("wirechamber")

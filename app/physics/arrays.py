@@ -26,7 +26,7 @@ def module_of(*values: Array) -> Any:
     """Return `numpy` when all of `values` are NumPy arrays or numbers, else `keras.ops`.
 
     Formulas use Python's operators, and from the returned module only functions that both have under one name and that
-    keep the precision of their argument: `exp`, `sqrt`, `floor`, `clip`, `where`, `take`, `stack`.
+    keep the precision of their argument: `exp`, `sqrt`, `floor`, `clip`, `where`, `take`, `stack`, `ones_like`.
     """
     if all(map(_plain, values)):
         return np

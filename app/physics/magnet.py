@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from app.core.errors import Problem, UserError
+from app.core.files import expand
 from app.physics.arrays import Array
 from app.physics.lorentz import State
 from app.physics.magnetic_field import FIELDS, Field
@@ -32,12 +34,15 @@ class Magnet:
 
     @cached_property
     def field(self) -> Field:
-        """B(x, y, z) [T], built when it is first needed.
+        """B(x, y, z) [T], built when it is first needed; equal ones in a process are one.
 
         Raises:
-            UserError: the field map is not the one that the data were made with.
+            UserError: the field map cannot be read, or is not the one that the data were made with.
         """
-        field = FIELDS.parse(dict(self.field_json)).build()
+        try:
+            field = _built(json.dumps(dict(self.field_json), sort_keys=True), _age(self.field_json))
+        except UserError as error:
+            raise error.under("dataset", "field") from None
         found = getattr(field, "sha256", None)
         if self.sha256 and found != self.sha256:
             what = "the field map has changed since the data were generated"
@@ -51,6 +56,20 @@ class Magnet:
     def config(self) -> dict[str, Any]:
         """Return the JSON that gives this magnet again by `Magnet(**config)`."""
         return {"field_json": dict(self.field_json), "z_start": self.z_start, "sha256": self.sha256}
+
+
+@lru_cache(maxsize=8)
+def _built(text: str, age: int) -> Field:
+    """A map with its tables takes some 300 MB, and each layer of a model has a magnet of its own."""
+    return FIELDS.parse(json.loads(text)).build()
+
+
+def _age(field_json: Mapping[str, Any]) -> int:
+    """Return when the field's file was written last, 0 for a formula: a changed map is read again."""
+    try:
+        return expand(field_json["file"]).stat().st_mtime_ns if "file" in field_json else 0
+    except (OSError, UserError):
+        return 0  # told by what reads it
 
 
 def start_state(columns: Columns) -> State:

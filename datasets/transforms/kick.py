@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 import lazy_loader
+import numpy as np
 
 from app.core.catalog import Spec
 from app.core.errors import Problem, UserError
@@ -46,11 +47,7 @@ class Residual(Transform):
         self.momentum_slopes = momentum_slopes
         _check_targets(self.targets, momentum_slopes)
         if baseline.component.facts["field"]:
-            self.needs = (*self.needs, "qop")
-            if magnet is None:
-                what = f"{baseline.name!r} needs the field of the data, which is not known"
-                expected = "'field' in the dataset, or data of 'simulate'"
-                raise UserError(Problem(what, ("transform", "baseline"), expected=expected))
+            self.needs = tuple(dict.fromkeys((*self.needs, "qop", *_needs_of(magnet, baseline.name))))
 
     def base(self, inputs: Columns) -> Tensor:
         """Return the extrapolated state, (N, targets), in the coordinates that are learned."""
@@ -88,9 +85,22 @@ class Kick(Residual):
         """Return base + (q/p) output."""
         return super().inverse(output * inputs["qop"][..., None], inputs)
 
+    def rounding(self, target: Tensor, inputs: Columns) -> Tensor:
+        """Return the last place of the state per q/p."""
+        return keras.ops.abs(target / inputs["qop"][..., None]) * float(np.finfo(np.float32).eps)
+
     def weight(self, inputs: Columns) -> Tensor:
         """Return |q/p|, which gives the error of a bent track its physical size back."""
         return keras.ops.abs(inputs["qop"])
+
+
+def _needs_of(magnet: Magnet | None, baseline: str) -> tuple[str, ...]:
+    """Return the column that says where the tracks begin, when they do not all begin at one z."""
+    if magnet is None:
+        what = f"{baseline!r} needs the field of the data, which is not known"
+        expected = "'field' in the dataset, or data of 'simulate'"
+        raise UserError(Problem(what, ("transform", "baseline"), expected=expected))
+    return ("z_start",) if magnet.z_start is None else ()
 
 
 def _check_targets(targets: Sequence[str], momentum_slopes: bool) -> None:

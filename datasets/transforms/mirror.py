@@ -5,20 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import lazy_loader
-
 from app.core.errors import Problem, UserError
+from app.physics.arrays import module_of
 from app.physics.magnet import Magnet
 from datasets.transforms import Columns, Tensor
-
-keras = lazy_loader.load("keras")
 
 HORIZONTAL, VERTICAL = ("x", "tx", "qop"), ("y", "ty")
 
 
 @dataclass(frozen=True)
 class Mirror:
-    """Folds (x, tx, q) -> -(x, tx, q) by the sign of q/p and (y, ty) -> -(y, ty) by the sign of ty.
+    """Folds (x, tx, q) -> -(x, tx, q) by the sign of q/p and (y, ty) -> -(y, ty) by the sign of ty, or of y at ty = 0.
 
     A network behind the mirror sees a quarter of the phase space, and what it gives is symmetric by construction. It is
     right for a field with By even and Bx odd in x, and By even, Bx and Bz odd in y.
@@ -26,8 +23,11 @@ class Mirror:
 
     def signs(self, columns: Columns) -> dict[str, Tensor]:
         """Return +1 or -1 (N,) by column name; targets carry the names of their start columns."""
-        horizontal = keras.ops.where(columns["qop"] < 0, -1.0, 1.0)
-        vertical = keras.ops.where(columns["ty"] < 0, -1.0, 1.0)
+        qop, y, ty = columns["qop"], columns["y"], columns["ty"]
+        xp = module_of(qop)
+        one = xp.ones_like(qop)  # in the precision of the columns
+        horizontal = xp.where(qop < 0, -one, one)
+        vertical = xp.where((ty < 0) | ((ty == 0) & (y < 0)), -one, one)
         return dict.fromkeys(HORIZONTAL, horizontal) | dict.fromkeys(VERTICAL, vertical)
 
     def fold(self, columns: Columns) -> dict[str, Tensor]:
@@ -38,7 +38,7 @@ class Mirror:
     def targets(self, names: Sequence[str], values: Tensor, columns: Columns) -> Tensor:
         """Return targets (N, names) of the mirrored tracks, or back: the operation is its own inverse."""
         signs = self.signs(columns)
-        return values * keras.ops.stack([signs[name] for name in names], axis=-1)
+        return values * module_of(columns["qop"]).stack([signs[name] for name in names], axis=-1)
 
 
 def check_mirror(magnet: Magnet | None, columns: Sequence[str], targets: Sequence[str]) -> None:
