@@ -119,12 +119,16 @@ def _outputs(
         from app.whole_track import path_outputs
 
         return path_outputs(job, data, seen, inputs, chains)
-    features = job.model.build(_with_momentum(job, data, seen, inputs))
+    features = job.model.build(*_supplied(job, data, seen, inputs))
     return {n: task.head.build(features, len(task.targets), f"{n}_head") for n, task in job.tasks.items()}, None
 
 
-def _with_momentum(job: Job, data: Data, seen: Mapping[str, Any], inputs: Mapping[str, Any]) -> Any:
-    return seen
+def _supplied(job: Job, data: Data, seen: Mapping[str, Any], inputs: Mapping[str, Any]) -> tuple[Any, ...]:
+    if not job.model.component.facts.get("momentum"):
+        return (seen,)
+    from app.momentum import momentum_input
+
+    return seen, momentum_input(job, data, inputs)
 
 
 def _physical(

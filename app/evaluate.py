@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import pkgutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -134,10 +136,19 @@ class Loaded:
         return {t: outputs[task][:, i] for task, names in targets.items() for i, t in enumerate(names)}
 
 
+def _register_layers() -> None:
+    """Import every module of layers that a saved model may name."""
+    import app.models
+    import app.physical
+
+    for module in pkgutil.iter_modules(app.models.__path__):
+        if module.name.startswith("_"):
+            importlib.import_module(f"app.models.{module.name}")
+
+
 def load(run: str) -> Loaded:
     """Load a finished run by name or path: `load("runs/x").predict({"x": ..., "y": ...})`."""
-    import app.physical  # noqa: F401  (registers the layers that the file names)
-
+    _register_layers()
     directory = find(run)
     if not directory.model.exists():
         raise UserError(Problem("the run has no model yet", (str(directory.path),), expected="a run that is done"))

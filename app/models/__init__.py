@@ -1,8 +1,9 @@
 """Models and heads: functions that turn input tensors into features, and features into the outputs of a task.
 
-A model is called in one of three ways, which a fact of its registration tells apart:
+A model is called in one of four ways, which a fact of its registration tells apart:
 
 * `name(inputs)` with the standardised input tensors by name returns features (N, F), from which the heads go on;
+* `momentum=True`: `name(inputs, qop)` does the same and gets q/p as it is in the data besides, (N,) in 1/GeV;
 * `path=True`: `name(features, scale)` returns a layer that knows the whole track, and the features it takes;
 * `classical=True`: `name(training)` needs no training: it returns a layer from raw columns to the physical targets.
 """
@@ -32,6 +33,9 @@ class ModelOptions(Strict):
 
     inputs: Inputs = Inputs()
 
+
+CODE = "path"
+"""Output of the network of a model with `path=True`, beside those of its tasks: what the layer knows a track by."""
 
 MODELS = Catalog[Any]("model", "app.models", ModelOptions)
 HEADS = Catalog[Any]("head", "app.models.heads")

@@ -18,7 +18,9 @@ every_head = pytest.mark.parametrize("component", list(HEADS), ids=lambda c: c.n
 def network(spec="mlp", columns=6, outputs=4, inputs=None):
     """A model with a linear head, as a job builds it."""
     tensors = inputs or {"state": keras.Input((columns,), name="state")}
-    features = MODELS.parse(spec).build(tensors)
+    parsed = MODELS.parse(spec)
+    supplied = (tensors, tensors["state"][:, 4]) if parsed.component.facts.get("momentum") else (tensors,)
+    features = parsed.build(*supplied)
     return keras.Model(tensors, HEADS.parse("linear").build(features, outputs, "state_head"))
 
 

@@ -1,0 +1,75 @@
+"""One network for each range of momentum, behind one model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Annotated, Any
+
+import lazy_loader
+from pydantic import AfterValidator, Field
+
+from app.core.catalog import Spec
+from app.core.errors import Problem, UserError
+from app.core.types import Positive
+from app.models import MODELS, Inputs
+
+keras = lazy_loader.load("keras")
+
+
+def _ascending(edges: tuple[float, ...]) -> tuple[float, ...]:
+    for low, high in pairwise(edges):
+        if low >= high:
+            raise ValueError(f"edges must ascend, and {high:g} GeV comes after {low:g} GeV")
+    return edges
+
+
+def _plain(network: Spec[Any]) -> Spec[Any]:
+    facts = network.component.facts
+    if any(facts.get(kind) for kind in ("path", "classical", "momentum")):
+        plain = [c.name for c in MODELS if not any(c.facts.get(kind) for kind in ("path", "classical", "momentum"))]
+        what = f"{network.name!r} cannot be the network of a range"
+        raise UserError(Problem(what, ("name",), None, f"one of [{', '.join(plain)}]"))
+    if network.options.inputs != Inputs():
+        expected = "'inputs' of the model itself: all ranges see the same"
+        raise UserError(Problem("a range has no inputs of its own", ("inputs",), None, expected))
+    return network
+
+
+Edges = Annotated[tuple[Positive, ...], Field(min_length=1), AfterValidator(_ascending)]
+
+
+@MODELS("momentum_ranges", light=True, momentum=True)
+def momentum_ranges(
+    inputs: Mapping[str, Any],
+    qop: Any,
+    *,
+    edges: Edges = (5.0, 20.0),
+    network: Annotated[MODELS.spec, AfterValidator(_plain)] = "mlp",
+) -> Any:
+    """One network for each range of momentum: h(state) = h_k(state) for edges[k-1] <= p < edges[k].
+
+    Soft and stiff tracks share no weight, so that neither is learned at the cost of the other; each range also learns
+    from its own tracks alone, and the answer jumps at the edges. The ranges share input and output standardisation and
+    the constant of the head. Every track goes through all networks: K ranges cost K times one.
+
+    Args:
+        inputs: standardised input tensors (N, features) by name.
+        qop: charge over momentum as it is in the data [1/GeV], (N,).
+        edges: momenta between the ranges [GeV], ascending; n of them make n + 1 ranges.
+        network: the network of each range; all are of this kind and begin at weights of their own.
+
+    Returns:
+        Features (N, sum of all ranges' features + number of ranges), of which a linear head makes one head for each
+        range with a bias of its own.
+    """
+    from app.models._ranges import RangeFeatures
+
+    features = [_of_range(network, inputs, f"range_{number}") for number in range(1, len(edges) + 2)]
+    return RangeFeatures(edges, name="ranges")({"qop": qop, "features": features})
+
+
+def _of_range(network: Spec[Any], inputs: Mapping[str, Any], name: str) -> Any:
+    """Return the features of a network of its own, (N, H); layers of equal names need a model around each."""
+    own = {n: keras.Input(tensor.shape[1:], name=n, dtype=tensor.dtype) for n, tensor in inputs.items()}
+    return keras.Model(own, network.build(own), name=name)(dict(inputs))
