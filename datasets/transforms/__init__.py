@@ -45,3 +45,7 @@ class Transform:
     def weight(self, inputs: Columns) -> Tensor | None:
         """Return a factor (N,) on the event's loss, or None for 1."""
         return None
+
+    def rounding(self, target: Tensor, inputs: Columns) -> Tensor | None:
+        """Return what the float32 of the target leaves undecided in `forward`, (N, targets), where that matters."""
+        return None

@@ -62,10 +62,19 @@ class Chain:
         """
         for position, step in enumerate(self.steps):
             if isinstance(step, Standardize):
-                step.fit(Chain(self.steps[:position], self.targets, self.mirror)._forward_finite(blocks))
+                before = Chain(self.steps[:position], self.targets, self.mirror)
+                step.fit(before._forward_finite(blocks), before._rounding(blocks))
         if self.steps and not isinstance(self.steps[-1], Standardize):
             for _ in self._forward_finite(blocks):
                 pass
+
+    def _rounding(self, blocks: Iterable[tuple[Tensor, Columns]]) -> Any:
+        """Return the root mean square (targets,) of what the first step's float32 leaves undecided; 0 where nothing."""
+        if len(self.steps) != 1:
+            return 0.0
+        found = [self.steps[0].rounding(target, inputs) for target, inputs in blocks]
+        known = [np.asarray(values, np.float64) for values in found if values is not None]
+        return np.sqrt(np.mean(np.concatenate(known) ** 2, axis=0)) if known else 0.0
 
     def _forward_finite(self, blocks: Iterable[tuple[Tensor, Columns]]) -> Iterator[np.ndarray[Any, Any]]:
         for target, inputs in blocks:

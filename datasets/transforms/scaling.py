@@ -14,6 +14,9 @@ from datasets.transforms import TRANSFORMS, Columns, Tensor, Transform
 
 keras = lazy_loader.load("keras")
 
+ROUNDINGS = 20.0
+"""The least standard deviation, in units of the rounding of the target."""
+
 
 class Standardize(Transform):
     """Mean 0 and standard deviation 1 per target, on the training split."""
@@ -26,9 +29,14 @@ class Standardize(Transform):
         """Return output * std + mean."""
         return output * self._constant("std") + self._constant("mean")
 
-    def fit(self, blocks: Iterable[np.ndarray[Any, Any]]) -> None:
-        """Find mean and standard deviation over blocks (n, targets)."""
+    def fit(self, blocks: Iterable[np.ndarray[Any, Any]], rounding: Any = 0.0) -> None:
+        """Find mean and standard deviation over blocks (n, targets).
+
+        A target that is nothing but rounding (`rounding`, (targets,)) would become noise of size 1 that the network
+        tries to learn: its standard deviation is kept well above.
+        """
         mean, std = moments(blocks)
+        std = np.hypot(std, ROUNDINGS * rounding)
         self.constants = {"mean": mean.tolist(), "std": std.tolist()}
 
     def _constant(self, name: str) -> Any:

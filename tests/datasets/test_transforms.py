@@ -194,3 +194,22 @@ def test_constants_are_plain_numbers_for_json():
     (constants,) = [step.constants for step in chain.steps if isinstance(step, Standardize)]
     assert {type(value) for values in constants.values() for value in values} == {float}
     assert keras.ops.shape(chain.forward(target, inputs)) == (50, 4)
+
+
+def test_a_component_that_is_nothing_but_rounding_does_not_become_noise_of_size_one():
+    """The thin lens gives the slopes behind a field By(z) exactly: what is left of them is the last place of float32."""
+    random, rows = np.random.default_rng(1), 4000
+    qop = np.where(random.random(rows) < 0.5, -1, 1) / random.uniform(2, 100, rows)
+    inputs = {n: np.zeros(rows, np.float32) for n in ("x", "y", "tx", "ty")} | {
+        "qop": qop.astype(np.float32), "dz": np.full(rows, 100, np.float32)
+    }  # fmt: skip
+    inputs["tx"] += random.uniform(-0.3, 0.3, rows).astype(np.float32)
+    noise = np.spacing(inputs["tx"]) * random.choice([-1, 0, 1], rows)
+    target = np.stack([inputs["tx"] * 100 + 7 * inputs["qop"] ** 2, inputs["tx"] + noise], axis=-1).astype(np.float32)
+    chain = Chain([Kick(("x", "tx")), Standardize()], ("x", "tx"))
+    chain.fit([(target, inputs)])
+    values = np.asarray(chain.forward(target, inputs))
+    spread = values.std(axis=0)
+    assert spread[0] == pytest.approx(1, abs=0.02)
+    assert spread[1] < 0.1
+    np.testing.assert_allclose(np.asarray(chain.inverse(values, inputs)), target, rtol=1e-6, atol=1e-7)
