@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
+from app import physics_checks
 from app.config import Job
 from app.core.errors import Problem, UserError
 from app.core.files import matching
@@ -60,4 +61,13 @@ def check_curriculum_ends(job: Job) -> None:
             raise UserError(Problem(what, (*where, "epochs"), None, expected, epochs))
 
 
-CHECKS = (check_files_exist, check_warmup_fits, check_steps_per_execution, check_curriculum_ends)
+CHECKS = (
+    check_files_exist,
+    check_warmup_fits,
+    check_steps_per_execution,
+    check_curriculum_ends,
+    physics_checks.check_something_is_learned,
+    physics_checks.check_constraints_apply,
+    physics_checks.check_task_names,
+    physics_checks.check_mirror_of_formula,
+)

@@ -15,7 +15,7 @@ from app.core.catalog import Spec
 from app.core.errors import Problem, UserError
 from app.physics.magnet import Magnet
 from datasets.transforms.mirror import Mirror
-from losses.constraints import Track
+from losses.constraints import Track, terms_of
 
 logger = logging.getLogger(__name__)
 
@@ -54,15 +54,11 @@ class Constraints:
 
     def terms(self) -> list[str]:
         """Return the names of all terms, in order."""
-        return [name for spec in self.specs for name in spec.component.facts["terms"]]
+        return [name for spec in self.specs for name in terms_of(spec)]
 
     def weights(self) -> dict[str, float]:
         """Return the weight of each term; those of one constraint share its weight."""
-        return {
-            name: spec.options.weight / len(spec.component.facts["terms"])
-            for spec in self.specs
-            for name in spec.component.facts["terms"]
-        }
+        return {name: spec.options.weight / len(terms_of(spec)) for spec in self.specs for name in terms_of(spec)}
 
     def warmup(self, epoch: Any) -> dict[str, Any]:
         """Return the share of its weight that each term has in an epoch; 1 where there is no warm-up."""
@@ -70,7 +66,7 @@ class Constraints:
         for spec in self.specs:
             epochs = spec.options.warmup_epochs
             share = keras.ops.minimum(epoch / epochs, 1.0) if epochs else 1.0
-            shares |= dict.fromkeys(spec.component.facts["terms"], share)
+            shares |= dict.fromkeys(terms_of(spec), share)
         return shares
 
     def __call__(self, code: Any, columns: Mapping[str, Any], generator: Any, training: bool) -> dict[str, Any]:
@@ -87,7 +83,7 @@ class Constraints:
         found: dict[str, Any] = {}
         for spec in self.specs:
             values = spec.build(track)
-            found |= {name: values[:, i] for i, name in enumerate(spec.component.facts["terms"])}
+            found |= {name: values[:, i] for i, name in enumerate(terms_of(spec))}
         return found
 
     def _track(self, code: Any, columns: Mapping[str, Any], zeta: Any) -> Track:
@@ -105,14 +101,11 @@ class Constraints:
 
 def make_constraints(
     specs: Sequence[Spec[Any]], path: Any, magnet: Magnet | None, collocation: Collocation, mirror: Mirror | None
-) -> Constraints | None:
-    """Return the constraints that act, or None when there are none."""
-    acting = [spec for spec in specs if spec.options.weight > 0]
-    if not acting:
-        return None
+) -> Constraints:
+    """Return the constraints `specs`, all of which act, on a model's tracks."""
     if magnet is None:
         expected = "'field' in the dataset, or data of 'simulate'"
         raise UserError(Problem("the field of the data is not known", ("constraints",), expected=expected))
     scales = ", ".join(f"{n} {s:.4g}" for n, s in zip(("x", "y", "tx", "ty"), path.std, strict=True))
     logger.info("residuals are in units of (q/p) times the spread of the kick: %s", scales)
-    return Constraints(acting, path, magnet, collocation, mirror)
+    return Constraints(specs, path, magnet, collocation, mirror)

@@ -10,6 +10,7 @@ import keras
 
 from app.constraints import Constraints
 from app.features import columns_of
+from app.models import CODE
 from datasets.transforms.chain import Chain
 
 UNLABELLED = "unlabelled_"
@@ -35,7 +36,7 @@ class Objective(keras.Model):
         terms: the tasks.
         columns: names of the columns of each flat input tensor.
         constraints: the physics terms, weighted per event as the first task is.
-        balancing: makes the function that adds the terms up in training; called as balancing(objective, weights).
+        balancing: called as balancing(objective, weights); makes the function that says what each term adds to a step.
         curriculum: weights (N,) of events by (columns, epoch), in training.
     """
 
@@ -59,6 +60,7 @@ class Objective(keras.Model):
         several = len(self.weights_of_terms) > 1
         names = [*self.weights_of_terms, "data_loss", *(["physics_loss"] if constraints else [])] if several else []
         self.trackers = {name: keras.metrics.Mean(name=name) for name in names}
+        self.sound = self.add_weight(shape=(), initializer="ones", trainable=False, name="sound")
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         """Return the network's outputs."""
@@ -86,13 +88,13 @@ class Objective(keras.Model):
         self._track(losses)
         if not training or self.balance is None:
             return self._weighted(losses, losses)
-        return self.balance(self._warmed_up(losses), self.epoch)
+        return self._warmed_up(self.balance(losses, self.epoch))
 
     def _physics(self, x: Any, y_pred: Any, inputs: Mapping[str, Any], training: bool) -> dict[str, Any]:
-        code = y_pred["path"]
+        code = y_pred[CODE]
         unlabelled = {n.removeprefix(UNLABELLED): v for n, v in x.items() if n.startswith(UNLABELLED)}
         if unlabelled:
-            code = keras.ops.concatenate([code, self.network(unlabelled, training=training)["path"]])
+            code = keras.ops.concatenate([code, self.network(unlabelled, training=training)[CODE]])
             more = columns_of(unlabelled, self.columns)
             inputs = {name: keras.ops.concatenate([value, more[name]]) for name, value in inputs.items()}
         task = self.terms[0]
@@ -100,9 +102,9 @@ class Objective(keras.Model):
         found = self.constraints(code, inputs, self.generator, training)  # type: ignore[misc]
         return {n: keras.ops.mean(v if weight is None else v * weight) / task.mean_weight for n, v in found.items()}
 
-    def _warmed_up(self, losses: Mapping[str, Any]) -> dict[str, Any]:
+    def _warmed_up(self, added: Mapping[str, Any]) -> Any:
         shares = self.constraints.warmup(self.epoch) if self.constraints else {}
-        return {name: loss * shares[name] if name in shares else loss for name, loss in losses.items()}
+        return sum(value * shares[name] if name in shares else value for name, value in added.items())
 
     def _weighted(self, losses: Mapping[str, Any], names: Any) -> Any:
         return sum(self.weights_of_terms[name] * losses[name] for name in names)
@@ -115,7 +117,10 @@ class Objective(keras.Model):
         if self.constraints:
             sums["physics_loss"] = self._weighted(losses, self.constraints.terms())
         for name, value in {**losses, **sums}.items():
-            self.trackers[name].update_state(value)
+            self.trackers[name].update_state(keras.ops.where(self.sound > 0, value, 0.0), self.sound)
+        # One step after a term that is not finite all of them are: what they are then is not written down, so that the
+        # first is named also where several steps are one execution.
+        self.sound.assign(self.sound * keras.ops.cast(keras.ops.isfinite(sum(losses.values())), "float32"))
 
 
 def _tracked(task: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from app.models._chebyshev import derivative, integral, values
+from app.models._chebyshev import at_start, combined, derivative, integral, values
 from app.models._path import Kick, Path
 
 
@@ -35,12 +35,13 @@ class SpectralPath(Path):
         super().__init__(mean, std, **options)
         self.length, self.coefficients = length, coefficients
         self.once, self.twice = integral(coefficients, 1), integral(coefficients, 2)
+        self.whole = tuple(matrix.sum(axis=1).astype(np.float32) for matrix in (self.once, self.twice))  # to zeta = 1
         self.series = keras.layers.Dense(2 * coefficients, name="series", dtype="float32")
         self.start = np.stack([self._start(0), self._start(1)])
 
     def _start(self, axis: int) -> Any:
         """Return the shortest series whose integrals end in the mean kick of a slope and of its position."""
-        conditions = np.stack([self.once.sum(axis=1), self.length * self.twice.sum(axis=1)])
+        conditions = np.stack([self.whole[0], self.length * self.whole[1]])
         wanted = np.array([self.mean[2 + axis], self.mean[axis]])
         return (np.linalg.pinv(conditions) @ wanted).astype(np.float32)
 
@@ -53,17 +54,18 @@ class SpectralPath(Path):
         """Return the standardised kick at zeta = 1 and the coefficients (N, 2, C)."""
         found = keras.ops.reshape(self.series(tensors["features"]), (-1, 2, self.coefficients))
         code = self.start + found * self.std[2:, None]
-        slopes = keras.ops.sum(code * self.once.sum(axis=1), axis=-1)
-        positions = keras.ops.sum(code * self.twice.sum(axis=1), axis=-1) * tensors["dz"][:, None]
+        slopes, positions = (keras.ops.sum(code * whole, axis=-1) for whole in self.whole)
+        positions = positions * tensors["dz"][:, None]
         end = keras.ops.concatenate([positions, slopes], axis=-1)
         return {"end": (end - self.mean) / self.std, "code": code}
 
     def kick(self, code: Any, dz: Any, zeta: Any) -> tuple[Kick, Kick]:
         """Return K and dK/dzeta at zeta (P,)."""
         basis = values(self.coefficients + 2, zeta)
+        moved = basis - at_start(self.coefficients + 2)  # the integrals vanish at zeta = 0: so do they to the last bit
         change = _evaluated(code, basis[: self.coefficients])
-        slopes = _evaluated(code, self.once @ basis[: self.coefficients + 1])
-        positions = _evaluated(code, self.twice @ basis)
+        slopes = _evaluated(code, combined(self.once, moved[: self.coefficients + 1]))
+        positions = _evaluated(code, combined(self.twice, moved))
         dz = dz[:, None]
         kick = dz * positions[:, 0], dz * positions[:, 1], slopes[:, 0], slopes[:, 1]
         return kick, (dz * slopes[:, 0], dz * slopes[:, 1], change[:, 0], change[:, 1])
@@ -105,7 +107,7 @@ class SoftSpectralPath(Path):
     def kick(self, code: Any, dz: Any, zeta: Any) -> tuple[Kick, Kick]:
         """Return K and dK/dzeta at zeta (P,)."""
         basis = values(self.coefficients, zeta)
-        return _components(_evaluated(code, basis)), _components(_evaluated(code, self.change @ basis))
+        return _components(_evaluated(code, basis)), _components(_evaluated(code, combined(self.change, basis)))
 
     def get_config(self) -> dict[str, Any]:
         """Return what rebuilds the layer."""
@@ -114,7 +116,7 @@ class SoftSpectralPath(Path):
 
 def _evaluated(code: Any, basis: Any) -> Any:
     """Return series (N, S, C) at points (C, P) as (N, S, P): one product of two matrices, not one for each track."""
-    return keras.ops.tensordot(code, basis, axes=1)
+    return keras.ops.tensordot(code, keras.ops.cast(basis, code.dtype), axes=1)
 
 
 def _components(values: Any) -> Kick:

@@ -9,11 +9,11 @@ from losses.balancing import BALANCINGS
 
 
 @BALANCINGS("fixed")
-def fixed(objective: Any, weights: Mapping[str, float]) -> Callable[[Mapping[str, Any], Any], Any]:
+def fixed(objective: Any, weights: Mapping[str, float]) -> Callable[[Mapping[str, Any], Any], dict[str, Any]]:
     """total = sum_i weight_i loss_i.
 
     Args:
         objective: not used.
         weights: of the terms.
     """
-    return lambda losses, epoch: sum(weights[name] * loss for name, loss in losses.items())
+    return lambda losses, epoch: {name: weights[name] * loss for name, loss in losses.items()}

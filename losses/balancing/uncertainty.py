@@ -13,11 +13,12 @@ keras = lazy_loader.load("keras")
 
 
 @BALANCINGS("uncertainty")
-def uncertainty(objective: Any, weights: Mapping[str, float]) -> Callable[[Mapping[str, Any], Any], Any]:
+def uncertainty(objective: Any, weights: Mapping[str, float]) -> Callable[[Mapping[str, Any], Any], dict[str, Any]]:
     """total = sum_i weight_i exp(-s_i) loss_i + s_i, with learned logarithms s_i of the variances, 0 at the start.
 
     At the minimum exp(s_i) = weight_i loss_i: every term ends with the same pull, whatever its size. A term that can be
-    driven to 0 takes ever more weight; the total may become negative, which is why runs are judged without s.
+    driven to 0 takes ever more weight; the total may become negative, which is why runs are judged without s. A term of
+    weight 0 stays out: nothing would hold its s.
 
     Args:
         objective: makes the variables s.
@@ -26,7 +27,6 @@ def uncertainty(objective: Any, weights: Mapping[str, float]) -> Callable[[Mappi
     References:
         A. Kendall, Y. Gal, R. Cipolla, CVPR (2018), arXiv:1705.07115, equation 7.
     """
-    logs = {name: objective.add_weight(shape=(), initializer="zeros", name=f"{name}_log_variance") for name in weights}
-    return lambda losses, epoch: sum(
-        weights[n] * keras.ops.exp(-logs[n]) * loss + logs[n] for n, loss in losses.items()
-    )
+    weighted = [name for name, weight in weights.items() if weight > 0]
+    logs = {name: objective.add_weight(shape=(), initializer="zeros", name=f"{name}_log_variance") for name in weighted}
+    return lambda losses, epoch: {n: weights[n] * keras.ops.exp(-s) * losses[n] + s for n, s in logs.items()}

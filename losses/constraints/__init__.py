@@ -2,7 +2,8 @@
 
 A constraint is called as `name(track, *, ...)` with a `Track` and returns one value per event and term, (N, S): squares
 of residuals in units of what the task's loss is computed in, so that both weigh alike at weight 1. The facts of its
-registration say what a model must offer (`needs`), and the names of its terms in the history (`terms`).
+registration say what a model must offer (`needs`), and the names of its terms in the history (`terms`), of which the
+option `stages` takes the first ones.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from app.core.catalog import Catalog
+from app.core.catalog import Catalog, Spec
 from app.core.types import NonNegative, Strict
 from app.physics.lorentz import State
 from app.physics.magnet import Magnet
@@ -50,3 +51,9 @@ class Track:
 
 
 CONSTRAINTS = Catalog[Any]("constraint", "losses.constraints", ConstraintOptions)
+
+
+def terms_of(spec: Spec[Any]) -> tuple[str, ...]:
+    """Return the names of a constraint's terms in the history, in the order of its values."""
+    names: tuple[str, ...] = spec.component.facts["terms"]
+    return names[: spec.parameters.get("stages")]

@@ -1,0 +1,76 @@
+"""Rules between a model, its constraints and the field, before any data are read; app/checks.py runs them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.config import Job
+from app.core.catalog import Spec
+from app.core.errors import Problem, UserError
+from app.models import CODE
+from app.physics.magnet import Magnet
+from datasets.transforms.mirror import HORIZONTAL, VERTICAL, check_mirror
+from losses.constraints import CONSTRAINTS, terms_of
+
+SUMS = ("data_loss", "physics_loss")
+"""Figures of the history beside the terms."""
+
+
+def check_something_is_learned(job: Job) -> None:
+    """A loss in which every weight is 0 has no gradient."""
+    weights = [task.weight for task in job.tasks.values()] + [spec.options.weight for spec in job.constraints]
+    if not any(weights) and not job.model.component.facts.get("classical"):
+        what = "the weights of all tasks and constraints are 0, so there is nothing to learn"
+        raise UserError(Problem(what, ("tasks",), None, "one weight above 0 at least", weights))
+
+
+def check_constraints_apply(job: Job) -> None:
+    """A constraint that acts needs a model that offers what it looks at, and looks at it once."""
+    seen: dict[str, int] = {}
+    for position, spec in enumerate(job.constraints):
+        where = ("constraints", position)
+        if spec.name in seen:
+            what = f"{spec.name!r} is at constraints.{seen[spec.name]} already"
+            raise UserError(Problem(what, where, None, "each constraint once"))
+        seen[spec.name] = position
+        if spec.options.weight > 0:
+            _check_offered(job, spec, where)
+
+
+def _check_offered(job: Job, spec: Spec[Any], where: tuple[str, int]) -> None:
+    facts = job.model.component.facts
+    offered = "nothing" if not facts.get("path") else "stages" if facts.get("stages") else "along"
+    needs = spec.component.facts["needs"]
+    if needs != offered:
+        what = f"{spec.name!r} does not apply to the model {job.model.name!r}"
+        expected = {"stages": "'rk_pinn'", "along": "'pinn'"}[needs]
+        raise UserError(Problem(what, where, None, f"the model {expected}", job.model.name))
+    asked = spec.parameters.get("stages", 0)
+    if asked > facts.get("stages", asked):
+        what = "more stages than the model has heads"
+        raise UserError(Problem(what, (*where, "stages"), None, f"at most {facts['stages']}", asked))
+
+
+def check_task_names(job: Job) -> None:
+    """A task's figure in the history, <task>_loss, must not be that of a constraint or a sum."""
+    taken = {name for c in CONSTRAINTS for name in terms_of(CONSTRAINTS.parse(c.name))} | set(SUMS)
+    for name in job.tasks:
+        if f"{name}_loss" in taken or name == CODE or name.startswith("val_"):
+            others = sorted({one.removesuffix("_loss") for one in taken} | {CODE})
+            expected = f"another name than those of the program: {', '.join(others)}, val_..."
+            raise UserError(Problem("a task cannot have this name", ("tasks", name), None, expected, name))
+
+
+def check_mirror_of_formula(job: Job) -> None:
+    """The mirror asks for a field that has it; a field map shows it when the data are read."""
+    field = _field(job)
+    if job.model.options.inputs.mirror and field is not None and "file" not in field.parameters:
+        targets = [target for task in job.tasks.values() for target in task.targets]
+        check_mirror(Magnet(field.dump(), None), (*HORIZONTAL, *VERTICAL), targets)
+
+
+def _field(job: Job) -> Spec[Any] | None:
+    """Return the field that the job itself states."""
+    simulate = job.dataset.options.simulate
+    found: Spec[Any] | None = (simulate if simulate else job.dataset).parameters.get("field")
+    return found
