@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app.core.errors import Problem, UserError
+from app.core.errors import Path, Problem, UserError
 from app.physics.arrays import module_of
 from app.physics.magnet import Magnet
 from datasets.transforms import Columns, Tensor
@@ -41,9 +41,10 @@ class Mirror:
         return values * module_of(columns["qop"]).stack([signs[name] for name in names], axis=-1)
 
 
-def check_mirror(magnet: Magnet | None, columns: Sequence[str], targets: Sequence[str]) -> None:
-    """Refuse the mirror where the data have no such symmetry."""
-    where = ("model", "inputs", "mirror")
+def check_mirror(
+    magnet: Magnet | None, columns: Sequence[str], targets: Sequence[str], where: Path = ("model", "inputs", "mirror")
+) -> None:
+    """Refuse the mirror, asked for at `where` in the job, when the data have no such symmetry."""
     for name in ("x", "y", "tx", "ty", "qop"):
         if name not in columns:
             raise UserError(Problem(f"no input column {name!r} to mirror", where, expected="track states"))

@@ -7,7 +7,8 @@ from app.core.errors import UserError, WirechamberError
 from app.metrics import BASELINES
 from app.metrics.baselines import applicable, fit
 from app.metrics.baselines._basis import Basis, terms
-from app.metrics.baselines.polynomial import MOST_TERMS, polynomial
+from app.metrics.baselines._kick_polynomial import MOST_TERMS
+from app.metrics.baselines.polynomial import polynomial
 from app.metrics.resolution import residual_summary
 
 TARGETS = ("x", "y", "tx", "ty")

@@ -36,18 +36,19 @@ class Basis:
         """Return the products (T, N), the lower total degrees first."""
         chebyshev = np.polynomial.chebyshev.chebvander((features - self.centre) / self.half, self.degree)
         columns = np.ascontiguousarray(np.moveaxis(chebyshev, 0, -1))
-        exponents = _exponents(features.shape[1], self.degree)
-        place = {powers: row for row, powers in enumerate(exponents)}
-        products = np.empty((len(exponents), len(features)))
+        every = exponents(features.shape[1], self.degree)
+        place = {powers: row for row, powers in enumerate(every)}
+        products = np.empty((len(every), len(features)))
         products[0] = 1.0
-        for row, powers in enumerate(exponents[1:], start=1):
+        for row, powers in enumerate(every[1:], start=1):
             axis = max(i for i, power in enumerate(powers) if power)
             rest = (*powers[:axis], 0, *powers[axis + 1 :])  # of lower degree, so it stands above already
             np.multiply(products[place[rest]], columns[axis, powers[axis]], out=products[row])
         return products
 
 
-def _exponents(features: int, degree: int) -> list[tuple[int, ...]]:
+def exponents(features: int, degree: int) -> list[tuple[int, ...]]:
+    """Return the degrees (a, b, ...) of each product, in its order."""
     return [
         tuple(chosen.count(axis) for axis in range(features))
         for total in range(degree + 1)
