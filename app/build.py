@@ -10,6 +10,7 @@ from typing import Any
 import lazy_loader
 import numpy as np
 
+from app.classical import is_classical, make_classical
 from app.config import Job, Task
 from app.core.errors import UserError, unknown
 from app.data import Data, stacked
@@ -27,19 +28,22 @@ FEATURES = "features"
 class Built:
     """A job's networks: `network` is trained, `deployed` maps raw inputs to physical outputs with the same weights.
 
-    A classical model has nothing to train: its network and objective are None.
+    A classical model has nothing to train: its network and objective are None, and it says what it is and how long it
+    took to fit [s].
     """
 
     network: Any
     deployed: Any
     objective: Any
     normalization: dict[str, Any]
+    description: str = ""
+    seconds: float = 0.0
 
 
 def build(job: Job, data: Data) -> Built:
     """Build the networks of a job; normalisation and transforms take their constants from the training split."""
     keras.backend.clear_session()
-    if job.model.component.facts.get("classical"):
+    if is_classical(job):
         return _classical(job, data)
     if job.training.mixed_precision:
         keras.config.set_dtype_policy("mixed_float16")
@@ -57,9 +61,9 @@ def build(job: Job, data: Data) -> Built:
 
 
 def _classical(job: Job, data: Data) -> Built:
-    from app.classical import deployed_model
-
-    return Built(None, deployed_model(job, data), None, {"columns": data.columns, "inputs": {}, "tasks": {}})
+    made = make_classical(job, data)
+    found = {"columns": data.columns, "inputs": {}, "tasks": {}}
+    return Built(None, made.deployed, None, found, made.description, made.seconds)
 
 
 def _known(data: Data) -> list[str]:

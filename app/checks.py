@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Sequence
 
 from app import physics_checks
+from app.classical import check_classical
 from app.config import Job
 from app.core.errors import Problem, UserError
 from app.core.files import matching
@@ -66,6 +67,7 @@ CHECKS = (
     check_warmup_fits,
     check_steps_per_execution,
     check_curriculum_ends,
+    check_classical,
     physics_checks.check_something_is_learned,
     physics_checks.check_constraints_apply,
     physics_checks.check_task_names,

@@ -1,17 +1,121 @@
-"""Models that need no training: fitted in closed form, or not at all. Needs Keras."""
+"""Models that need no training: fitted in closed form, or not at all."""
 
 from __future__ import annotations
 
-from typing import Any
+import math
+import time
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
-import keras
+import lazy_loader
 
-from app.config import Job
-from app.data import Data
+from app.config import Job, Task
+from app.core.errors import Problem, UserError, unknown
+from app.models import Inputs
+from app.models._classical import Known
+
+if TYPE_CHECKING:
+    from app.data import Data
+
+keras = lazy_loader.load("keras")
+
+ROUNDING = 1e-3
+UNUSED = ("training", "weighting", "balancing", "collocation")
+UNUSED_OF_TASK = ("transform", "head", "loss", "weight")
 
 
-def deployed_model(job: Job, data: Data) -> Any:
-    """Return the model of raw inputs to physical targets that a classical model stands for."""
+@dataclass(frozen=True)
+class Classical:
+    """A model of raw inputs to physical targets, what it is, and how long it took to fit [s]: 0 for a formula."""
+
+    deployed: Any
+    description: str
+    seconds: float
+
+
+def is_classical(job: Job) -> bool:
+    """Whether the model of a job needs no training."""
+    return bool(job.model.component.facts.get("classical"))
+
+
+def make_classical(job: Job, data: Data) -> Classical:
+    """Fit the model of a classical job, a layer for each task.
+
+    Raises:
+        UserError: the job asks for what only a network can do, or the data lack a column or the field.
+    """
+    check_classical(job)
+    _check_data(job, data)
     inputs = {name: keras.Input(i.shape, name=name) for name, i in data.source.inputs.items()}
-    outputs = {name: job.model.build(data, task.targets)(inputs) for name, task in job.tasks.items()}
-    return keras.Model(inputs, outputs, name="model")
+    began = time.monotonic()
+    layers = _layers(job, data)
+    seconds = time.monotonic() - began
+    outputs = {name: layer({n: inputs[n] for n in data.columns}) for name, layer in layers.items()}
+    description = "; ".join(dict.fromkeys(layer.description for layer in layers.values()))
+    deployed = keras.Model(inputs, outputs, name="model")
+    return Classical(deployed, description, seconds if deployed.count_params() else 0.0)
+
+
+def _layers(job: Job, data: Data) -> dict[str, Any]:
+    from app.evaluate import tables
+
+    once = cache(lambda: tables(data))
+    layers = {}
+    for name, task in job.tasks.items():
+        try:
+            known = Known(f"{name}_physical", data.columns, task.targets, data.source.magnet, once)
+            layers[name] = job.model.build(known)
+        except UserError as error:
+            raise error.under("model") from None
+    return layers
+
+
+def check_classical(job: Job) -> None:
+    """Refuse what a classical model cannot do: other inputs or targets, states without truth."""
+    if not is_classical(job):
+        return
+    if job.model.options.inputs != Inputs():
+        _refuse(job, ("model", "inputs"), "no 'inputs'")
+    if job.unlabelled is not None:
+        _refuse(job, ("unlabelled",), "null")
+    for name, task in job.tasks.items():
+        _check_targets(job, name, task)
+
+
+def _refuse(job: Job, where: tuple[str, ...], expected: str) -> None:
+    what = f"the model {job.model.name!r} needs no training and sees the raw columns"
+    raise UserError(Problem(what, where, None, f"{expected}, or a network"))
+
+
+def _check_targets(job: Job, name: str, task: Task) -> None:
+    known = job.model.component.facts["targets"]
+    for position, target in enumerate(task.targets):
+        if target not in known:
+            what = f"target for the model {job.model.name!r}"
+            raise UserError(unknown(what, target, known, ("tasks", name, "targets", position)))
+
+
+def _check_data(job: Job, data: Data) -> None:
+    facts = job.model.component.facts
+    columns = [column for names in data.columns.values() for column in names]
+    for column in facts["inputs"]:
+        if column not in columns:
+            what = f"the model {job.model.name!r} needs the input column {column!r}"
+            raise UserError(Problem(what, ("model",), None, f"track states with {', '.join(facts['inputs'])}", columns))
+    if facts["field"] and data.source.magnet is None:
+        what = f"the model {job.model.name!r} needs the field of the data, which is not known"
+        raise UserError(Problem(what, ("model",), expected="'field' in the dataset, or data of 'simulate'"))
+
+
+def is_itself(job: Job, baseline: str, value: float, figure: float) -> bool:
+    """Whether a classical job is the baseline of its name: with equal figures, but for what float32 does to them."""
+    return is_classical(job) and job.model.name == baseline and math.isclose(value, figure, rel_tol=ROUNDING)
+
+
+def nothing_to_train(job: Job) -> str:
+    """Say that a job has nothing to train, and which of the keys that it sets are therefore not used."""
+    unused = [name for name in UNUSED if name in job.model_fields_set]
+    for name, task in job.tasks.items():
+        unused += [f"tasks.{name}.{key}" for key in UNUSED_OF_TASK if key in task.model_fields_set]
+    return f"nothing to train: {job.model.name!r} does not use {', '.join(unused)}" if unused else "nothing to train"

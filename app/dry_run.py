@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from app.classical import nothing_to_train
 from app.config import Job
 from app.console import console
 from app.job_file import parse
@@ -27,23 +28,32 @@ def dry_run(job: Job) -> None:
     where = device.prepare(job.seed)
     from app.build import build
     from app.data import load_data
-    from app.train import plan
 
     with tempfile.TemporaryDirectory() as folder:
         data = load_data(_smaller(job), ROWS, Path(folder))
         built = build(job, data)
     rows = round(_events(job, data.source.rows) * job.dataset.options.split.train)
-    parameters = built.network.count_params()
-    steps = plan(job, rows, parameters)
-    built.network.summary(print_fn=lambda text: console.print(text, markup=False), line_length=100)
-    console.print(f"{job.name} on {where}: {parameters:,} parameters")
+    shown = built.network or built.deployed
+    shown.summary(print_fn=lambda text: console.print(text, markup=False), line_length=100)
+    console.print(f"{job.name} on {where}: {shown.count_params():,} parameters")
     console.print(f"data: about {rows:,} training events")
+    if built.network is None:
+        console.print(f"on {data.splits.train.rows:,} training events: {built.description}", markup=False)
+        console.print(nothing_to_train(job), markup=False)
+    else:
+        _show_training(job, built, data, rows)
+    console.print("nothing was written")
+
+
+def _show_training(job: Job, built: Built, data: Data, rows: int) -> None:
+    from app.train import plan
+
+    steps = plan(job, rows, built.network.count_params())
     console.print(
         f"steps: {steps.steps_per_epoch:,} in each of {job.training.epochs} epochs, batch {job.training.batch_size}, "
         f"{steps.steps_per_execution} in one execution, XLA {'on' if steps.xla else 'off'}"
     )
     console.print(f"memory: about {_bytes(job, built, data, rows) / 1e6:,.0f} MB besides TensorFlow itself")
-    console.print("nothing was written")
 
 
 def _bytes(job: Job, built: Built, data: Data, rows: int) -> float:

@@ -68,10 +68,16 @@ def plain(figures: Mapping[str, Any]) -> dict[str, float]:
 
 def fit_baselines(data: Data, job: Job) -> dict[str, dict[str, Any]]:
     """Fit every baseline that applies, on the same training events; {task: {baseline: predictor}}."""
+    train, validation = tables(data)
+    return {name: baselines.fit(train, validation, task.targets) for name, task in job.tasks.items()}
+
+
+def tables(data: Data) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the training and the validation events, at most 100,000 of each, as columns (N,) in float64."""
     train, validation = (
         _table(_first(part, ROWS_FOR_BASELINES), data) for part in (data.splits.train, data.splits.validation)
     )
-    return {name: baselines.fit(train, validation, task.targets) for name, task in job.tasks.items()}
+    return train, validation
 
 
 def _first(part: Any, rows: int) -> Events:

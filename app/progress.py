@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Iterator
 
 from app.checkpoint import Progress
+from app.classical import is_classical
 from app.config import Job
 from app.console import console
 
@@ -20,7 +21,7 @@ Show = Callable[[Progress], None]
 @contextlib.contextmanager
 def shown(job: Job) -> Iterator[Show]:
     """Yield what a training calls with its progress after each epoch."""
-    if not console.is_terminal:
+    if not console.is_terminal or is_classical(job):
         yield lambda progress: _log(progress, job, every=max(1, job.training.epochs // LINES))
         return
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn

@@ -15,6 +15,7 @@ from typing import Any
 import registry
 from app import run_directory
 from app.checkpoint import Progress
+from app.classical import is_classical
 from app.config import Job
 from app.console import logged_to
 from app.core.errors import Interrupted, Problem, UserError, WirechamberError
@@ -164,14 +165,22 @@ def _facts(job: Job, options: Options) -> dict[str, Any]:
         "application": job.application,
         "rationale": job.rationale,
         "config": str(options.config.resolve()),
-        "epochs": job.training.epochs,
+        **_of_training(job),
         "seed": job.seed,
         "model": _model_in_words(job),
-        "loss": ", ".join(task.loss.name for task in job.tasks.values()),
-        "transform": ", ".join("+".join(t.name for t in task.transform) for task in job.tasks.values()),
         "host": socket.gethostname(),
         "commit": commit or "",
         "dirty": dirty,
+    }
+
+
+def _of_training(job: Job) -> dict[str, Any]:
+    if is_classical(job):
+        return {}
+    return {
+        "epochs": job.training.epochs,
+        "loss": ", ".join(task.loss.name for task in job.tasks.values()),
+        "transform": ", ".join("+".join(t.name for t in task.transform) for task in job.tasks.values()),
     }
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from app import optimizers
 from app.build import Built
 from app.checkpoint import Progress
+from app.classical import nothing_to_train
 from app.config import Job
 from app.data import Data
 from app.device import is_deterministic, version
@@ -71,7 +72,8 @@ def train(
 ) -> dict[str, Any]:
     """Fit the objective, leave the best weights in the networks, and return the history in its documented form."""
     if built.objective is None:
-        return history(Progress())
+        logger.info(nothing_to_train(job))
+        return history(Progress(seconds=built.seconds))
     steps = plan(job, data.splits.train.rows, built.network.count_params())
     schedule = job.training.schedule.build(
         job.training.optimizer.options.learning_rate, steps.steps_per_epoch, job.training.epochs
@@ -153,7 +155,7 @@ def history(progress: Progress) -> dict[str, Any]:
         "train": progress.train,
         "val": progress.val,
         "test_final": {},
-        "best_epoch": progress.best_epoch,
+        "best_epoch": progress.best_epoch or None,
         "best_val_loss": progress.best_val_loss,
         "training_time": round(progress.seconds, 3),
     }

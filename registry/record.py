@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from app.core.files import REPOSITORY
-from app.core.types import Count, Name, NonNegative, Strict
+from app.core.types import Name, NonNegative, Strict
 
 State = Literal["queued", "idle", "running", "evicted", "held", "interrupted", "done", "failed", "resubmitted"]
 STATES: tuple[State, ...] = get_args(State)
@@ -59,7 +59,7 @@ class Record(Strict):
     epochs: int | None = Field(default=None, description="epochs that were asked for")
     seed: int | None = None
     model: str = Field(default="", description="name with preset or hidden layers, e.g. 'mlp medium'")
-    parameters: Count | None = None
+    parameters: Annotated[int, Field(ge=0)] | None = None
     loss: str = ""
     transform: str = ""
     dataset: str = Field(default="", description="one line")

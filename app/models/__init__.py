@@ -5,7 +5,8 @@ A model is called in one of four ways, which a fact of its registration tells ap
 * `name(inputs)` with the standardised input tensors by name returns features (N, F), from which the heads go on;
 * `momentum=True`: `name(inputs, qop)` does the same and gets q/p as it is in the data besides, (N,) in 1/GeV;
 * `path=True`: `name(features, scale)` returns a layer that knows the whole track, and the features it takes;
-* `classical=True`: `name(training)` needs no training: it returns a layer from raw columns to the physical targets.
+* `classical=True`: `name(known)` needs no training: it returns a layer from raw inputs to the physical targets of one
+  task. Further facts say which `inputs` and `targets` it is for and whether it needs the `field` of the data.
 """
 
 from typing import Any

@@ -1,0 +1,27 @@
+"""The straight line as a model: no magnet at all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.models import MODELS
+from app.models._classical import LINE_INPUTS, STATE, Known
+
+
+@MODELS("straight_line", classical=True, field=False, inputs=LINE_INPUTS, targets=STATE)
+def straight_line(known: Known) -> Any:
+    """The start state carried along its own direction: `x + tx dz, y + ty dz, tx, ty`; nothing is trained.
+
+    It is wrong by the whole bend, 428 mm on average over the default magnet, 2-100 GeV: the floor of every table, and
+    the first thing to look at where a unit of q/p or a field may be wrong. What a job says about training is not used,
+    as in `rk4`.
+
+    Args:
+        known: columns and targets (of x, y, tx, ty).
+
+    Returns:
+        The layer from raw inputs to the targets (N, T), x and y in mm.
+    """
+    from app.models._extrapolation import extrapolated
+
+    return extrapolated(known, name="straight_line")
