@@ -7,7 +7,8 @@ import json
 import pkgutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,6 +20,9 @@ from app.metrics import baselines
 from app.predictions import Predictions
 from app.run_directory import RunDirectory, find
 from datasets._events import Events
+
+if TYPE_CHECKING:
+    from app.along import Along
 
 ROWS_AT_ONCE = 8192
 ROWS_FOR_BASELINES = 100_000
@@ -124,7 +128,10 @@ def measure(predictions: Predictions, task: Task) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Loaded:
-    """A finished run's model: `predict(columns)` takes input columns by name and returns targets by name."""
+    """A finished run's model: `predict(columns)` takes input columns by name and returns targets by name.
+
+    A model that knows whole tracks also gives the states along the way: `track(columns, zeta)`.
+    """
 
     run: RunDirectory
     model: Any
@@ -133,13 +140,35 @@ class Loaded:
 
     def predict(self, columns: Mapping[str, Any]) -> dict[str, Any]:
         """Return {target: (N,)} in physical units for input columns {name: (N,)} in physical units."""
-        missing = [c for names in self.columns.values() for c in names if c not in columns]
-        if missing:
-            known = [c for names in self.columns.values() for c in names]
-            raise UserError(Problem("missing input column", (missing[0],), expected=f"the columns {known}"))
+        self._check(columns)
         outputs = Predictor(self.model)({name: stacked(columns, names) for name, names in self.columns.items()})
         targets = {name: task["targets"] for name, task in self.job["tasks"].items()}
         return {t: outputs[task][:, i] for task, names in targets.items() for i, t in enumerate(names)}
+
+    def track(self, columns: Mapping[str, Any], zeta: Any) -> dict[str, Any]:
+        """Return the states along the way, {"x", "y" [mm], "tx", "ty": (N, P)}, of a model that knows whole tracks.
+
+        Args:
+            columns: input columns {name: (N,)} in physical units, as for `predict`.
+            zeta: where, as shares of each track's dz: one number or P of them, from 0 (the start) to 1 (the end).
+
+        Raises:
+            UserError: a model that knows the ends of tracks only, zeta outside [0, 1], a missing column.
+        """
+        self._check(columns)
+        return self._along(columns, zeta)
+
+    @cached_property
+    def _along(self) -> Along:
+        from app.along import Along
+
+        return Along(self.model, self.columns, self.job["model"]["inputs"]["mirror"])
+
+    def _check(self, columns: Mapping[str, Any]) -> None:
+        known = [c for names in self.columns.values() for c in names]
+        missing = [c for c in known if c not in columns]
+        if missing:
+            raise UserError(Problem("missing input column", (missing[0],), expected=f"the columns {known}"))
 
 
 def _register_layers() -> None:

@@ -1,0 +1,74 @@
+"""States along the way of a trained model that knows whole tracks, from raw inputs. Needs Keras."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from app.core.errors import Problem, UserError
+from app.data import stacked
+from app.features import columns_of
+from app.models._path import Path
+from datasets.transforms.kick import STATE
+from datasets.transforms.mirror import Mirror
+
+POINTS_AT_ONCE = 65536
+
+
+class Along:
+    """Calls a deployed model at any zeta: columns {name: (N,)} to {"x", "y", "tx", "ty": (N, P)} in physical units.
+
+    Args:
+        deployed: the model, raw inputs to physical targets at the end.
+        columns: names of the columns of each flat input.
+        mirror: whether its network sees mirrored tracks.
+
+    Raises:
+        UserError: the model knows the ends of its tracks only.
+    """
+
+    def __init__(self, deployed: Any, columns: Mapping[str, Sequence[str]], mirror: bool) -> None:
+        self.columns, self.mirror = columns, Mirror() if mirror else None
+        self.path = next((layer for layer in deployed.layers if isinstance(layer, Path)), None)
+        if self.path is None or hasattr(self.path, "stages"):
+            known = "a Runge-Kutta step: its end and its stages" if self.path is not None else "the end of a track only"
+            raise UserError(Problem(f"the model knows {known}", ("track",), None, "a run with the model 'pinn'"))
+        outputs = keras.tree.pack_sequence_as({"end": 0, "code": 0}, self.path.output)  # Keras keeps them as a list
+        self.code = keras.Model(deployed.input, outputs["code"])
+
+    def __call__(self, columns: Mapping[str, Any], zeta: Any) -> dict[str, Any]:
+        """Return the states at zeta (P,), shares of each track's dz from 0 to 1."""
+        points, rows = _points(zeta), len(next(iter(columns.values())))
+        step = max(1, POINTS_AT_ONCE // len(points))
+        flat = {name: stacked(columns, names) for name, names in self.columns.items()}
+        parts = [
+            self._some({name: values[first : first + step] for name, values in flat.items()}, points)
+            for first in range(0, rows, step)
+        ]
+        return {name: np.concatenate([part[i] for part in parts]) for i, name in enumerate(STATE)}
+
+    def _some(self, inputs: Mapping[str, Any], zeta: Any) -> list[Any]:
+        tensors = {name: keras.ops.convert_to_tensor(values) for name, values in inputs.items()}
+        known = columns_of(tensors, self.columns)
+        folded = self.mirror.fold(known) if self.mirror else known
+        states, _ = self.path.along(self.code(tensors), folded, zeta)  # type: ignore[union-attr]
+        if self.mirror:
+            signs = self.mirror.signs(known)
+            states = [state * signs[name][:, None] for name, state in zip(STATE, states, strict=True)]
+        return [np.asarray(state) for state in states]
+
+
+def _points(zeta: Any) -> Any:
+    points = np.atleast_1d(np.asarray(zeta, np.float32))
+    if points.ndim != 1 or not points.size:
+        raise UserError(Problem("not a list of points", ("zeta",), None, "numbers from 0 to 1", points.shape))
+    outside = points[~((points >= 0) & (points <= 1))]
+    if len(outside):
+        what = f"{len(outside)} of {len(points)} points lie outside the track"
+        raise UserError(
+            Problem(what, ("zeta",), None, "shares of dz from 0, the start, to 1, the end", float(outside[0]))
+        )
+    return points
