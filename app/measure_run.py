@@ -16,6 +16,7 @@ from app.build import Built
 from app.config import Job
 from app.core.files import matching, write_json
 from app.data import Data, load_data
+from app.loss_terms import final_terms, unmoved
 from app.predictions import Predictions
 from app.run_directory import RunDirectory
 from app.run_plots import draw_plots
@@ -122,15 +123,19 @@ def _finish(job: Job, run: RunDirectory, results: dict[str, Any], history: dict[
     metric = first["metric"]
     provenance = json.loads(run.provenance.read_text())
     write_json(run.provenance, {**provenance, "end": run_directory.now()})
+    idle = unmoved(history, job.tasks)
+    for line in idle:
+        logger.warning("%s", line)
     record = registry.update(
         registry.root(),
         job.name,
         state="done",
+        notes=[(registry.now(), line) for line in idle],
         metric=metric,
         better=first["better"],
         value=first["model"][metric],
         baselines={name: figures[metric] for name, figures in first["baselines"].items()},
-        metrics=history["test_final"],
+        metrics=history["test_final"] | final_terms(history),
         best_epoch=history["best_epoch"],
         training_time=history["training_time"],
         epoch=len(history["train"]),

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import registry
 from app.build import build
 from app.core.errors import UserError
 from app.data import load_data
@@ -54,8 +55,9 @@ class Made:
     def __init__(self, one):
         keras.utils.set_random_seed(one.seed)
         self.data = load_data(one)
-        self.objective = build(one, self.data).objective
-        self.x, self.y = self.data.prepare(self.data.splits.train.events()[:32])[:2]
+        built = build(one, self.data)
+        self.objective = built.objective
+        self.x, self.y = built.prepare(self.data.splits.train.events()[:32])[:2]
         if self.data.unlabelled is not None:
             more = self.data.unlabelled.events()[:48].inputs
             self.x = {**self.x, **{f"unlabelled_{name}": value for name, value in more.items()}}
@@ -272,6 +274,19 @@ def test_every_term_stands_in_the_history(tmp_path, model, constraints, names):
                 assert len(epoch["stage_losses"]) == one.constraints[0].parameters["stages"]
                 physics = 0.1 * np.mean(epoch["stage_losses"])
                 assert epoch["physics_loss"] == pytest.approx(physics, rel=1e-5)
+
+
+def test_terms_are_registered_and_one_that_does_not_move_is_told(tmp_path):
+    directory, history = run(tmp_path, job("idle", constraints=[PDE, IC], training={"epochs": 4}))
+    assert history["best_epoch"] > 1
+    line = f"ic_loss did not move: 0 in the first epoch, 0 in the best, epoch {history['best_epoch']}"
+    record = registry.read(registry.root(), "idle")
+    assert [text for _, text in record.notes] == [line]
+    assert directory.log.read_text().count(line) == 1
+    best = history["val"][history["best_epoch"] - 1]
+    assert record.metrics["pde_loss"] == pytest.approx(best["pde_loss"])
+    assert {"data_loss", "physics_loss", "ic_loss", "state_loss"} <= set(record.metrics)
+    assert line in (registry.root() / "README.md").read_text()
 
 
 def test_a_start_plane_for_each_track_and_the_mirror_train_end_to_end(tmp_path):

@@ -6,6 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from app.loss_terms import flat
 from app.plots import PLOTS
 from app.plots.inputs import Needs, PlotInputs
 from app.plots.style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, label, new_figure, styled
@@ -24,7 +27,8 @@ def loss_curves(inputs: PlotInputs, *, terms: bool = True) -> Figure:
     """Training and validation loss against the epoch, the best epoch marked, the learning rate below.
 
     Both axes are logarithmic in the values; zeros and non-finite values leave a gap. The single terms of the training
-    loss (`data_loss`, `pde_loss`, `<task>_loss`, ...) are thin lines when there is more than one.
+    loss (`data_loss`, `pde_loss`, `<task>_loss`, each of the `stage_losses`, ...) are thin lines when there is more
+    than one.
 
     Args:
         inputs: the run; needs its history.
@@ -60,13 +64,23 @@ def _losses(axes: Axes, train: Epochs, validation: Epochs, terms: bool) -> None:
     axes.plot(*_series(train, "loss"), color=BLUE, marker=marker, label="training")
     if validation:
         axes.plot(*_series(validation, "loss"), color=ORANGE, marker=marker, linestyle="--", label="validation")
-    names = sorted({key for row in train for key in row if key.endswith("_loss")}) if terms else []
-    for index, name in enumerate(names if len(names) > 1 else []):
+    for index, (name, series) in enumerate(_terms(train).items() if terms else ()):
         colour = TERM_COLOURS[index % len(TERM_COLOURS)]
         text = name.removesuffix("_loss").replace("_", " ") + " term"
-        axes.plot(*_series(train, name), color=colour, linewidth=1.2, linestyle=":", marker=marker, label=text)
+        axes.plot(*series, color=colour, linewidth=1.2, linestyle=":", marker=marker, label=text)
     axes.set_yscale("log")
     axes.set_ylabel("loss")
+
+
+def _terms(train: Epochs) -> dict[str, tuple[list[int], list[float]]]:
+    """Return the single terms by name, each once: a lone task's own loss is the data loss again."""
+    rows = [flat(row) for row in train]
+    found: dict[str, tuple[list[int], list[float]]] = {}
+    for name in sorted({key for row in rows for key in row if key.endswith("_loss")}):
+        series = _series(rows, name)
+        if not any(np.array_equal(series, other, equal_nan=True) for other in found.values()):
+            found[name] = series
+    return found if len(found) > 1 else {}
 
 
 def _best(axes: Axes, history: Mapping[str, Any], validation: Epochs) -> None:

@@ -41,3 +41,13 @@ def test_one_epoch_is_visible_as_a_point(inputs, history):
     drawn = lines(loss_curves(replace(inputs, history=one)).axes[0])
     assert drawn["training"].get_marker() == "o"
     assert "best: 1.5, epoch 1" in drawn
+
+
+def test_every_stage_is_a_term_and_the_data_loss_stands_there_once(inputs, history):
+    train = [{**row, "state_loss": row["data_loss"], "stage_losses": [row["loss"], 2.0]} for row in history["train"]]
+    drawn = lines(loss_curves(replace(inputs, history={**history, "train": train})).axes[0])
+    assert [name for name in drawn if name.endswith("term")] == [
+        *("data term", "pde term", "stage 1 term", "stage 2 term"),
+    ]
+    np.testing.assert_allclose(drawn["stage 1 term"].get_ydata(), [2.0**-e for e in range(1, 11)])
+    np.testing.assert_allclose(drawn["stage 2 term"].get_ydata(), 2.0)
