@@ -14,7 +14,7 @@ from app.build import build
 from app.core.errors import UserError
 from app.core.files import REPOSITORY
 from app.data import load_data
-from app.job_file import parse
+from app.job_file import load, parse
 from app.models import HEADS, MODELS
 from app.models._ranges import RangeFeatures
 from app.run_job import Options, run_job
@@ -205,3 +205,13 @@ print(sorted(found), [v.shape for v in found.values()])
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=REPOSITORY, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split("\n")[-2] == "['tx', 'ty', 'x', 'y'] [(2,), (2,), (2,), (2,)]"
+
+
+def test_the_shipped_job_differs_from_mlp_medium_in_its_ranges_alone():
+    """A model of another name takes nothing over from the job that it extends."""
+    folder = REPOSITORY / "json" / "track_extrapolation"
+    (ranges,), (medium,) = load(folder / "momentum_ranges.json"), load(folder / "mlp_medium.json")
+    assert ranges.model.options.inputs == medium.model.options.inputs
+    assert ranges.model.parameters["network"].parameters == medium.model.parameters
+    same = {"name": medium.name, "rationale": medium.rationale, "model": medium.model}
+    assert ranges.model_copy(update=same).dump() == medium.dump()
