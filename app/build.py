@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -15,7 +15,9 @@ from app.config import Job, Task
 from app.core.errors import UserError, unknown
 from app.data import Data, stacked
 from app.weighting import curriculum
+from datasets._events import Events
 from datasets._moments import moments
+from datasets._pipeline import Batch
 from datasets.transforms.chain import Chain
 from datasets.transforms.mirror import check_mirror
 
@@ -28,6 +30,8 @@ FEATURES = "features"
 class Built:
     """A job's networks: `network` is trained, `deployed` maps raw inputs to physical outputs with the same weights.
 
+    `prepare` makes batches of events whose targets are transformed: what the network shall give.
+
     A classical model has nothing to train: its network and objective are None, and it says what it is and how long it
     took to fit [s].
     """
@@ -36,6 +40,7 @@ class Built:
     deployed: Any
     objective: Any
     normalization: dict[str, Any]
+    prepare: Callable[[Events], Batch]
     description: str = ""
     seconds: float = 0.0
 
@@ -57,13 +62,21 @@ def build(job: Job, data: Data) -> Built:
     objective = _objective(job, data, network, chains, path)
     keras.config.set_dtype_policy("float32")
     found = {"columns": data.columns, "inputs": figures, "tasks": _constants(chains)}
-    return Built(network, deployed, objective, found)
+    return Built(network, deployed, objective, found, partial(_prepare, data=data, chains=chains))
+
+
+def _prepare(events: Events, data: Data, chains: Mapping[str, Chain]) -> Batch:
+    from app.features import columns_of
+
+    x, y, *weights = data.prepare(events)
+    columns = columns_of(x, data.columns)
+    return x, {n: np.asarray(chains[n].forward(values, columns), np.float32) for n, values in y.items()}, *weights
 
 
 def _classical(job: Job, data: Data) -> Built:
     made = make_classical(job, data)
     found = {"columns": data.columns, "inputs": {}, "tasks": {}}
-    return Built(None, made.deployed, None, found, made.description, made.seconds)
+    return Built(None, made.deployed, None, found, data.prepare, made.description, made.seconds)
 
 
 def _known(data: Data) -> list[str]:

@@ -23,12 +23,18 @@ Values = Annotated[tuple[Any, ...] | dict[str, Any], Field(min_length=1)]
 """What a path of a sweep takes: a list, or an object from the words of the name to the values."""
 
 
+WHOLE = "*"
+"""The path of a sweep whose values are merged into the whole job: several keys that change together."""
+
+
 class Sweep(Strict):
     """A job and the values that some of its paths take; every combination is one job."""
 
     schema_: str | None = Field(None, alias="$schema")
     job: str
-    sweep: Annotated[dict[str, Values], Field(min_length=1)]
+    sweep: Annotated[dict[str, Values], Field(min_length=1)] = Field(
+        description='values by path; under "*" parts of a job that are merged into it, for keys that change together'
+    )
     name: str = Field(
         description='of each job, with the paths that tell them apart: "mlp_{model.preset}"; a value is called as '
         "it is written, or as the sweep says: {word: value, ...} in place of [value, ...]"
@@ -202,13 +208,22 @@ def _one(content: Content, sweep: Sweep, chosen: Sequence[tuple[str | None, Any]
     words = {where: word for where, (word, _) in zip(sweep.sweep, chosen, strict=True) if word is not None}
     for where, (_, value) in zip(sweep.sweep, chosen, strict=True):
         try:
-            assign(content, where.split("."), value)
+            content = _with(content, where, value)
         except UserError as error:
             raise error.under("sweep", where) from None
     if sweep.rationale is not None:
         content["rationale"] = sweep.rationale
     content["name"] = re.sub(r"{([^}]*)}", lambda match: words.get(match[1]) or _shown(content, match[1]), sweep.name)
     return content
+
+
+def _with(content: Content, where: str, value: Any) -> Content:
+    if where != WHOLE:
+        assign(content, where.split("."), value)
+        return content
+    if not isinstance(value, dict):
+        raise UserError(Problem("not a part of a job", (), None, "an object that is merged into the job", value))
+    return merge(content, value)
 
 
 def _shown(content: Content, where: str) -> str:

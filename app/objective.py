@@ -19,7 +19,7 @@ UNLABELLED = "unlabelled_"
 
 @dataclass(frozen=True)
 class Term:
-    """One task's share of the loss: weight * mean over events of loss(forward(y_true), y_pred)."""
+    """One task's share of the loss: weight * mean over events of loss(y_true, y_pred), both in the transformed space."""
 
     name: str
     weight: float
@@ -76,6 +76,9 @@ class Objective(keras.Model):
         training: bool = True,
     ) -> Any:
         """Return the total loss of one batch; `sample_weight` (N,) has mean 1 over the training split.
+
+        `y` holds the targets as the network shall give them: the transforms are applied with the data, once for each
+        pass, not in the compiled step, in which XLA would work an extrapolation out again for each of its uses.
 
         Warm-up, balancing and curriculum act in training only: validation adds the terms up with the job's own weights,
         so that its epochs compare.
@@ -134,7 +137,7 @@ def _scheduled(weight: Any, sample_weight: Any) -> Any:
 
 
 def _mean_loss(term: Term, y_true: Any, y_pred: Any, inputs: Mapping[str, Any], sample_weight: Any) -> Any:
-    values = term.loss(term.chain.forward(y_true, inputs), keras.ops.cast(y_pred, "float32"))
+    values = term.loss(y_true, keras.ops.cast(y_pred, "float32"))
     for weight in (term.chain.weight(inputs), sample_weight):
         if weight is not None:
             values = values * weight

@@ -93,10 +93,10 @@ def train(
 
 def _fit(job: Job, data: Data, built: Built, recorder: Recorder, steps: Plan) -> None:
     used = recorder.progress.epoch * steps.steps_per_epoch * job.training.batch_size
-    labelled = batches(data.splits.train, data.prepare, job.training.batch_size, job.seed, used)
+    labelled = batches(data.splits.train, built.prepare, job.training.batch_size, job.seed, used)
     built.objective.fit(
         with_unlabelled(labelled, job, data, recorder.progress.epoch * steps.steps_per_epoch),
-        validation_data=ordered(data.splits.validation, data.prepare, steps.validation_batch),
+        validation_data=ordered(data.splits.validation, built.prepare, steps.validation_batch),
         epochs=job.training.epochs,
         initial_epoch=recorder.progress.epoch,
         steps_per_epoch=steps.steps_per_epoch,
@@ -124,7 +124,7 @@ def with_unlabelled(labelled: Any, job: Job, data: Data, steps: int = 0) -> Any:
 def _make_variables(built: Built, data: Data, job: Job) -> None:
     """Make the variables of metrics and optimizer now: a checkpoint holds them all, in a fixed order."""
     events = next(iter(data.splits.train))[:2]
-    x, y = data.prepare(events)[:2]
+    x, y = built.prepare(events)[:2]
     if data.unlabelled is not None:
         from app.objective import UNLABELLED
 

@@ -74,7 +74,7 @@ def child(folder: str, streaming: str) -> dict[str, Any]:
     built.objective.compile(
         optimizer=compiled.objective.optimizer.__class__(1e-3), jit_compile=False, steps_per_execution=steps
     )
-    endless = batches(data.splits.train, data.prepare, BATCH, 1)
+    endless = batches(data.splits.train, built.prepare, BATCH, 1)
     ends: list[float] = []  # of the epochs of one call: another call would begin with the first window again
     note = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: ends.append(time.perf_counter()))
     built.objective.fit(endless, steps_per_epoch=STEPS, epochs=7, verbose=0, shuffle=False, callbacks=[note])

@@ -49,7 +49,8 @@ def prepare(preset: str, batch: int, steps: int, xla: bool | str = "auto") -> tu
         "training.xla": xla,
     }
     words = [f"{path}={str(value).lower() if isinstance(value, bool) else value}" for path, value in changes.items()]
-    job = load("json/track_extrapolation/mlp_tiny.json", words)[0]
+    plain = ["model.inputs={}", "tasks.state.transform=kick"]  # what is written again in PyTorch below
+    job = load("json/track_extrapolation/mlp_tiny.json", [*words, *plain])[0]
     data = load_data(job)
     built = build(job, data)
     chosen = plan(job, data.splits.train.rows, built.network.count_params())
@@ -63,7 +64,7 @@ def fit(preset: str, batch: int, steps: int, xla: bool) -> Callable[[], None]:
     from datasets._pipeline import batches
 
     job, data, built = prepare(preset, batch, steps, xla)
-    endless = batches(data.splits.train, data.prepare, batch, job.seed)
+    endless = batches(data.splits.train, built.prepare, batch, job.seed)
     return lambda: built.objective.fit(endless, steps_per_epoch=steps, epochs=1, verbose=0, shuffle=False)
 
 
@@ -84,7 +85,7 @@ def bare(preset: str, batch: int, steps: int, xla: bool) -> Callable[[], None]:
         objective.optimizer.apply_gradients(zip(tape.gradient(loss, weights), weights, strict=True))
         return loss
 
-    iterator = iter(batches(data.splits.train, data.prepare, batch, job.seed))
+    iterator = iter(batches(data.splits.train, built.prepare, batch, job.seed))
 
     def loop() -> None:
         for _ in range(steps):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from app.features import columns_of
 from app.objective import Objective, Term
 from app.physical import make_chain
 from losses import LOSSES
@@ -40,7 +41,9 @@ def objective(*terms):
 
 
 def loss(model, sample_weight=None, **pairs):
-    y = {name: true for name, (true, _) in pairs.items()}
+    columns = columns_of({"state": STATE}, COLUMNS)
+    chains = {t.name: t.chain for t in model.terms}
+    y = {name: np.asarray(chains[name].forward(true, columns)) for name, (true, _) in pairs.items()}
     y_pred = {name: output for name, (_, output) in pairs.items()}
     return float(model.compute_loss({"state": STATE}, y, y_pred, sample_weight))
 
