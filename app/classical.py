@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from dataclasses import dataclass
 from functools import cache
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 
 keras = lazy_loader.load("keras")
 
-ROUNDING = 1e-3
 UNUSED = ("training", "weighting", "balancing", "collocation")
 UNUSED_OF_TASK = ("transform", "head", "loss", "weight")
 
@@ -106,11 +104,6 @@ def _check_data(job: Job, data: Data) -> None:
     if facts["field"] and data.source.magnet is None:
         what = f"the model {job.model.name!r} needs the field of the data, which is not known"
         raise UserError(Problem(what, ("model",), expected="'field' in the dataset, or data of 'simulate'"))
-
-
-def is_itself(job: Job, baseline: str, value: float, figure: float) -> bool:
-    """Whether a classical job is the baseline of its name: with equal figures, but for what float32 does to them."""
-    return is_classical(job) and job.model.name == baseline and math.isclose(value, figure, rel_tol=ROUNDING)
 
 
 def nothing_to_train(job: Job) -> str:

@@ -114,8 +114,8 @@ def with_baselines(predictions: Predictions, events: Events, data: Data, fitted:
     return replace(predictions, baselines=values)
 
 
-def measure(predictions: Predictions, task: Task) -> dict[str, Any]:
-    """Return {"metric", "better", "model": metrics, "baselines": {name: metrics}} of one task."""
+def measure(predictions: Predictions, task: Task, fitted: Mapping[str, Any]) -> dict[str, Any]:
+    """Return {"metric", "better", "model": metrics, "baselines": {name: metrics}} of one task, and what these are."""
     facts = task.metrics[0].component.facts
     known = predictions.only(task.targets).baselines
     return {
@@ -123,6 +123,7 @@ def measure(predictions: Predictions, task: Task) -> dict[str, Any]:
         "better": facts["better"],
         "model": figures(predictions, task),
         "baselines": {name: figures(predictions.of_baseline(name), task) for name in known},
+        "descriptions": {name: baseline.description for name, baseline in fitted.items()},
     }
 
 

@@ -45,7 +45,8 @@ class Extrapolated(keras.layers.Layer):
     def description(self) -> str:
         """Its name and its options: 'rk4 steps 5'."""
         options = [f"{name} {value}" for name, value in self.spec.parameters.items()]
-        return " ".join([self.spec.name, *options, *(["float64"] if self.precision == "float64" else [])])
+        precision = [self.precision] if self.precision != "float32" else []
+        return " ".join([self.spec.name.replace("_", " "), *options, *precision])
 
     def call(self, inputs: Mapping[str, Any]) -> Any:
         """Return the targets, (N, T)."""
