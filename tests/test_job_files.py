@@ -84,5 +84,5 @@ def test_an_extending_file_only_says_what_differs():
 
 
 def test_the_presets_have_the_sizes_of_the_scan():
-    found = {job.model.parameters["preset"] for job in load(FOLDER / "track_extrapolation" / "sizes.json")}
+    found = {job.model.parameters["preset"] for job in load(FOLDER / "track_extrapolation" / "mlp_sizes.json")}
     assert found == {"tiny", "small", "medium", "wide"}
