@@ -133,6 +133,14 @@ def _evaluate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", help="name or path of a run")
     parser.add_argument("--data", nargs="+", metavar="FILE", help="other files of the same kind; else the test split")
     parser.add_argument("--out", type=Path, help="folder for predictions and metrics (with --data)")
+    parser.add_argument(
+        "--jacobian",
+        nargs="?",
+        type=positive,
+        const=1000,
+        metavar="N",
+        help="hold d(x, y, tx, ty) out / d(x, y, tx, ty, q/p) in of N tracks (1000) against Runge-Kutta: jacobian.json",
+    )
 
 
 def _plots(parser: argparse.ArgumentParser) -> None:

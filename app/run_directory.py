@@ -40,6 +40,7 @@ class RunDirectory:
     checkpoints = property(lambda self: self.path / "checkpoints")
     metrics = property(lambda self: self.path / "metrics.json")
     predictions = property(lambda self: self.path / "predictions.csv")
+    jacobian = property(lambda self: self.path / "jacobian.json")
     plots = property(lambda self: self.path / "plots")
     log = property(lambda self: self.path / "log.txt")
     lock = property(lambda self: self.path / ".lock")

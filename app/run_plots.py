@@ -28,6 +28,7 @@ def draw_plots(run: RunDirectory, names: Sequence[Any] | None = None, folder: Pa
         units=facts["units"],
         simulated=facts["simulated"],
         subtitle=facts["description"],
+        jacobian=_read(run.jacobian) if run.jacobian.exists() else None,
     )
     return draw(inputs, folder or run.plots, names)
 

@@ -34,9 +34,11 @@ def draw(
     folder.mkdir(parents=True, exist_ok=True)
     files: list[Path] = []
     for spec in specs:
-        missing = spec.component.facts.get("needs", Needs()).missing(inputs)
+        needs = spec.component.facts.get("needs", Needs())
+        missing = needs.missing(inputs)
         if missing:
-            log.info("plot %s left out: it needs %s", spec.name, ", ".join(missing))
+            level = logging.DEBUG if needs.jacobian and names is None else logging.INFO  # it is made on request only
+            log.log(level, "plot %s left out: it needs %s", spec.name, ", ".join(missing))
             continue
         files += _save(spec.build(inputs), folder / spec.name, formats)
     return files

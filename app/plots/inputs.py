@@ -20,6 +20,7 @@ class PlotInputs:
         units: unit of each target, "" for none.
         simulated: whether the data are simulated; then every figure says so.
         subtitle: a line about the data, e.g. momentum range and number of tracks.
+        jacobian: the content of jacobian.json, when it was asked for.
     """
 
     predictions: Predictions | None = None
@@ -28,6 +29,7 @@ class PlotInputs:
     units: Mapping[str, str] = field(default_factory=dict)
     simulated: bool = False
     subtitle: str = ""
+    jacobian: Mapping[str, Any] | None = None
 
     @property
     def events(self) -> Predictions:
@@ -45,10 +47,12 @@ class Needs:
     predictions: bool = False
     targets: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
+    jacobian: bool = False
 
     def missing(self, inputs: PlotInputs) -> list[str]:
         """Return what `inputs` lacks, in words."""
         lacking = ["the training history"] if self.history and not inputs.history.get("train") else []
+        lacking += ["jacobian.json of evaluate --jacobian"] if self.jacobian and not inputs.jacobian else []
         if not (self.predictions or self.targets or self.columns):
             return lacking
         if inputs.predictions is None or not len(inputs.predictions):

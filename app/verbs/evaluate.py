@@ -5,10 +5,17 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from app.console import console, table
 from app.core.errors import Problem, UserError
 from app.core.files import write_json
-from app.run_directory import find
+from app.run_directory import RunDirectory, find
+
+if TYPE_CHECKING:
+    from app.config import Job
+    from app.data import Data
+    from datasets._events import Events
 
 
 def execute(options: argparse.Namespace) -> int:
@@ -24,16 +31,63 @@ def execute(options: argparse.Namespace) -> int:
     from app import device
 
     device.prepare(0)
+    from app.data import load_data
+    from app.evaluate import load
     from app.job_file import parse
-    from app.measure_run import evaluate_files, evaluate_test
+    from app.measure_run import events_of, measure_events
     from app.verbs.run import show_results
 
     job = parse(json.loads(run.job.read_text()))
-    if options.data is None:
-        results, predictions = evaluate_test(run, job)
-    else:
-        results, predictions = evaluate_files(run, job, options.data)
+    data = load_data(job)
+    events = data.splits.test.events() if options.data is None else events_of(job, data, options.data)
+    model = load(str(run.path)).model
+    jacobian = _jacobian(job, data, events, model, options.jacobian) if options.jacobian else None
+    results, predictions = measure_events(job, data, events, model)
     predictions.write(folder / "predictions.csv")
+    if jacobian:
+        _write_jacobian(run, job, data, jacobian, results, folder)
     write_json(folder / "metrics.json", results)
     show_results(run.name, results, folder, "the test split" if options.data is None else "the given files")
+    if jacobian:
+        show_jacobian(run.name, jacobian)
     return 0
+
+
+def _jacobian(job: Job, data: Data, events: Events, model: Any, rows: int) -> dict[str, Any]:
+    """Return the content of jacobian.json for the first `rows` tracks."""
+    from app.jacobian import check_states, measure_jacobian
+
+    targets = {name: task.targets for name, task in job.tasks.items()}
+    magnet = check_states(data.source.magnet, data.columns, targets)
+    inputs = {name: events.inputs[name][:rows] for name in data.source.inputs}
+    return measure_jacobian(model, magnet, inputs, data.columns, targets)
+
+
+def _write_jacobian(
+    run: RunDirectory, job: Job, data: Data, content: dict[str, Any], results: dict[str, Any], folder: Path
+) -> None:
+    """Write jacobian.json and its plot, and tell each task's metrics."""
+    from app.jacobian import of_task
+    from app.plots.drawing import draw
+    from app.plots.inputs import PlotInputs
+
+    write_json(folder / run.jacobian.name, content)
+    for name, task in job.tasks.items():
+        results[name]["jacobian"] = of_task(content, task.targets)
+    seen = PlotInputs(title=run.name, simulated=data.simulated, subtitle=data.source.description, jacobian=content)
+    draw(seen, folder / run.plots.name, ["jacobian"])
+
+
+def show_jacobian(run: str, content: dict[str, Any]) -> None:
+    """Print the relative errors as a table of 4 x 5."""
+    rows = [
+        [output, *(f"{value:.2g}{' *' if of == 'line' else ''}" for value, of in zip(values, ofs, strict=True))]
+        for output, values, ofs in zip(content["outputs"], content["relative_error"], content["of"], strict=True)
+    ]
+    title = f"{run}: transport Jacobian, RMS error over RMS effect of the field ({content['rows']} tracks)"
+    table(title, ["", *(f"d/d{name}" for name in content["inputs"])], rows)
+    uncertainty = max(value for values in content["reference"]["uncertainty"] for value in values)
+    console.print(
+        "1 is the straight line's Jacobian; * the field hardly acts: over the element's size (1, dz or 1/dz). "
+        f"Reference: Runge-Kutta, good to {uncertainty:.1g}"
+    )

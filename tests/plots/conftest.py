@@ -16,7 +16,19 @@ def history():
 
 
 @pytest.fixture
-def inputs(history):
+def jacobian():
+    """What jacobian.json says: errors of all sizes."""
+    return {
+        "rows": 1000,
+        "outputs": ["x", "y", "tx", "ty"],
+        "inputs": ["x", "y", "tx", "ty", "qop"],
+        "relative_error": [[0.0, 1e-7, 1e-3, 2e-3, 0.12], [1e-4] * 5, [1e-5, 1e-5, 1e-5, 1e-5, 3.0], [0.01] * 5],
+        "of": [["line", "line", "field", "field", "field"]] * 4,
+    }
+
+
+@pytest.fixture
+def inputs(history, jacobian):
     """4,000 tracks: the model is Gaussian (0.02 mm, 1e-5), one baseline is half as good, the other off by metres."""
     random = np.random.default_rng(0)
     rows = 4000
@@ -31,4 +43,4 @@ def inputs(history):
         np.arange(rows, dtype=np.uint64), true, off(1), {"straight_line": off(1e5), "polynomial": off(2)}, {"p": p}
     )
     units = {"x": "mm", "y": "mm", "tx": ""}
-    return PlotInputs(predictions, history, "mlp_tiny_v1", units, True, "4,000 tracks, 2-100 GeV")
+    return PlotInputs(predictions, history, "mlp_tiny_v1", units, True, "4,000 tracks, 2-100 GeV", jacobian)

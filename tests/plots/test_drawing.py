@@ -13,7 +13,7 @@ from app.plots.drawing import draw
 from app.plots.inputs import Needs, PlotInputs
 from app.plots.style import RC
 
-ALL = ["error_against_momentum", "loss_curves", "residuals", "truth_prediction"]
+ALL = ["error_against_momentum", "jacobian", "loss_curves", "residuals", "truth_prediction"]
 PNG, PDF = b"\x89PNG\r\n\x1a\n", b"%PDF"
 
 

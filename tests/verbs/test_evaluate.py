@@ -11,6 +11,8 @@ import pytest
 from app import evaluate
 from app.cli import main
 from app.core.errors import UserError
+from app.data import load_data
+from app.job_file import parse
 
 INPUTS = ("x", "y", "tx", "ty", "qop", "dz")
 
@@ -98,3 +100,68 @@ def test_a_notebook_is_told_which_column_is_missing(trained):
     loaded = evaluate.load(str(trained / "runs" / "trained"))
     with pytest.raises(UserError, match=r"qop: missing input column\. Expected the columns \['x', 'y', 'tx'"):
         loaded.predict({name: [1.0] for name in INPUTS if name != "qop"})
+
+
+def test_the_transport_jacobian_is_held_against_runge_kutta(copied, capsys):
+    run = copied / "runs" / "trained"
+    before = json.loads((run / "metrics.json").read_text())["state"]
+    assert main(["evaluate", "trained", "--jacobian", "40"]) == 0
+    output = capsys.readouterr().out
+    content = json.loads((run / "jacobian.json").read_text())
+    assert (content["rows"], len(content["relative_error"]), len(content["relative_error"][0])) == (40, 4, 5)
+    assert sum(one["rows"] for one in content["bins"]) == 40
+    assert "trained: transport Jacobian, RMS error over RMS effect of the field (40 tracks)" in output
+    assert "Reference: Runge-Kutta, good to " in output
+    assert f" {content['relative_error'][0][4]:.2g} " in output
+    assert f" {content['relative_error'][0][0]:.2g} * " in output
+    after = json.loads((run / "metrics.json").read_text())["state"]
+    found = after.pop("jacobian")
+    assert found["rows"] == 40
+    assert [list(row.values()) for row in found["relative_error"].values()] == content["relative_error"]
+    assert set(after) == set(before)
+    assert (run / "plots" / "jacobian.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_its_elements_are_those_of_the_model(copied):
+    """Of the first tracks of the test split, from differences of the predictions over steps that float32 resolves."""
+    from app.jacobian import INPUTS as START
+    from app.jacobian import OUTPUTS, reference_jacobian
+    from app.physics.magnet import Magnet
+
+    loaded = evaluate.load("trained")
+    data = load_data(parse(loaded.job))
+    assert main(["evaluate", "trained", "--jacobian", "30"]) == 0
+    content = json.loads((copied / "runs" / "trained" / "jacobian.json").read_text())
+    state = data.splits.test.events().inputs["state"][:30].astype(np.float64)
+    columns = dict(zip(INPUTS, state.T, strict=True))
+    reference = reference_jacobian(Magnet({"name": "gaussian_dipole"}, 2665.0), columns)
+    for i, (name, step) in enumerate(zip(START, (10, 10, 0.01, 0.01, 1e-3), strict=True)):
+        ahead, behind = (loaded.predict(columns | {name: columns[name] + s}) for s in (step, -step))
+        found = np.stack([(ahead[n].astype(float) - behind[n]) / (2 * step) for n in OUTPUTS], axis=1)
+        error = np.sqrt(np.mean((found - reference[:, :, i]) ** 2, axis=0))
+        np.testing.assert_allclose(error, [row[i] for row in content["rms_error"]], rtol=0.05, atol=2e-6)
+
+
+def test_the_jacobian_of_other_files_lies_beside_them(copied, others):
+    run = copied / "runs" / "trained"
+    assert main(["evaluate", "trained", "--data", str(others), "--jacobian"]) == 0
+    assert json.loads((run / "evaluation" / "jacobian.json").read_text())["rows"] == 80  # all that there are
+    assert (run / "evaluation" / "plots" / "jacobian.png").exists()
+    assert not (run / "jacobian.json").exists()
+
+
+def test_without_a_field_there_is_no_jacobian(copied, others, capsys):
+    """The run's own data are files now that do not say which field they went through."""
+    run = copied / "runs" / "trained"
+    with np.load(others) as content:
+        np.savez(copied / "foreign.npz", **{name: content[name] for name in ("X", "Y", "P", "Z")})
+    job = json.loads((run / "job.json").read_text())
+    job["dataset"] |= {"simulate": None, "files": [str(copied / "foreign.npz")]}
+    (run / "job.json").write_text(json.dumps(job))
+    assert main(["evaluate", "trained", "--jacobian"]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("--jacobian: the field of the data is not known, so there is no Jacobian to compare with.")
+    assert error.count("\n") == 1
+    with pytest.raises(SystemExit, match="2"):
+        main(["evaluate", "trained", "--jacobian", "0"])
+    assert "expected a whole number of at least 1, received '0'" in capsys.readouterr().err
