@@ -19,7 +19,7 @@ UNLABELLED = "unlabelled_"
 
 @dataclass(frozen=True)
 class Term:
-    """One task's share of the loss: weight * mean over events of loss(y_true, y_pred), both in the transformed space."""
+    """One task's share of the loss: weight * mean over events of loss(y_true, y_pred), both as transformed."""
 
     name: str
     weight: float

@@ -1,8 +1,8 @@
 """Which architecture is best at how many tracks: the runs behind the tables of docs/results/track_extrapolation.md.
 
-`python benchmarks/study.py --runs FOLDER [--field maxwell] [--seeds 1 2 3] [--tracks 1000 5000 15000 200000]` trains every
-model at every number of training tracks with every seed, each as an ordinary job with the same number of steps and the
-same size of validation and test split, and prints the table. A run that is there already is not done again.
+`python benchmarks/study.py --runs FOLDER [--field maxwell] [--seeds 1 2 3] [--tracks 1000 5000 15000 200000]` trains
+every model at every number of training tracks with every seed, each as an ordinary job with the same number of steps
+and the same size of validation and test split, and prints the table. A run that is there already is not done again.
 """
 
 from __future__ import annotations

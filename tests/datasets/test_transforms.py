@@ -197,7 +197,7 @@ def test_constants_are_plain_numbers_for_json():
 
 
 def test_a_component_that_is_nothing_but_rounding_does_not_become_noise_of_size_one():
-    """The thin lens gives the slopes behind a field By(z) exactly: what is left of them is the last place of float32."""
+    """The thin lens gives the slopes behind a field By(z) exactly: what is left of them is the last place."""
     random, rows = np.random.default_rng(1), 4000
     qop = np.where(random.random(rows) < 0.5, -1, 1) / random.uniform(2, 100, rows)
     inputs = {n: np.zeros(rows, np.float32) for n in ("x", "y", "tx", "ty")} | {
