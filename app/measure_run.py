@@ -45,9 +45,10 @@ def describe(job: Job, run: RunDirectory, data: Data, built: Built, device: str)
     write_json(run.normalization, built.normalization)
     layers = [
         {"name": layer.name, "type": type(layer).__name__, "parameters": layer.count_params()}
-        for layer in built.network.layers
+        for layer in (built.network or built.deployed).layers
     ]
-    write_json(run.model_config, {"parameters": parameters(built), "layers": layers})
+    words = {"description": built.description} if built.description else {}
+    write_json(run.model_config, {**words, "parameters": parameters(built), "layers": layers})
     registry.update(
         registry.root(),
         job.name,
@@ -56,8 +57,9 @@ def describe(job: Job, run: RunDirectory, data: Data, built: Built, device: str)
         simulated=data.simulated,
         fingerprint=fingerprint(job, data),
         device=device,
+        **({"model": built.description} if built.description else {}),
     )
-    logger.info("model: %s, %s parameters", job.model.name, f"{parameters(built):,}")
+    logger.info("model: %s, %s parameters", built.description or job.model.name, f"{parameters(built):,}")
 
 
 def fingerprint(job: Job, data: Data) -> str:
@@ -69,7 +71,9 @@ def fingerprint(job: Job, data: Data) -> str:
 
 
 def parameters(built: Built) -> int:
-    """Return the number of trainable parameters, counted."""
+    """Return the number of trainable parameters, counted; of a classical model that of its fitted coefficients."""
+    if built.network is None:
+        return int(built.deployed.count_params())
     return int(sum(weight.size for weight in map(_as_array, built.network.trainable_weights)))
 
 
@@ -87,7 +91,7 @@ def measure(job: Job, run: RunDirectory, data: Data, built: Built, history: dict
     write_json(run.history, history)
     predictions.write(run.predictions)
     draw_plots(run, job.plots)
-    _finish(job, run, results, history)
+    _finish(job, run, built, results, history)
 
 
 def test_metrics(job: Job, data: Data, deployed: Any) -> tuple[dict[str, Any], Predictions]:
@@ -98,8 +102,9 @@ def test_metrics(job: Job, data: Data, deployed: Any) -> tuple[dict[str, Any], P
 def measure_events(job: Job, data: Data, events: Events, deployed: Any) -> tuple[dict[str, Any], Predictions]:
     """Return metrics and predictions on `events`, with baselines fitted on the training events of `data`."""
     predictions = evaluate.predict(evaluate.Predictor(deployed), events, job)
-    both = evaluate.with_baselines(predictions, events, data, evaluate.fit_baselines(data, job))
-    return {name: evaluate.measure(both, task) for name, task in job.tasks.items()}, both
+    fitted = evaluate.fit_baselines(data, job)
+    both = evaluate.with_baselines(predictions, events, data, fitted)
+    return {name: evaluate.measure(both, task, fitted[name]) for name, task in job.tasks.items()}, both
 
 
 def events_of(job: Job, data: Data, files: Sequence[str]) -> Events:
@@ -111,7 +116,7 @@ def events_of(job: Job, data: Data, files: Sequence[str]) -> Events:
     return events
 
 
-def _finish(job: Job, run: RunDirectory, results: dict[str, Any], history: dict[str, Any]) -> None:
+def _finish(job: Job, run: RunDirectory, built: Built, results: dict[str, Any], history: dict[str, Any]) -> None:
     first = next(iter(results.values()))
     metric = first["metric"]
     provenance = json.loads(run.provenance.read_text())
@@ -124,14 +129,24 @@ def _finish(job: Job, run: RunDirectory, results: dict[str, Any], history: dict[
         job.name,
         state="done",
         notes=[(registry.now(), line) for line in idle],
-        metric=metric,
-        better=first["better"],
-        value=first["model"][metric],
-        baselines={name: figures[metric] for name, figures in first["baselines"].items()},
+        **_compared(first, built.description.partition("; ")[0]),
         metrics=history["test_final"] | final_terms(history),
         best_epoch=history["best_epoch"],
         training_time=history["training_time"],
-        epoch=len(history["train"]),
+        epoch=len(history["train"]) or None,
     )
     level = logging.WARNING if "NOT" in record.verdict else logging.INFO
     logger.log(level, "%s: %s %s", metric, f"{first['model'][metric]:.4g}", record.verdict)
+
+
+def _compared(results: dict[str, Any], description: str) -> dict[str, Any]:
+    """Return the result beside the baselines; a classical model is not compared with the baseline that it is itself."""
+    metric, better = results["metric"], results["better"]
+    value, baselines = results["model"][metric], {n: figures[metric] for n, figures in results["baselines"].items()}
+    facts = {"metric": metric, "better": better, "value": value}
+    itself = next((name for name, words in results["descriptions"].items() if words == description), None)
+    if itself is None:
+        return {**facts, "baselines": baselines}
+    del baselines[itself]
+    words = f"is the baseline {itself} itself; {registry.verdict(value, baselines, better)}"
+    return {**facts, "baselines": baselines, "verdict": words}
