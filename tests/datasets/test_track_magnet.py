@@ -7,6 +7,7 @@ import json
 
 import numpy as np
 import pytest
+import uproot
 
 from app.core.errors import UserError
 from app.core.files import matching
@@ -161,3 +162,18 @@ def test_states_without_an_end(load):
     assert set(left_out.columns) == {"p"}
     with pytest.raises(UserError, match=r"t\.npz.*Y"):
         list(load(end=False))
+
+
+def test_states_without_an_end_in_a_root_tree(tmp_path, tracks):
+    columns = tracks()
+    start = {name: columns[name] for name in ("x", "y", "tx", "ty", "qop", "dz")}
+    with uproot.recreate(tmp_path / "t.root") as file:
+        file["tracks"] = start
+    spec = DATASETS.parse({"name": "track_states", "files": [str(tmp_path / "t.root")], "truth": False})
+    source = spec.build([tmp_path / "t.root"])
+    (events,) = source
+    assert (source.targets, set(events.columns)) == ({}, {"p"})
+    np.testing.assert_allclose(events.inputs["state"], np.stack(list(start.values()), axis=1), rtol=1e-6)
+    with_truth = DATASETS.parse({"name": "track_states", "files": [str(tmp_path / "t.root")]})
+    with pytest.raises(UserError, match=r"t\.root: unknown branch for the column 'true_x'"):
+        with_truth.build([tmp_path / "t.root"])
