@@ -20,7 +20,7 @@ class KickPolynomial(keras.layers.Layer):
     """Raw flat inputs {name: (N, C)} to the state `line + (q/p) P(features)` at z_start + dz, (N, T) float32.
 
     P is a sum of products of Chebyshev polynomials, which stay within [-1, 1] and so lose little to float32: 5e-5 mm on
-    average over the default magnet. The sum over the terms is a float64 product of matrices, because a GPU may round the
+    average over the default magnet. The sum over the terms is a float64 product of matrices: a GPU may round the
     factors of a float32 one to ten bits, which alone costs 0.11 mm.
 
     Args:
