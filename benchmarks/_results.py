@@ -51,16 +51,20 @@ def interleaved(cases: Mapping[str, Callable[[], float]], repetitions: int) -> d
     return {name: statistics.median(values) for name, values in seconds.items()}
 
 
-def report(title: str, rows: Sequence[Row], chosen: argparse.Namespace, notes: Sequence[str] = ()) -> None:
-    """Print the rows as a table, append them to RESULTS.md unless `--quick`, and print them as JSON if asked."""
+def report(
+    title: str, rows: Sequence[Row], chosen: argparse.Namespace, notes: Sequence[str] = (), figures: Row | None = None
+) -> None:
+    """Print the rows as a table, append them to RESULTS.md unless `--quick`, and print them as JSON if asked.
+
+    Single `figures` by name stand in the JSON beside the rows.
+    """
     text = "\n".join([_table(rows), *(f"\n{note}" for note in notes)])
     print(f"{title}\n\n{text}")
     if not chosen.quick:
         _record(f"## {title}\n\n{machine()}, commit {commit()}, {datetime.date.today().isoformat()}\n\n{text}\n")
     if chosen.json:
-        print(
-            json.dumps({"title": title, "machine": machine(), "commit": commit(), "rows": [dict(row) for row in rows]})
-        )
+        facts = {"title": title, "machine": machine(), "commit": commit()}
+        print(json.dumps({**facts, **(figures or {}), "rows": [dict(row) for row in rows]}))
 
 
 def _record(section: str) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import subprocess
 import sys
 from collections.abc import Callable
 from itertools import pairwise
@@ -19,7 +18,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from _results import ROOT, interleaved, options, report, timed
+from _results import interleaved, options, report, timed
+from _worker import Worker, serve
 
 from app import device, optimizers
 
@@ -141,32 +141,10 @@ def _line(named: dict[str, Any]) -> Any:
     return np.stack([x, y, named["tx"], named["ty"]], axis=-1)
 
 
-class Worker:
-    """A process of its own per case: the idle threads of one library must not stand in the way of another."""
-
-    def __init__(self, *words: str) -> None:
-        command = [sys.executable, __file__, CHILD, *words]
-        self.process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-    def __call__(self) -> float:
-        """Let the process train once, and return the seconds that it took."""
-        stdin, stdout = self.process.stdin, self.process.stdout
-        if stdin is None or stdout is None:
-            raise RuntimeError("the worker has no pipes")
-        stdin.write("go\n")
-        stdin.flush()
-        while not (line := stdout.readline()).startswith("seconds "):
-            if not line:
-                raise RuntimeError("the worker has ended")
-        return float(line.split()[1])
-
-
 def child(case: str, preset: str, batch: int, steps: int) -> None:
     """Answer each line on standard input with the seconds that the case took."""
     device.prepare(1)
-    work = timed({"fit": fit, "bare": bare, "torch": torch}[case.split("_")[0]](preset, batch, steps, *XLA[case]))
-    for _ in sys.stdin:
-        print("seconds", work(), flush=True)
+    serve(timed({"fit": fit, "bare": bare, "torch": torch}[case.split("_")[0]](preset, batch, steps, *XLA[case])))
 
 
 def main() -> None:
@@ -179,7 +157,7 @@ def main() -> None:
     rows = []
     for preset, batch, steps in SIZES:
         steps = steps // 8 if chosen.quick else steps
-        workers = {name: Worker(case, preset, str(batch), str(steps)) for case, name in names.items()}
+        workers = {name: Worker(__file__, CHILD, case, preset, str(batch), str(steps)) for case, name in names.items()}
         seconds = interleaved(workers, 3 if chosen.quick else 5)
         for worker in workers.values():
             worker.process.kill()
