@@ -31,7 +31,7 @@ class Along:
     """
 
     def __init__(self, deployed: Any, columns: Mapping[str, Sequence[str]], mirror: bool) -> None:
-        self.columns, self.mirror = columns, Mirror() if mirror else None
+        self.deployed, self.columns, self.mirror = deployed, columns, Mirror() if mirror else None
         self.path = next((layer for layer in deployed.layers if isinstance(layer, Path)), None)
         if self.path is None or hasattr(self.path, "stages"):
             known = "a Runge-Kutta step: its end and its stages" if self.path is not None else "the end of a track only"

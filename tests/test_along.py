@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keras
 import numpy as np
 import pytest
 
@@ -67,6 +68,26 @@ def test_tracks_begin_at_the_start_state_and_end_at_the_prediction(mirror, deriv
         np.testing.assert_allclose(found[name][:, -1], end[:, i], rtol=1e-4, atol=1e-3 if i < 2 else 1e-6)
         if start == "hard":
             np.testing.assert_array_equal(found[name][:, 0], columns[name])
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        *({"derivative": d, "initial_condition": s} for d in ("spectral", "forward") for s in ("hard", "soft")),
+        {"derivative": "gradient_tape", "inputs": {"mirror": True}},
+        {"inputs": {"mirror": True, "features": ["tx", "ty", "qop", "lens_u", "lens_v"]}},
+    ],
+)
+def test_a_saved_model_gives_the_same_tracks(model, tmp_path):
+    states, predict = of(model)
+    states.deployed.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    columns = tracks()
+    again = Along(loaded, states.columns, bool(model.get("inputs")))(columns, ZETA)
+    for name, values in states(columns, ZETA).items():
+        np.testing.assert_array_equal(again[name], values)
+    end = loaded({"state": np.stack(list(columns.values()), -1)})["state"]
+    np.testing.assert_array_equal(end, predict(columns))
 
 
 def test_behind_a_mirror_mirrored_tracks_are_mirror_images():
