@@ -61,13 +61,13 @@ def test_a_run_leaves_behind_what_a_trained_one_does(run, read, tmp_path):
     assert "loss_curves" not in plots
 
 
-def test_it_is_loaded_evaluated_and_resumed(run, read, tmp_path, capsys):
+def test_it_is_loaded_evaluated_and_resumed(run, read, tmp_path, simulated):
     from app.evaluate import load
 
     assert run({"model": {"name": "polynomial", "degree": 2}})[0] == 0
     with (tmp_path / "runs" / "classical" / "predictions.csv").open() as file:
         rows = list(csv.DictReader(file))
-    data = next(path for path in (tmp_path.parent.parent).rglob("shard_00000.npz") if len(np.load(path)["key"]) == 600)
+    data = next(p for p in simulated.rglob("shard_00000.npz") if len(np.load(p)["key"]) == 600)
     with np.load(data) as content:
         place = {int(key): row for row, key in enumerate(content["key"])}
         inputs = content["X"][[place[int(row["key"])] for row in rows]].T

@@ -32,10 +32,11 @@ def jobs_of(path):
 
 
 def every_job():
+    """Yield every job; of a sweep the first belongs to the quick tests, the others differ from it by a value."""
     for path in FILES:
         needs = re.findall(r"\$\{(\w+)\}", path.read_text())
         for number, job in enumerate(load(path)):
-            marks = [pytest.mark.external] if EXTERNAL in needs else []
+            marks = [pytest.mark.external] if EXTERNAL in needs else [pytest.mark.slow] if number else []
             name = f"{path.relative_to(FOLDER).as_posix()}:{job.name}"
             yield pytest.param(path, number, needs, id=name, marks=marks)
 

@@ -14,7 +14,7 @@ from datasets.transforms import TRANSFORMS, Columns, Tensor, Transform
 
 keras = lazy_loader.load("keras")
 
-ROUNDINGS = 20.0
+ROUNDINGS = 300.0
 """The least standard deviation, in units of the rounding of the target."""
 
 
