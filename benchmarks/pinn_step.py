@@ -53,11 +53,10 @@ NAMES = {
 
 def prepare(case: str, steps: int) -> tuple[Any, Any, Any]:
     """Return job, data and compiled objective of one of our cases."""
-    from app import device, optimizers
-    from app.build import build
-    from app.data import load_data
+    from training import compiled
+
+    from app import device
     from app.job_file import parse
-    from app.train import plan
 
     device.prepare(1)
     pinn = {"name": "pinn", "derivative": case}
@@ -72,12 +71,7 @@ def prepare(case: str, steps: int) -> tuple[Any, Any, Any]:
         "training": {"batch_size": TRACKS, "steps_per_epoch": steps},
     }
     job = parse(content)
-    data = load_data(job)
-    built = build(job, data)
-    chosen = plan(job, data.splits.train.rows, built.network.count_params())
-    optimizer = optimizers.make(job.training.optimizer)
-    built.objective.compile(optimizer=optimizer, jit_compile=chosen.xla, steps_per_execution=chosen.steps_per_execution)
-    return job, data, built
+    return compiled(job)
 
 
 def child(case: str, steps: int) -> None:

@@ -37,10 +37,7 @@ XLA: dict[str, tuple[bool, ...]] = {
 
 def prepare(preset: str, batch: int, steps: int, xla: bool | str = "auto") -> tuple[Any, Any, Any]:
     """Return job, data and compiled objective of the shipped tiny job at another size."""
-    from app.build import build
-    from app.data import load_data
     from app.job_file import load
-    from app.train import plan
 
     changes = {
         "model.preset": preset,
@@ -51,6 +48,15 @@ def prepare(preset: str, batch: int, steps: int, xla: bool | str = "auto") -> tu
     words = [f"{path}={str(value).lower() if isinstance(value, bool) else value}" for path, value in changes.items()]
     plain = ["model.inputs={}", "tasks.state.transform=kick"]  # what is written again in PyTorch below
     job = load("json/track_extrapolation/mlp_tiny.json", [*words, *plain])[0]
+    return compiled(job)
+
+
+def compiled(job: Any) -> tuple[Any, Any, Any]:
+    """Return job, data and objective, compiled as a training does it."""
+    from app.build import build
+    from app.data import load_data
+    from app.train import plan
+
     data = load_data(job)
     built = build(job, data)
     chosen = plan(job, data.splits.train.rows, built.network.count_params())

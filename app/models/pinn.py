@@ -29,7 +29,7 @@ def pinn(
     "spectral": the network gives Chebyshev coefficients of dtx/dzeta and dty/dzeta, and slopes and positions are their
     exact integrals. dx/dz = tx and dy/dz = ty then hold identically, and states at all points are two small matrix
     products. "forward" and "gradient_tape": `K = zeta Net([features, zeta])` with its derivative carried along or from
-    tf.GradientTape; the same numbers, at 10 and 30 times the cost of a step.
+    tf.GradientTape; the same numbers, at 14 and 35 times the cost of a step.
 
     It needs one task with the targets x, y, tx, ty and the transform `kick` on the straight line.
 

@@ -24,8 +24,8 @@ def rk_pinn(
 ) -> Any:
     """Four heads on one backbone give derivatives k_i; state = start + dz sum(w_i k_i), w = softmax(log w) learned.
 
-    The weights start at exactly [1, 2, 2, 1] / 6, to which the nodes 0, 1/2, 1/2, 1 belong. With data alone the model
-    is as good as an `mlp`. The constraint `stage_residual` ties each k_i to the force at its stage; fulfilled exactly
+    The weights start at exactly [1, 2, 2, 1] / 6, to which the nodes 0, 1/2, 1/2, 1 belong. The
+    constraint `stage_residual` ties each k_i to the force at its stage; fulfilled exactly
     it is one step of RK4, 19 mm off over the LHCb magnet, so large weights hurt. At the nodes 1/4, 1/2, 3/4, 1 even
     exact derivatives end 114 mm off with these weights.
 

@@ -17,8 +17,8 @@ def lorentz_residual(track: Track) -> Any:
     """Mean over collocation points and components of ((d state/d zeta - dz Lorentz(state, B(z))) / scale)^2.
 
     It holds the predicted track to the equation of motion between its ends, with each track's own dz and the field at
-    the true z. It needs no truth and so works on unlabelled states, where it gains most; beside many labelled tracks it
-    gains little.
+    the true z. It needs no truth and so works on unlabelled states as well. Beside many labelled tracks it
+    gains nothing; docs/results/track_extrapolation.md says what was measured.
 
     Args:
         track: the predicted tracks.
