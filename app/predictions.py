@@ -14,17 +14,31 @@ from app.core.errors import Problem, UserError
 from app.core.files import write_bytes
 
 Values = NDArray[np.floating]
+PREFIXES = ("true_", "pred_", "sigma_", "prob_")
+"""Of the columns of the CSV, in the order of truth, prediction, its standard deviation, probabilities of classes."""
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """`true[target]`, `predicted[target]`, `baselines[name][target]`, `columns[extra]`: arrays (N,), physical units."""
+    """Everything is an array (N,) in physical units.
+
+    Attributes:
+        key: of the events.
+        true: by target.
+        predicted: by target; of a class its most probable value.
+        baselines: predictions by baseline, then target.
+        columns: what else is known of the events, by name.
+        sigma: predicted standard deviations by target, where the head gives them.
+        probability: predicted probabilities by `<target>_<class>`, where the head gives them.
+    """
 
     key: NDArray[np.uint64]
     true: Mapping[str, Values]
     predicted: Mapping[str, Values]
     baselines: Mapping[str, Mapping[str, Values]] = field(default_factory=dict)
     columns: Mapping[str, Values] = field(default_factory=dict)
+    sigma: Mapping[str, Values] = field(default_factory=dict)
+    probability: Mapping[str, Values] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.key)
@@ -34,13 +48,21 @@ class Predictions:
         return Predictions(self.key, self.true, self.baselines[name], {}, self.columns)
 
     def only(self, targets: Sequence[str]) -> Predictions:
-        """Return the predictions of some targets, with the baselines that know all of them."""
+        """Return the predictions of some targets, with the baselines that know all of them.
+
+        The truth of the other targets stays at hand among the columns: residuals of one are binned in another.
+        """
 
         def chosen(values: Mapping[str, Values]) -> dict[str, Values]:
-            return {name: values[name] for name in targets}
+            return {name: values[name] for name in targets if name in values}
 
         known = {name: chosen(v) for name, v in self.baselines.items() if set(targets) <= set(v)}
-        return Predictions(self.key, chosen(self.true), chosen(self.predicted), known, self.columns)
+        others = {name: values for name, values in self.true.items() if name not in targets}
+        classes = {n: v for n, v in self.probability.items() if n.rpartition("_")[0] in targets}
+        columns = {**self.columns, **others}
+        return Predictions(
+            self.key, chosen(self.true), chosen(self.predicted), known, columns, chosen(self.sigma), classes
+        )
 
     def select(self, rows: NDArray[np.generic]) -> Predictions:
         """Return the chosen events."""
@@ -49,18 +71,25 @@ class Predictions:
             return {name: array[rows] for name, array in values.items()}
 
         baselines = {name: chosen(values) for name, values in self.baselines.items()}
-        return Predictions(self.key[rows], chosen(self.true), chosen(self.predicted), baselines, chosen(self.columns))
+        own = (self.columns, self.sigma, self.probability)
+        return Predictions(
+            self.key[rows], chosen(self.true), chosen(self.predicted), baselines, *(chosen(values) for values in own)
+        )
 
     def _flat(self) -> dict[str, Values]:
         flat = dict(self.columns)
-        flat |= {f"true_{name}": values for name, values in self.true.items()}
-        flat |= {f"pred_{name}": values for name, values in self.predicted.items()}
-        for baseline, values in self.baselines.items():
-            flat |= {f"{baseline}.{name}": array for name, array in values.items()}
+        for prefix, values in zip(PREFIXES, (self.true, self.predicted, self.sigma, self.probability), strict=True):
+            flat |= {f"{prefix}{name}": array for name, array in values.items()}
+        for baseline, known in self.baselines.items():
+            flat |= {f"{baseline}.{name}": array for name, array in known.items()}
         return flat
 
     def write(self, path: Path) -> None:
-        """Write `key`, extra columns, `true_<target>`, `pred_<target>` and `<baseline>.<target>` atomically as CSV."""
+        """Write the CSV atomically.
+
+        Its columns are `key`, the extra ones, `true_<target>`, `pred_<target>`, `sigma_<target>`,
+        `prob_<target>_<class>` and `<baseline>.<target>`.
+        """
         flat = self._flat()
         table = np.column_stack([np.asarray(v, np.float64) for v in flat.values()])
         form = "%d," + ",".join(["%.9g"] * len(flat)) + "\n"
@@ -85,9 +114,8 @@ class Predictions:
         for name in [n for n in flat if "." in n]:
             baseline, _, target = name.partition(".")
             baselines.setdefault(baseline, {})[target] = flat.pop(name)
-        true = {n.removeprefix("true_"): flat.pop(n) for n in list(flat) if n.startswith("true_")}
-        predicted = {n.removeprefix("pred_"): flat.pop(n) for n in list(flat) if n.startswith("pred_")}
-        return cls(key, true, predicted, baselines, flat)
+        parts = [{n.removeprefix(p): flat.pop(n) for n in list(flat) if n.startswith(p)} for p in PREFIXES]
+        return cls(key, parts[0], parts[1], baselines, flat, *parts[2:])
 
 
 def _read_table(path: Path) -> tuple[list[str], NDArray[np.uint64], Values]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,11 +25,19 @@ class Column:
 
 @dataclass(frozen=True)
 class Input:
-    """One input tensor of a model: its columns along the last axis, and the shape of one event."""
+    """One input tensor of a model: its columns along the last axis, and the shape of one event.
+
+    Attributes:
+        columns: what stands along the last axis.
+        shape: of one event.
+        standardize: mean 0 and standard deviation 1 for each column of a flat input, on the training split.
+        layer: JSON of the input layer that stands between the raw tensor and the model, instead of standardising.
+    """
 
     columns: tuple[Column, ...]
     shape: tuple[int | None, ...]
     standardize: bool = True
+    layer: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
