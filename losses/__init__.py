@@ -7,6 +7,14 @@ A loss sees the targets in the space of the task's transform: standardised, as a
   beyond. Both have the same minimum; `huber` keeps the gradient of the core, `smooth_l1` that of the tails.
 * `log_cosh`: as `huber` with a smooth second derivative, for networks that are differentiated again.
 * `l1`: heavy tails, or when the median is wanted instead of the mean; converges slowly at the end.
+* `quantile`: a bound that a given share of the truths lies below; two of them are an interval.
+* `gaussian_nll`, `beta_nll`: every event gets its own uncertainty, `sigma_<target>` in the predictions. `beta_nll` when
+  the means come out worse than with `mse`. Look at the metric `pulls` before the widths are believed.
+* `relative_l1`, `relative_mse`, `relative_smooth_l1`: an energy whose relative error counts. They see the target as it
+  is or in another unit, never standardised. The transform `log` with `l1` or `mse` does the same with a better minimum.
+* `binary_crossentropy`: yes or no; `categorical_crossentropy`: one class of several. Both give probabilities.
+* `focal`: classes of which one is rare, where recognising it matters and its probability does not.
+* `cosine_similarity`: a direction given as a vector; behind `unit_vector`. `mse` there fits the length too.
 
 A loss is a function of two tensors; its keyword-only parameters come from the job file:
 
@@ -14,7 +22,14 @@ A loss is a function of two tensors; its keyword-only parameters come from the j
     def huber(y_true, y_pred, *, delta: Positive = 1.0): ...
 
 The decorator may state `example=`, a function of a NumPy generator that returns an acceptable `(y_true, y_pred)`, where
-the loss does not take two (N, T) arrays of real numbers; the contract tests then use it.
+the loss does not take two (N, T) arrays of real numbers; the contract tests then use it. What a loss needs of its task
+stands there as well:
+
+* `head=`: the head that gives what it reads, by default "linear";
+* `transform=`: names of the transforms that suit it, where that is not ("standardize",);
+* `physical=True`: the 0 of its targets must mean nothing there, so that no transform may shift it;
+* `classes=True`: the target is the number of a class;
+* `surrogate=True`: its gradient is by design not the derivative of its value.
 """
 
 from typing import Any

@@ -12,8 +12,6 @@ keras = lazy_loader.load("keras")
 def residual(y_true: Any, y_pred: Any) -> Any:
     """Return y_pred - y_true in float32 or better.
 
-    Half precision ends at 65504, the square of a residual of 256: under mixed precision a loss is computed in float32.
-
     Args:
         y_true: targets, (N, T).
         y_pred: predictions, (N, T).
@@ -24,18 +22,29 @@ def residual(y_true: Any, y_pred: Any) -> Any:
     Raises:
         ValueError: the shapes differ or are not (N, T); nothing is broadcast.
     """
-    y_true, y_pred = keras.ops.convert_to_tensor(y_true), keras.ops.convert_to_tensor(y_pred)
+    y_true, y_pred = in_single(y_true, y_pred)
     require_equal_shapes(tuple(y_true.shape), tuple(y_pred.shape))
+    return y_pred - y_true
+
+
+def in_single(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+    """Return both as tensors of one precision, float32 (float64 when one of them is).
+
+    Half precision ends at 65504, the square of a residual of 256: under mixed precision a loss is computed in float32.
+    """
+    y_true, y_pred = keras.ops.convert_to_tensor(y_true), keras.ops.convert_to_tensor(y_pred)
     dtype = keras.backend.result_type(y_true.dtype, y_pred.dtype, "float32")
-    return keras.ops.cast(y_pred, dtype) - keras.ops.cast(y_true, dtype)
+    return keras.ops.cast(y_true, dtype), keras.ops.cast(y_pred, dtype)
 
 
 def require_equal_shapes(true: tuple[int | None, ...], predicted: tuple[int | None, ...]) -> None:
     """Raise ValueError unless both shapes are (N, T) and agree; an unknown extent (None) agrees with any."""
-    if len(true) == len(predicted) == 2 and all(map(_agree, true, predicted)):
+    if agree(true, predicted):
         return
     raise ValueError(f"y_true and y_pred must have equal shapes (N, T): y_true is {true}, y_pred is {predicted}")
 
 
-def _agree(a: int | None, b: int | None) -> bool:
-    return a is None or b is None or a == b
+def agree(one: tuple[int | None, ...], other: tuple[int | None, ...]) -> bool:
+    """Whether both are the same shape of two axes, as far as their extents are known."""
+    known = zip(one, other, strict=False)
+    return len(one) == len(other) == 2 and all(a is None or b is None or a == b for a, b in known)

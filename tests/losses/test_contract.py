@@ -23,6 +23,8 @@ def of_name(component):
 
 every_loss = pytest.mark.parametrize("component", list(LOSSES), ids=of_name)
 of_residuals = pytest.mark.parametrize("component", [c for c in LOSSES if "example" not in c.facts], ids=of_name)
+other_forms = pytest.mark.parametrize("component", [c for c in LOSSES if "example" in c.facts], ids=of_name)
+derived = pytest.mark.parametrize("component", [c for c in LOSSES if not c.facts.get("surrogate")], ids=of_name)
 
 
 def value_and_gradient(call, y_true, y_pred):
@@ -50,8 +52,9 @@ def test_an_event_does_not_see_the_others(component):
     np.testing.assert_allclose(whole, alone, rtol=1e-6, atol=1e-7)
 
 
-@every_loss
+@derived
 def test_the_gradient_is_the_numerical_derivative(component):
+    """Unless the loss says that its gradient is another by design; then its own test holds it against a formula."""
     y_true, y_pred = (array.astype(np.float64) for array in example(component))
     _, gradient = value_and_gradient(component.call, y_true, y_pred)
     numerical = np.zeros_like(y_pred)
@@ -104,10 +107,25 @@ def test_is_zero_with_zero_gradient_at_a_perfect_prediction(component):
     np.testing.assert_array_equal(gradient, 0)
 
 
+@every_loss
+@pytest.mark.parametrize("size", [1e-30, 1e3, 1e8])
+def test_extreme_outputs_give_finite_values_and_gradients(component, size):
+    """A network says anything before it is trained."""
+    y_true, y_pred = example(component)
+    for scale in (size, -size):
+        values, gradient = value_and_gradient(component.call, y_true, np.float32(scale) * y_pred)
+        assert np.isfinite(values).all()
+        assert np.isfinite(gradient).all()
+    values, gradient = value_and_gradient(component.call, y_true, 0 * y_pred)
+    assert np.isfinite(values).all()
+    assert np.isfinite(gradient).all()
+
+
 @of_residuals
 def test_is_even_in_the_residual(component):
-    y_true, y_pred = example(component)
-    np.testing.assert_array_equal(component.call(y_true, y_pred), component.call(y_pred, y_true))
+    rng = np.random.default_rng(1)
+    y_true, r = (rng.integers(-32, 32, size=(6, 4)).astype(np.float32) / 8 for _ in range(2))  # sums without rounding
+    np.testing.assert_array_equal(component.call(y_true, y_true + r), component.call(y_true, y_true - r))
 
 
 @of_residuals
@@ -129,6 +147,24 @@ def test_nothing_is_broadcast(component, shapes):
     with pytest.raises(ValueError, match="equal shapes") as caught:
         component.call(y_true, y_pred)
     assert f"y_true is {shapes[0]}, y_pred is {shapes[1]}" in str(caught.value)
+
+
+@other_forms
+def test_other_shapes_are_refused(component):
+    y_true, y_pred = example(component)
+    for one, other in ((y_true[:, 0], y_pred), (y_true, y_pred[:5]), (y_true, y_pred[:, :, None]), (y_true[0], y_pred)):
+        with pytest.raises(ValueError, match="y_true"):
+            component.call(one, other)
+    with pytest.raises(ValueError, match="y_true"):
+        component.call(np.concatenate([y_true, y_true], axis=1), y_pred)
+
+
+@every_loss
+def test_unknown_batch_sizes_agree_while_tracing(component):
+    y_true, y_pred = example(component)
+    shapes = [tf.TensorSpec((None, array.shape[1])) for array in (y_true, y_pred)]
+    traced = tf.function(component.call, input_signature=shapes)
+    np.testing.assert_allclose(traced(y_true, y_pred), component.call(y_true, y_pred), rtol=1e-6)
 
 
 @every_loss
