@@ -14,16 +14,14 @@ from app.classical import is_classical, make_classical
 from app.config import Job, Task
 from app.core.errors import UserError, unknown
 from app.data import Data, stacked
+from app.model_inputs import check_inputs, known_columns, seen_inputs
+from app.task_checks import check_values
 from app.weighting import curriculum
 from datasets._events import Events
-from datasets._moments import moments
 from datasets._pipeline import Batch
 from datasets.transforms.chain import Chain
-from datasets.transforms.mirror import check_mirror
 
 keras = lazy_loader.load("keras")
-
-FEATURES = "features"
 
 
 @dataclass(frozen=True)
@@ -52,16 +50,17 @@ def build(job: Job, data: Data) -> Built:
         return _classical(job, data)
     if job.training.mixed_precision:
         keras.config.set_dtype_policy("mixed_float16")
-    _check_inputs(job, data)
+    check_inputs(job, data)
     chains = {name: _fitted_chain(name, task, job, data) for name, task in job.tasks.items()}
     inputs = {name: keras.Input(i.shape, name=name) for name, i in data.source.inputs.items()}
-    seen, figures = _seen(job, data, inputs)
+    seen, figures = seen_inputs(job, data, inputs)
     outputs, path = _outputs(job, data, seen, inputs, chains)
     network = keras.Model(inputs, outputs, name="network")
     deployed = keras.Model(inputs, _physical(job, data, inputs, network.output, chains), name="model")
     objective = _objective(job, data, network, chains, path)
     keras.config.set_dtype_policy("float32")
     found = {"columns": data.columns, "inputs": figures, "tasks": _constants(chains)}
+    found |= {"weighting": data.weighting.dump()} if data.weighting else {}
     return Built(network, deployed, objective, found, partial(_prepare, data=data, chains=chains))
 
 
@@ -79,55 +78,6 @@ def _classical(job: Job, data: Data) -> Built:
     return Built(None, made.deployed, None, found, data.prepare, made.description, made.seconds)
 
 
-def _known(data: Data) -> list[str]:
-    return [column for columns in data.columns.values() for column in columns]
-
-
-def _check_inputs(job: Job, data: Data) -> None:
-    from app.features import check_features
-
-    options = job.model.options.inputs
-    if options.mirror:
-        check_mirror(data.source.magnet, _known(data), [t for task in job.tasks.values() for t in task.targets])
-    check_features(options.features or (), _known(data), data.source.magnet)
-
-
-def _seen(job: Job, data: Data, inputs: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the standardised tensors that the model sees by name, and the figures of the standardisation."""
-    options = job.model.options.inputs
-    rest = {name: tensor for name, tensor in inputs.items() if name not in data.columns}
-    flat = {name: inputs[name] for name in data.columns}
-    if options.mirror or options.features:
-        from app.features import Features
-
-        magnet = data.source.magnet.config() if data.source.magnet else None
-        names = options.features or tuple(_known(data))
-        layer = Features(data.columns, names, options.mirror, magnet, name=FEATURES)
-        figures = _moments(data, {FEATURES: names}, lambda events: {FEATURES: np.asarray(layer(events))})
-        tensors = {FEATURES: layer(flat)}
-    else:
-        figures = _moments(data, data.columns, dict)
-        tensors = flat
-    return {name: _normalized(name, t, figures) for name, t in {**tensors, **rest}.items()}, figures
-
-
-def _moments(data: Data, columns: Mapping[str, Any], seen: Any) -> dict[str, dict[str, Any]]:
-    kept = [n for n in columns if n not in data.source.inputs or data.source.inputs[n].standardize]
-    figures = {}
-    for name in kept:
-        flat = ({n: events.inputs[n] for n in data.columns} for events in data.splits.train)
-        mean, std = moments(seen(inputs)[name] for inputs in flat)
-        figures[name] = {"columns": list(columns[name]), "mean": mean.tolist(), "std": std.tolist()}
-    return figures
-
-
-def _normalized(name: str, tensor: Any, figures: Mapping[str, Mapping[str, list[float]]]) -> Any:
-    if name not in figures:
-        return tensor
-    mean, std = (np.asarray(figures[name][key]) for key in ("mean", "std"))
-    return keras.layers.Normalization(mean=mean, variance=std**2, name=f"{name}_normalized", dtype="float32")(tensor)
-
-
 def _outputs(
     job: Job, data: Data, seen: Mapping[str, Any], inputs: Mapping[str, Any], chains: Mapping[str, Chain]
 ) -> tuple[dict[str, Any], Any]:
@@ -137,7 +87,8 @@ def _outputs(
 
         return path_outputs(job, data, seen, inputs, chains)
     features = job.model.build(*_supplied(job, data, seen, inputs))
-    return {n: task.head.build(features, len(task.targets), f"{n}_head") for n, task in job.tasks.items()}, None
+    widths = {name: len(chain.outputs) for name, chain in chains.items()}
+    return {n: task.head.build(features, widths[n], f"{n}_head") for n, task in job.tasks.items()}, None
 
 
 def _supplied(job: Job, data: Data, seen: Mapping[str, Any], inputs: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -151,15 +102,15 @@ def _supplied(job: Job, data: Data, seen: Mapping[str, Any], inputs: Mapping[str
 def _physical(
     job: Job, data: Data, inputs: Mapping[str, Any], outputs: Mapping[str, Any], chains: Mapping[str, Chain]
 ) -> dict[str, Any]:
-    from app.physical import Physical
+    from app.physical import VALUE, Physical
 
     flat = {n: inputs[n] for n in data.columns}
-    return {
-        name: Physical(**_settings(job, task, chains[name], data), name=f"{name}_physical")(
-            {"output": outputs[name], "inputs": flat}
-        )
-        for name, task in job.tasks.items()
-    }
+    found: dict[str, Any] = {}
+    for name, task in job.tasks.items():
+        layer = Physical(**_settings(job, task, chains[name], data), name=f"{name}_physical")
+        said = layer({"output": outputs[name], "inputs": flat})
+        found |= {name if what == VALUE else f"{name}_{what}": tensor for what, tensor in said.items()}
+    return found
 
 
 def _objective(job: Job, data: Data, network: Any, chains: Mapping[str, Chain], path: Any) -> Any:
@@ -172,7 +123,7 @@ def _objective(job: Job, data: Data, network: Any, chains: Mapping[str, Chain], 
         data.columns,
         constraints_of(job, data, path),
         partial(job.balancing.component.call, **job.balancing.parameters),
-        curriculum(job, _known(data)),
+        curriculum(job, known_columns(data)),
     )
 
 
@@ -183,9 +134,13 @@ def _fitted_chain(name: str, task: Task, job: Job, data: Data) -> Chain:
         specs = [spec.dump() for spec in task.transform]
         chain = make_chain(specs, task.targets, data.source.magnet, job.model.options.inputs.mirror)
         for column in chain.needs:
-            if column not in _known(data):
-                raise UserError(unknown("input column that a transform needs", column, _known(data), ("transform",)))
-        chain.fit(_Blocks(data, task))
+            if column not in known_columns(data):
+                raise UserError(
+                    unknown("input column that a transform needs", column, known_columns(data), ("transform",))
+                )
+        blocks = _Blocks(data, task)
+        chain.fit(blocks)
+        check_values(task, chain.forward(*next(iter(blocks))))
     except UserError as error:
         raise error.under("tasks", name) from None
     return chain
@@ -212,6 +167,7 @@ def _settings(job: Job, task: Task, chain: Chain, data: Data) -> dict[str, Any]:
         "constants": [step.constants for step in chain.steps],
         "magnet": data.source.magnet.config() if data.source.magnet else None,
         "mirror": job.model.options.inputs.mirror,
+        "head": task.head.name,
     }
 
 

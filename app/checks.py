@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
-from app import physics_checks
+from app import physics_checks, task_checks
 from app.classical import check_classical
 from app.config import Job
 from app.core.errors import Problem, UserError
@@ -68,7 +68,10 @@ CHECKS = (
     check_steps_per_execution,
     check_curriculum_ends,
     check_classical,
+    task_checks.check_heads,
+    task_checks.check_relative_losses,
     physics_checks.check_something_is_learned,
+    task_checks.check_outputs_are_learned,
     physics_checks.check_constraints_apply,
     physics_checks.check_task_names,
     physics_checks.check_mirror_of_formula,

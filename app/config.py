@@ -24,12 +24,40 @@ from losses.weighting import WEIGHTINGS
 class Task(Strict):
     """One thing to learn: targets, how they are transformed, the head that gives them, the loss and the metrics."""
 
+    enabled: bool = Field(True, description="false: as if the task were not there")
     targets: Annotated[Listed, Field(min_length=1)]
-    transform: Annotated[tuple[TRANSFORMS.spec, ...], OneOrMore()] = ("standardize",)
-    head: HEADS.spec = "linear"
+    transform: Annotated[tuple[TRANSFORMS.spec, ...], OneOrMore()] = Field(
+        ("standardize",), description="default of a loss of classes or relative errors: none"
+    )
+    head: HEADS.spec = Field("linear", description="the default follows from the loss")
     loss: LOSSES.spec = "mse"
     weight: NonNegative = Field(1.0, description="of this task's loss in the sum: lambda_data")
-    metrics: Annotated[tuple[METRICS.spec, ...], OneOrMore(), Field(min_length=1)] = ("regression",)
+    metrics: Annotated[tuple[METRICS.spec, ...], OneOrMore(), Field(min_length=1)] = Field(
+        ("regression",), description="default of a loss of classes: classification"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _follow_from_the_loss(cls, content: Any) -> Any:
+        """Fill in what is not said: a loss knows the head it needs, and whether it likes its targets standardised."""
+        if not isinstance(content, dict):
+            return content
+        try:
+            facts = LOSSES.parse(content.get("loss", "mse")).component.facts
+        except UserError:  # told where the loss itself is validated
+            return content
+        natural = {name: facts[name] for name in ("head", "transform") if name in facts}
+        if "head" in facts and HEADS[facts["head"]].facts["gives"] == "logits":
+            natural["metrics"] = "classification"
+        return {**natural, **content}
+
+
+def _enabled(tasks: dict[str, Task]) -> dict[str, Task]:
+    """A task that is not enabled is validated, and forgotten."""
+    found = {name: task for name, task in tasks.items() if task.enabled}
+    if not found:
+        raise UserError(Problem("no task is enabled", expected="one at least", received=list(tasks)))
+    return found
 
 
 class EarlyStopping(Strict):
@@ -93,7 +121,7 @@ class Job(Strict):
     seed: int = Field(42, ge=0, lt=2**31, description="of weights, dropout and order; the split has its own")
     dataset: DATASETS.spec
     model: MODELS.spec
-    tasks: Annotated[dict[str, Task], Field(min_length=1)]
+    tasks: Annotated[dict[str, Task], Field(min_length=1), AfterValidator(_enabled)]
     constraints: Annotated[tuple[CONSTRAINTS.spec, ...], OneOrMore()] = ()
     collocation: Collocation = Collocation()
     unlabelled: Unlabelled | None = None

@@ -19,7 +19,7 @@ from app.core.catalog import Spec
 from app.core.errors import Problem, UserError, unknown
 from app.core.files import REPOSITORY, matching
 from app.core.lock import locked
-from app.weighting import make_weighting
+from app.weighting import Weighting, make_weighting
 from datasets import DATASETS
 from datasets._events import Events, Source
 from datasets._pipeline import Batch, Part, Splits, split
@@ -38,6 +38,7 @@ class Data:
     simulated: bool
     prepare: Callable[[Events], Batch]
     unlabelled: Part | None = None
+    weighting: Weighting | None = None
 
     @property
     def columns(self) -> dict[str, list[str]]:
@@ -71,9 +72,10 @@ def load_data(job: Job, limit: int | None = None, root: Path | None = None) -> D
     counts = [f"{name} {getattr(splits, name).rows:,}" for name in ("train", "validation", "test")]
     logger.info("split: %s", ", ".join(counts))
     _check_parts(splits)
-    prepare = partial(_prepare, tasks=job.tasks, weighting=make_weighting(job, splits, source))
+    weighting = make_weighting(job, splits, source)
+    prepare = partial(_prepare, tasks=job.tasks, weighting=weighting)
     unlabelled = _unlabelled(job, source, root or data_root()) if job.unlabelled else None
-    return Data(source, splits, options.simulate is not None, prepare, unlabelled)
+    return Data(source, splits, options.simulate is not None, prepare, unlabelled, weighting)
 
 
 def _unlabelled(job: Job, source: Source, root: Path) -> Part:
@@ -124,9 +126,6 @@ def _check_parts(splits: Splits) -> None:
     for name in ("train", "validation", "test"):
         if not getattr(splits, name).rows:
             raise UserError(Problem("the split is empty", ("dataset", "split", name), expected="at least one event"))
-
-
-Weighting = Callable[[Events], Any]
 
 
 def _prepare(events: Events, tasks: Mapping[str, Task], weighting: Weighting | None = None) -> Batch:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -48,15 +48,31 @@ class Predictor:
 
 def predict(predictor: Predictor, events: Events, job: Job) -> Predictions:
     """Return the predictions of all tasks on `events`."""
-    outputs = predictor(events.inputs)
-    places = {target: (name, i) for name, task in job.tasks.items() for i, target in enumerate(task.targets)}
+    tasks = {name: task.targets for name, task in job.tasks.items()}
+    targets = [target for names in tasks.values() for target in names]
+    found: dict[str, dict[str, Any]] = {"": {}, "sigma_": {}, "prob_": {}}
+    for prefix, name, values in said(predictor(events.inputs), tasks):
+        found[prefix][name] = np.asarray(values, np.float64)
     return Predictions(
         events.key,
-        {target: np.asarray(events.columns[target], np.float64) for target in places},
-        {target: np.asarray(outputs[name][:, i], np.float64) for target, (name, i) in places.items()},
+        {target: np.asarray(events.columns[target], np.float64) for target in targets},
+        found[""],
         {},
-        {n: np.asarray(v, np.float64) for n, v in events.columns.items() if n not in places},
+        {n: np.asarray(v, np.float64) for n, v in events.columns.items() if n not in targets},
+        found["sigma_"],
+        found["prob_"],
     )
+
+
+def said(outputs: Mapping[str, Any], tasks: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, str, Any]]:
+    """Yield (prefix, name, values (N,)) of a deployed model's outputs: "", "sigma_" or "prob_" and what it is of."""
+    for task, targets in tasks.items():
+        for i, target in enumerate(targets):
+            yield "", target, outputs[task][:, i]
+            if f"{task}_sigma" in outputs:
+                yield "sigma_", target, outputs[f"{task}_sigma"][:, i]
+        for k, column in enumerate(outputs[f"{task}_probability"].T if f"{task}_probability" in outputs else ()):
+            yield "prob_", f"{targets[0]}_{k}", column
 
 
 def figures(predictions: Predictions, task: Task) -> dict[str, Any]:
@@ -68,6 +84,17 @@ def figures(predictions: Predictions, task: Task) -> dict[str, Any]:
 def plain(figures: Mapping[str, Any]) -> dict[str, float]:
     """Return the single figures among metrics, those by bin left out."""
     return {name: value for name, value in figures.items() if isinstance(value, (int, float))}
+
+
+def merged(figures_of_tasks: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
+    """Return the single figures of all tasks; a name that several of them give is written as <task>_<name>."""
+    single = {task: plain(found) for task, found in figures_of_tasks.items()}
+    every = [name for found in single.values() for name in found]
+    return {
+        f"{task}_{name}" if every.count(name) > 1 else name: value
+        for task, found in single.items()
+        for name, value in found.items()
+    }
 
 
 def fit_baselines(data: Data, job: Job) -> dict[str, dict[str, Any]]:
@@ -95,13 +122,15 @@ def _first(part: Any, rows: int) -> Events:
 
 
 def _table(events: Events, data: Data) -> dict[str, Any]:
-    """Return input columns by name and target columns as true_<target>, in float64."""
+    """Return input columns and extras by name and target columns as true_<target>, in float64."""
     table = {
         column: np.asarray(events.inputs[name][:, i], np.float64)
         for name, columns in data.columns.items()
         for i, column in enumerate(columns)
     }
-    return table | {f"true_{name}": np.asarray(events.columns[name], np.float64) for name in data.source.targets}
+    extras = {name: np.asarray(events.columns[name], np.float64) for name in data.source.extras}
+    truth = {f"true_{name}": np.asarray(events.columns[name], np.float64) for name in data.source.targets}
+    return extras | table | truth
 
 
 def with_baselines(predictions: Predictions, events: Events, data: Data, fitted: Mapping[str, Any]) -> Predictions:
@@ -140,11 +169,21 @@ class Loaded:
     columns: dict[str, list[str]]
 
     def predict(self, columns: Mapping[str, Any]) -> dict[str, Any]:
-        """Return {target: (N,)} in physical units for input columns {name: (N,)} in physical units."""
+        """Return {target: (N,)} in physical units for input columns {name: (N,)} in physical units.
+
+        An input that is not a row of columns is given whole, by its own name: {"sensors": (N, 4760, 2)}. Where the head
+        says more, there are `sigma_<target>` (N,) and `prob_<target>_<class>` (N,) as in predictions.csv.
+        """
         self._check(columns)
-        outputs = Predictor(self.model)({name: stacked(columns, names) for name, names in self.columns.items()})
-        targets = {name: task["targets"] for name, task in self.job["tasks"].items()}
-        return {t: outputs[task][:, i] for task, names in targets.items() for i, t in enumerate(names)}
+        inputs = {name: stacked(columns, names) for name, names in self.columns.items()}
+        outputs = Predictor(self.model)(inputs | {name: np.asarray(columns[name], np.float32) for name in self.whole})
+        tasks = {name: task["targets"] for name, task in self.job["tasks"].items()}
+        return {f"{prefix}{name}": values for prefix, name, values in said(outputs, tasks)}
+
+    @property
+    def whole(self) -> list[str]:
+        """The inputs that are more than a row of columns."""
+        return [name for name in self.model.input if name not in self.columns]
 
     def track(self, columns: Mapping[str, Any], zeta: Any) -> dict[str, Any]:
         """Return the states along the way, {"x", "y" [mm], "tx", "ty": (N, P)}, of a model that knows whole tracks.
@@ -166,7 +205,7 @@ class Loaded:
         return Along(self.model, self.columns, self.job["model"]["inputs"]["mirror"])
 
     def _check(self, columns: Mapping[str, Any]) -> None:
-        known = [c for names in self.columns.values() for c in names]
+        known = [*(c for names in self.columns.values() for c in names), *self.whole]
         missing = [c for c in known if c not in columns]
         if missing:
             raise UserError(Problem("missing input column", (missing[0],), expected=f"the columns {known}"))
@@ -174,12 +213,14 @@ class Loaded:
 
 def _register_layers() -> None:
     """Import every module of layers that a saved model may name."""
+    import app.input_layers
     import app.models
     import app.physical
 
-    for module in pkgutil.iter_modules(app.models.__path__):
-        if module.name.startswith("_"):
-            importlib.import_module(f"app.models.{module.name}")
+    for package in (app.models, app.input_layers):
+        for module in pkgutil.iter_modules(package.__path__):
+            if module.name.startswith("_"):
+                importlib.import_module(f"{package.__name__}.{module.name}")
 
 
 def load(run: str) -> Loaded:

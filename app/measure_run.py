@@ -87,7 +87,7 @@ def measure(job: Job, run: RunDirectory, data: Data, built: Built, history: dict
     (run.path / "model.part.keras").replace(run.model)
     results, predictions = test_metrics(job, data, built.deployed)
     write_json(run.metrics, results)
-    history["test_final"] = {k: v for task in results.values() for k, v in evaluate.plain(task["model"]).items()}
+    history["test_final"] = evaluate.merged({name: found["model"] for name, found in results.items()})
     write_json(run.history, history)
     predictions.write(run.predictions)
     draw_plots(run, job.plots)
@@ -117,8 +117,6 @@ def events_of(job: Job, data: Data, files: Sequence[str]) -> Events:
 
 
 def _finish(job: Job, run: RunDirectory, built: Built, results: dict[str, Any], history: dict[str, Any]) -> None:
-    first = next(iter(results.values()))
-    metric = first["metric"]
     provenance = json.loads(run.provenance.read_text())
     write_json(run.provenance, {**provenance, "end": run_directory.now()})
     idle = unmoved(history, job.tasks)
@@ -129,24 +127,32 @@ def _finish(job: Job, run: RunDirectory, built: Built, results: dict[str, Any], 
         job.name,
         state="done",
         notes=[(registry.now(), line) for line in idle],
-        **_compared(first, built.description.partition("; ")[0]),
+        **_compared(results, built.description.partition("; ")[0]),
         metrics=history["test_final"] | final_terms(history),
         best_epoch=history["best_epoch"],
         training_time=history["training_time"],
         epoch=len(history["train"]) or None,
     )
     level = logging.WARNING if "NOT" in record.verdict else logging.INFO
-    logger.log(level, "%s: %s %s", metric, f"{first['model'][metric]:.4g}", record.verdict)
+    value = next(iter(results.values()))["model"][record.metric]
+    logger.log(level, "%s: %s %s", record.metric, f"{value:.4g}", record.verdict)
 
 
 def _compared(results: dict[str, Any], description: str) -> dict[str, Any]:
-    """Return the result beside the baselines; a classical model is not compared with the baseline that it is itself."""
-    metric, better = results["metric"], results["better"]
-    value, baselines = results["model"][metric], {n: figures[metric] for n, figures in results["baselines"].items()}
-    facts = {"metric": metric, "better": better, "value": value}
-    itself = next((name for name, words in results["descriptions"].items() if words == description), None)
+    """Return the tasks' results beside the baselines; a classical model is not compared with what it is itself."""
+    (name, first), *others = ((name, _result(found)) for name, found in results.items())
+    if others:
+        return {**first.model_dump(), "task": name, "others": dict(others)}
+    words = next(iter(results.values()))["descriptions"]
+    itself = next((baseline for baseline, text in words.items() if text == description), None)
     if itself is None:
-        return {**facts, "baselines": baselines}
-    del baselines[itself]
-    words = f"is the baseline {itself} itself; {registry.verdict(value, baselines, better)}"
-    return {**facts, "baselines": baselines, "verdict": words}
+        return first.model_dump()
+    del first.baselines[itself]
+    verdict = registry.verdict(first.value, first.baselines, first.better)
+    return {**first.model_dump(), "verdict": f"is the baseline {itself} itself; {verdict}"}
+
+
+def _result(found: dict[str, Any]) -> registry.Result:
+    metric = found["metric"]
+    baselines = {name: figures[metric] for name, figures in found["baselines"].items()}
+    return registry.Result(metric=metric, better=found["better"], value=found["model"][metric], baselines=baselines)

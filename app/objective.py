@@ -36,7 +36,7 @@ class Objective(keras.Model):
         terms: the tasks.
         columns: names of the columns of each flat input tensor.
         constraints: the physics terms, weighted per event as the first task is.
-        balancing: called as balancing(objective, weights); makes the function that says what each term adds to a step.
+        balancing: called as balancing(objective, weights); makes the function of the epoch that weighs the terms.
         curriculum: weights (N,) of events by (columns, epoch), in training.
     """
 
@@ -59,6 +59,7 @@ class Objective(keras.Model):
         self.balance = balancing(self, self.weights_of_terms) if balancing else None
         several = len(self.weights_of_terms) > 1
         names = [*self.weights_of_terms, "data_loss", *(["physics_loss"] if constraints else [])] if several else []
+        names += [_weight_of(name) for name in self.weights_of_terms] if several else []
         self.trackers = {name: keras.metrics.Mean(name=name) for name in names}
         self.sound = self.add_weight(shape=(), initializer="ones", trainable=False, name="sound")
 
@@ -88,10 +89,9 @@ class Objective(keras.Model):
             sample_weight = _scheduled(self.curriculum(inputs, self.epoch), sample_weight)
         losses = {_tracked(t.name): _mean_loss(t, y[t.name], y_pred[t.name], inputs, sample_weight) for t in self.terms}
         losses |= self._physics(x, y_pred, inputs, training) if self.constraints else {}
-        self._track(losses)
-        if not training or self.balance is None:
-            return self._weighted(losses, losses)
-        return self._warmed_up(self.balance(losses, self.epoch))
+        added = self._added() if training and self.balance else {n: (w, 0.0) for n, w in self.weights_of_terms.items()}
+        self._track(losses, added)
+        return sum(weight * losses[name] + offset for name, (weight, offset) in added.items())
 
     def _physics(self, x: Any, y_pred: Any, inputs: Mapping[str, Any], training: bool) -> dict[str, Any]:
         code = y_pred[CODE]
@@ -105,21 +105,24 @@ class Objective(keras.Model):
         found = self.constraints(code, inputs, self.generator, training)  # type: ignore[misc]
         return {n: keras.ops.mean(v if weight is None else v * weight) / task.mean_weight for n, v in found.items()}
 
-    def _warmed_up(self, added: Mapping[str, Any]) -> Any:
+    def _added(self) -> dict[str, tuple[Any, Any]]:
+        """Return weight and offset of each term in this epoch, those in their warm-up with a share of them."""
         shares = self.constraints.warmup(self.epoch) if self.constraints else {}
-        return sum(value * shares[name] if name in shares else value for name, value in added.items())
+        found = self.balance(self.epoch)  # type: ignore[misc]
+        return {n: (w * shares.get(n, 1.0), offset * shares.get(n, 1.0)) for n, (w, offset) in found.items()}
 
     def _weighted(self, losses: Mapping[str, Any], names: Any) -> Any:
         return sum(self.weights_of_terms[name] * losses[name] for name in names)
 
-    def _track(self, losses: Mapping[str, Any]) -> None:
+    def _track(self, losses: Mapping[str, Any], added: Mapping[str, tuple[Any, Any]]) -> None:
         if not self.trackers:
             return
         tasks = [_tracked(term.name) for term in self.terms]
         sums = {"data_loss": self._weighted(losses, tasks)}
         if self.constraints:
             sums["physics_loss"] = self._weighted(losses, self.constraints.terms())
-        for name, value in {**losses, **sums}.items():
+        used = {_weight_of(name): keras.ops.cast(weight, "float32") for name, (weight, _) in added.items()}
+        for name, value in {**losses, **sums, **used}.items():
             self.trackers[name].update_state(keras.ops.where(self.sound > 0, value, 0.0), self.sound)
         # One step after a term that is not finite all of them are: what they are then is not written down, so that the
         # first is named also where several steps are one execution.
@@ -128,6 +131,11 @@ class Objective(keras.Model):
 
 def _tracked(task: str) -> str:
     return f"{task}_loss"
+
+
+def _weight_of(term: str) -> str:
+    """Name the figure of what a term's loss is multiplied with: <task>_weight."""
+    return f"{term.removesuffix('_loss')}_weight"
 
 
 def _scheduled(weight: Any, sample_weight: Any) -> Any:

@@ -99,7 +99,7 @@ class Recorder(keras.callbacks.Callback):
     def _remember(self, figures: Mapping[str, float]) -> None:
         epoch = self.progress.epoch
         train = {name: value for name, value in figures.items() if not name.startswith("val_")}
-        val = {name.removeprefix("val_"): value for name, value in figures.items() if name.startswith("val_")}
+        val = {name.removeprefix("val_"): value for name, value in figures.items() if _is_judged(name)}
         rate = float(self.model.optimizer.learning_rate)
         self.progress.train.append({"epoch": epoch, **_with_data_loss(train), "lr": rate})
         self.progress.val.append({"epoch": epoch, **_with_data_loss(val), **self.validate()})
@@ -145,6 +145,11 @@ class Recorder(keras.callbacks.Callback):
         checkpoint.save(self.run.checkpoints, self.progress, self.variables(), self.best, self.training.keep_every)
         self._saved = time.monotonic()
         self._cost = self._saved - before
+
+
+def _is_judged(name: str) -> bool:
+    """Validation adds the terms with the job's own weights in every epoch: these need no figure."""
+    return name.startswith("val_") and not name.endswith("_weight")
 
 
 def _with_data_loss(figures: Mapping[str, float]) -> dict[str, Any]:

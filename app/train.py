@@ -15,7 +15,7 @@ from app.classical import nothing_to_train
 from app.config import Job
 from app.data import Data
 from app.device import is_deterministic, version
-from app.evaluate import Predictor, figures, plain, predict
+from app.evaluate import Predictor, figures, merged, predict
 from app.recorder import Recorder
 from app.run_directory import RunDirectory
 from datasets._pipeline import Part, batches, ordered
@@ -140,7 +140,7 @@ def _validation(job: Job, data: Data, built: Built) -> Callable[[], dict[str, fl
 
     def measured() -> dict[str, float]:
         found = predict(predictor, events, job)
-        return {k: v for task in job.tasks.values() for k, v in plain(figures(found, task)).items()}
+        return merged({name: figures(found, task) for name, task in job.tasks.items()})
 
     return measured
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial, reduce
 from operator import mul
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -19,10 +20,34 @@ Placed = Sequence[tuple[int, Spec[Any]]]
 """Weightings with their positions in the job."""
 
 
-def make_weighting(job: Job, splits: Splits, source: Source) -> Callable[[Events], Any] | None:
-    """Return the function that gives each event its weight, (N,) float32 of mean 1 over the training split, or None.
+@dataclass(frozen=True)
+class Weighting:
+    """Gives each event its weight: the product of a job's weightings, times what makes its training mean 1.
 
-    Several weightings are multiplied. Those that change with the epoch are not among them: `curriculum` makes theirs.
+    Attributes:
+        parts: a function of the columns for each weighting, with its place in the job and its name.
+        source: whose columns these are.
+        scale: what makes the mean 1.
+    """
+
+    parts: Sequence[tuple[int, str, Callable[[Mapping[str, Any]], Any]]]
+    source: Source
+    scale: float = 1.0
+
+    def __call__(self, events: Events) -> Any:
+        """Return the weights of events, (N,) float32."""
+        columns = columns_of_events(events, self.source)
+        return (self.scale * reduce(mul, (_of_one(*part, columns) for part in self.parts))).astype(np.float32)
+
+    def dump(self) -> list[dict[str, Any]]:
+        """Return what was found on the training split, of the weightings that look at it."""
+        return [part.dump() for _, _, part in self.parts if hasattr(part, "dump")]
+
+
+def make_weighting(job: Job, splits: Splits, source: Source) -> Weighting | None:
+    """Return the weights of a job's events, of mean 1 over its training split, or None where it has no weighting.
+
+    Those that change with the epoch are not among them: `curriculum` makes theirs.
 
     Raises:
         UserError: a weighting refuses the events of training or validation, or gives no weight to any of them.
@@ -30,18 +55,34 @@ def make_weighting(job: Job, splits: Splits, source: Source) -> Callable[[Events
     specs = _placed(job, epochs=False)
     if not specs:
         return None
-
-    def weights(events: Events) -> Any:
-        columns = columns_of_events(events, source)
-        return reduce(mul, (_of_one(position, spec, columns) for position, spec in specs))
-
-    total = sum(float(weights(events).sum()) for events in splits.train)
+    weighting = Weighting(
+        [(position, spec.name, _fitted(position, spec, splits, source)) for position, spec in specs], source
+    )
+    total = sum(float(weighting(events).sum(dtype=np.float64)) for events in splits.train)
     for events in splits.validation:  # what they refuse is told now, not at the end of the first epoch
-        weights(events)
+        weighting(events)
     if not total:
         raise UserError(Problem("no training event has a weight", ("weighting",), received=_names(specs)))
-    scale = splits.train.rows / total
-    return lambda events: (weights(events) * scale).astype(np.float32)
+    return replace(weighting, scale=splits.train.rows / total)
+
+
+class _Blocks:
+    """The columns of the training split, a block at a time, again and again."""
+
+    def __init__(self, splits: Splits, source: Source) -> None:
+        self.splits, self.source = splits, source
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return (columns_of_events(events, self.source) for events in self.splits.train)
+
+
+def _fitted(position: int, spec: Spec[Any], splits: Splits, source: Source) -> Callable[[Mapping[str, Any]], Any]:
+    if not spec.component.facts.get("fits"):
+        return spec.build
+    try:
+        return cast(Callable[[Mapping[str, Any]], Any], spec.build(_Blocks(splits, source)))
+    except UserError as error:
+        raise error.under("weighting", position) from None
 
 
 def _placed(job: Job, epochs: bool) -> Placed:
@@ -53,14 +94,14 @@ def _names(specs: Placed) -> list[str]:
     return [spec.name for _, spec in specs]
 
 
-def _of_one(position: int, spec: Spec[Any], columns: Mapping[str, Any]) -> Any:
+def _of_one(position: int, name: str, part: Callable[[Mapping[str, Any]], Any], columns: Mapping[str, Any]) -> Any:
     try:
-        found = np.asarray(spec.build(columns), np.float64)
+        found = np.asarray(part(columns), np.float64)
     except UserError as error:
         raise error.under("weighting", position) from None
     bad = ~(np.isfinite(found) & (found >= 0))
     if bad.any():
-        what = f"{spec.name!r} gives weights that are negative or not finite"
+        what = f"{name!r} gives weights that are negative or not finite"
         raise UserError(Problem(what, ("weighting", position), None, "weights from 0 up", float(found[bad][0])))
     return found
 

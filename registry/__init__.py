@@ -18,7 +18,7 @@ from app.core.files import REPOSITORY
 from registry.entry import create, note, update
 from registry.listing import Listing, list_runs
 from registry.readme import refresh
-from registry.record import STATES, Better, Record, State, now, verdict
+from registry.record import STATES, Better, Record, Result, State, now, verdict
 from registry.store import Contents, find, read, read_all
 from registry.table import render
 
@@ -28,6 +28,7 @@ __all__ = [
     "Contents",
     "Listing",
     "Record",
+    "Result",
     "State",
     "create",
     "find",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from registry.record import Record, State, number
+from registry.record import Record, State, in_words, number
 
 SYMBOLS: dict[State, str] = {
     "queued": "🕒",
@@ -57,8 +57,8 @@ def figure(record: Record, metric: str) -> str:
 
 
 def against(record: Record) -> str:
-    """How the run compares with its strongest baseline."""
-    strongest = record.verdict.partition("; ")[0]
+    """How the run compares with the strongest baseline of each task."""
+    strongest = in_words(record.results, strongest=True) if record.others else record.verdict.partition("; ")[0]
     return f"{UNBEATEN} {strongest}" if record.unbeaten else strongest
 
 

@@ -11,7 +11,7 @@ from app.core.files import not_written
 from app.core.lock import locked
 from registry import notes, store
 from registry.readme import refresh
-from registry.record import Record, verdict
+from registry.record import Record, in_words
 
 PROGRESS = frozenset({"epoch", "metrics", "resources"})
 """What changes in every epoch; the table follows it at most every `LATENCY` seconds."""
@@ -79,7 +79,7 @@ def note(root: Path, run: str, text: str) -> None:
 def _verdict(record: Record) -> str:
     if record.value is None and record.state != "done":
         return record.verdict
-    return verdict(record.value, record.baselines, record.better)
+    return in_words(record.results)
 
 
 def _recent(path: Path) -> bool:

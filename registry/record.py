@@ -38,6 +38,21 @@ Figure = Annotated[float | None, BeforeValidator(_finite)]
 Time = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
 
 
+class Result(Strict):
+    """One task's figure on the test split beside the same figure of each baseline."""
+
+    metric: str = ""
+    better: Better = "lower"
+    value: Figure = None
+    baselines: dict[str, Figure] = Field(default_factory=dict)
+
+    def unbeaten(self, done: bool) -> list[str]:
+        """Return the baselines that are at least as good; a finished run without a finite value beats none."""
+        if self.value is None:
+            return sorted(self.baselines) if done else []
+        return [n for n, b in self.baselines.items() if b is not None and not is_better(self.value, b, self.better)]
+
+
 class Record(Strict):
     """What the registry knows about one run; only the run itself writes it.
 
@@ -69,6 +84,8 @@ class Record(Strict):
     better: Better = "lower"
     value: Figure = None
     baselines: dict[str, Figure] = Field(default_factory=dict)
+    task: str = Field(default="", description="the task that metric and value are of, where there are several")
+    others: dict[str, Result] = Field(default_factory=dict, description="the results of the other tasks")
     verdict: str = Field(default="", description="how the value compares with the baselines, in words")
     metrics: dict[str, Figure] = Field(default_factory=dict)
     best_epoch: int | None = None
@@ -92,11 +109,20 @@ class Record(Strict):
         return self.value if metric == self.metric else self.metrics.get(metric)
 
     @property
+    def results(self) -> dict[str, Result]:
+        """The result of each task, the leading one first; its name is "" where it is the only one."""
+        own = Result(metric=self.metric, better=self.better, value=self.value, baselines=self.baselines)
+        return {self.task: own, **self.others}
+
+    @property
     def unbeaten(self) -> list[str]:
-        """The baselines that are at least as good as this run; a finished run without a finite value beats none."""
-        if self.value is None:
-            return sorted(self.baselines) if self.state == "done" else []
-        return [n for n, b in self.baselines.items() if b is not None and not is_better(self.value, b, self.better)]
+        """The baselines that are at least as good as this run in any task."""
+        done = self.state == "done"
+        return [_of(task, name) for task, result in self.results.items() for name in result.unbeaten(done)]
+
+
+def _of(task: str, text: str) -> str:
+    return f"{task}: {text}" if task else text
 
 
 def is_better(value: float, than: float, better: Better) -> bool:
@@ -124,6 +150,12 @@ def verdict(value: float | None, baselines: Mapping[str, float | None], better: 
     known = [(name, b) for name, b in baselines.items() if b is not None]
     known.sort(key=lambda pair: pair[1], reverse=better == "higher")
     return "; ".join(_against(value, name, b, better) for name, b in known) or "no baseline to compare with"
+
+
+def in_words(results: Mapping[str, Result], strongest: bool = False) -> str:
+    """Return the verdict of each task, or what it says of the strongest baseline only."""
+    found = {task: verdict(result.value, result.baselines, result.better) for task, result in results.items()}
+    return "; ".join(_of(task, text.partition("; ")[0] if strongest else text) for task, text in found.items())
 
 
 def _against(value: float, name: str, baseline: float, better: Better) -> str:

@@ -85,7 +85,9 @@ def test_two_tasks_are_summed_with_their_weights_and_tracked_each():
     found = loss(model, one=(TRUE, OUTPUT), two=(TRUE, OUTPUT))
     assert found == pytest.approx(2 * one + 0.5 * two, rel=1e-5)
     tracked = {name: float(tracker.result()) for name, tracker in model.trackers.items()}
-    assert tracked == pytest.approx({"one_loss": one, "two_loss": two, "data_loss": 2 * one + 0.5 * two}, rel=1e-5)
+    weights = {"one_weight": 2.0, "two_weight": 0.5}
+    expected = {"one_loss": one, "two_loss": two, "data_loss": 2 * one + 0.5 * two, **weights}
+    assert tracked == pytest.approx(expected, rel=1e-5)
 
 
 def test_a_half_precision_output_is_cast_before_it_is_compared():
@@ -119,7 +121,7 @@ def test_fit_reports_every_task_and_evaluate_resets_them():
     model.compile(optimizer="sgd")
     y = {"one": TRUE, "two": 2 * TRUE}
     history = model.fit({"state": STATE}, y, epochs=2, verbose=0).history
-    assert set(history) == {"loss", "data_loss", "one_loss", "two_loss"}
+    assert set(history) == {"loss", "data_loss", "one_loss", "two_loss", "one_weight", "two_weight"}
     np.testing.assert_allclose(
         history["loss"], np.add(history["one_loss"], 3 * np.array(history["two_loss"])), rtol=1e-5
     )

@@ -7,6 +7,7 @@ from functools import partial
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from app.build import build
 from app.core.errors import UserError
@@ -14,7 +15,8 @@ from app.data import Data, _prepare
 from app.evaluate import Predictor
 from app.features import columns_of
 from app.job_file import parse
-from app.physical import Physical
+from app.models import HEADS
+from app.physical import READINGS, Physical
 from datasets import DATASETS
 from datasets._pipeline import split
 from datasets.transforms import TRANSFORMS
@@ -82,7 +84,8 @@ def test_a_perfect_network_output_gives_the_truth(build_job):
         events = part.events()
         truth = np.stack([events.columns[t] for t in ("x", "y", "tx", "ty")], -1)
         output = layer.chain.forward(truth, columns_of(events.inputs, data.columns))
-        np.testing.assert_allclose(layer({"output": output, "inputs": events.inputs}), truth, rtol=1e-5, atol=1e-3)
+        found = layer({"output": output, "inputs": events.inputs})["value"]
+        np.testing.assert_allclose(found, truth, rtol=1e-5, atol=1e-3)
 
 
 def test_constants_come_from_the_training_split_alone(build_job):
@@ -123,8 +126,8 @@ def test_the_layer_is_rebuilt_from_its_configuration():
     again = Physical.from_config(layer.get_config())
     state = np.array([[1, 2, 0.1, -0.2, 0.5, 10]], np.float32)
     call = {"output": np.array([[3.0]], np.float32), "inputs": {"state": state}}
-    np.testing.assert_allclose(layer(call), [[0.1 + 0.5 * (3 * 2 + 1)]], rtol=1e-6)
-    assert np.array_equal(layer(call), again(call))
+    np.testing.assert_allclose(layer(call)["value"], [[0.1 + 0.5 * (3 * 2 + 1)]], rtol=1e-6)
+    assert np.array_equal(layer(call)["value"], again(call)["value"])
 
 
 def test_the_predictor_gives_the_same_in_pieces(build_job):
@@ -138,3 +141,39 @@ def test_the_predictor_gives_the_same_in_pieces(build_job):
 def test_targets_outside_the_transform_are_told_under_the_task(build_job):
     with pytest.raises(UserError, match=r"^tasks\.slope\.transform: Log: not finite for \d+ of \d+ events"):
         build_job({"slope": {"targets": "tx", "transform": "log"}})
+
+
+def test_every_head_can_be_read():
+    assert set(READINGS) == set(HEADS.names())
+
+
+def reading(head, output, targets=("x", "y"), transforms=(), constants=()):
+    layer = Physical(list(targets), list(transforms), {"state": []}, list(constants), head=head)
+    found = layer({"output": tf.constant(output), "inputs": {"state": tf.zeros((len(output), 0))}})
+    shapes = layer.compute_output_shape({"output": (None, len(output[0]))})
+    assert {name: (None, *value.shape[1:]) for name, value in found.items()} == shapes
+    return {name: value.numpy() for name, value in found.items()}
+
+
+def test_sigma_of_a_linear_transform_is_exact():
+    constants = [{"mean": [1.0, 2.0], "std": [3.0, 0.5]}]
+    output = [[1.0, -2.0, np.log(4.0), np.log(0.25)]]  # means, and variances 4 and 1/4
+    found = reading("gaussian", output, transforms=[{"name": "standardize"}], constants=constants)
+    np.testing.assert_allclose(found["value"], [[4.0, 1.0]], rtol=1e-6)
+    np.testing.assert_allclose(found["sigma"], [[6.0, 0.25]], rtol=1e-5)
+
+
+def test_sigma_of_a_logarithm_is_relative():
+    found = reading("gaussian", [[np.log(50.0), 2 * np.log(0.01)]], ["x"], [{"name": "log"}], [{}])
+    assert found["value"][0, 0] == pytest.approx(50, rel=1e-5)
+    assert found["sigma"][0, 0] == pytest.approx(0.5, rel=1e-3)
+
+
+def test_the_most_probable_class_and_all_probabilities():
+    found = reading("softmax", [[0.0, np.log(6.0), 0.0], [np.log(2.0), 0.0, 0.0]], ["x"])
+    np.testing.assert_array_equal(found["value"], [[1.0], [0.0]])
+    np.testing.assert_allclose(found["probability"], [[1 / 8, 6 / 8, 1 / 8], [1 / 2, 1 / 4, 1 / 4]], rtol=1e-6)
+
+
+def test_yes_is_a_probability():
+    np.testing.assert_allclose(reading("sigmoid", [[0.0, np.log(3.0)]])["value"], [[0.5, 0.75]], rtol=1e-6)

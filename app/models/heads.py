@@ -1,17 +1,94 @@
-"""Heads: from the features of a model to the outputs of one task."""
+"""Heads: from the features of a model to the outputs of one task, and what these outputs say.
+
+A head is called as `name(features, columns, label, *, ...)`; `columns` is how many numbers the task's transform makes
+of its targets. Its fact `gives` says what stands in the output, which the loss must expect:
+
+* `values` (N, columns);
+* `mean_and_log_variance` (N, 2 columns);
+* `logits`: of classes (N, K) for one target, or of yes (N, columns).
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import lazy_loader
+from pydantic import Field
 
+from app.core.types import Count
 from app.models import HEADS
+from app.models.mlp import Activation
 
 keras = lazy_loader.load("keras")
 
+Hidden = tuple[Count, ...]
+Classes = Annotated[int, Field(ge=2)]
 
-@HEADS("linear")
-def linear(features: Any, outputs: int, name: str) -> Any:
-    """One dense layer without activation, computed in float32 also under mixed precision: (N, outputs)."""
-    return keras.layers.Dense(outputs, name=name, dtype="float32")(features)
+
+@HEADS("linear", gives="values")
+def linear(features: Any, columns: int, label: str, *, hidden: Hidden = (), activation: Activation = "gelu") -> Any:
+    """The transformed targets themselves: (N, columns), float32 also under mixed precision.
+
+    Args:
+        features: what the model gives, (N, F).
+        columns: of the transformed targets.
+        label: name of the last layer.
+        hidden: dense layers of this task alone, before the last.
+        activation: of these.
+    """
+    return _dense(features, columns, label, hidden, activation)
+
+
+@HEADS("gaussian", gives="mean_and_log_variance")
+def gaussian(features: Any, columns: int, label: str, *, hidden: Hidden = (), activation: Activation = "gelu") -> Any:
+    """Mean and logarithm of the variance of the transformed targets: (N, 2 columns).
+
+    Predictions then carry `sigma_<target>`, the standard deviation in physical units.
+
+    Args:
+        features: what the model gives, (N, F).
+        columns: of the transformed targets.
+        label: name of the last layer.
+        hidden: dense layers of this task alone, before the last.
+        activation: of these.
+    """
+    return _dense(features, 2 * columns, label, hidden, activation)
+
+
+@HEADS("softmax", gives="logits", classes=True)
+def softmax(
+    features: Any, columns: int, label: str, *, classes: Classes, hidden: Hidden = (), activation: Activation = "gelu"
+) -> Any:
+    """Logits of the classes 0, 1, ..., classes - 1 of one target: (N, classes).
+
+    The model's outputs are the most probable class and `<task>_probability` (N, classes).
+
+    Args:
+        features: what the model gives, (N, F).
+        columns: one.
+        label: name of the last layer.
+        classes: how many; the target holds their numbers, from 0.
+        hidden: dense layers of this task alone, before the last.
+        activation: of these.
+    """
+    return _dense(features, classes, label, hidden, activation)
+
+
+@HEADS("sigmoid", gives="logits")
+def sigmoid(features: Any, columns: int, label: str, *, hidden: Hidden = (), activation: Activation = "gelu") -> Any:
+    """Logits of targets that are 0 or 1: (N, columns); the prediction is the probability of 1.
+
+    Args:
+        features: what the model gives, (N, F).
+        columns: of the targets.
+        label: name of the last layer.
+        hidden: dense layers of this task alone, before the last.
+        activation: of these.
+    """
+    return _dense(features, columns, label, hidden, activation)
+
+
+def _dense(features: Any, outputs: int, label: str, hidden: Hidden, activation: Activation) -> Any:
+    for position, units in enumerate(hidden, start=1):
+        features = keras.layers.Dense(units, activation=activation, name=f"{label}_hidden_{position}")(features)
+    return keras.layers.Dense(outputs, name=label, dtype="float32")(features)

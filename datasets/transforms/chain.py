@@ -33,6 +33,14 @@ class Chain:
         """Input columns that any step reads."""
         return tuple(dict.fromkeys(name for step in self.steps for name in step.needs))
 
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the columns that come out of `forward`."""
+        names = self.targets
+        for step in self.steps:
+            names = step.outputs(names)
+        return names
+
     def forward(self, target: Tensor, inputs: Columns) -> Tensor:
         """Physical target to network output."""
         if self.mirror:
@@ -84,6 +92,7 @@ class Chain:
             if len(bad):
                 names = ", ".join(type(step).__name__ for step in self.steps) or "the target itself"
                 what = f"{names}: not finite for {len(bad)} of {len(values)} events"
-                expected = "targets in the domain of the transform"
+                known = dict.fromkeys(step.domain for step in self.steps if step.domain)
+                expected = "; ".join(known) or "targets in the domain of the transform"
                 raise UserError(Problem(what, ("transform",), None, expected, np.asarray(target)[bad[0]].tolist()))
             yield values

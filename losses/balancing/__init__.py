@@ -2,12 +2,14 @@
 
 A balancing is called as `name(objective, weights, *, ...)` when the objective is made: `objective` makes variables
 (`add_weight`), `weights` are the job's weights of the terms by name, the leading term first. It returns a function of
-({term: loss}, epoch) that gives what each term adds to the total of a training step; a term in its warm-up adds a share
-of that. Judged is always with the job's own weights.
+the epoch that gives {term: (weight, offset)}: a training step adds weight * loss + offset of each of these terms, of a
+term in its warm-up a share of that. Judged is always with the job's own weights.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from app.core.catalog import Catalog
 
-BALANCINGS = Catalog[Any]("balancing", "losses.balancing")
+Balance = Callable[[Any], dict[str, tuple[Any, Any]]]
+BALANCINGS = Catalog[Balance]("balancing", "losses.balancing")

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from losses.balancing import BALANCINGS
+from losses.balancing import BALANCINGS, Balance
 
 
 @BALANCINGS("fixed")
-def fixed(objective: Any, weights: Mapping[str, float]) -> Callable[[Mapping[str, Any], Any], dict[str, Any]]:
+def fixed(objective: Any, weights: Mapping[str, float]) -> Balance:
     """total = sum_i weight_i loss_i.
 
     Args:
         objective: not used.
         weights: of the terms.
     """
-    return lambda losses, epoch: {name: weights[name] * loss for name, loss in losses.items()}
+    return lambda epoch: {name: (weight, 0.0) for name, weight in weights.items()}

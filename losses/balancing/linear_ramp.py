@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import lazy_loader
 from pydantic import Field
 
-from losses.balancing import BALANCINGS
+from losses.balancing import BALANCINGS, Balance
 
 keras = lazy_loader.load("keras")
 
@@ -16,7 +16,7 @@ keras = lazy_loader.load("keras")
 @BALANCINGS("linear_ramp")
 def linear_ramp(
     objective: Any, weights: Mapping[str, float], *, epochs: Annotated[float, Field(gt=0)] = 20.0
-) -> Callable[[Mapping[str, Any], Any], dict[str, Any]]:
+) -> Balance:
     """total = weight_1 loss_1 + min(1, epoch / epochs) sum_(i > 1) weight_i loss_i.
 
     Args:
@@ -26,8 +26,8 @@ def linear_ramp(
     """
     leading = next(iter(weights))
 
-    def ramped(losses: Mapping[str, Any], epoch: Any) -> dict[str, Any]:
+    def ramped(epoch: Any) -> dict[str, Any]:
         share = keras.ops.minimum(epoch / epochs, 1.0)
-        return {n: weights[n] * loss * (1.0 if n == leading else share) for n, loss in losses.items()}
+        return {n: (weight if n == leading else weight * share, 0.0) for n, weight in weights.items()}
 
     return ramped

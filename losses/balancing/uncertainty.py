@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import lazy_loader
 
-from losses.balancing import BALANCINGS
+from losses.balancing import BALANCINGS, Balance
 
 keras = lazy_loader.load("keras")
 
 
 @BALANCINGS("uncertainty")
-def uncertainty(objective: Any, weights: Mapping[str, float]) -> Callable[[Mapping[str, Any], Any], dict[str, Any]]:
+def uncertainty(objective: Any, weights: Mapping[str, float]) -> Balance:
     """total = sum_i weight_i exp(-s_i) loss_i + s_i, with learned logarithms s_i of the variances, 0 at the start.
 
     At the minimum exp(s_i) = weight_i loss_i: every term ends with the same pull, whatever its size. A term that can be
@@ -29,4 +29,4 @@ def uncertainty(objective: Any, weights: Mapping[str, float]) -> Callable[[Mappi
     """
     weighted = [name for name, weight in weights.items() if weight > 0]
     logs = {name: objective.add_weight(shape=(), initializer="zeros", name=f"{name}_log_variance") for name in weighted}
-    return lambda losses, epoch: {n: weights[n] * keras.ops.exp(-s) * losses[n] + s for n, s in logs.items()}
+    return lambda epoch: {n: (weights[n] * keras.ops.exp(-s), s + 0.0) for n, s in logs.items()}

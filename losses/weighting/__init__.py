@@ -4,8 +4,9 @@ A weighting is called as `name(columns, *, ...)` with the columns of a block of 
 flat inputs, the targets as true_<target>, and what else the data carry. It returns weights (N,) from 0 up, which the
 program divides by their mean over the training split: loss = (1/N) sum_i w_i loss_i, in training and in validation.
 Those registered with `epochs=True` change while the training goes on: they are called as `name(columns, epoch, *, ...)`
-with tensors of the input columns that `needs=(...)` names, and act in training only. Weights are on the tasks' losses,
-not on constraints.
+with tensors of the input columns that `needs=(...)` names, and act in training only. Those with `fits=True` are called
+as `name(blocks, *, ...)` with the columns of the training split, block by block and again and again; they return the
+function of the columns, whose `dump()` is kept with the run. Weights are on the tasks' losses, not on constraints.
 """
 
 from typing import Any

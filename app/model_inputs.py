@@ -1,0 +1,80 @@
+"""What a model sees: from raw input tensors to standardised columns and features, or through an input layer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import lazy_loader
+import numpy as np
+
+from app.config import Job
+from app.data import Data
+from app.input_layers import INPUT_LAYERS
+from datasets._moments import moments
+from datasets.transforms.mirror import check_mirror
+
+keras = lazy_loader.load("keras")
+
+FEATURES = "features"
+
+
+def known_columns(data: Data) -> list[str]:
+    """Return the names of all flat input columns."""
+    return [column for columns in data.columns.values() for column in columns]
+
+
+def check_inputs(job: Job, data: Data) -> None:
+    """Refuse a mirror or features that the data do not allow."""
+    from app.features import check_features
+
+    options = job.model.options.inputs
+    if options.mirror:
+        check_mirror(data.source.magnet, known_columns(data), [t for task in job.tasks.values() for t in task.targets])
+    check_features(options.features or (), known_columns(data), data.source.magnet)
+
+
+def seen_inputs(job: Job, data: Data, inputs: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the standardised tensors that the model sees by name, and the figures of the standardisation."""
+    options = job.model.options.inputs
+    rest = {name: _layered(name, inputs[name], data) for name in inputs if name not in data.columns}
+    flat = {name: inputs[name] for name in data.columns}
+    if options.mirror or options.features:
+        from app.features import Features
+
+        magnet = data.source.magnet.config() if data.source.magnet else None
+        names = options.features or tuple(known_columns(data))
+        layer = Features(data.columns, names, options.mirror, magnet, name=FEATURES)
+        figures = _moments(data, {FEATURES: names}, lambda events: {FEATURES: np.asarray(layer(events))})
+        tensors = {FEATURES: layer(flat)}
+    else:
+        figures = _moments(data, data.columns, dict)
+        tensors = flat
+    return {name: _normalized(name, t, figures) for name, t in {**tensors, **rest}.items()}, figures
+
+
+def _moments(data: Data, columns: Mapping[str, Any], seen: Any) -> dict[str, dict[str, Any]]:
+    kept = [n for n in columns if n not in data.source.inputs or data.source.inputs[n].standardize]
+    figures = {}
+    for name in kept:
+        flat = ({n: events.inputs[n] for n in data.columns} for events in data.splits.train)
+        mean, std = moments(seen(inputs)[name] for inputs in flat)
+        figures[name] = {"columns": list(columns[name]), "mean": mean.tolist(), "std": std.tolist()}
+    return figures
+
+
+def _layered(name: str, tensor: Any, data: Data) -> Any:
+    """Return what the input layer of a raw input makes of it, its constants found on the training split."""
+    wanted = data.source.inputs[name].layer
+    if wanted is None:
+        return tensor
+    layer = INPUT_LAYERS.parse(wanted).build(f"{name}_layer")
+    layer.adapt(events.inputs[name] for events in data.splits.train)
+    return layer(tensor)
+
+
+def _normalized(name: str, tensor: Any, figures: Mapping[str, Mapping[str, list[float]]]) -> Any:
+    if name not in figures:
+        return tensor
+    mean, std = (np.asarray(figures[name][key]) for key in ("mean", "std"))
+    return keras.layers.Normalization(mean=mean, variance=std**2, name=f"{name}_normalized", dtype="float32")(tensor)

@@ -1,0 +1,76 @@
+"""Rules between a task's loss, head, transform and targets."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import numpy as np
+
+from app.config import Job, Task
+from app.core.errors import Problem, UserError
+from app.models import HEADS
+
+logger = logging.getLogger(__name__)
+
+WIDTHS = {"huber": "delta", "smooth_l1": "beta"}
+"""The parameter of a loss that is a residual's size, below which it is a parabola."""
+FAR_ABOVE = 3.0
+
+
+def check_heads(job: Job) -> None:
+    """A loss must find in the head's output what it expects: a mean squared error of logits means nothing."""
+    for name, task in job.tasks.items():
+        needed = HEADS[task.loss.component.facts.get("head", "linear")]
+        if task.head.component.facts["gives"] != needed.facts["gives"]:
+            what = f"the loss {task.loss.name!r} does not fit the head"
+            expected = f"{needed.name!r}, or no head: it follows from the loss"
+            raise UserError(Problem(what, ("tasks", name, "head"), None, expected, task.head.name))
+
+
+def check_outputs_are_learned(job: Job) -> None:
+    """Keras trains on silently when no loss sees an output, and hands out the numbers that it began with."""
+    facts = job.model.component.facts
+    for name, task in job.tasks.items():
+        if not task.weight and not facts.get("path") and not facts.get("classical"):
+            expected = 'a weight above 0, or "enabled": false'
+            what = "no loss sees this output, it would stay as random as it begins"
+            raise UserError(Problem(what, ("tasks", name, "weight"), None, expected, task.weight))
+
+
+def check_relative_losses(job: Job) -> None:
+    """A relative error is one of a quantity whose 0 means nothing there; that of a standardised target is its mean."""
+    for name, task in job.tasks.items():
+        shifted = [t.name for t in task.transform if t.name in ("standardize", "kick")]
+        if task.loss.component.facts.get("physical") and shifted:
+            what = f"the loss {task.loss.name!r} divides by the target, and {shifted[0]!r} shifts its 0"
+            raise UserError(Problem(what, ("tasks", name, "transform"), None, "[], or another loss", shifted))
+
+
+def check_values(task: Task, values: Any) -> None:
+    """Look at some transformed targets (N, columns): classes must be classes, and a width must be one of residuals."""
+    if task.loss.component.facts.get("classes"):
+        _check_classes(task, np.asarray(values))
+    if task.loss.name in WIDTHS:
+        _warn_of_width(task, np.asarray(values, np.float64))
+
+
+def _check_classes(task: Task, values: Any) -> None:
+    where, number = ("targets",), task.head.parameters.get("classes", 2)
+    if values.shape[-1] != 1:
+        raise UserError(Problem("classes of one target only", where, None, "one target", list(task.targets)))
+    wrong = values[(values != np.round(values)) | (values < 0) | (values >= number)]
+    if len(wrong):
+        what = f"the target {task.targets[0]!r} is not a class"
+        raise UserError(Problem(what, where, None, f"whole numbers from 0 to {number - 1}", float(wrong[0])))
+
+
+def _warn_of_width(task: Task, values: Any) -> None:
+    name = WIDTHS[task.loss.name]
+    width, spread = task.loss.parameters[name], float(values.std(axis=0).max())
+    if width > FAR_ABOVE * spread > 0:
+        logger.warning(
+            "%s of the targets %s: %s = %g is far above the spread %.3g of what is learned, so the loss is a mere "
+            "mean squared error; give %s the size of a residual, or standardise the targets",
+            task.loss.name, ", ".join(task.targets), name, width, spread, name,
+        )  # fmt: skip
