@@ -46,6 +46,8 @@ class Standardize(Transform):
 class Log(Transform):
     """Natural logarithm, for positive targets over decades, e.g. energies."""
 
+    domain = "targets above 0"
+
     def forward(self, target: Tensor, inputs: Columns) -> Tensor:
         """Return log(target)."""
         return keras.ops.log(target)
@@ -61,6 +63,8 @@ class Inverse(Transform):
     Args:
         floor: outputs nearer to 0 are moved to it, so that a prediction stays finite.
     """
+
+    domain = "targets other than 0"
 
     def __init__(self, floor: float) -> None:
         super().__init__()

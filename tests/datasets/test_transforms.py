@@ -19,7 +19,10 @@ every_transform = pytest.mark.parametrize("component", list(TRANSFORMS), ids=lam
 
 
 def chain_of(*specs, targets=TARGETS):
-    return Chain([step for spec in specs for step in TRANSFORMS.parse(spec).build(targets, None)])
+    chain = Chain([], targets)
+    for spec in specs:
+        chain = Chain([*chain.steps, *TRANSFORMS.parse(spec).build(chain.outputs, None)], targets)
+    return chain
 
 
 def events(rows=50, seed=1):
@@ -33,23 +36,30 @@ def events(rows=50, seed=1):
     return (line + bend).astype(np.float32), inputs
 
 
+def example(component):
+    """Targets (50, 4) that the transform can take there and back, and inputs."""
+    target, inputs = events()
+    make = component.facts.get("example", lambda random: target)
+    return np.asarray(make(np.random.default_rng(1)), np.float32), inputs
+
+
 @every_transform
 @pytest.mark.parametrize("blocks", [1, 5])
 def test_inverse_undoes_forward_in_single_precision(component, blocks):
     """To 1e-5 of the target's size: float32 keeps 7 digits, the straight line and its deviation lose up to 2."""
-    target, inputs = events()
+    target, inputs = example(component)
     chain = chain_of(component.name)
     parts = np.array_split(np.arange(50), blocks)
     chain.fit([(target[p], {n: a[p] for n, a in inputs.items()}) for p in parts])
     output = chain.forward(target, inputs)
-    assert np.shape(output) == (50, 4)
+    assert np.shape(output) == (50, len(chain.outputs))
     assert np.asarray(output).dtype == np.float32
     np.testing.assert_allclose(chain.inverse(output, inputs), target, rtol=1e-5, atol=1e-5 * np.abs(target).max())
 
 
 @every_transform
 def test_compiles_and_has_a_finite_gradient(component):
-    target, inputs = events()
+    target, inputs = example(component)
     chain = chain_of(component.name)
     chain.fit([(target, inputs)])
     tensors = {name: tf.constant(array) for name, array in inputs.items()}
@@ -69,13 +79,18 @@ def test_compiles_and_has_a_finite_gradient(component):
     step = 1e-2 * np.abs(output).max()
     one_way, other = (np.asarray(physical(output + sign * step), np.float64) for sign in (1, -1))
     wanted = ((one_way - other) / (2 * step))[:, :1]
-    if component.name not in ("log", "inverse"):  # linear in the output: a difference of any step is the derivative
+    if component.name not in (
+        "log",
+        "inverse",
+        "unit_vector",
+        "circular",
+    ):  # linear in the output: a difference of any step is the derivative
         np.testing.assert_allclose(gradient[:, :1], wanted, rtol=2e-2, atol=1e-5)
 
 
 @every_transform
 def test_an_event_does_not_see_the_others(component):
-    target, inputs = events()
+    target, inputs = example(component)
     chain = chain_of(component.name)
     chain.fit([(target, inputs)])
     alone = chain.forward(target[7:8], {n: a[7:8] for n, a in inputs.items()})
@@ -84,7 +99,7 @@ def test_an_event_does_not_see_the_others(component):
 
 @every_transform
 def test_reads_no_input_that_it_does_not_declare(component):
-    target, inputs = events()
+    target, inputs = example(component)
     chain = chain_of(component.name)
     needed = {name: inputs[name] for name in chain.needs}
     chain.fit([(target, needed)])
@@ -185,6 +200,21 @@ def test_targets_outside_the_domain_are_refused(specs):
     target = np.array([[1.0], [0.0], [2.0], [-0.0]], np.float32)
     with pytest.raises(UserError, match=r"transform: .*(Log|Inverse): not finite for \d of 4 events"):
         chain_of(*specs, targets=("energy",)).fit([(target, {})])
+
+
+@every_transform
+def test_names_of_the_outputs_fit_their_number(component):
+    target, inputs = example(component)
+    chain = chain_of(component.name)
+    chain.fit([(target, inputs)])
+    assert len(chain.outputs) == np.shape(chain.forward(target, inputs))[1]
+    assert len(set(chain.outputs)) == len(chain.outputs)
+
+
+def test_what_a_transform_takes_is_told():
+    for name, words in (("log", "targets above 0"), ("inverse", "targets other than 0")):
+        with pytest.raises(UserError, match=f"not finite for 1 of 2 events. Expected {words}. Received"):
+            chain_of(name, targets=("energy",)).fit([(np.array([[1.0], [0.0]], np.float32), {})])
 
 
 def test_constants_are_plain_numbers_for_json():
