@@ -59,7 +59,7 @@ def build(job: Job, data: Data) -> Built:
     deployed = keras.Model(inputs, _physical(job, data, inputs, network.output, chains), name="model")
     objective = _objective(job, data, network, chains, path)
     keras.config.set_dtype_policy("float32")
-    found = {"columns": data.columns, "inputs": figures, "tasks": _constants(chains)}
+    found: dict[str, Any] = {"columns": data.columns, "inputs": figures, "tasks": _constants(chains)}
     found |= {"weighting": data.weighting.dump()} if data.weighting else {}
     return Built(network, deployed, objective, found, partial(_prepare, data=data, chains=chains))
 

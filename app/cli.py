@@ -124,8 +124,9 @@ def _merge(parser: argparse.ArgumentParser) -> None:
 
 
 def _inspect(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("files", nargs="+", help="npz or ROOT files")
+    parser.add_argument("files", nargs="+", help="npz or ROOT files, or one job file: its events and their weights")
     parser.add_argument("--dataset", default="track_states", help="the loader to try")
+    parser.add_argument("--output-dir", type=Path, default=Path(), help="of the plots of a job's weights; else here")
     _set(parser)
 
 
@@ -172,7 +173,7 @@ VERBS: dict[str, tuple[str, Add]] = {
     "schema": ("Print the JSON Schema of job files, for editors.", _schema),
     "simulate": ("Write simulated data files.", _simulate),
     "merge": ("Join shards into one file, verified.", _merge),
-    "inspect": ("Print what is in a data file and what a loader makes of it.", _inspect),
+    "inspect": ("Print what is in a data file and what a loader makes of it, or what a job's weights do.", _inspect),
     "evaluate": ("Predict and measure with a finished run's model.", _evaluate),
     "plots": ("Draw a run's plots again from its saved predictions.", _plots),
     "registry": ("List the registry, or note something about a run.", _registry),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +29,17 @@ def draw_plots(run: RunDirectory, names: Sequence[Any] | None = None, folder: Pa
         simulated=facts["simulated"],
         subtitle=facts["description"],
         jacobian=_read(run.jacobian) if run.jacobian.exists() else None,
+        weighting=_read(run.normalization).get("weighting", ()),
+        leading_metrics=_leading_metrics(_read(run.metrics)),
     )
     return draw(inputs, folder or run.plots, names)
+
+
+def _leading_metrics(results: Mapping[str, Any]) -> dict[str, str]:
+    """Return what the leading metric of each task is called in the history: see evaluate.merged."""
+    given = [name for task in results.values() for name in task["model"]]
+    leading = {task: found["metric"] for task, found in results.items()}
+    return {task: f"{task}_{name}" if given.count(name) > 1 else name for task, name in leading.items()}
 
 
 def _read(path: Path) -> Any:

@@ -10,6 +10,7 @@ import pytest
 import registry
 from app.build import build
 from app.checks import check_jobs
+from app.cli import main
 from app.core.errors import UserError
 from app.data import load_data
 from app.evaluate import load
@@ -113,9 +114,7 @@ def test_a_relative_loss_of_standardised_targets(small_job):
 def test_a_target_that_is_no_class(small_job):
     task = {"targets": ["x"], "loss": "categorical_crossentropy", "head": {"name": "softmax", "classes": 5}}
     made = job(small_job, {"side": task})
-    with pytest.raises(
-        UserError, match=r"tasks\.side\.targets: the target 'x' is not a class\. Expected whole"
-    ):
+    with pytest.raises(UserError, match=r"tasks\.side\.targets: the target 'x' is not a class\. Expected whole"):
         build(made, load_data(made))
 
 
@@ -141,3 +140,24 @@ def test_a_gaussian_head_says_how_far_off_it_may_be(small_job, tmp_path):
         {name: np.ones(2) for name in ("x", "y", "tx", "ty", "qop")} | {"dz": np.full(2, 5161.0)}
     )
     assert set(again) == {"x", "y", "tx", "ty", "sigma_x", "sigma_y", "sigma_tx", "sigma_ty"}
+
+
+def test_inspect_says_and_draws_what_the_weights_do(small_job, tmp_path, capsys):
+    flat = {"name": "histogram", "targets": ["x", "y"], "bins": [6, 6]}
+    path = tmp_path / "flat.json"
+    path.write_text(json.dumps({**small_job, "name": "flat", "weighting": flat}))
+    assert main(["inspect", str(path), "--output-dir", str(tmp_path)]) == 0
+    text = capsys.readouterr().out
+    assert "training events" in text
+    assert "histogram" in text
+    assert (tmp_path / "flat_reweighting.png").read_bytes().startswith(b"\x89PNG")
+    assert not (tmp_path / "runs" / "flat").exists()
+    assert main(["inspect", str(path), "--set", "weighting.bins=[6]"]) == 2
+
+
+def test_the_histogram_is_kept_with_the_run_and_drawn(small_job, tmp_path):
+    flat = {"name": "histogram", "targets": ["x"], "bins": 5}
+    ran = run(small_job, tmp_path, {"place": PLACE, "slopes": SLOPES}, weighting=flat, plots=None)
+    (found,) = json.loads(ran.normalization.read_text())["weighting"]
+    assert (found["targets"], np.shape(found["counts"])) == (["x"], (5,))
+    assert {"reweighting.png", "task_curves.png"} <= {path.name for path in ran.plots.iterdir()}

@@ -37,7 +37,8 @@ def draw(
         needs = spec.component.facts.get("needs", Needs())
         missing = needs.missing(inputs)
         if missing:
-            level = logging.DEBUG if needs.jacobian and names is None else logging.INFO  # it is made on request only
+            special = needs.jacobian or needs.weighting or needs.several_tasks  # most runs have none of these
+            level = logging.DEBUG if special and names is None else logging.INFO
             log.log(level, "plot %s left out: it needs %s", spec.name, ", ".join(missing))
             continue
         files += _save(spec.build(inputs), folder / spec.name, formats)

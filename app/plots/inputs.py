@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +21,8 @@ class PlotInputs:
         simulated: whether the data are simulated; then every figure says so.
         subtitle: a line about the data, e.g. momentum range and number of tracks.
         jacobian: the content of jacobian.json, when it was asked for.
+        weighting: what the job's histograms found on the training split.
+        leading_metrics: by task, what its leading metric is called in the history.
     """
 
     predictions: Predictions | None = None
@@ -30,6 +32,8 @@ class PlotInputs:
     simulated: bool = False
     subtitle: str = ""
     jacobian: Mapping[str, Any] | None = None
+    weighting: Sequence[Mapping[str, Any]] = ()
+    leading_metrics: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def events(self) -> Predictions:
@@ -48,11 +52,15 @@ class Needs:
     targets: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     jacobian: bool = False
+    weighting: bool = False
+    several_tasks: bool = False
 
     def missing(self, inputs: PlotInputs) -> list[str]:
         """Return what `inputs` lacks, in words."""
         lacking = ["the training history"] if self.history and not inputs.history.get("train") else []
         lacking += ["jacobian.json of evaluate --jacobian"] if self.jacobian and not inputs.jacobian else []
+        lacking += ["a histogram among the job's weightings"] if self.weighting and not inputs.weighting else []
+        lacking += ["several tasks"] if self.several_tasks and len(inputs.leading_metrics) < 2 else []
         if not (self.predictions or self.targets or self.columns):
             return lacking
         if inputs.predictions is None or not len(inputs.predictions):

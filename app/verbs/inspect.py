@@ -10,17 +10,30 @@ from app.console import console, table
 from app.core.errors import Problem, UserError
 from app.core.files import matching
 from app.data_file import ROWS, Summary, summarize
+from app.job_file import load
 from datasets import DATASETS
 
 
 def execute(options: argparse.Namespace) -> int:
-    """Print every column of every file, then what the dataset's checks say."""
+    """Print every column of every file, then what the dataset's checks say; of a job file what its weights do."""
+    if options.files[0].endswith(".json"):
+        return _job(options)
     for path in matching(options.files, ("inspect",)):
         for name, columns in summarize(path).items():
             some = f" (figures of the first {ROWS:,} rows)" if any(c.rows > ROWS for c in columns) else ""
             _show(f"{path}{name}{some}", columns)
     spec = DATASETS.parse({"name": options.dataset, "files": options.files, **_overrides(options.overrides)})
     _try(spec, options.files)
+    return 0
+
+
+def _job(options: argparse.Namespace) -> int:
+    from app.weights_report import show_weights
+
+    if len(options.files) > 1:
+        raise UserError(Problem("one job file at a time", ("inspect",), received=options.files))
+    for job in load(Path(options.files[0]), options.overrides):
+        show_weights(job, options.output_dir)
     return 0
 
 

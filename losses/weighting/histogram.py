@@ -76,7 +76,7 @@ def histogram(
         UserError: another number of bins than of axes, an unknown column, values that are not finite.
     """
     if len(bins) != len(targets):
-        expected = f"{len(targets)} numbers, one for each of {', '.join(targets)}"
+        expected = f"{len(targets)} of them, one for each of {', '.join(targets)}"
         raise UserError(Problem("the bins do not fit the axes", ("bins",), None, expected, list(bins)))
     if np.prod(bins, dtype=float) > MOST_BINS:
         raise UserError(Problem("too many bins", ("bins",), None, f"at most {MOST_BINS:,} in all", list(bins)))

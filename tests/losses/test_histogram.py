@@ -90,7 +90,7 @@ def test_what_was_found_can_be_written_and_rebuilt():
         (
             ["u", "v"],
             [10],
-            "bins: the bins do not fit the axes. Expected 2 numbers, one for each of u, v. Received [10].",
+            "bins: the bins do not fit the axes. Expected 2 of them, one for each of u, v. Received [10].",
         ),
         (["u", "vv"], [10, 10], "targets.1: unknown target or column. Did you mean 'v'?"),
         (["u", "v"], [2000, 2000], "bins: too many bins. Expected at most 1,000,000 in all. Received [2000, 2000]."),
