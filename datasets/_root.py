@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -64,6 +65,16 @@ def rows(tree: Any, branches: Sequence[str], first: int, number: int, path: Path
     except Exception as error:
         raise _unreadable(path, error) from None
     return {branch: np.asarray(arrays[branch]) for branch in branches}
+
+
+def metadata(path: Path) -> dict[str, Any]:
+    """Return what the simulator wrote into the file as the JSON string `metadata`; {} for foreign files."""
+    file = opened(path)
+    try:
+        content = json.loads(str(file["metadata"])) if "metadata" in file else {}
+    except ValueError:  # somebody else's object of that name
+        return {}
+    return dict(content) if isinstance(content, dict) else {}
 
 
 def fingerprint(paths: Sequence[Path]) -> str:

@@ -1,4 +1,4 @@
-"""Shards: npz files of one dataset with metadata, written one by one and continued after an interruption."""
+"""Shards: files of one dataset with metadata, written one by one and continued after an interruption."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 
 from app.core.errors import Problem, UserError
 from app.core.files import not_written, write_bytes
+from datasets import _root
 
 Arrays = Mapping[str, NDArray[Any]]
 
 
-def shard_path(folder: Path, shard: int) -> Path:
+def shard_path(folder: Path, shard: int, suffix: str = ".npz") -> Path:
     """Return where shard number `shard` of `folder` lies."""
-    return folder / f"shard_{shard:05d}.npz"
+    return folder / f"shard_{shard:05d}{suffix}"
 
 
 def write_shard(path: Path, arrays: Arrays, metadata: Mapping[str, Any]) -> None:
@@ -38,16 +39,22 @@ def _save(file: BinaryIO, arrays: Arrays) -> None:
 
 
 def read_metadata(path: Path) -> dict[str, Any]:
-    """Return the metadata of a shard; raises UserError when the file is missing, damaged or has none."""
+    """Return the metadata of an npz or ROOT shard; raises UserError when it is missing, damaged or has none."""
+    if path.suffix == ".root":
+        return _known(_root.metadata(path), path)
     with open_shard(path) as content:
         return metadata_of(content, path)
 
 
 def metadata_of(content: Any, path: Path) -> dict[str, Any]:
     """Return the metadata of an open npz."""
-    if "metadata" not in content.files:
+    return _known(dict(json.loads(str(content["metadata"]))) if "metadata" in content.files else {}, path)
+
+
+def _known(metadata: dict[str, Any], path: Path) -> dict[str, Any]:
+    if not metadata:
         raise UserError(Problem("has no metadata", (str(path),), expected="a file written by 'wirechamber simulate'"))
-    return dict(json.loads(str(content["metadata"])))
+    return metadata
 
 
 @contextmanager
@@ -72,22 +79,23 @@ def make_folder(folder: Path) -> None:
         raise not_written(folder, error) from None
 
 
-def unfinished(folder: Path, rows: Sequence[int], metadata: Mapping[str, Any]) -> list[int]:
+def unfinished(folder: Path, rows: Sequence[int], metadata: Mapping[str, Any], suffix: str = ".npz") -> list[int]:
     """Return which shards of `folder` are still to be written.
 
     Args:
         folder: where the shards lie; made when missing.
         rows: how many rows each shard shall have.
         metadata: what every shard's metadata must contain with equal values.
+        suffix: of the shards' names.
 
     Raises:
         UserError: the folder holds shards made with other options, or more of them than asked for.
     """
     make_folder(folder)
-    present = {path: read_metadata(path) for path in sorted(folder.glob("shard_*.npz"))}
+    present = {path: read_metadata(path) for path in sorted(folder.glob(f"shard_*{suffix}"))}
     for path, found in present.items():
         _require_equal(path, found, metadata)
-    wanted = {shard_path(folder, shard): shard for shard in range(len(rows))}
+    wanted = {shard_path(folder, shard, suffix): shard for shard in range(len(rows))}
     surplus = [path.name for path in present if path not in wanted]
     if surplus:
         what = f"holds {len(present)} shards where {len(rows)} are asked for"

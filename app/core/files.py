@@ -33,11 +33,24 @@ def write_bytes(path: Path, write: Callable[[BinaryIO], Any]) -> None:
     Raises:
         NotWritten: the system refused; what lay at `path` still lies there.
     """
-    part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
-    try:
+
+    def fill(part: Path) -> None:
         with part.open("wb") as file:
             write(file)
-            file.flush()
+
+    write_file(path, fill)
+
+
+def write_file(path: Path, write: Callable[[Path], Any]) -> None:
+    """As `write_bytes`, for a `write` that opens the temporary file itself, by its path.
+
+    Raises:
+        NotWritten: the system refused; what lay at `path` still lies there.
+    """
+    part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
+    try:
+        write(part)
+        with part.open("rb+") as file:
             os.fsync(file.fileno())
         part.replace(path)
     except OSError as error:

@@ -5,10 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import sys
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +21,7 @@ from app.physics.magnetic_field import FIELDS
 from app.physics.propagation import Propagated, Propagator, steps_for, survives
 from datasets import SIMULATORS
 from datasets._shard_files import shard_path, unfinished, write_shard
+from datasets.simulate._progress import progress
 from datasets.simulate._track_sampling import Interval, Sampling, Tracks, keys
 
 log = logging.getLogger(__name__)
@@ -97,7 +95,7 @@ def track_states(
     if not todo:
         return
     generator.prepare()
-    with _progress(sum(rows[shard] for shard in todo)) as advance:
+    with progress(sum(rows[shard] for shard in todo), "tracks") as advance:
         for shard in todo:
             arrays, facts = generator.shard(shard, rows[shard])
             write_shard(shard_path(out, shard), arrays, generator.metadata() | facts)
@@ -232,18 +230,3 @@ class _Counts:
             "outside_field_map": self.total["outside"],
             "momentum_bins": [{"range": list(b), "tried": tried, "survived": survived} for b, tried, survived in rows],
         }
-
-
-@contextmanager
-def _progress(total: int) -> Iterator[Any]:
-    """A bar on a terminal, plain lines in a log."""
-    if not sys.stderr.isatty():
-        yield lambda _rows, text: log.info("%s written", text)
-        return
-    from rich.console import Console
-    from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
-
-    columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("tracks", total=total)
-        yield lambda rows, _text: bar.advance(task, rows)
