@@ -100,7 +100,10 @@ def merged(figures_of_tasks: Mapping[str, Mapping[str, Any]]) -> dict[str, float
 def fit_baselines(data: Data, job: Job) -> dict[str, dict[str, Any]]:
     """Fit every baseline that applies, on the same training events; {task: {baseline: predictor}}."""
     train, validation = tables(data)
-    return {name: baselines.fit(train, validation, task.targets) for name, task in job.tasks.items()}
+    return {
+        name: baselines.fit(train, validation, task.targets, classes=task.loss.component.facts.get("classes", False))
+        for name, task in job.tasks.items()
+    }
 
 
 def tables(data: Data) -> tuple[dict[str, Any], dict[str, Any]]:

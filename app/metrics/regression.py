@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from app.metrics import METRICS
 from app.metrics._finite import numbers, residuals
+from app.metrics._widths import half_width_68
 from app.predictions import Predictions
 
 
@@ -37,12 +38,6 @@ def regression(predictions: Predictions) -> dict[str, Any]:
             found |= _summary(target, values)
         ratios = [found[f"{target}_rms"] / _spread(predictions.true[target]) for target in delta]
     return {**numbers(relative_rms=np.mean(ratios)), **found, "rows": len(predictions)}
-
-
-def half_width_68(values: NDArray[np.floating[Any]]) -> float:
-    """Return half the width of the central 68.27 % of `values`: one sigma for a Gaussian."""
-    low, high = np.percentile(values, [15.865, 84.135])
-    return float(high - low) / 2
 
 
 def _summary(target: str, values: NDArray[np.float64]) -> dict[str, float]:

@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
-from pydantic import AfterValidator
 
 from app.metrics import METRICS
+from app.metrics._bins import Edges, by_bin
 from app.metrics._finite import Values, numbers, residuals
 from app.predictions import Predictions
-
-
-def _rising(edges: tuple[float, ...]) -> tuple[float, ...]:
-    if len(edges) < 2 or any(low >= high for low, high in pairwise(edges)):
-        raise ValueError("bin edges must rise, and there must be two at least")
-    return edges
-
-
-Edges = Annotated[tuple[float, ...], AfterValidator(_rising)]
 
 
 @METRICS("track_residuals", primary="pos_mean_mm", better="lower")
@@ -45,9 +35,13 @@ def track_residuals(
         WirechamberError: a value is not finite, or there is no track.
     """
     return {
-        **residual_summary(predictions.true, predictions.predicted),
-        "bins": _by_momentum(predictions, momentum_bins) if "p" in predictions.columns else [],
+        **_summary(predictions),
+        "bins": by_bin(predictions, predictions.columns.get("p"), momentum_bins, _summary),
     }
+
+
+def _summary(predictions: Predictions) -> dict[str, float]:
+    return residual_summary(predictions.true, predictions.predicted)
 
 
 def residual_summary(true: Values, predicted: Values) -> dict[str, float]:
@@ -94,15 +88,3 @@ def _slope(delta: Values) -> dict[str, float]:
         tx_bias=delta["tx"].mean(),
         ty_bias=delta["ty"].mean(),
     )
-
-
-def _by_momentum(predictions: Predictions, edges: tuple[float, ...]) -> list[dict[str, Any]]:
-    """Return one summary for each bin that holds tracks."""
-    momentum = predictions.columns["p"]
-    found = []
-    for low, high in pairwise(edges):
-        inside = (momentum >= low) & ((momentum < high) | ((momentum == high) & (high == edges[-1])))
-        if inside.any():
-            chosen = predictions.select(inside)
-            found.append({"low": float(low), "high": float(high), **residual_summary(chosen.true, chosen.predicted)})
-    return found

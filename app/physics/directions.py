@@ -35,3 +35,9 @@ def emission_vector(theta: Array, phi: Array) -> tuple[Array, Array, Array]:
     xp = module_of(theta, phi)
     theta, phi = theta * DEGREE, phi * DEGREE
     return -xp.sin(theta) * xp.cos(phi), xp.sin(theta) * xp.sin(phi), xp.cos(theta)
+
+
+def emission_angles(x: Array, y: Array, z: Array) -> tuple[Array, Array]:
+    """Return theta from 0 to 180 and phi from -180 to 180 [deg] of vectors of any length: `emission_vector` back."""
+    xp = module_of(x, y, z)
+    return xp.arctan2(xp.sqrt(x * x + y * y), z) / DEGREE, xp.arctan2(y, -x) / DEGREE

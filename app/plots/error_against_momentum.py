@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from app.metrics.resolution import Edges
+from app.metrics._bins import Edges, bins_of
 from app.plots import PLOTS
 from app.plots.inputs import Needs, PlotInputs
 from app.plots.style import Curve, curves, label, new_figure, styled
@@ -55,10 +54,9 @@ def error_against_momentum(
 def _by_bin(events: Predictions, values: Mapping[str, Any], edges: tuple[float, ...]) -> NDArray[np.float64]:
     """Return low, high, mean, 68 % and 95 % error (5, bins) of the bins with enough tracks."""
     error = np.hypot(*(np.asarray(values[t], np.float64) - events.true[t] for t in ("x", "y")))
-    momentum = events.columns["p"]
     rows = []
-    for low, high in pairwise(edges):
-        chosen = error[(momentum >= low) & ((momentum < high) | ((momentum == high) & (high == edges[-1])))]
+    for low, high, inside in bins_of(events.columns["p"], edges):
+        chosen = error[inside]
         if len(chosen) >= FEWEST:
             rows.append((low, high, chosen.mean(), *np.percentile(chosen, [68, 95])))
     return np.array(rows).reshape(-1, 5).T

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from app.core.types import Count
-from app.metrics.regression import half_width_68
+from app.metrics._widths import half_width_68
 from app.plots import PLOTS
 from app.plots.inputs import Needs, PlotInputs
 from app.plots.quantities import Scale, scale_for, symbol

@@ -2,6 +2,9 @@
 
 A baseline is called as `fit(train, validation, targets)`. The mappings hold the input columns under their own names and
 the truth under `true_<target>` (as in predictions.csv), each an array (N,) in physical units. It returns a `Baseline`.
+
+The decorator may state which `inputs=` it reads and which `targets=` it knows (all of them without), `classes=True` for
+one that predicts classes, and `floor=True` for one that has learned nothing: a constant, a track without a magnet.
 """
 
 from __future__ import annotations
@@ -33,21 +36,35 @@ class Baseline:
         return self.predict(columns)
 
 
-def applicable(columns: Sequence[str], targets: Sequence[str]) -> list[str]:
-    """Return the baselines that know these inputs and targets; the mean only where nothing better applies."""
-    known = [b for b in BASELINES if set(b.facts.get("inputs", ())) <= set(columns)]
+def applicable(columns: Sequence[str], targets: Sequence[str], classes: bool = False) -> list[str]:
+    """Return the baselines that know these inputs and targets.
+
+    Of the floors one is enough, the one that knows most of the event: beside the straight line of a track nobody asks
+    for the mean of all tracks.
+
+    Args:
+        columns: names of the columns at hand.
+        targets: names of the targets.
+        classes: whether these are numbers of classes, whose mean is nothing.
+    """
+    known = [b for b in BASELINES if bool(b.facts.get("classes")) == classes]
+    known = [b for b in known if set(b.facts.get("inputs", ())) <= set(columns)]
     known = [b for b in known if set(targets) <= set(b.facts.get("targets", targets))]
-    special = [b.name for b in known if b.facts.get("inputs")]
-    return special or [b.name for b in known]
+    floors = sorted((b for b in known if b.facts.get("floor")), key=lambda b: len(b.facts.get("inputs", ())))
+    return [b.name for b in known if b not in floors[:-1]]
 
 
 def fit(
-    train: Columns, validation: Columns, targets: Sequence[str], names: Sequence[str] | None = None
+    train: Columns,
+    validation: Columns,
+    targets: Sequence[str],
+    names: Sequence[str] | None = None,
+    classes: bool = False,
 ) -> dict[str, Baseline]:
     """Fit the named baselines, or all that apply, and return them by name."""
     inputs = [name for name in train if not name.startswith("true_")]
     fitted: dict[str, Any] = {}
-    for name in applicable(inputs, targets) if names is None else names:
+    for name in applicable(inputs, targets, classes) if names is None else names:
         fitted[name] = BASELINES.parse(name).build(train, validation, targets)
         log.info("baseline %s: %s", name, fitted[name].description)
     return fitted

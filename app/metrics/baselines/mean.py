@@ -10,12 +10,12 @@ from app.metrics import BASELINES
 from app.metrics.baselines import Baseline, Columns, Predicted
 
 
-@BASELINES("mean")
+@BASELINES("mean", floor=True)
 def mean(train: Columns, validation: Columns, targets: Sequence[str]) -> Baseline:
     """The mean of every target over the training events, whatever the input.
 
     It has the least mean squared error of all constants; what does not beat it has learned nothing. Not meant for
-    angles that wrap around.
+    angles that wrap around. Of targets that are 0 or 1 it is the probability of 1.
 
     Args:
         train: truth under `true_<target>` (N,).

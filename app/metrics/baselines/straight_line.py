@@ -10,7 +10,7 @@ from app.metrics import BASELINES
 from app.metrics.baselines import Baseline, Columns, Predicted
 
 
-@BASELINES("straight_line", inputs=("x", "y", "tx", "ty", "dz"), targets=("x", "y", "tx", "ty"))
+@BASELINES("straight_line", inputs=("x", "y", "tx", "ty", "dz"), targets=("x", "y", "tx", "ty"), floor=True)
 def straight_line(train: Columns, validation: Columns, targets: Sequence[str]) -> Baseline:
     """The state carried along its own direction: `x + tx dz, y + ty dz, tx, ty`.
 

@@ -1,0 +1,30 @@
+"""The sum of the light: an energy without a network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from app.metrics import BASELINES
+from app.metrics.baselines import Baseline, Columns
+from app.metrics.baselines._linear import linear_fit
+
+
+@BASELINES("light_sum", inputs=("light",), targets=("energy",))
+def light_sum(train: Columns, validation: Columns, targets: Sequence[str]) -> Baseline:
+    """The energy as a + b * (sum of the photons of all sensors), fitted on the training events.
+
+    What a calorimeter gives without looking where the light fell: the light that is collected depends on the depth and
+    on the distance to the faces, and that is what a network has to gain.
+
+    Args:
+        train: light, and truth under `true_energy` [GeV]; (N,).
+        validation: not used.
+        targets: energy.
+
+    Returns:
+        The baseline; it reads light.
+
+    Raises:
+        WirechamberError: there is no training event.
+    """
+    return linear_fit(train, ("light",), targets)

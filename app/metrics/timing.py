@@ -1,0 +1,36 @@
+"""How well the time of an event is measured."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.metrics import METRICS
+from app.metrics._bins import ENERGIES, Edges, by_bin, energy_of
+from app.metrics._finite import residuals
+from app.metrics._widths import widths
+from app.predictions import Predictions
+
+
+@METRICS("timing", primary="time_res_68pct", better="lower")
+def timing(predictions: Predictions, *, energy_bins: Edges = ENERGIES) -> dict[str, Any]:
+    """Residual of the time, by energy too: the resolution goes with the light, as 1 / sqrt(E).
+
+    Args:
+        predictions: target time [s].
+        energy_bins: rising bin edges of the true energy [GeV].
+
+    Returns:
+        time_bias, time_rms (standard deviation), time_68 (half width of the central 68 %) and time_res_68pct (68th
+        percentile of |residual|) [s]; rows; `bins`, a list of `{"low", "high"}` [GeV] with the same keys, empty where
+        no energy is known.
+
+    Raises:
+        UserError: the task has no such target.
+        WirechamberError: a value is not finite, or there is no row.
+    """
+    return {**_summary(predictions), "bins": by_bin(predictions, energy_of(predictions), energy_bins, _summary)}
+
+
+def _summary(predictions: Predictions) -> dict[str, Any]:
+    delta = residuals(predictions.true, predictions.predicted, ("time",))["time"]
+    return {**widths("time", delta), "rows": len(predictions)}

@@ -1,0 +1,120 @@
+import json
+
+import numpy as np
+import pytest
+from sklearn import metrics as oracle
+
+from app.core.errors import WirechamberError
+from app.metrics import METRICS
+from app.metrics._classes import roc
+from app.metrics.classification import classification
+from app.predictions import Predictions
+
+
+def predictions(true, predicted, probability=None, columns=None, target="n_gamma"):
+    probability = {} if probability is None else {f"{target}_{k}": p for k, p in enumerate(np.asarray(probability).T)}
+    true, predicted = np.asarray(true, float), np.asarray(predicted, float)
+    key = np.arange(len(true), dtype=np.uint64)
+    return Predictions(key, {target: true}, {target: predicted}, {}, columns or {}, {}, probability)
+
+
+def sample(rows=3000, classes=5, seed=1):
+    """True classes of unequal shares, and probabilities that know something of them; ties among them."""
+    rng = np.random.default_rng(seed)
+    true = rng.choice(classes, rows, p=np.arange(1, classes + 1) / (classes * (classes + 1) / 2))
+    logits = np.round(rng.normal(0, 1, (rows, classes)) + 1.5 * np.eye(classes)[true], 1)
+    p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    return true, p
+
+
+def test_by_hand():
+    found = classification(predictions([0, 0, 0, 2], [0, 0, 1, 1]))
+    assert found["accuracy"] == 0.5
+    assert found["balanced_accuracy"] == pytest.approx((2 / 3 + 0) / 2)
+    assert found["confusion"] == [[2, 1, 0], [0, 0, 0], [0, 1, 0]]
+    assert set(found) == {"accuracy", "balanced_accuracy", "confusion", "rows", "bins"}
+
+
+def test_against_an_independent_implementation():
+    true, p = sample()
+    predicted = p.argmax(axis=1)
+    found = classification(predictions(true, predicted, p))
+    assert found["accuracy"] == pytest.approx(oracle.accuracy_score(true, predicted))
+    assert found["balanced_accuracy"] == pytest.approx(oracle.balanced_accuracy_score(true, predicted))
+    assert found["log_loss"] == pytest.approx(oracle.log_loss(true, p))
+    assert found["auc"] == pytest.approx(oracle.roc_auc_score(true, p, multi_class="ovr", average="macro"), rel=1e-12)
+    assert found["confusion"] == oracle.confusion_matrix(true, predicted).tolist()
+    json.dumps(found, allow_nan=False)
+
+
+def test_the_curve_is_one_and_ties_pass_together():
+    true, p = sample(400, 2)
+    x, y = roc(true == 1, p[:, 1])
+    known_x, known_y, _ = oracle.roc_curve(true, p[:, 1], drop_intermediate=False)
+    np.testing.assert_allclose(x, known_x)
+    np.testing.assert_allclose(y, known_y)
+    np.testing.assert_allclose(roc(np.array([True, False]), np.array([0.5, 0.5])), [[0, 1], [0, 1]])
+
+
+def test_the_probability_of_yes_is_read_as_two_classes():
+    """The head `sigmoid` gives the probability of 1 as the prediction; the mean baseline a constant one."""
+    true, p = sample(500, 2)
+    as_yes, as_classes = predictions(true, p[:, 1]), predictions(true, p[:, 1] >= 0.5, p)
+    one, other = classification(as_yes), classification(as_classes)
+    assert one.keys() == other.keys()
+    for key in ("accuracy", "balanced_accuracy", "log_loss", "auc"):
+        assert one[key] == pytest.approx(other[key], rel=1e-4)  # ties of p are rounded apart in 1 - p
+    constant = classification(predictions(true, np.full(500, true.mean())))
+    assert constant["auc"] == pytest.approx(0.5)
+    assert constant["balanced_accuracy"] == 0.5
+
+
+def test_bins_of_energy_have_the_same_classes():
+    """Only class 0 lies at low energy: no curve there, and a confusion of the same size."""
+    true, p = sample(300, 3)
+    energy = np.where(true == 0, 0.016, 0.055)
+    found = classification(predictions(true, p.argmax(1), p, {"energy": energy}))
+    low, high = found["bins"]
+    assert np.shape(low["confusion"]) == np.shape(high["confusion"]) == (3, 3)
+    assert np.add(low["confusion"], high["confusion"]).tolist() == found["confusion"]
+    assert "auc" not in low
+    assert "auc" in high
+    assert low["rows"] + high["rows"] == 300
+
+
+def test_several_targets_are_averaged():
+    true, p = sample(500, 2)
+    one, other = predictions(true, p[:, 1], target="a"), predictions(true, 1 - p[:, 1], target="b")
+    both = Predictions(one.key, {**one.true, **other.true}, {**one.predicted, **other.predicted})
+    found = classification(both)
+    assert found["a_auc"] == classification(one)["auc"]
+    assert found["auc"] == pytest.approx((found["a_auc"] + found["b_auc"]) / 2)
+    assert found["auc"] == pytest.approx(0.5, abs=1e-3)  # one is the other turned round, but for ties
+    assert found["a_confusion"] == classification(one)["confusion"]
+    assert "confusion" not in found
+
+
+def test_a_certain_mistake_is_finite():
+    found = classification(predictions([1, 0], [0, 0], [[1.0, 0.0], [1.0, 0.0]]))
+    assert found["log_loss"] == pytest.approx(87.34 / 2, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("true", "predicted", "probability", "text"),
+    [
+        ([0, 1.5], [0, 1], None, "the true values of n_gamma are not numbers of classes"),
+        ([0, -1], [0, 1], None, "the true values of n_gamma are not numbers of classes"),
+        ([0, 1], [0, -1], None, "the predicted values of n_gamma are not numbers of classes"),
+        ([0, 3], [0.2, 2.7], None, "the predicted values of n_gamma are neither classes nor probabilities"),
+        ([0, 3], [0, 1], [[0.5, 0.5]] * 2, "class 3 of n_gamma is none of the 2 that have a probability"),
+        ([0, np.nan], [0, 1], None, "1 of 2 true values of n_gamma are not finite"),
+        ([], [], None, "no rows to measure n_gamma on"),
+    ],
+)
+def test_what_is_no_class(true, predicted, probability, text):
+    with pytest.raises(WirechamberError, match=text):
+        classification(predictions(true, predicted, probability))
+
+
+def test_more_is_better():
+    assert METRICS["classification"].facts == {"primary": "accuracy", "better": "higher"}
