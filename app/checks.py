@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import itertools
 from collections.abc import Sequence
 
@@ -62,11 +63,19 @@ def check_curriculum_ends(job: Job) -> None:
             raise UserError(Problem(what, (*where, "epochs"), None, expected, epochs))
 
 
+def check_mlflow_is_installed(job: Job) -> None:
+    """It is an extra: said before the training, not after it."""
+    if job.tracking.mlflow and importlib.util.find_spec("mlflow") is None:
+        expected = "pip install 'wirechamber[mlflow]', or no tracking.mlflow"
+        raise UserError(Problem("mlflow is not installed", ("tracking", "mlflow"), None, expected))
+
+
 CHECKS = (
     check_files_exist,
     check_warmup_fits,
     check_steps_per_execution,
     check_curriculum_ends,
+    check_mlflow_is_installed,
     check_classical,
     task_checks.check_heads,
     task_checks.check_relative_losses,

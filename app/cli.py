@@ -150,6 +150,12 @@ def _plots(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output-dir", type=Path, help="else the run's plots/")
 
 
+def _track(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("finished", nargs="+", metavar="RUN", help="name or path of a finished run")
+    parser.add_argument("--uri", help="MLflow server or store; else what the run's job says")
+    parser.add_argument("--experiment", help="else what the job says, or the application")
+
+
 def _registry(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "words", nargs="*", metavar="note RUN TEXT", help="add a note to a run; without it, list the runs"
@@ -176,5 +182,6 @@ VERBS: dict[str, tuple[str, Add]] = {
     "inspect": ("Print what is in a data file and what a loader makes of it, or what a job's weights do.", _inspect),
     "evaluate": ("Predict and measure with a finished run's model.", _evaluate),
     "plots": ("Draw a run's plots again from its saved predictions.", _plots),
+    "track": ("Send finished runs to MLflow: those that it missed, or all of them to another server.", _track),
     "registry": ("List the registry, or note something about a run.", _registry),
 }

@@ -107,6 +107,19 @@ class Unlabelled(Strict):
         return self
 
 
+class Mlflow(Strict):
+    """An MLflow server or store that is told what a run does: parameters, metrics of each epoch, artefacts."""
+
+    uri: Annotated[str, Field(min_length=1)] = Field(description="http://host:port or sqlite:///file.db")
+    experiment: Annotated[str, Field(min_length=1)] | None = Field(None, description="default: the application")
+
+
+class Tracking(Strict):
+    """Who else is told of a run, beside the registry."""
+
+    mlflow: Mlflow | None = None
+
+
 def _forgotten(_value: str | None) -> None:
     """`$schema` speaks to editors: it makes no other job."""
 
@@ -128,6 +141,7 @@ class Job(Strict):
     balancing: BALANCINGS.spec = "fixed"
     weighting: Annotated[tuple[WEIGHTINGS.spec, ...], OneOrMore()] = ()
     training: Training = Training()
+    tracking: Tracking = Tracking()
     plots: tuple[PLOTS.spec, ...] | None = Field(default=None, description="null: all that apply; []: none")
 
     @model_validator(mode="after")

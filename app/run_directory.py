@@ -41,6 +41,7 @@ class RunDirectory:
     metrics = property(lambda self: self.path / "metrics.json")
     predictions = property(lambda self: self.path / "predictions.csv")
     jacobian = property(lambda self: self.path / "jacobian.json")
+    mlflow = property(lambda self: self.path / "mlflow.json")
     plots = property(lambda self: self.path / "plots")
     log = property(lambda self: self.path / "log.txt")
     lock = property(lambda self: self.path / ".lock")

@@ -25,7 +25,7 @@ from app.run_directory import RunDirectory
 
 logger = logging.getLogger(__name__)
 
-SAME_TRAINING = {"rationale": "", "plots": None}
+SAME_TRAINING = {"rationale": "", "plots": None, "tracking": None}
 """Keys of a job that may change when it is resumed."""
 
 
@@ -197,6 +197,7 @@ def _train_and_measure(job: Job, run: RunDirectory, options: Options, progress: 
     where = device.prepare(job.seed, options.deterministic)
     from app.build import build
     from app.data import load_data
+    from app.tracking import tracked
     from app.train import train
 
     logger.info("%s on %s", job.name, where)
@@ -206,9 +207,12 @@ def _train_and_measure(job: Job, run: RunDirectory, options: Options, progress: 
     measure_run.describe(job, run, data, built, where)
     root = registry.root()
 
-    def report(state: Progress) -> None:
-        registry.update(root, job.name, epoch=state.epoch)
-        progress(state)
+    with tracked(job, run) as tracking:
 
-    history = train(job, data, built, run, resume=options.resume, report=report)
-    measure_run.measure(job, run, data, built, history)
+        def report(state: Progress) -> None:
+            registry.update(root, job.name, epoch=state.epoch)
+            tracking.epochs(state.train, state.val)
+            progress(state)
+
+        history = train(job, data, built, run, resume=options.resume, report=report)
+        measure_run.measure(job, run, data, built, history)

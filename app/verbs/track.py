@@ -1,0 +1,23 @@
+"""`wirechamber track`: finished runs to MLflow, those that it missed or all of them."""
+
+from __future__ import annotations
+
+import argparse
+
+from app.console import console
+from app.core.errors import UserError, WirechamberError
+from app.run_directory import find
+from app.tracking import send
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Send each run; raises WirechamberError when MLflow does not take one."""
+    for name in options.finished:
+        try:
+            console.print(f"sent: {name} to {send(find(name), options.uri, options.experiment)}", markup=False)
+        except UserError:
+            raise
+        except Exception as error:
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise WirechamberError(f"{name}: MLflow did not take it ({reason}); nothing is lost, try again") from None
+    return 0
