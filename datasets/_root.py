@@ -32,9 +32,12 @@ def parts(path: Path) -> tuple[Path, str | None]:
 
 
 def opened(path: Path) -> Any:
-    """Open the file; raises UserError when it is truncated or of another kind."""
+    """Open the file; raises UserError when it is truncated or of another kind.
+
+    Blocks are read once in a pass, so that a cache of arrays would only take memory.
+    """
     try:
-        return uproot.open(parts(path)[0])
+        return uproot.open(parts(path)[0], array_cache=None)
     except Exception as error:
         raise _unreadable(path, error) from None
 
@@ -58,10 +61,22 @@ def tree(path: Path, name: str | None = None) -> Any:
     return file[wanted or known[0]]
 
 
-def rows(tree: Any, branches: Sequence[str], first: int, number: int, path: Path) -> dict[str, Any]:
-    """Return `number` rows of flat branches as arrays; raises UserError when they are jagged or cut off."""
+def rows(
+    tree: Any, branches: Sequence[str], first: int, number: int, path: Path, unpacking: Any = None
+) -> dict[str, Any]:
+    """Return `number` rows of branches as arrays, jagged ones as arrays of arrays; raises UserError when cut off.
+
+    Args:
+        tree: an open tree.
+        branches: names of the branches.
+        first: first row.
+        number: of rows.
+        path: the file, for the error.
+        unpacking: executor that unpacks compressed baskets.
+    """
+    wanted = {"entry_start": first, "entry_stop": first + number, "library": "np", "decompression_executor": unpacking}
     try:
-        arrays = tree.arrays(list(dict.fromkeys(branches)), entry_start=first, entry_stop=first + number, library="np")
+        arrays = tree.arrays(list(dict.fromkeys(branches)), **wanted)
     except Exception as error:
         raise _unreadable(path, error) from None
     return {branch: np.asarray(arrays[branch]) for branch in branches}

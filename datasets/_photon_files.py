@@ -1,0 +1,129 @@
+"""Photon sensors in ROOT trees: which branch, or element of a branch, is which column."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import lazy_loader
+import numpy as np
+
+from app.core.errors import Problem, UserError, unknown
+from app.physics.xenon_calorimeter import SENSORS
+from datasets import _root
+
+uproot = lazy_loader.load("uproot")
+
+READINGS = {"npho": "npho", "relative_time": "relative_time"}
+TRUTH = {
+    "theta": "emiAng[0]",
+    "phi": "emiAng[1]",
+    "energy": "energyTruth",
+    "time": "timeTruth",
+    "u": "uvwTruth[0]",
+    "v": "uvwTruth[1]",
+    "w": "uvwTruth[2]",
+    "direction_x": "emiVec[0]",
+    "direction_y": "emiVec[1]",
+    "direction_z": "emiVec[2]",
+    "n_gamma": "nGamma",
+}
+EVENT = {"run": "run", "event": "event"}
+BRANCHES = {**READINGS, **TRUTH, **EVENT}
+"""Our name of each column, and where it stands unless the job says otherwise: `branch` or `branch[element]`."""
+ELEMENT = re.compile(r"(.+)\[(\d+)\]")
+Columns = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Tree:
+    """One file's tree with the columns that it has: `found[column]` is (branch, element or None)."""
+
+    path: Path
+    tree: Any
+    found: Mapping[str, tuple[str, int | None]]
+
+    @property
+    def rows(self) -> int:
+        """The number of events."""
+        return int(self.tree.num_entries)
+
+    def read(self, first: int, rows: int) -> Columns:
+        """Return readings (rows, 4760) and the other columns (rows,) of some events, as they stand in the file."""
+        branches = list(dict.fromkeys(branch for branch, _ in self.found.values()))
+        arrays = _root.rows(self.tree, branches, first, rows, self.path, _unpacking())
+        return {column: self._column(column, arrays[branch], e) for column, (branch, e) in self.found.items()}
+
+    def _column(self, column: str, array: Any, element: int | None) -> Any:
+        place = (str(self.path), self.found[column][0])
+        array = _regular(array, place)
+        if column in READINGS:
+            return _readings(array, place)
+        if element is not None and (array.ndim != 2 or array.shape[1] <= element):
+            expected = f"at least {element + 1} numbers per event for the column {column!r}"
+            raise UserError(Problem("too few elements", place, None, expected, array.shape[1:]))
+        values = array if element is None else array[:, element]
+        if values.ndim != 1 or values.dtype.kind not in "iufb":
+            expected = f"one number per event for {column!r}, or '{place[1]}[0]' in 'branches'"
+            raise UserError(Problem("not a column of numbers", place, None, expected, f"{array.shape[1:]} per event"))
+        return values
+
+
+@cache
+def _unpacking() -> Any:
+    """Two threads unpack baskets: reading alone would wait for that half of the time."""
+    return uproot.ThreadPoolExecutor(2)
+
+
+def opened(path: Path, name: str, branches: Mapping[str, str]) -> Tree:
+    """Open a tree and find its columns.
+
+    Args:
+        path: the file, or `file.root:tree`.
+        name: the tree where the path does not say it.
+        branches: branches of columns whose branch has another name than `BRANCHES` says.
+
+    Raises:
+        UserError: no such tree, no branch for a reading or for a column that `branches` names.
+    """
+    for column in branches:
+        if column not in BRANCHES:
+            raise UserError(unknown("column", column, list(BRANCHES), ("dataset", "branches")))
+    tree = _root.tree(path, name)
+    known = [str(key) for key in tree.keys()]  # noqa: SIM118  (a tree is no dict)
+    found = {}
+    for column, usual in BRANCHES.items():
+        branch, element = _parts(branches.get(column, usual), known)
+        if branch in known:
+            found[column] = (branch, element)
+        elif column in branches or column in READINGS:
+            raise UserError(unknown(f"branch for the column {column!r}", branch, sorted(known), (str(path),)))
+    return Tree(path, tree, found)
+
+
+def _parts(text: str, known: Sequence[str]) -> tuple[str, int | None]:
+    """Split `branch[element]`, unless a branch is really called so."""
+    element = None if text in known else ELEMENT.fullmatch(text)
+    return (element[1], int(element[2])) if element else (text, None)
+
+
+def _regular(array: Any, place: tuple[str, str]) -> Any:
+    """Branches of vectors come as arrays of arrays; they are as good when all have one length."""
+    if array.dtype != object:
+        return array
+    lengths = {len(values) if hasattr(values, "__len__") and not isinstance(values, str) else -1 for values in array}
+    if len(lengths) > 1 or -1 in lengths:
+        expected = "the same number of values in every event"
+        raise UserError(Problem("jagged, or no numbers", place, None, expected, sorted(lengths)[:5]))
+    return np.stack([np.asarray(values) for values in array]) if len(array) else np.empty((0, SENSORS))
+
+
+def _readings(array: Any, place: tuple[str, str]) -> Any:
+    if array.ndim != 2 or array.shape[1] != SENSORS or array.dtype.kind not in "iuf":
+        expected = f"{SENSORS} numbers per event, one for each sensor"
+        raise UserError(Problem("not the readings of this calorimeter", place, None, expected, array.shape[1:]))
+    return np.ascontiguousarray(array, np.float32)
