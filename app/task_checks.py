@@ -38,6 +38,15 @@ def check_outputs_are_learned(job: Job) -> None:
             raise UserError(Problem(what, ("tasks", name, "weight"), None, expected, task.weight))
 
 
+def check_output_names(job: Job) -> None:
+    """What a head says beside the value is an output of its own, which no task may be called."""
+    for name in job.tasks:
+        for suffix in ("_sigma", "_probability"):
+            if name.removesuffix(suffix) in job.tasks.keys() - {name}:
+                what = f"{name!r} is what the output {suffix[1:]} of the task {name.removesuffix(suffix)!r} is called"
+                raise UserError(Problem(what, ("tasks", name), None, "another name"))
+
+
 def check_relative_losses(job: Job) -> None:
     """A relative error is one of a quantity whose 0 means nothing there; that of a standardised target is its mean."""
     for name, task in job.tasks.items():

@@ -81,6 +81,11 @@ def test_an_output_that_no_loss_sees_is_refused(small_job):
     )
 
 
+def test_a_task_with_the_name_of_an_output(small_job):
+    with pytest.raises(UserError, match=r"tasks\.a_sigma: 'a_sigma' is what the output sigma of the task 'a' is called"):
+        check_jobs([job(small_job, {"a": PLACE, "a_sigma": SLOPES})])
+
+
 def test_the_registry_judges_every_task(small_job, tmp_path):
     run(small_job, tmp_path, {"place": PLACE, "slopes": SLOPES})
     record = registry.find(registry.root(), "small")
