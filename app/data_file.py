@@ -16,6 +16,8 @@ from datasets import _npz, _root
 ROWS = 1_000_000
 WIDEST = 32
 """An array (N, M) with more columns is an image or a waveform, not a table."""
+VALUES = 4_000_000
+"""Of a branch with many values per event at most so many are looked at: sensors are counted in thousands."""
 SUFFIXES = (".npz", ".root")
 
 
@@ -86,19 +88,30 @@ def _units(path: Path) -> dict[str, Any]:
 
 def _trees(path: Path) -> Iterator[tuple[str, list[Summary]]]:
     _, name = _root.parts(path)
-    file = _root.opened(path)
+    file, units = _root.opened(path), _root.metadata(path).get("units")
+    units = units if isinstance(units, dict) else {}
     for key in [name] if name else _root.trees(file):
         tree = _root.tree(path, key)
-        yield f":{key}", [_branch(tree, branch) for branch in tree.keys()]  # noqa: SIM118  (a tree is no dict)
+        yield f":{key}", [_branch(tree, branch, str(units.get(branch, ""))) for branch in tree.keys()]  # noqa: SIM118  (a tree is no dict)
 
 
-def _branch(tree: Any, name: str) -> Summary:
-    """A jagged branch is flattened: its range is over all its entries."""
+def _branch(tree: Any, name: str, unit: str) -> Summary:
+    """A branch of several values is flattened: its range is over all its entries."""
     import awkward
 
-    kind = str(getattr(tree[name], "typename", ""))
+    kind, stop = str(getattr(tree[name], "typename", "")), _events_of(tree[name])
     try:
-        values = awkward.to_numpy(awkward.flatten(tree[name].array(entry_stop=ROWS), axis=None))
+        values = awkward.to_numpy(awkward.flatten(tree[name].array(entry_stop=stop), axis=None))
     except Exception:  # classes that uproot cannot interpret, text
         values = None
-    return Summary(name, "", int(tree.num_entries), kind, values)
+    rows = int(tree.num_entries)
+    return Summary(name, unit, rows, f"{kind}, {stop:,} rows" if stop < min(rows, ROWS) else kind, values)
+
+
+def _events_of(branch: Any) -> int:
+    """How many events of a branch are looked at."""
+    try:
+        width = int(np.prod(branch.interpretation.inner_shape))
+    except (AttributeError, NotImplementedError):  # jagged, a class, a field of an RNTuple
+        width = 1
+    return min(ROWS, max(1, VALUES // max(width, 1)))
