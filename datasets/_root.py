@@ -86,7 +86,11 @@ def metadata(path: Path) -> dict[str, Any]:
     """Return what the simulator wrote into the file as the JSON string `metadata`; {} for foreign files."""
     file = opened(path)
     try:
-        content = json.loads(str(file["metadata"])) if "metadata" in file else {}
+        text = str(file["metadata"]) if "metadata" in file else "{}"
+    except Exception as error:
+        raise _unreadable(path, error) from None
+    try:
+        content = json.loads(text)
     except ValueError:  # somebody else's object of that name
         return {}
     return dict(content) if isinstance(content, dict) else {}

@@ -14,13 +14,13 @@ MATH = {"reassoc", "contract", "arcp", "nsz"}
 """Freedoms of the compiler that keep NaN and infinity what they are."""
 
 
-@numba.njit(inline="always", fastmath=MATH)
+@numba.njit(nogil=True, fastmath=MATH)
 def corner(x, y, h):  # type: ignore[no-untyped-def]
     """Solid angle of the rectangle from (0, 0) to (x, y), seen from the height h above its corner (0, 0)."""
     return math.atan2(x * y, h * math.sqrt(x * x + y * y + h * h))
 
 
-@numba.njit(inline="always", fastmath=MATH)
+@numba.njit(nogil=True, fastmath=MATH)
 def square_solid_angle(x, y, h, side):  # type: ignore[no-untyped-def]
     """Return the exact solid angle of a square from the height h > 0 above (x, y), measured from the square's middle.
 
@@ -31,7 +31,7 @@ def square_solid_angle(x, y, h, side):  # type: ignore[no-untyped-def]
     return corner(high_x, high_y, h) - corner(low_x, high_y, h) - corner(high_x, low_y, h) + corner(low_x, low_y, h)
 
 
-@numba.njit(inline="always", fastmath=MATH)
+@numba.njit(nogil=True, fastmath=MATH)
 def far_solid_angle(area, cosine, distance2):  # type: ignore[no-untyped-def]
     """Return the solid angle of a square as a point's, A cos / d^2, with the next order in side / distance."""
     return area * cosine / distance2 * (1.0 + area / distance2 * (3.0 - 5.0 * cosine * cosine) / 8.0)
@@ -74,7 +74,7 @@ def solid_angles(point, position, normal, along, across, area, inner, radius, an
             angle[i] = 0.0
 
 
-@numba.njit(inline="always", fastmath=MATH)
+@numba.njit(nogil=True, fastmath=MATH)
 def hidden(x, y, sensor_x, sensor_y, radius):  # type: ignore[no-untyped-def]
     """Return whether the straight line between two points outside a cylinder passes through it."""
     dx, dy = sensor_x - x, sensor_y - y
@@ -85,7 +85,7 @@ def hidden(x, y, sensor_x, sensor_y, radius):  # type: ignore[no-untyped-def]
     return near_x * near_x + near_y * near_y < radius * radius
 
 
-@numba.njit(inline="always", fastmath=MATH)
+@numba.njit(nogil=True, fastmath=MATH)
 def accepted(cosine):  # type: ignore[no-untyped-def]
     """Return the share of light that enters a sensor at this incidence and is not reflected (Schlick's form)."""
     miss = 1.0 - cosine
