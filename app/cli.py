@@ -147,6 +147,7 @@ def _evaluate(parser: argparse.ArgumentParser) -> None:
 def _plots(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", help="name or path of a run")
     parser.add_argument("--names", nargs="+", metavar="PLOT", help="which plots; all that apply without it")
+    parser.add_argument("--tasks", nargs="+", metavar="TASK", help="only these; without --names what is drawn per task")
     parser.add_argument("--output-dir", type=Path, help="else the run's plots/")
 
 

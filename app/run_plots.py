@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,26 +14,50 @@ from app.plots.inputs import PlotInputs
 from app.predictions import Predictions
 from app.run_directory import RunDirectory
 
+log = logging.getLogger(__name__)
 
-def draw_plots(run: RunDirectory, names: Sequence[Any] | None = None, folder: Path | None = None) -> list[Path]:
+
+def draw_plots(
+    run: RunDirectory,
+    names: Sequence[Any] | None = None,
+    folder: Path | None = None,
+    tasks: Sequence[str] | None = None,
+) -> list[Path]:
     """Draw the named plots, or all that apply, into `folder` or the run's own; return their paths.
 
+    Nothing but predictions.csv has to be there: a missing file leaves out what it would tell, and says so.
+
+    Args:
+        run: a run, or what is left of one.
+        names: plots from the catalog; None means all that apply, or with `tasks` those drawn for each task.
+        folder: else the run's own.
+        tasks: only these.
+
     Raises:
-        UserError: a file of the run is missing or damaged, or a plot has no such name.
+        UserError: a file of the run is damaged, or a plot or task has no such name.
     """
-    facts = _read(run.provenance)["dataset"]
+    predictions = Predictions.read(run.predictions)
+    facts = _read(run.provenance, "units and whether the data are simulated").get("dataset", {})
     inputs = PlotInputs(
-        predictions=Predictions.read(run.predictions),
-        history=_read(run.history),
+        predictions=predictions,
+        history=_read(run.history, "the curves of the training"),
         title=run.name,
-        units=facts["units"],
-        simulated=facts["simulated"],
-        subtitle=facts["description"],
-        jacobian=_read(run.jacobian) if run.jacobian.exists() else None,
+        units=facts.get("units", {}),
+        simulated=facts.get("simulated", False),
+        subtitle=facts.get("description", ""),
+        jacobian=_read(run.jacobian) or None,
         weighting=_read(run.normalization).get("weighting", ()),
         leading_metrics=_leading_metrics(_read(run.metrics)),
+        tasks=_tasks(_read(run.job, "which targets belong to one task"), predictions),
     )
-    return draw(inputs, folder or run.plots, names)
+    return draw(inputs, folder or run.plots, names, tasks=tasks)
+
+
+def _tasks(job: Mapping[str, Any], predictions: Predictions) -> dict[str, list[str]]:
+    """Return the targets of each task; without a job each target is one."""
+    if not job:
+        return {target: [target] for target in predictions.true}
+    return {name: task["targets"] for name, task in job["tasks"].items()}
 
 
 def _leading_metrics(results: Mapping[str, Any]) -> dict[str, str]:
@@ -42,10 +67,16 @@ def _leading_metrics(results: Mapping[str, Any]) -> dict[str, str]:
     return {task: f"{task}_{name}" if given.count(name) > 1 else name for task, name in leading.items()}
 
 
-def _read(path: Path) -> Any:
+def _read(path: Path, lost: str = "") -> dict[str, Any]:
+    """Return the content of a file of the run, nothing when it is not there; then `lost` says what that leaves out."""
+    if not path.exists():
+        if lost:
+            log.warning("%s is missing: %s cannot be known", path, lost)
+        return {}
     try:
-        return json.loads(path.read_text())
+        content: dict[str, Any] = json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise UserError(
             Problem(f"cannot be read ({error})", (str(path),), expected="a file of a finished run")
         ) from None
+    return content

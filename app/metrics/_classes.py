@@ -17,6 +17,13 @@ LEAST = float(np.finfo(np.float32).tiny)
 """What a probability that has been rounded to 0 counts as in a logarithm."""
 
 
+def classes_of(predictions: Predictions) -> list[str]:
+    """Return the targets that are classes: those with probabilities, or 0 and 1 in truth and predicted as one."""
+    with_probability = {name.rpartition("_")[0] for name in predictions.probability}
+    both = {target: (true, predictions.predicted[target]) for target, true in predictions.true.items()}
+    return [target for target, values in both.items() if target in with_probability or _yes_or_no(*values)]
+
+
 def as_classes(predictions: Predictions) -> tuple[Predictions, dict[str, int]]:
     """Return the predictions with numbers of classes, and how many classes each target has.
 
@@ -59,6 +66,10 @@ def roc(is_class: NDArray[np.bool_], score: NDArray[Any]) -> tuple[NDArray[Any],
 def area(x: NDArray[Any], y: NDArray[Any]) -> float:
     """Return the area below the straight lines between points."""
     return float(np.sum(np.diff(x) * (y[1:] + y[:-1]) / 2))
+
+
+def _yes_or_no(true: Values, predicted: Values) -> bool:
+    return bool(np.array_equal(np.unique(true), (0, 1)) and (predicted >= 0).all() and (predicted <= 1).all())
 
 
 def _whole(values: Values) -> bool:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
+from app.core.catalog import Spec
+from app.core.errors import UserError, unknown
 from app.core.files import write_bytes
 from app.plots import PLOTS
 from app.plots.inputs import Needs, PlotInputs
@@ -17,20 +20,30 @@ Format = Literal["png", "pdf"]
 
 
 def draw(
-    inputs: PlotInputs, folder: Path, names: Sequence[Any] | None = None, formats: Sequence[Format] = ("png",)
+    inputs: PlotInputs,
+    folder: Path,
+    names: Sequence[Any] | None = None,
+    formats: Sequence[Format] | None = None,
+    tasks: Sequence[str] | None = None,
 ) -> list[Path]:
     """Write the plots that apply to `inputs` into `folder` and return the files, each written atomically.
 
     Args:
         inputs: the run.
-        folder: made when it does not exist; `<folder>/<plot>.<format>`.
-        names: catalog names or `{"name": ..., options}`; None means every plot.
-        formats: "png", "pdf" or both.
+        folder: made when it does not exist; `<folder>/<plot>.<format>`, or `<plot>_<task>.<format>` of a plot that is
+            drawn for each task.
+        names: catalog names or `{"name": ..., options}`; None means every plot, or with `tasks` those drawn for each.
+        formats: "png", "pdf" or both; None means what suits the plot.
+        tasks: only these.
 
     Raises:
-        UserError: a name is unknown or an option is wrong; nothing is written then.
+        UserError: a name or a task is unknown or an option is wrong; nothing is written then.
     """
-    specs = [PLOTS.parse(name) for name in (PLOTS.names() if names is None else names)]
+    for task in tasks or ():
+        if task not in inputs.tasks:
+            raise UserError(unknown("task of this run", task, list(inputs.tasks), ("tasks",)))
+    inputs = inputs if tasks is None else inputs.of(tasks)
+    specs = [PLOTS.parse(name) for name in (_all(per_task=tasks is not None) if names is None else names)]
     folder.mkdir(parents=True, exist_ok=True)
     files: list[Path] = []
     for spec in specs:
@@ -41,8 +54,24 @@ def draw(
             level = logging.DEBUG if special and names is None else logging.INFO
             log.log(level, "plot %s left out: it needs %s", spec.name, ", ".join(missing))
             continue
-        files += _save(spec.build(inputs), folder / spec.name, formats)
+        written = formats or spec.component.facts.get("formats", ("png",))
+        for stem, seen in _drawn(spec, inputs):
+            files += _save(spec.build(seen), folder / stem, written)
     return files
+
+
+def _all(per_task: bool) -> list[str]:
+    return [plot.name for plot in PLOTS if plot.facts.get("per_task") or not per_task]
+
+
+def _drawn(spec: Spec[Any], inputs: PlotInputs) -> Iterator[tuple[str, PlotInputs]]:
+    """Yield the name of each file and what it is made from."""
+    if not spec.component.facts.get("per_task"):
+        yield spec.name, inputs
+        return
+    for task in inputs.tasks:
+        title = f"{inputs.title}: {task}" if inputs.title else task
+        yield f"{spec.name}_{task}", replace(inputs.of([task]), title=title)
 
 
 def _save(figure: Any, stem: Path, formats: Sequence[Format]) -> list[Path]:
@@ -50,4 +79,5 @@ def _save(figure: Any, stem: Path, formats: Sequence[Format]) -> list[Path]:
     with style():  # fonts and resolution are looked up again when the figure is rendered
         for path, form in zip(paths, formats, strict=True):
             write_bytes(path, lambda file, form=form: figure.savefig(file, format=form))  # type: ignore[misc]
+            figure.set_layout_engine("none")  # the places found once are those of the next format too
     return paths

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from app.metrics._classes import classes_of
 from app.predictions import Predictions
 
 
@@ -23,6 +24,7 @@ class PlotInputs:
         jacobian: the content of jacobian.json, when it was asked for.
         weighting: what the job's histograms found on the training split.
         leading_metrics: by task, what its leading metric is called in the history.
+        tasks: the targets of each task.
     """
 
     predictions: Predictions | None = None
@@ -34,6 +36,28 @@ class PlotInputs:
     jacobian: Mapping[str, Any] | None = None
     weighting: Sequence[Mapping[str, Any]] = ()
     leading_metrics: Mapping[str, str] = field(default_factory=dict)
+    tasks: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def of(self, tasks: Sequence[str]) -> PlotInputs:
+        """Return the run as if it had these tasks only; the truth of the others stays at hand among the columns."""
+        known = {task: self.tasks[task] for task in tasks}
+        if self.predictions is None:
+            return replace(self, tasks=known)
+        true, predicted = self.predictions.true, self.predictions.predicted
+        chosen = [target for targets in known.values() for target in targets if target in true]
+        events = replace(
+            self.predictions,
+            true={target: true[target] for target in chosen},
+            predicted={target: predicted[target] for target in chosen},
+            columns={**self.predictions.columns, **{t: v for t, v in true.items() if t not in chosen}},
+        )
+        return replace(self, tasks=known, predictions=events)
+
+    @property
+    def numbers(self) -> list[str]:
+        """The targets that are not classes: of those a residual means something."""
+        classes = classes_of(self.events)
+        return [target for target in self.events.true if target not in classes]
 
     @property
     def events(self) -> Predictions:
@@ -49,6 +73,7 @@ class Needs:
 
     history: bool = False
     predictions: bool = False
+    numbers: bool = False
     targets: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     jacobian: bool = False
@@ -61,9 +86,10 @@ class Needs:
         lacking += ["jacobian.json of evaluate --jacobian"] if self.jacobian and not inputs.jacobian else []
         lacking += ["a histogram among the job's weightings"] if self.weighting and not inputs.weighting else []
         lacking += ["several tasks"] if self.several_tasks and len(inputs.leading_metrics) < 2 else []
-        if not (self.predictions or self.targets or self.columns):
+        if not (self.predictions or self.numbers or self.targets or self.columns):
             return lacking
         if inputs.predictions is None or not len(inputs.predictions):
             return [*lacking, "predictions"]
+        lacking += ["a target that is no class"] if self.numbers and not inputs.numbers else []
         lacking += [f"the target {name}" for name in self.targets if name not in inputs.predictions.true]
         return lacking + [f"the column {name}" for name in self.columns if name not in inputs.predictions.columns]

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 SYMBOLS = {
     "x": "$x$", "y": "$y$", "z": "$z$", "u": "$u$", "v": "$v$", "w": "$w$",
     "tx": "$t_x$", "ty": "$t_y$", "qop": "$q/p$", "p": "$p$", "pt": r"$p_\mathrm{T}$",
-    "eta": r"$\eta$", "phi": r"$\varphi$", "theta": r"$\theta$", "energy": "$E$", "charge": "$q$",
+    "eta": r"$\eta$", "phi": r"$\varphi$", "theta": r"$\theta$", "energy": "$E$", "charge": "$q$", "time": "$t$",
+    "direction_x": "$d_x$", "direction_y": "$d_y$", "direction_z": "$d_z$", "n_gamma": r"$n_\gamma$",
 }  # fmt: skip
 LADDERS: dict[str, tuple[tuple[float, str], ...]] = {
     "mm": ((1e-3, "m"), (1.0, "mm"), (1e3, "µm")),
@@ -16,6 +17,8 @@ LADDERS: dict[str, tuple[tuple[float, str], ...]] = {
     "GeV": ((1e-3, "TeV"), (1.0, "GeV"), (1e3, "MeV"), (1e6, "keV")),
     "MeV": ((1e-3, "GeV"), (1.0, "MeV"), (1e3, "keV")),
     "rad": ((1.0, "rad"), (1e3, "mrad"), (1e6, "µrad")),
+    "deg": ((1.0, "°"),),
+    "%": ((1.0, "%"),),
     "ns": ((1e-3, "µs"), (1.0, "ns"), (1e3, "ps")),
     "s": ((1.0, "s"), (1e3, "ms"), (1e6, "µs"), (1e9, "ns"), (1e12, "ps")),
 }

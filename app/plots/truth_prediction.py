@@ -25,7 +25,7 @@ STRIP_BINS = 20
 FEWEST = 20
 
 
-@PLOTS("truth_prediction", needs=Needs(predictions=True))
+@PLOTS("truth_prediction", needs=Needs(numbers=True))
 @styled
 def truth_prediction(inputs: PlotInputs, *, bins: Count = 80) -> Figure:
     """Density of events in prediction and truth with the diagonal; below it the residual's median and central 68 %.
@@ -35,11 +35,11 @@ def truth_prediction(inputs: PlotInputs, *, bins: Count = 80) -> Figure:
         bins: number of bins along either axis.
 
     Returns:
-        One panel with a residual strip for each target; one colour scale, logarithmic, for all.
+        One panel with a residual strip for each target that is not a class; one colour scale, logarithmic, for all.
     """
     from matplotlib.colors import LogNorm
 
-    targets = list(inputs.events.true)
+    targets = inputs.numbers
     densities = [_Density.of(inputs, target, bins) for target in targets]
     norm = LogNorm(1, max(2, *(int(density.counts.max()) for density in densities)))
     columns = min(2, len(targets))

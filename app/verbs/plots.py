@@ -15,6 +15,6 @@ def execute(options: argparse.Namespace) -> int:
     run = find(options.run)
     if not run.predictions.exists():
         raise UserError(Problem("the run has no predictions yet", (str(run.path),), expected="a run that is done"))
-    for path in draw_plots(run, options.names, options.output_dir):
+    for path in draw_plots(run, options.names, options.output_dir, options.tasks):
         console.print(f"plot: {path}")
     return 0

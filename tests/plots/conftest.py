@@ -43,4 +43,7 @@ def inputs(history, jacobian):
         np.arange(rows, dtype=np.uint64), true, off(1), {"straight_line": off(1e5), "polynomial": off(2)}, {"p": p}
     )
     units = {"x": "mm", "y": "mm", "tx": ""}
-    return PlotInputs(predictions, history, "mlp_tiny_v1", units, True, "4,000 tracks, 2-100 GeV", jacobian)
+    tasks = {"state": ("x", "y", "tx")}
+    return PlotInputs(
+        predictions, history, "mlp_tiny_v1", units, True, "4,000 tracks, 2-100 GeV", jacobian, tasks=tasks
+    )

@@ -13,7 +13,10 @@ from app.plots.drawing import draw
 from app.plots.inputs import Needs, PlotInputs
 from app.plots.style import RC
 
-ALL = ["error_against_momentum", "jacobian", "loss_curves", "residuals", "truth_prediction"]
+ALL = [
+    *("error_against_momentum.png", "jacobian.png", "loss_curves.png", "residuals.png"),
+    *("resolution_state.png", "resolution_state.pdf", "truth_prediction.png"),
+]
 PNG, PDF = b"\x89PNG\r\n\x1a\n", b"%PDF"
 
 
@@ -25,9 +28,28 @@ def _coarse(monkeypatch):
 
 def test_every_plot_becomes_a_file(inputs, tmp_path):
     files = draw(inputs, tmp_path / "new" / "plots")
-    assert [file.name for file in files] == [f"{name}.png" for name in ALL]
-    assert sorted(files[0].parent.iterdir()) == files
-    assert all(file.read_bytes().startswith(PNG) for file in files)
+    assert [file.name for file in files] == ALL
+    assert sorted(files[0].parent.iterdir()) == sorted(files)
+    assert all(file.read_bytes().startswith(PDF if file.suffix == ".pdf" else PNG) for file in files)
+
+
+def test_some_tasks_only(inputs, tmp_path):
+    """Without names what is drawn for each task; with names those plots, of the targets of these tasks."""
+    two = replace(inputs, tasks={"place": ("x", "y"), "slope": ("tx",)})
+    both = draw(two, tmp_path / "both")
+    assert [file.name for file in both if "resolution" in file.name] == [
+        *("resolution_place.png", "resolution_place.pdf", "resolution_slope.png", "resolution_slope.pdf"),
+    ]
+    files = draw(two, tmp_path / "one", tasks=["slope"], formats=("png",))
+    assert [file.name for file in files] == ["resolution_slope.png"]
+    assert len(PLOTS["residuals"].call(two.of(["slope"])).axes) == 1
+    assert list(two.of(["slope"]).events.columns) == ["p", "x", "y"]
+    with pytest.raises(UserError) as caught:
+        draw(two, tmp_path / "none", tasks=["slope", "slop"])
+    assert str(caught.value) == (
+        "tasks: unknown task of this run. Did you mean 'slope'? Expected one of [place, slope]. Received 'slop'."
+    )
+    assert not (tmp_path / "none").exists()
 
 
 def test_asked_for_by_name_with_options_and_as_pdf(inputs, tmp_path):

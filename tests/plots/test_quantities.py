@@ -12,6 +12,11 @@ from app.plots.quantities import number, scale_for, symbol
         ("mm", 452.0, 1.0, "mm"),
         ("GeV", 0.05, 1e3, "MeV"),
         ("rad", 0.002, 1e3, "mrad"),
+        ("deg", 0.02, 1.0, "°"),
+        ("s", 6e-11, 1e12, "ps"),
+        ("s", 2e-8, 1e9, "ns"),
+        ("cm", 0.3, 10.0, "mm"),
+        ("%", 0.3, 1.0, "%"),
         ("ADC", 1e-5, 1.0, "ADC"),
         ("", 2e-5, 1e6, r"$\mathrm{10^{-6}}$"),
         ("", 0.5, 1.0, ""),
@@ -58,4 +63,6 @@ def test_number(value, text):
 
 def test_symbols():
     assert symbol("tx") == "$t_x$"
-    assert symbol("n_gamma") == "n_gamma"
+    assert symbol("n_gamma") == r"$n_\gamma$"
+    assert symbol("direction_z") == "$d_z$"
+    assert symbol("anything") == "anything"

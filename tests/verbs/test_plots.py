@@ -30,8 +30,27 @@ def test_plots_need_neither_model_nor_data_nor_tensorflow(copied):
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     drawn = sorted(path.name for path in (run / "plots").iterdir())
-    assert drawn == ["error_against_momentum.png", "loss_curves.png", "residuals.png", "truth_prediction.png"]
-    assert done.stdout.splitlines() == [f"plot: {run / 'plots' / name}" for name in drawn]
+    assert drawn == [
+        *("error_against_momentum.png", "loss_curves.png", "residuals.png"),
+        *("resolution_state.pdf", "resolution_state.png", "truth_prediction.png"),
+    ]
+    assert sorted(done.stdout.splitlines()) == [f"plot: {run / 'plots' / name}" for name in drawn]
+
+
+def test_resolutions_are_made_again_from_the_predictions_alone(copied, tmp_path, capsys):
+    """Everything else of the run is gone; what cannot be known then is said."""
+    run = copied / "runs" / "trained"
+    for path in run.iterdir():
+        if path.name not in ("predictions.csv", "job.json"):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    assert main(["plots", "trained", "--tasks", "state", "--output-dir", str(tmp_path / "plots")]) == 0
+    assert sorted(path.name for path in (tmp_path / "plots").iterdir()) == [
+        *("resolution_state.pdf", "resolution_state.png"),
+    ]
+    captured = capsys.readouterr()
+    assert "provenance.json is missing: units and whether the data are simulated" in captured.out + captured.err
+    assert main(["plots", "trained", "--tasks", "stat"]) == 2
+    assert "tasks: unknown task of this run. Did you mean 'state'? Expected one of [state]." in capsys.readouterr().err
 
 
 def test_one_plot_into_another_folder(trained, tmp_path, capsys):

@@ -44,8 +44,9 @@ def test_the_directory_holds_what_is_promised_and_nothing_else(trained):
     assert {path.name for path in run.iterdir()} == ARTEFACTS
     assert {path.name for path in (run / "plots").iterdir()} == {
         *("error_against_momentum.png", "loss_curves.png", "residuals.png", "truth_prediction.png"),
+        *("resolution_state.png", "resolution_state.pdf"),
     }
-    assert all(path.read_bytes().startswith(b"\x89PNG") for path in (run / "plots").iterdir())
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in (run / "plots").glob("*.png"))
     assert max(path.name for path in (run / "checkpoints").iterdir()) == "epoch_000003"
 
 

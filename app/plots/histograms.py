@@ -1,0 +1,137 @@
+"""Residuals of the model and its baselines, and their distributions in one panel."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from app.metrics._widths import half_width_68
+from app.plots.quantities import Scale, scale_for
+from app.plots.style import GREY, Curve, curves
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from numpy.typing import NDArray
+
+    from app.plots.inputs import PlotInputs
+
+HALF_RANGE = 5.0
+COMPARABLE = (0.25, 10.0)
+"""Width of a drawn baseline over the model's: a narrower one hides the model, a wider one is a flat line."""
+PERIODS = {"deg": 360.0, "rad": 2 * math.pi}
+AZIMUTHS = ("phi",)
+"""Targets whose difference is wrapped into half a period to either side."""
+
+Residuals = Mapping[Curve, Any]
+Size = Callable[[Any], float]
+
+
+def differences(inputs: PlotInputs, target: str) -> dict[Curve, NDArray[np.float64]]:
+    """Return prediction - truth (N,) of the model, first, and of every baseline that predicts `target`."""
+    true = np.asarray(inputs.events.true[target], np.float64)
+    found = {curve: np.asarray(values[target], np.float64) - true for curve, values in curves(inputs.events, target)}
+    period = PERIODS.get(inputs.units.get(target, "")) if target in AZIMUTHS else None
+    if period is None:
+        return found
+    return {curve: (delta + period / 2) % period - period / 2 for curve, delta in found.items()}
+
+
+def percentile_68(sizes: NDArray[Any]) -> float:
+    """Return what 68 % of the sizes lie below."""
+    return float(np.percentile(sizes, 68))
+
+
+def residual_histogram(
+    axes: Axes, delta: Residuals, unit: str, quantity: str, bins: int, about_bias: bool = False
+) -> None:
+    """Draw residuals within five half widths of the model to either side of its median, their sizes in the legend.
+
+    What lies outside is counted in the legend and enters the numbers. A baseline of quite another width is named with
+    its half width and not drawn.
+
+    Args:
+        axes: where.
+        delta: residuals by curve, the model first.
+        unit: of the residuals.
+        quantity: what the axis is called.
+        bins: number of bins.
+        about_bias: whether the RMS in the legend is that about the bias, or about 0.
+    """
+    model = next(iter(delta.values()))
+    width = half_width_68(model) or float(np.abs(model).max()) or 1.0
+    scale = scale_for(unit, width)
+    edges = np.linspace(-HALF_RANGE, HALF_RANGE, bins + 1) * width + np.median(model)
+    drawn, others = comparable(delta, width, half_width_68)
+    for curve in drawn:
+        bias = float(delta[curve].mean())
+        rms = float(np.sqrt(np.square(delta[curve] - about_bias * bias).mean()))
+        sizes = (bias, half_width_68(delta[curve]), rms)
+        _stairs(axes, curve, delta[curve], edges, scale, ", ".join(scale.digits(s, sizes[1]) for s in sizes))
+    name_only(axes, {curve: half_width_68(delta[curve]) for curve in others}, unit, "68 % half width")
+    top = _room(axes)
+    axes.vlines(0, 0, 1.05 * top, color=GREY, linewidth=1, linestyle=":")
+    words = "bias, 68 % half width, RMS" + (" about the bias" if about_bias else "")
+    _frame(axes, edges * scale.factor, scale.axis(quantity), scale.axis(words))
+
+
+def size_histogram(axes: Axes, sizes: Residuals, unit: str, quantity: str, bins: int) -> None:
+    """Draw distances or angles from 0 to five times the model's 68th percentile, these percentiles in the legend.
+
+    Args:
+        axes: where.
+        sizes: by curve, the model first, none negative.
+        unit: of the sizes.
+        quantity: what the axis is called.
+        bins: number of bins.
+    """
+    model = next(iter(sizes.values()))
+    width = percentile_68(model) or float(model.max()) or 1.0
+    scale = scale_for(unit, width)
+    edges = np.linspace(0, HALF_RANGE * width, bins + 1)
+    drawn, others = comparable(sizes, width, percentile_68)
+    for curve in drawn:
+        size = percentile_68(sizes[curve])
+        _stairs(axes, curve, sizes[curve], edges, scale, scale.digits(size, size))
+    name_only(axes, {curve: percentile_68(sizes[curve]) for curve in others}, unit, "68 % lie below")
+    top = _room(axes)
+    axes.vlines(width * scale.factor, 0, 1.05 * top, color=GREY, linewidth=1, linestyle=":")
+    _frame(axes, edges * scale.factor, scale.axis(quantity), scale.axis("68 % lie below"))
+
+
+def comparable(delta: Residuals, width: float, size: Size) -> tuple[list[Curve], list[Curve]]:
+    """Return the curves to draw beside a model of this width and those to name only."""
+    least, most = (factor * width for factor in COMPARABLE)
+    drawn = [curve for curve, values in delta.items() if curve.is_model or least <= size(values) <= most]
+    return drawn, [curve for curve in delta if curve not in drawn]
+
+
+def name_only(axes: Axes, sizes: Mapping[Curve, float], unit: str, words: str) -> None:
+    """Put baselines that are not drawn into the legend, each with its size in a unit of its own."""
+    for curve, size in sizes.items():
+        axes.plot([], [], " ", label=f"{curve.name} (not drawn): {words} {scale_for(unit, size).text(size)}")
+
+
+def _stairs(axes: Axes, curve: Curve, values: NDArray[Any], edges: NDArray[Any], scale: Scale, text: str) -> None:
+    counts, _ = np.histogram(values, edges)
+    outside = 100 * (1 - counts.sum() / len(values))
+    text = f"{curve.name}: {text}" + (f" ({outside:.1f} % outside)" if outside >= 0.05 else "")
+    if curve.is_model:
+        axes.stairs(counts, edges * scale.factor, fill=True, color=curve.colour, alpha=0.25)
+    axes.stairs(counts, edges * scale.factor, color=curve.colour, linestyle=curve.dashes, linewidth=1.8, label=text)
+
+
+def _room(axes: Axes) -> float:
+    """Leave room for the legend above the histograms, and return their height."""
+    top = axes.get_ylim()[1] / 1.05
+    axes.set_ylim(0, 1.5 * top)
+    return float(top)
+
+
+def _frame(axes: Axes, edges: NDArray[Any], quantity: str, title: str) -> None:
+    axes.set_xlim(edges[0], edges[-1])
+    axes.set_xlabel(quantity)
+    axes.set_ylabel("events per bin")
+    axes.legend(loc="upper left", title=title, alignment="left", borderaxespad=0.3)

@@ -1,0 +1,89 @@
+"""What is drawn of a task: the residual of each target, and what several of them make together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.metrics._bins import energy_of
+from app.metrics.direction import ANGLES, COMPONENTS, opening_angle
+from app.physics.directions import DEGREE, emission_vector
+from app.plots.histograms import Residuals, differences
+from app.plots.inputs import PlotInputs
+from app.plots.quantities import symbol
+from app.plots.style import curves
+
+POSITION = ("u", "v", "w")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A residual, or a size without a sign, of the model and of every baseline: `values` (N,) by curve, model first."""
+
+    name: str
+    unit: str
+    values: Residuals
+    signed: bool = True
+
+
+@dataclass(frozen=True)
+class Against:
+    """The true quantity (N,) that the resolution goes with."""
+
+    name: str
+    unit: str
+    values: NDArray[np.float64]
+
+
+def measured(inputs: PlotInputs) -> list[Measured]:
+    """Return the residuals of all targets, then an opening angle, a distance or a relative residual."""
+    found = [Measured(symbol(t), inputs.units.get(t, ""), differences(inputs, t)) for t in inputs.events.true]
+    for targets, joined in JOINED:
+        if set(targets) <= set(inputs.events.true):
+            found.append(joined(inputs))
+    return found
+
+
+def against(inputs: PlotInputs) -> Against | None:
+    """Return the true energy, or momentum, of the events, where it is known."""
+    energy, p = energy_of(inputs.events), inputs.events.columns.get("p")
+    if energy is not None:
+        return Against(symbol("energy"), inputs.units.get("energy", "GeV"), np.asarray(energy, np.float64))
+    return None if p is None else Against(symbol("p"), "GeV", np.asarray(p, np.float64))
+
+
+def _opening_angle(inputs: PlotInputs, targets: Sequence[str]) -> Measured:
+    true = _direction(inputs.events.true, targets)
+    known = curves(inputs.events, *targets)
+    angles = {curve: opening_angle(true, _direction(values, targets)) / DEGREE for curve, values in known}
+    return Measured("opening angle", "deg", angles, signed=False)
+
+
+def _direction(values: Mapping[str, Any], targets: Sequence[str]) -> NDArray[np.float64]:
+    columns = [np.asarray(values[target], np.float64) for target in targets]
+    return np.stack(columns if len(columns) == 3 else emission_vector(*columns), axis=-1)
+
+
+def _distance(inputs: PlotInputs) -> Measured:
+    parts = [differences(inputs, target) for target in POSITION]
+    known = [curve for curve in parts[0] if all(curve in part for part in parts)]
+    sizes = {curve: np.sqrt(sum(part[curve] ** 2 for part in parts)) for curve in known}
+    return Measured("distance", inputs.units.get("u", ""), sizes, signed=False)
+
+
+def _relative(inputs: PlotInputs) -> Measured:
+    true = np.asarray(inputs.events.true["energy"], np.float64)
+    share = {curve: 100 * delta / true for curve, delta in differences(inputs, "energy").items()}
+    return Measured(f"relative {symbol('energy')}", "%", share)
+
+
+JOINED: tuple[tuple[tuple[str, ...], Callable[[PlotInputs], Measured]], ...] = (
+    (ANGLES, lambda inputs: _opening_angle(inputs, ANGLES)),
+    (COMPONENTS, lambda inputs: _opening_angle(inputs, COMPONENTS)),
+    (POSITION, _distance),
+    (("energy",), _relative),
+)
