@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from app.core.errors import Problem, UserError, WirechamberError
 from app.core.files import write_bytes
+from datasets import _root
 from datasets._shard_files import differing, make_folder, metadata_of, open_shard
 
 SAME = ("dataset", "generator_version", "units", "field", "z_start", "z_end", "dz")
@@ -38,6 +39,10 @@ def merge(files: Sequence[Path], out: Path) -> None:
     """
     if not files:
         raise UserError(Problem("no files to merge", expected="at least one"))
+    for path in files:
+        if _root.is_root(path):
+            expected = "npz shards; a dataset reads any number of ROOT files as they are"
+            raise UserError(Problem("a ROOT file is not merged", (str(path),), expected=expected))
     if out.exists():
         raise UserError(Problem("exists already", (str(out),), expected="a new file"))
     layouts, parts = zip(*map(_inspected, files), strict=True)

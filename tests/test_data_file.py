@@ -170,3 +170,14 @@ def test_init_writes_a_new_file_only(tmp_path, capsys):
     assert "job.json: exists already. Expected the name of a new file." in capsys.readouterr().err
     assert main(["init", str(tmp_path / "a.npz")]) == 0
     assert json.loads(capsys.readouterr().out)["dataset"]["name"] == "track_states"
+
+
+def test_of_a_wide_branch_a_bounded_part_is_looked_at(tmp_path, monkeypatch):
+    monkeypatch.setattr("app.data_file.VALUES", 40)
+    with uproot.recreate(tmp_path / "wide.root") as file:
+        file.mktree("tree", {"wave": ("f4", (10,)), "x": "f8"})
+        file["tree"].extend({"wave": np.arange(60, dtype="f4").reshape(6, 10), "x": np.arange(6.0)})
+        file["metadata"] = json.dumps({"units": {"wave": "mV"}})
+    found = rows_of(tmp_path / "wide.root", ":tree")
+    assert found["wave"] == ("mV", 6, "float[10], 4 rows", "0", "19.5", "39", "0", "0")
+    assert found["x"] == ("", 6, "double", "0", "2.5", "5", "0", "0")

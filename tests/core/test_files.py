@@ -15,7 +15,7 @@ from typing import BinaryIO
 import pytest
 
 from app.core.errors import UserError, WirechamberError
-from app.core.files import REPOSITORY, NotWritten, expand, matching, write_bytes, write_json, write_text
+from app.core.files import REPOSITORY, NotWritten, expand, matching, write_bytes, write_file, write_json, write_text
 
 
 def start(code: str, path: Path) -> subprocess.Popen[str]:
@@ -48,6 +48,21 @@ def test_a_writer_that_fails_half_way_leaves_the_old_file_and_nothing_else(tmp_p
     with pytest.raises(KeyError):
         write_bytes(path, half)
     assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("model.npz", "old")]
+
+
+def test_a_writer_that_opens_the_file_itself_is_as_safe(tmp_path: Path) -> None:
+    path = tmp_path / "shard.root"
+    write_file(path, lambda part: part.write_text("old"))
+
+    def half(part: Path) -> None:
+        part.write_text("ne")
+        raise KeyError
+
+    with pytest.raises(KeyError):
+        write_file(path, half)
+    assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("shard.root", "old")]
+    with pytest.raises(NotWritten, match=r"none/a\.root: cannot be written \(No such file or directory\)"):
+        write_file(tmp_path / "none" / "a.root", lambda part: part.write_text("new"))
 
 
 def test_a_writer_killed_half_way_leaves_the_old_file(tmp_path: Path) -> None:

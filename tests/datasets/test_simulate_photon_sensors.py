@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -278,6 +280,19 @@ def test_an_interrupted_generation_continues_and_gives_the_same_data(default, tm
     events = simulate(tmp_path, 250, shard_size=100, seed=7)
     assert (tmp_path / "shard_00000.root").stat().st_mtime_ns == before
     assert all(np.array_equal(values, default[1][name], equal_nan=True) for name, values in events.items())
+
+
+def test_a_full_disk_is_one_line_and_leaves_no_half_shard(tmp_path):
+    code = (
+        "import pathlib, resource, sys\nfrom datasets import SIMULATORS\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))\n"
+        "spec = SIMULATORS.parse({'name': 'photon_sensors', 'events': 300})\n"
+        "try:\n    spec.build(pathlib.Path(sys.argv[1]))\n"
+        "except OSError as error:\n    print(type(error).__name__, error)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
+    assert done.stdout == f"NotWritten {tmp_path / 'shard_00000.root'}: cannot be written (File too large).\n"
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_shard_that_is_made_again_is_the_same_file_to_the_loader(default, tmp_path):

@@ -109,3 +109,16 @@ def test_shards_that_do_not_belong_together_are_not_merged(shards, tmp_path, cap
     assert len(capsys.readouterr().err.splitlines()) == 1
     assert main(["merge", str(shards[0]), str(shards[0]), "--out", str(tmp_path / "all.npz")]) == 2
     assert not (tmp_path / "all.npz").exists()
+
+
+def test_photon_sensors_are_simulated_inspected_and_not_merged(tmp_path, capsys):
+    assert (
+        main(["simulate", "photon_sensors", "--out", str(tmp_path), "--events", "20", "--energy", "0.05", "0.06"]) == 0
+    )
+    path = tmp_path / "shard_00000.root"
+    assert main(["inspect", str(path), "--dataset", "photon_sensors"]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert "the dataset photon_sensors reads 20 events in 1 block" in text
+    assert "photons" in text
+    assert main(["merge", str(path), "--out", str(tmp_path / "all.root")]) == 2
+    assert "a ROOT file is not merged. Expected npz shards" in capsys.readouterr().err
