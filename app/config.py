@@ -86,7 +86,7 @@ class Training(Strict):
 class Collocation(Strict):
     """Where along a track the equation of motion is tested."""
 
-    points: Count = 10
+    points: Count = Field(20, description="more than the model has coefficients, or between them anything may be")
     placement: Literal["uniform", "random"] = Field(
         "uniform", description="evenly from 0 to 1, or drawn anew in every step"
     )

@@ -66,9 +66,22 @@ def constraints_of(job: Job, data: Data, path: Any) -> Any:
             logger.warning("no constraint acts, so the unlabelled states have no part in the training")
         return None
     _warn(job.model.parameters, {spec.name for spec in acting})
+    _warn_of_points(job)
     collocation = Collocation(job.collocation.points, job.collocation.placement == "random")
     mirror = Mirror() if job.model.options.inputs.mirror else None
     return make_constraints(acting, path, data.source.magnet, collocation, mirror)
+
+
+def _warn_of_points(job: Job) -> None:
+    """A series has room between the points: with 10 of them 12 coefficients met the equation and missed the track."""
+    coefficients, collocation = job.model.parameters.get("coefficients", 0), job.collocation
+    spectral = job.model.parameters.get("derivative") == "spectral"
+    if spectral and collocation.placement == "uniform" and collocation.points < coefficients:
+        logger.warning(
+            "%d collocation points leave %d coefficients undetermined: between the points the equation may be broken; "
+            'give as many points as coefficients at least, or "placement": "random"',
+            collocation.points, coefficients,
+        )  # fmt: skip
 
 
 def _warn(model: Mapping[str, Any], acting: set[str]) -> None:

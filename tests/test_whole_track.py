@@ -41,7 +41,7 @@ def job(name="whole", *, simulate=None, dataset=None, training=None, model=None,
                 "state": {"targets": ["x", "y", "tx", "ty"], "transform": "kick", "metrics": ["track_residuals"]}
             },
             "constraints": [PDE],
-            "collocation": {"points": 4},
+            "collocation": {"points": 5},
             "plots": [],
             **changes,
             "training": {"epochs": 2, "batch_size": 64, "xla": False, **RATE, **(training or {})},
@@ -311,6 +311,7 @@ def test_a_start_plane_for_each_track_and_the_mirror_train_end_to_end(tmp_path):
             "exact derivatives there end 114 mm off",
         ),
         ({"constraints": [], "unlabelled": {"simulate": SIMULATE}}, "no constraint acts, so the unlabelled states"),
+        ({"collocation": {"points": 4}}, "4 collocation points leave 5 coefficients undetermined"),
     ],
 )
 def test_what_cannot_do_what_it_looks_like_is_told(settings, text, caplog):
@@ -324,7 +325,11 @@ def test_what_cannot_do_what_it_looks_like_is_told(settings, text, caplog):
     "settings",
     [
         {"constraints": [PDE]},
-        {"constraints": [PDE, IC], "model": {"name": "pinn", "hidden": [8], "initial_condition": "soft"}},
+        {"collocation": {"points": 4, "placement": "random"}},
+        {
+            "constraints": [PDE, IC],
+            "model": {"name": "pinn", "hidden": [8], "coefficients": 5, "initial_condition": "soft"},
+        },
         {"constraints": ["stage_residual"], "model": {"name": "rk_pinn", "hidden": [8]}},
         {"constraints": [], "model": {"name": "rk_pinn", "hidden": [8], "nodes": "quarters"}},
     ],
