@@ -76,7 +76,7 @@ def _curves(axes: Axes, true: NDArray[Any], probability: NDArray[Any] | None) ->
 
 def _accuracy(axes: Axes, right: Mapping[Curve, NDArray[Any]], found: Against, edges: Any) -> None:
     filled = [one for one in bins_of(found.values, edges) if one[2].sum() >= FEWEST]
-    along = scale_for(found.unit, float(np.median(found.values)))
+    along = scale_for(found.unit, float(np.median(found.known)))
     x = [(low + high) / 2 * along.factor for low, high, _ in filled]
     half = [(high - low) / 2 * along.factor for low, high, _ in filled]
     for curve, is_right in right.items():

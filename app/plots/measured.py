@@ -32,11 +32,16 @@ class Measured:
 
 @dataclass(frozen=True)
 class Against:
-    """The true quantity (N,) that the resolution goes with."""
+    """The true quantity (N,) that the resolution goes with; NaN for an event that has none, e.g. without a photon."""
 
     name: str
     unit: str
     values: NDArray[np.float64]
+
+    @property
+    def known(self) -> NDArray[np.float64]:
+        """Those of the events that have one."""
+        return self.values[np.isfinite(self.values)]
 
 
 def measured(inputs: PlotInputs) -> list[Measured]:
@@ -50,10 +55,12 @@ def measured(inputs: PlotInputs) -> list[Measured]:
 
 def against(inputs: PlotInputs) -> Against | None:
     """Return the true energy, or momentum, of the events, where it is known."""
-    energy, p = energy_of(inputs.events), inputs.events.columns.get("p")
-    if energy is not None:
-        return Against(symbol("energy"), inputs.units.get("energy", "GeV"), np.asarray(energy, np.float64))
-    return None if p is None else Against(symbol("p"), "GeV", np.asarray(p, np.float64))
+    both = {"energy": energy_of(inputs.events), "p": inputs.events.columns.get("p")}
+    for name, values in both.items():
+        if values is not None:
+            found = Against(symbol(name), inputs.units.get(name, "GeV"), np.asarray(values, np.float64))
+            return found if len(found.known) else None
+    return None
 
 
 def _opening_angle(inputs: PlotInputs, targets: Sequence[str]) -> Measured:

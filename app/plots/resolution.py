@@ -50,7 +50,7 @@ def resolution(inputs: PlotInputs, *, bins: Count = 60, energy_bins: Edges | Non
     """
     found = against(inputs)
     if energy_bins is None and found is not None:
-        energy_bins = _edges(found.values)
+        energy_bins = _edges(found.known)
     if classes_of(inputs.events):
         return class_figure(inputs, found, energy_bins)
     rows = measured(inputs)
@@ -106,7 +106,7 @@ def _filled(values: NDArray[Any], edges: Any) -> list[tuple[float, float, NDArra
 def _dependence(above: Axes, below: Axes | None, one: Measured, found: Against, edges: Any) -> None:
     filled = _filled(found.values, edges)
     low, high = (np.array([cut[i] for cut in filled]) for i in (0, 1))
-    along = scale_for(found.unit, float(np.median(found.values)))
+    along = scale_for(found.unit, float(np.median(found.known)))
     centre, half = (low + high) / 2 * along.factor, (high - low) / 2 * along.factor
     widths = {c: np.array([percentile_68(np.abs(v[cut])) for *_, cut in filled]) for c, v in one.values.items()}
     scale = scale_for(one.unit, float(np.median(next(iter(widths.values())))))

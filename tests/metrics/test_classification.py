@@ -82,6 +82,14 @@ def test_bins_of_energy_have_the_same_classes():
     assert low["rows"] + high["rows"] == 300
 
 
+def test_an_event_without_an_energy_lies_in_no_bin():
+    true, p = sample(100, 3)
+    energy = np.where(true == 0, np.nan, 0.03)
+    found = classification(predictions(true, p.argmax(1), p, {"energy": energy}))
+    assert found["rows"] == 100
+    assert [b["rows"] for b in found["bins"]] == [np.sum(true > 0)]
+
+
 def test_several_targets_are_averaged():
     true, p = sample(500, 2)
     one, other = predictions(true, p[:, 1], target="a"), predictions(true, 1 - p[:, 1], target="b")

@@ -161,6 +161,20 @@ def test_without_energy_or_momentum_there_are_distributions_only(photons):
     assert len(resolution(few).axes) == 2
 
 
+def test_an_event_without_a_photon_has_no_energy(photons):
+    """It counts in the confusion matrix, and lies in no bin."""
+    energies = photons.events.true["energy"].copy()
+    energies[:500] = np.nan
+    some = photons.of(["n_gamma"])
+    some = replace(some, predictions=replace(some.events, columns={"energy": energies}))
+    confusion, _, accuracy = resolution(some).axes
+    assert sum(int(t.get_text().split("\n")[1].replace(",", "")) for t in confusion.texts) == ROWS
+    assert len(accuracy.containers[0].lines[0].get_ydata()) == 8
+    nowhere = replace(some, predictions=replace(some.events, columns={"energy": np.full(ROWS, np.nan)}))
+    assert against(nowhere) is None
+    assert len(resolution(nowhere).axes) == 2
+
+
 def test_tracks_go_with_their_momentum(inputs):
     found = against(inputs)
     assert (found.name, found.unit) == ("$p$", "GeV")
