@@ -74,8 +74,8 @@ def check_direction(columns: Columns, place: Place) -> None:
             raise UserError(Problem(what, place, None, expected, np.round(direction[bad[0]], 4).tolist()))
 
 
-def check_readings(sensors: Any, place: Place) -> None:
-    """Not everything is invalid: that is another array, or a sentinel in place of all values."""
-    if len(sensors) and np.isnan(sensors[..., 0]).all():
-        what = f"no valid reading in {len(sensors)} events"
+def check_readings(columns: Columns, place: Place) -> None:
+    """Some sensor of some event has light: else it is another array, or a sentinel stands in place of all values."""
+    if np.isnan(columns["centroid_u"]).all():
+        what = f"no valid reading above 0 in {len(columns['centroid_u'])} events"
         raise UserError(Problem(what, place, expected="photons of 4760 sensors below 9e9"))

@@ -117,7 +117,7 @@ class Reader:
     def _check(self, events: Events, truth: Columns, place: tuple[str]) -> None:
         if not len(events):  # all were dropped
             return
-        check_readings(events.inputs["sensors"], place)
+        check_readings(events.columns, place)
         some = ~_empty(truth, len(events))
         check_truth({name: values[some] for name, values in truth.items()}, place)
         self.duplicates.check(events.key, place)
