@@ -28,6 +28,16 @@ def check_heads(job: Job) -> None:
             raise UserError(Problem(what, ("tasks", name, "head"), None, expected, task.head.name))
 
 
+def check_sigma_of_angles(job: Job) -> None:
+    """The width of cos and sin is no width of the angle: at the seam half a turn would come out."""
+    for name, task in job.tasks.items():
+        for position, step in enumerate(task.transform):
+            if task.head.name == "gaussian" and step.name == "circular":
+                expected = "another loss, or no 'circular'"
+                what = "'circular' does not go with a predicted width"
+                raise UserError(Problem(what, ("tasks", name, "transform", position), None, expected))
+
+
 def check_outputs_are_learned(job: Job) -> None:
     """Keras trains on silently when no loss sees an output, and hands out the numbers that it began with."""
     facts = job.model.component.facts

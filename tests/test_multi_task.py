@@ -110,6 +110,12 @@ def test_a_loss_and_a_head_that_do_not_fit(small_job):
     assert "tasks.place.head: the loss 'mse' does not fit the head. Expected 'linear'" in str(caught.value)
 
 
+def test_an_angle_has_no_width_by_cos_and_sin(small_job):
+    task = {"targets": ["x"], "transform": ["circular", "standardize"], "loss": "gaussian_nll"}
+    with pytest.raises(UserError, match=r"tasks\.place\.transform\.0: 'circular' does not go with a predicted width"):
+        check_jobs([job(small_job, {"place": task})])
+
+
 def test_a_relative_loss_of_standardised_targets(small_job):
     task = {"targets": ["x"], "loss": "relative_l1", "transform": "standardize"}
     with pytest.raises(UserError, match="the loss 'relative_l1' divides by the target, and 'standardize' shifts its 0"):
