@@ -50,7 +50,7 @@ def predict(predictor: Predictor, events: Events, job: Job) -> Predictions:
     """Return the predictions of all tasks on `events`."""
     tasks = {name: task.targets for name, task in job.tasks.items()}
     targets = [target for names in tasks.values() for target in names]
-    found: dict[str, dict[str, Any]] = {"": {}, "sigma_": {}, "prob_": {}}
+    found: dict[str, dict[str, Any]] = {"": {}, "sigma_": {}, "prob_": {}, "kappa_": {}}
     for prefix, name, values in said(predictor(events.inputs), tasks):
         found[prefix][name] = np.asarray(values, np.float64)
     return Predictions(
@@ -61,11 +61,12 @@ def predict(predictor: Predictor, events: Events, job: Job) -> Predictions:
         {n: np.asarray(v, np.float64) for n, v in events.columns.items() if n not in targets},
         found["sigma_"],
         found["prob_"],
+        found["kappa_"],
     )
 
 
 def said(outputs: Mapping[str, Any], tasks: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, str, Any]]:
-    """Yield (prefix, name, values (N,)) of a deployed model's outputs: "", "sigma_" or "prob_" and what it is of."""
+    """Yield (prefix, name, values (N,)) of a deployed model's outputs; the prefix says what it is of the name."""
     for task, targets in tasks.items():
         for i, target in enumerate(targets):
             yield "", target, outputs[task][:, i]
@@ -73,6 +74,8 @@ def said(outputs: Mapping[str, Any], tasks: Mapping[str, Sequence[str]]) -> Iter
                 yield "sigma_", target, outputs[f"{task}_sigma"][:, i]
         for k, column in enumerate(outputs[f"{task}_probability"].T if f"{task}_probability" in outputs else ()):
             yield "prob_", f"{targets[0]}_{k}", column
+        if f"{task}_concentration" in outputs:
+            yield "kappa_", task, outputs[f"{task}_concentration"][:, 0]
 
 
 def figures(predictions: Predictions, task: Task) -> dict[str, Any]:
@@ -175,7 +178,7 @@ class Loaded:
         """Return {target: (N,)} in physical units for input columns {name: (N,)} in physical units.
 
         An input that is not a row of columns is given whole, by its own name: {"sensors": (N, 4760, 2)}. Where the head
-        says more, there are `sigma_<target>` (N,) and `prob_<target>_<class>` (N,) as in predictions.csv.
+        says more, there are `sigma_<target>`, `prob_<target>_<class>` or `kappa_<task>` (N,) as in predictions.csv.
         """
         self._check(columns)
         inputs = {name: stacked(columns, names) for name, names in self.columns.items()}

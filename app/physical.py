@@ -13,7 +13,7 @@ from datasets.transforms import TRANSFORMS
 from datasets.transforms.chain import Chain
 from datasets.transforms.mirror import Mirror
 
-VALUE, SIGMA, PROBABILITY = "value", "sigma", "probability"
+VALUE, SIGMA, PROBABILITY, CONCENTRATION = "value", "sigma", "probability", "concentration"
 MOST_LOG_SIGMA = 10.0
 """Beyond, exp overflows sooner or later: a network says so wide a distribution before it is trained only."""
 
@@ -34,7 +34,7 @@ class Physical(keras.layers.Layer):
     """Reads a head and applies the inverse of its task's transforms, in float32.
 
     call({"output": (N, outputs), "inputs": {...}}) gives {"value": (N, T)} and, where the head knows them, "sigma"
-    (N, T) or "probability" (N, K).
+    (N, T), "probability" (N, K) or "concentration" (N, 1).
 
     Args:
         targets: names of the T targets.
@@ -74,7 +74,7 @@ class Physical(keras.layers.Layer):
     def compute_output_shape(self, shapes: Mapping[str, Any]) -> dict[str, Any]:
         """Return the shapes of what `call` gives."""
         rows, outputs = shapes["output"]
-        widths = {SIGMA: len(self.chain.targets), PROBABILITY: outputs}
+        widths = {SIGMA: len(self.chain.targets), PROBABILITY: outputs, CONCENTRATION: 1}
         return {VALUE: (rows, len(self.chain.targets))} | {name: (rows, widths[name]) for name in self.adds}
 
     def get_config(self) -> dict[str, Any]:
@@ -110,10 +110,16 @@ def _yes(output: Any, inverse: Inverse) -> dict[str, Any]:
     return {VALUE: inverse(keras.ops.sigmoid(output))}
 
 
+def _direction(output: Any, inverse: Inverse) -> dict[str, Any]:
+    square = keras.ops.sum(output * output, axis=-1, keepdims=True)
+    return {VALUE: inverse(output), CONCENTRATION: keras.ops.sqrt(square)}
+
+
 READINGS: dict[str, tuple[Callable[[Any, Inverse], dict[str, Any]], tuple[str, ...]]] = {
     "linear": (_values, ()),
     "gaussian": (_gaussian, (SIGMA,)),
     "softmax": (_classes, (PROBABILITY,)),
     "sigmoid": (_yes, ()),
+    "von_mises_fisher": (_direction, (CONCENTRATION,)),
 }
 """How each head is read, and what it says beside the value; a test compares the names with the catalog."""

@@ -14,8 +14,8 @@ from app.core.errors import Problem, UserError
 from app.core.files import write_bytes
 
 Values = NDArray[np.floating]
-PREFIXES = ("true_", "pred_", "sigma_", "prob_")
-"""Of the columns of the CSV, in the order of truth, prediction, its standard deviation, probabilities of classes."""
+PREFIXES = ("true_", "pred_", "sigma_", "prob_", "kappa_")
+"""Of the columns of the CSV: truth, prediction, its standard deviation, probabilities of classes, concentration."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,7 @@ class Predictions:
         columns: what else is known of the events, by name.
         sigma: predicted standard deviations by target, where the head gives them.
         probability: predicted probabilities by `<target>_<class>`, where the head gives them.
+        concentration: how sure a direction is, kappa of von Mises and Fisher by task, where the head gives it.
     """
 
     key: NDArray[np.uint64]
@@ -39,6 +40,7 @@ class Predictions:
     columns: Mapping[str, Values] = field(default_factory=dict)
     sigma: Mapping[str, Values] = field(default_factory=dict)
     probability: Mapping[str, Values] = field(default_factory=dict)
+    concentration: Mapping[str, Values] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.key)
@@ -61,7 +63,14 @@ class Predictions:
         classes = {n: v for n, v in self.probability.items() if n.rpartition("_")[0] in targets}
         columns = {**self.columns, **others}
         return Predictions(
-            self.key, chosen(self.true), chosen(self.predicted), known, columns, chosen(self.sigma), classes
+            self.key,
+            chosen(self.true),
+            chosen(self.predicted),
+            known,
+            columns,
+            chosen(self.sigma),
+            classes,
+            self.concentration,
         )
 
     def select(self, rows: NDArray[np.generic]) -> Predictions:
@@ -71,14 +80,15 @@ class Predictions:
             return {name: array[rows] for name, array in values.items()}
 
         baselines = {name: chosen(values) for name, values in self.baselines.items()}
-        own = (self.columns, self.sigma, self.probability)
+        own = (self.columns, self.sigma, self.probability, self.concentration)
         return Predictions(
             self.key[rows], chosen(self.true), chosen(self.predicted), baselines, *(chosen(values) for values in own)
         )
 
     def _flat(self) -> dict[str, Values]:
         flat = dict(self.columns)
-        for prefix, values in zip(PREFIXES, (self.true, self.predicted, self.sigma, self.probability), strict=True):
+        parts = (self.true, self.predicted, self.sigma, self.probability, self.concentration)
+        for prefix, values in zip(PREFIXES, parts, strict=True):
             flat |= {f"{prefix}{name}": array for name, array in values.items()}
         for baseline, known in self.baselines.items():
             flat |= {f"{baseline}.{name}": array for name, array in known.items()}
@@ -88,7 +98,7 @@ class Predictions:
         """Write the CSV atomically.
 
         Its columns are `key`, the extra ones, `true_<target>`, `pred_<target>`, `sigma_<target>`,
-        `prob_<target>_<class>` and `<baseline>.<target>`.
+        `prob_<target>_<class>`, `kappa_<task>` and `<baseline>.<target>`.
         """
         flat = self._flat()
         table = np.column_stack([np.asarray(v, np.float64) for v in flat.values()])

@@ -15,6 +15,8 @@ A loss sees the targets in the space of the task's transform: standardised, as a
 * `binary_crossentropy`: yes or no; `categorical_crossentropy`: one class of several. Both give probabilities.
 * `focal`: classes of which one is rare, where recognising it matters and its probability does not.
 * `cosine_similarity`: a direction given as a vector; behind `unit_vector`. `mse` there fits the length too.
+* `angular`: the angle itself, whose mean is what is quoted; `focal_angular`: the worst directions first; `hybrid`:
+  between `angular` and `cosine_similarity`. `von_mises_fisher`: a direction with its own uncertainty, event by event.
 
 A loss is a function of two tensors; its keyword-only parameters come from the job file:
 

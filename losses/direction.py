@@ -40,15 +40,20 @@ def cosine_similarity(y_true: Any, y_pred: Any) -> Any:
     Raises:
         ValueError: the shapes differ or are not (N, D); UserError: D is 1.
     """
+    (true, lost_true), (predicted, lost_predicted) = (direction(vector) for vector in vectors(y_true, y_pred))
+    return (keras.ops.sum(keras.ops.square(predicted - true), axis=-1) + lost_true + lost_predicted) / 2
+
+
+def vectors(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+    """Return both in float32 or better; raises ValueError unless they are (N, D) alike, UserError when D is 1."""
     y_true, y_pred = in_single(y_true, y_pred)
     require_equal_shapes(tuple(y_true.shape), tuple(y_pred.shape))
     if y_pred.shape[-1] == 1:
         raise UserError(Problem("one number is not a direction", ("targets",), expected="two components at least"))
-    (true, lost_true), (predicted, lost_predicted) = _direction(y_true), _direction(y_pred)
-    return (keras.ops.sum(keras.ops.square(predicted - true), axis=-1) + lost_true + lost_predicted) / 2
+    return y_true, y_pred
 
 
-def _direction(vector: Any) -> tuple[Any, Any]:
+def direction(vector: Any) -> tuple[Any, Any]:
     """Return the vector at length 1, (N, D), and 1 - |length|^2 where it was too short for that, else 0, (N,).
 
     It is first divided by its largest component, lest its square overflows or vanishes; that the direction does not

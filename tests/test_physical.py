@@ -177,3 +177,9 @@ def test_the_most_probable_class_and_all_probabilities():
 
 def test_yes_is_a_probability():
     np.testing.assert_allclose(reading("sigmoid", [[0.0, np.log(3.0)]])["value"], [[0.5, 0.75]], rtol=1e-6)
+
+
+def test_a_direction_is_given_with_its_concentration():
+    found = reading("von_mises_fisher", [[0.0, 3.0, 4.0]], ("a", "b", "c"), [{"name": "unit_vector"}], [{}])
+    np.testing.assert_allclose(found["value"], [[0.0, 0.6, 0.8]], rtol=1e-6)
+    np.testing.assert_allclose(found["concentration"], [[5.0]], rtol=1e-6)

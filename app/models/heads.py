@@ -5,7 +5,8 @@ of its targets. Its fact `gives` says what stands in the output, which the loss 
 
 * `values` (N, columns);
 * `mean_and_log_variance` (N, 2 columns);
-* `logits`: of classes (N, K) for one target, or of yes (N, columns).
+* `logits`: of classes (N, K) for one target, or of yes (N, columns);
+* `direction_and_concentration` (N, 3): a vector whose length is the concentration.
 """
 
 from __future__ import annotations
@@ -81,6 +82,25 @@ def sigmoid(features: Any, columns: int, label: str, *, hidden: Hidden = (), act
     Args:
         features: what the model gives, (N, F).
         columns: of the targets.
+        label: name of the last layer.
+        hidden: dense layers of this task alone, before the last.
+        activation: of these.
+    """
+    return _dense(features, columns, label, hidden, activation)
+
+
+@HEADS("von_mises_fisher", gives="direction_and_concentration")
+def von_mises_fisher(
+    features: Any, columns: int, label: str, *, hidden: Hidden = (), activation: Activation = "gelu"
+) -> Any:
+    """A direction times its concentration k: (N, 3).
+
+    Predictions then carry `kappa_<task>`; for k >> 1 the angle's standard deviation in each of two directions is
+    1 / sqrt(k) rad.
+
+    Args:
+        features: what the model gives, (N, F).
+        columns: three.
         label: name of the last layer.
         hidden: dense layers of this task alone, before the last.
         activation: of these.
