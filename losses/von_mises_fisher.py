@@ -27,8 +27,8 @@ def von_mises_fisher(y_true: Any, y_pred: Any) -> Any:
 
     L = log(4 pi) + log(sinh k / k) - k mu . x: the network gives the vector k mu, whose length is the concentration k
     and whose direction is mu. For k >> 1 the angle has the standard deviation 1 / sqrt(k) rad in each of two
-    directions; k = 0 is the isotropic distribution, L = log(4 pi) = 2.53: an event that says nothing costs no more than that.
-    Predictions carry `kappa_<task>`.
+    directions; k = 0 is the isotropic distribution, L = log(4 pi) = 2.53: an event that says nothing costs no more
+    than that. Predictions carry `kappa_<task>`.
 
     Args:
         y_true: components of the true direction, (N, 3); its length does not matter.
