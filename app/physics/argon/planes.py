@@ -1,0 +1,65 @@
+"""Three planes of wires and a clock: where charge at a canonical position appears.
+
+The canonical frame is the same for every side of every anode (`detector` folds them): x' is the distance from the
+anode, in which charge drifts, y' and z' lie in the plane of the wires. There
+
+    u = (s y' + c z') / 0.4666,  v = (s y' - c z') / 0.4666,  w = z' / 0.479  [channels],  t = 12.455 x'  [ticks],
+
+with s, c = sin, cos of 35.7 degrees: later is farther from the anode. The frame is left-handed. Lengths in cm.
+
+References:
+    B. Abi et al. (DUNE), Far detector technical design report, volume IV, arXiv:2002.03010.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+PLANES = ("U", "V", "X")
+"""Names of the planes in the order of their numbers 0, 1, 2: two induction planes and the collection plane."""
+PITCH = (0.4666, 0.4666, 0.479)
+"""Distance between wires of U, V, X [cm], fitted to a full simulation."""
+WIRE_ANGLE = np.radians(35.7)
+"""Angle between the U and V wires and those of X [rad]."""
+TICK = 0.5
+"""Time between two samples [us]."""
+TICKS_PER_CM = 12.455
+"""Ticks that charge takes to drift 1 cm."""
+DRIFT_SPEED = 1 / (TICKS_PER_CM * TICK)
+"""Speed of drifting electrons [cm/us]: 0.1606, i.e. 0.0803 cm in a tick."""
+DRIFT_LENGTH = 363.0
+"""From anode to cathode [cm]."""
+
+_S, _C = float(np.sin(WIRE_ANGLE)), float(np.cos(WIRE_ANGLE))
+PROJECTION: Floats = np.array(
+    [
+        [0.0, _S / PITCH[0], _C / PITCH[0]],
+        [0.0, _S / PITCH[1], -_C / PITCH[1]],
+        [0.0, 0.0, 1 / PITCH[2]],
+        [TICKS_PER_CM, 0.0, 0.0],
+    ]
+)
+"""Rows u, v, w [channels] and t [ticks], columns x', y', z' [cm]."""
+PROJECTION.setflags(write=False)
+
+
+def project(position: Floats) -> Floats:
+    """Return u, v, w [channels] and the drift time [ticks], (..., 4), of canonical positions (..., 3) [cm].
+
+    Channels and ticks are counted from the projection of the origin; centres of wires lie at whole numbers. Differences
+    of positions, and directions, project likewise: the projection is linear.
+    """
+    return np.asarray(position, np.float64) @ PROJECTION.T
+
+
+def locate(u: Floats, v: Floats, tick: Floats) -> Floats:
+    """Return canonical positions (..., 3) [cm] of what is seen on wires u, v [channels] at a drift time [ticks].
+
+    This is the inverse of `project`; u and v fix y' and z', so that w = z' / 0.479 tests whether they belong together.
+    """
+    y = (u * PITCH[0] + v * PITCH[1]) / (2 * _S)
+    z = (u * PITCH[0] - v * PITCH[1]) / (2 * _C)
+    return np.stack([tick / TICKS_PER_CM, y, z], axis=-1)
