@@ -23,6 +23,7 @@ from app.weighting import Weighting, make_weighting
 from datasets import DATASETS
 from datasets._events import Events, Source
 from datasets._pipeline import Batch, Part, Splits, split
+from datasets._sparse import dense
 
 logger = logging.getLogger(__name__)
 
@@ -130,7 +131,7 @@ def _check_parts(splits: Splits) -> None:
 
 def _prepare(events: Events, tasks: Mapping[str, Task], weighting: Weighting | None = None) -> Batch:
     targets = {name: stacked(events.columns, task.targets) for name, task in tasks.items()}
-    batch = (dict(events.inputs), targets)
+    batch = ({name: dense(array) for name, array in events.inputs.items()}, targets)
     return batch if weighting is None else (*batch, weighting(events))
 
 

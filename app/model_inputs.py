@@ -12,6 +12,7 @@ from app.config import Job
 from app.data import Data
 from app.input_layers import INPUT_LAYERS
 from datasets._moments import moments
+from datasets._sparse import dense_parts
 from datasets.transforms.mirror import check_mirror
 
 keras = lazy_loader.load("keras")
@@ -69,7 +70,7 @@ def _layered(name: str, tensor: Any, data: Data) -> Any:
     if wanted is None:
         return tensor
     layer = INPUT_LAYERS.parse(wanted).build(f"{name}_layer")
-    layer.adapt(events.inputs[name] for events in data.splits.train)
+    layer.adapt(part for events in data.splits.train for part in dense_parts(events.inputs[name]))
     return layer(tensor)
 
 

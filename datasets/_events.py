@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.physics.magnet import Magnet
+from datasets._sparse import joined
 
 Array = NDArray[np.generic]
 
@@ -42,9 +43,12 @@ class Input:
 
 @dataclass(frozen=True)
 class Events:
-    """A block of N events: `inputs[name]` (N, ...), `columns[name]` (N,) in physical units, `key` (N,) uint64."""
+    """A block of N events: `inputs[name]` (N, ...), `columns[name]` (N,) in physical units, `key` (N,) uint64.
 
-    inputs: Mapping[str, Array]
+    An input may be sparse images (`datasets._sparse`): they are made dense when a network sees them.
+    """
+
+    inputs: Mapping[str, Any]
     columns: Mapping[str, Array]
     key: NDArray[np.uint64]
 
@@ -65,10 +69,14 @@ class Events:
             return blocks[0]
         first = blocks[0]
         return Events(
-            {name: np.concatenate([b.inputs[name] for b in blocks]) for name in first.inputs},
+            {name: joined([b.inputs[name] for b in blocks]) for name in first.inputs},
             {name: np.concatenate([b.columns[name] for b in blocks]) for name in first.columns},
             np.concatenate([b.key for b in blocks]),
         )
+
+
+Augment = Callable[[Events, NDArray[np.uint64]], Events]
+"""Changes N events, given 64 random bits for each of them (N,)."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +94,7 @@ class Source:
         description: one line for log and registry.
         facts: metadata of the data, e.g. how they were generated.
         magnet: the field that the tracks went through and where they begin; None where it is not known.
+        augment: makes other events of the training split that are as good, anew in every pass; None: none.
     """
 
     inputs: Mapping[str, Input]
@@ -98,6 +107,7 @@ class Source:
     description: str
     facts: Mapping[str, object] = field(default_factory=dict)
     magnet: Magnet | None = None
+    augment: Augment | None = None
 
     def __iter__(self) -> Iterator[Events]:
         return (read() for read in self.blocks)

@@ -8,7 +8,7 @@ import zipfile
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -16,6 +16,14 @@ from app.core.errors import Problem, UserError, unknown
 
 LOCAL_HEADER = struct.Struct("<4s5H3I2H")
 UNREADABLE = (OSError, ValueError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error, struct.error)
+
+
+class Header(NamedTuple):
+    """What is known of an array before it is read; a compressed one can be read only as a whole."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    compressed: bool
 
 
 def members(path: Path) -> list[str]:
@@ -38,6 +46,23 @@ def array(path: Path, name: str) -> Any:
             return content[name]
     except UNREADABLE as error:
         raise UserError(Problem(f"the array {name!r} cannot be read ({error})", (str(path),))) from None
+
+
+def header(path: Path, name: str) -> Header:
+    """Return shape and type of the array `name`; raises UserError naming the nearest array, or that it is pickled."""
+    known = members(path)
+    if name not in known:
+        raise UserError(unknown("array", name, known, (str(path),)))
+    try:
+        with _opened(path) as archive, archive.open(f"{name}.npy") as member:
+            shape, _, dtype = _header(member)
+            compressed = archive.getinfo(f"{name}.npy").compress_type != zipfile.ZIP_STORED
+    except UNREADABLE as error:
+        raise UserError(Problem(f"the array {name!r} cannot be read ({error})", (str(path),))) from None
+    if dtype.hasobject:
+        what = f"the array {name!r} holds pickled objects, which may run code when they are read"
+        raise UserError(Problem(what, (str(path),), expected="an array of numbers"))
+    return Header(shape, dtype, compressed)
 
 
 def fingerprint(paths: Sequence[Path]) -> str:
@@ -66,12 +91,17 @@ def _mapped(path: Path, info: zipfile.ZipInfo) -> Any:
         file.seek(info.header_offset)
         header = LOCAL_HEADER.unpack(file.read(LOCAL_HEADER.size))
         file.seek(header[-2] + header[-1], 1)
-        version = np.lib.format.read_magic(file)
-        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, fortran, dtype = read(file)
+        shape, fortran, dtype = _header(file)
         if dtype.hasobject:
             raise ValueError("it holds pickled objects, which may run code when they are read")
         order: Literal["F", "C"] = "F" if fortran else "C"
         if 0 in shape or not shape:
             return np.fromfile(file, dtype, int(np.prod(shape))).reshape(tuple(shape), order=order)
         return np.memmap(path, dtype, "r", file.tell(), tuple(shape), order)
+
+
+def _header(file: Any) -> tuple[tuple[int, ...], bool, Any]:
+    version = np.lib.format.read_magic(file)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, fortran, dtype = read(file)
+    return tuple(shape), fortran, dtype

@@ -15,44 +15,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.errors import Problem, UserError, nearest, unknown
-from datasets._events import Array, Events, Source
+from datasets._event_hash import hash_rows, mix
+from datasets._events import Array, Augment, Events, Source
 from datasets._options import PARTS, DatasetOptions, Split
+from datasets._sparse import cuts, rows_at_once
 
 tf = lazy_loader.load("tensorflow")
 
-BLOCKS_PER_WINDOW = 4
+BLOCKS_PER_WINDOW, ROWS_PER_WINDOW = 4, 2048
+"""At least so many blocks, and of small ones so many that they have these rows, are shuffled together."""
 BATCHES_AHEAD = 4
 Batch = tuple[Mapping[str, Any], ...]
 
 
-def mix(values: NDArray[np.uint64], seed: int) -> NDArray[np.uint64]:
-    """Return splitmix64 hashes of `values`, a different family for each seed.
-
-    References:
-        G. L. Steele, D. Lea, C. H. Flood, Fast splittable pseudorandom number generators, doi:10.1145/2660193.2660195.
-    """
-    golden = 0x9E3779B97F4A7C15
-    z = values + np.uint64((golden * (2 * seed + 1)) % 2**64)
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
-
-
-def hash_rows(columns: Sequence[Array]) -> NDArray[np.uint64]:
-    """Return a key per row from the bytes of its values: equal rows get equal keys, whatever file they stand in."""
-    key = np.zeros(len(columns[0]), np.uint64)
-    for position, column in enumerate(columns):
-        bits = (np.asarray(column, np.float64) + 0.0).view(np.uint64)  # + 0.0 because -0.0 equals 0.0
-        key = mix(key ^ bits, position)
-    return key
-
-
 @dataclass(frozen=True)
 class Part:
-    """One split: the functions that give its rows of each block, and how many rows those are."""
+    """One split: the functions that give its rows of each block, and how many rows those are.
+
+    `augment` acts on what `windows` yields, i.e. on training alone.
+    """
 
     blocks: Sequence[Callable[[], Events]]
     counts: Sequence[int]
+    augment: Augment | None = None
 
     @property
     def rows(self) -> int:
@@ -77,17 +62,30 @@ class Part:
         _require_events(self)
         skip = first_row % self.rows
         for number in count(first_row // self.rows):
-            yield from self._one_pass(np.random.default_rng([seed, number]), skip)
+            yield from self._one_pass(seed, number, skip)
             skip = 0
 
-    def _one_pass(self, generator: np.random.Generator, skip: int) -> Iterator[Events]:
-        order = generator.permutation(np.flatnonzero(self.counts))
-        for first in range(0, len(order), BLOCKS_PER_WINDOW):
-            window = order[first : first + BLOCKS_PER_WINDOW]
-            rows = generator.permutation(sum(self.counts[b] for b in window))[skip:]
-            skip = max(0, skip - sum(self.counts[b] for b in window))
+    def _one_pass(self, seed: int, number: int, skip: int) -> Iterator[Events]:
+        generator = np.random.default_rng([seed, number])
+        augmenting = np.random.default_rng([seed, number, 1])  # of its own: the order is the same without it
+        for window in self._windows_of(generator.permutation(np.flatnonzero(self.counts))):
+            count = sum(self.counts[b] for b in window)
+            rows = generator.permutation(count)[skip:]
+            bits = augmenting.integers(0, 2**64, count, np.uint64)[skip:] if self.augment else None
+            skip = max(0, skip - count)
             if len(rows):
-                yield Events.concatenate([self.blocks[b]() for b in window])[rows]
+                events = Events.concatenate([self.blocks[b]() for b in window])[rows]
+                yield events if self.augment is None or bits is None else self.augment(events, bits)
+
+    def _windows_of(self, order: Iterable[int]) -> Iterator[list[int]]:
+        window: list[int] = []
+        for block in order:
+            window.append(block)
+            if len(window) >= BLOCKS_PER_WINDOW and sum(self.counts[b] for b in window) >= ROWS_PER_WINDOW:
+                yield window
+                window = []
+        if window:
+            yield window
 
 
 def _require_events(part: Part) -> None:
@@ -124,7 +122,8 @@ def split(source: Source, options: DatasetOptions, limit: int | None = None) -> 
             counts.append(len(chosen))
         if limit is not None and all(sum(counts) >= limit for _, counts in parts.values()):
             break
-    return Splits(**{name: Part(*content) for name, content in parts.items()})
+    augment = {"train": source.augment}
+    return Splits(**{name: Part(*content, augment.get(name)) for name, content in parts.items()})
 
 
 def _reread(read: Callable[[], Events], select: Callable[[Events], Events]) -> Events:
@@ -212,7 +211,7 @@ def batches(part: Part, prepare: Prepare, batch_size: int, seed: int, first_row:
         first_row: how many events were used before, for a training that goes on.
     """
     windows = tf.data.Dataset.from_generator(
-        lambda: map(prepare, part.windows(seed, first_row)), output_signature=_signature(part, prepare)
+        lambda: _prepared(part.windows(seed, first_row), prepare), output_signature=_signature(part, prepare)
     )
     return _untuned(windows.prefetch(1).rebatch(batch_size, drop_remainder=True).prefetch(BATCHES_AHEAD))
 
@@ -220,9 +219,16 @@ def batches(part: Part, prepare: Prepare, batch_size: int, seed: int, first_row:
 def ordered(part: Part, prepare: Prepare, batch_size: int) -> Any:
     """Return a finite tf.data.Dataset over the split in its stored order."""
     signature = _signature(part, prepare)
-    stored = tf.data.Dataset.from_generator(lambda: map(prepare, part), output_signature=signature)
+    stored = tf.data.Dataset.from_generator(lambda: _prepared(part, prepare), output_signature=signature)
     number = tf.data.experimental.assert_cardinality(-(-part.rows // batch_size))
     return _untuned(stored.rebatch(batch_size, drop_remainder=False).apply(number).prefetch(BATCHES_AHEAD))
+
+
+def _prepared(blocks: Iterable[Events], prepare: Prepare) -> Iterator[Batch]:
+    """Prepare a bounded number of events at a time: what is sparse in a block is dense afterwards."""
+    for events in blocks:
+        size = rows_at_once(list(events.inputs.values()))
+        yield from (prepare(events if size >= len(events) else events[cut]) for cut in cuts(len(events), size))
 
 
 def _untuned(dataset: Any) -> Any:

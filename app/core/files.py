@@ -16,6 +16,8 @@ from app.core.errors import Path as Place
 from app.core.errors import Problem, UserError, WirechamberError, nearest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+DATA_SUFFIXES = (".npz", ".root")
+"""Of the files that a folder means."""
 
 
 class NotWritten(WirechamberError, OSError):  # noqa: N818 - what happened to the file
@@ -96,6 +98,8 @@ def _matching(pattern: str, place: Place) -> list[Path]:
     path = expand(pattern, place)
     if path.is_file():  # even when its name looks like a pattern
         return [path]
+    if path.is_dir():
+        return _data_files(path, place)
     if not glob.has_magic(str(path)):
         if not Path(str(path).partition(".root:")[0] + ".root" if ".root:" in str(path) else path).is_file():
             near = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
@@ -104,4 +108,13 @@ def _matching(pattern: str, place: Place) -> list[Path]:
     found = sorted(Path(name) for name in glob.glob(str(path), recursive=True))  # noqa: PTH207 - an absolute one
     if not found:
         raise UserError(Problem("the pattern matches no file", place, expected="at least one file", received=str(path)))
+    return found
+
+
+def _data_files(folder: Path, place: Place) -> list[Path]:
+    """Return the data files in and below a folder."""
+    found = sorted(p for p in folder.rglob("*") if p.suffix in DATA_SUFFIXES and not p.name.startswith("."))
+    if not found:
+        expected = f"files whose names end in {' or '.join(DATA_SUFFIXES)}"
+        raise UserError(Problem("no data file in this folder", place, None, expected, str(folder)))
     return found

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
+from itertools import islice
 
 import numpy as np
 import pytest
 
 from app.core.errors import UserError
+from datasets import _sparse
 from datasets._events import Column, Events, Input, Source
 from datasets._options import DatasetOptions
 from datasets._pipeline import PARTS, batches, hash_rows, mix, ordered, split
+from datasets._sparse import Sparse, dense
 
 X = Column("x", "mm")
 
@@ -222,3 +226,110 @@ def test_tf_data_in_stored_order_has_a_length():
     found = list(stream.as_numpy_iterator())
     assert int(stream.cardinality()) == len(found) == -(-part.rows // 64)
     assert np.concatenate([y["task"][:, 0] for _, y in found]).astype(int).tolist() == part.events().key.tolist()
+
+
+def flipped(events, bits):
+    """Turn the sign of half of the events, chosen by their bits."""
+    sign = np.where(bits % np.uint64(2), -1, 1).astype(np.float32)
+    columns = {**events.columns, "x": events.columns["x"] * sign}
+    return Events({"state": events.inputs["state"] * sign[:, None]}, columns, events.key)
+
+
+def augmented(streaming=False, augment=flipped, blocks=None):
+    made = replace(source(blocks or blocks_of(6000, 700)), augment=augment)
+    return split(made, options(streaming))
+
+
+def test_augmentation_changes_training_alone_and_not_its_order():
+    plain, changed = augmented(augment=None), augmented()
+    for one, other in zip(plain.train.windows(3), changed.train.windows(3), strict=False):
+        assert np.array_equal(one.key, other.key)
+        ratio = other.columns["x"] / np.where(one.columns["x"] == 0, 1, one.columns["x"])
+        assert set(np.unique(ratio)) <= {-1.0, 0.0, 1.0}
+        assert abs(ratio.mean()) < 0.1
+        assert np.array_equal(other.inputs["state"][:, 0], other.columns["x"])
+        break
+    for name in PARTS:
+        assert all((block.columns["x"] >= 0).all() for block in getattr(changed, name))
+    assert changed.validation.augment is None
+
+
+def test_augmentation_is_drawn_anew_in_every_pass_and_goes_on_where_it_was():
+    train = augmented().train
+
+    def events_from(first, number):
+        keys, values = [], []
+        for window in train.windows(5, first):
+            keys.append(window.key)
+            values.append(window.columns["x"])
+            if sum(map(len, keys)) >= number:
+                return np.concatenate(keys)[:number], np.concatenate(values)[:number]
+
+    keys, values = events_from(0, 2 * train.rows)
+    first, second = (
+        dict(zip(keys[i : i + train.rows], values[i : i + train.rows], strict=True)) for i in (0, train.rows)
+    )
+    changed = np.mean([first[key] != second[key] for key in first])
+    assert 0.4 < changed < 0.6
+    for skip in (1, 2500, train.rows + 17):
+        later = events_from(skip, 1000)
+        assert np.array_equal(later[0], keys[skip : skip + 1000])
+        assert np.array_equal(later[1], values[skip : skip + 1000])
+
+
+def test_streamed_augmentation_is_the_same():
+    one, other = augmented().train, augmented(streaming=True).train
+    for a, b in zip(islice(one.windows(2), 4), islice(other.windows(2), 4), strict=True):
+        assert np.array_equal(a.columns["x"], b.columns["x"])
+
+
+def test_small_blocks_are_shuffled_together_until_they_have_2048_rows():
+    train = split(source(blocks_of(10_000, 100)), options(train=1.0, validation=0.0, test=0.0)).train
+    sizes = [len(window) for window in islice(train.windows(1), 5)]
+    assert sizes == [2100, 2100, 2100, 2100, 1600]
+
+
+def test_sparse_inputs_are_dense_and_bounded_in_batches(monkeypatch):
+    """Batches of sparse images are those of dense ones, in memory and streamed."""
+    images = np.zeros((500, 4, 5), np.float32)
+    images[np.arange(500), np.arange(500) % 4, np.arange(500) % 5] = np.arange(500) + 1.0
+    keys = np.arange(500, dtype=np.uint64)
+
+    def read(rows, kind):
+        number = np.asarray(rows)
+        found = images[number] if kind == "dense" else sparse_of(images[number])
+        return Events({"image": found}, {"x": number.astype(np.float32)}, keys[number])
+
+    def first_batches(kind, streaming):
+        made = Source(
+            {"image": Input((Column("adc"),), (4, 5))}, {"x": X}, {}, [partial(read, r, kind) for r in blocks_of(500, 90)],
+            ["f"] * 6, 500, "", "",
+        )  # fmt: skip
+        part = split(made, options(streaming)).train
+        seen = []
+
+        def prepare(events):
+            seen.append(len(events))
+            return {"image": dense(events.inputs["image"])}, {"x": np.asarray(events.columns["x"])[:, None]}
+
+        found = [(x["image"].numpy(), y["x"].numpy()) for x, y in batches(part, prepare, 64, 1).take(10)]
+        validation = [x["image"].numpy() for x, _ in ordered(part, prepare, 50)]
+        return found, np.concatenate(validation), max(seen)
+
+    monkeypatch.setattr(_sparse, "AT_ONCE", 40 * 20 * 4)
+    expected, stored, most = first_batches("dense", False)
+    assert most == 40
+    for kind, streaming in (("sparse", False), ("sparse", True), ("dense", True)):
+        found, again, most = first_batches(kind, streaming)
+        assert most == 40
+        assert np.array_equal(again, stored)
+        for (x, y), (a, b) in zip(found, expected, strict=True):
+            assert np.array_equal(x, a)
+            assert np.array_equal(y, b)
+
+
+def sparse_of(images):
+    event, index = np.nonzero(images.reshape(len(images), -1))
+    values = images.reshape(len(images), -1)[event, index]
+    offsets = np.searchsorted(event, np.arange(len(images) + 1))
+    return Sparse(index.astype(np.int32), values, offsets, images.shape[1:])
