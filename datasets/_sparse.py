@@ -86,7 +86,7 @@ def dense(array: Any) -> Any:
 def rows_at_once(arrays: Sequence[Any]) -> int:
     """Return how many rows of all these arrays fill `AT_ONCE` bytes when dense, one at least."""
     row = sum(int(np.prod(array.shape[1:])) * array.dtype.itemsize for array in arrays)
-    return max(1, AT_ONCE // max(row, 1))
+    return int(max(1, AT_ONCE // max(row, 1)))
 
 
 def cuts(length: int, size: int) -> Iterator[slice]:

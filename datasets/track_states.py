@@ -17,8 +17,8 @@ from app.core.types import Range
 from app.physics.magnetic_field import FIELDS
 from datasets import DATASETS
 from datasets._duplicates import Duplicates
-from datasets._events import Column, Events, Input, Source
 from datasets._event_hash import hash_rows
+from datasets._events import Column, Events, Input, Source
 from datasets._track_checks import (
     check_charged,
     check_finite,

@@ -258,12 +258,12 @@ def test_augmentation_is_drawn_anew_in_every_pass_and_goes_on_where_it_was():
     train = augmented().train
 
     def events_from(first, number):
-        keys, values = [], []
+        keys, values = np.empty(0, np.uint64), np.empty(0)
         for window in train.windows(5, first):
-            keys.append(window.key)
-            values.append(window.columns["x"])
-            if sum(map(len, keys)) >= number:
-                return np.concatenate(keys)[:number], np.concatenate(values)[:number]
+            keys, values = np.append(keys, window.key), np.append(values, window.columns["x"])
+            if len(keys) >= number:
+                break
+        return keys[:number], values[:number]
 
     keys, values = events_from(0, 2 * train.rows)
     first, second = (
@@ -301,10 +301,9 @@ def test_sparse_inputs_are_dense_and_bounded_in_batches(monkeypatch):
         return Events({"image": found}, {"x": number.astype(np.float32)}, keys[number])
 
     def first_batches(kind, streaming):
-        made = Source(
-            {"image": Input((Column("adc"),), (4, 5))}, {"x": X}, {}, [partial(read, r, kind) for r in blocks_of(500, 90)],
-            ["f"] * 6, 500, "", "",
-        )  # fmt: skip
+        inputs = {"image": Input((Column("adc"),), (4, 5))}
+        blocks = [partial(read, rows, kind) for rows in blocks_of(500, 90)]
+        made = Source(inputs, {"x": X}, {}, blocks, ["f"] * 6, 500, "", "")
         part = split(made, options(streaming)).train
         seen = []
 
