@@ -2,7 +2,8 @@
 
 A model is called in one of four ways, which a fact of its registration tells apart:
 
-* `name(inputs)` with the standardised input tensors by name returns features (N, F), from which the heads go on;
+* `name(inputs)` with the standardised input tensors by name returns features (N, F), from which the heads go on
+  (`images=True` says that it needs an image (N, H, W, channels) among them);
 * `momentum=True`: `name(inputs, qop)` does the same and gets q/p as it is in the data besides, (N,) in 1/GeV;
 * `path=True`: `name(features, scale)` returns a layer that knows the whole track, and the features it takes;
 * `classical=True`: `name(known)` needs no training: it returns a layer from raw inputs to the physical targets of one

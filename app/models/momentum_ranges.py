@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import lazy_loader
 from pydantic import AfterValidator, Field
 
-from app.core.catalog import Spec
+from app.core.catalog import Component, Spec
 from app.core.errors import Problem, UserError
 from app.core.types import Positive
 from app.models import MODELS, Inputs
@@ -24,10 +24,13 @@ def _ascending(edges: tuple[float, ...]) -> tuple[float, ...]:
     return edges
 
 
+def _is_plain(component: Component[Any]) -> bool:
+    return not any(component.facts.get(kind) for kind in ("path", "classical", "momentum", "images"))
+
+
 def _plain(network: Spec[Any]) -> Spec[Any]:
-    facts = network.component.facts
-    if any(facts.get(kind) for kind in ("path", "classical", "momentum")):
-        plain = [c.name for c in MODELS if not any(c.facts.get(kind) for kind in ("path", "classical", "momentum"))]
+    if not _is_plain(network.component):
+        plain = [component.name for component in MODELS if _is_plain(component)]
         what = f"{network.name!r} cannot be the network of a range"
         raise UserError(Problem(what, ("name",), None, f"one of [{', '.join(plain)}]"))
     if network.options.inputs != Inputs():

@@ -1,0 +1,125 @@
+"""Branches of convolutions: layers that are made once and may be applied to several images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated, Any, Literal
+
+import lazy_loader
+from pydantic import Field
+
+from app.models.mlp import dense
+
+keras = lazy_loader.load("keras")
+
+Growth = Literal["constant", "linear", "exponential"]
+Pooling = Literal["max", "average"]
+GlobalPooling = Literal["average", "max", "both", "none"]
+Dropout = Annotated[float, Field(ge=0, lt=1)]
+Stride = tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]]
+Layer = Callable[[Any], Any]
+SHARED = ("plane_u", "plane_v")
+"""Planes of one make, which may share a branch."""
+
+
+def filters_of(filters: int, layers: int, growth: Growth) -> tuple[int, ...]:
+    """Return the filters of each layer: f, f, f or f, 2f, 3f or f, 2f, 4f."""
+    factors = {"constant": [1] * layers, "linear": range(1, layers + 1), "exponential": [2**i for i in range(layers)]}
+    return tuple(filters * factor for factor in factors[growth])
+
+
+@dataclass(frozen=True)
+class Branch:
+    """What the layers of a branch have in common; `make` gives the branch.
+
+    Attributes:
+        kernel_size: of all convolutions.
+        pooling: that halves the image after each layer.
+        batch_norm: between convolution and activation.
+        activation: of each layer.
+        stride: of the first convolution.
+        residual: two convolutions and a way around them in place of one.
+        attention: kernel of the attention before each pooling; 0: none.
+    """
+
+    kernel_size: int
+    pooling: Pooling
+    batch_norm: bool
+    activation: str
+    stride: tuple[int, int] = (1, 1)
+    residual: bool = False
+    attention: int = 0
+
+    def make(self, name: str, filters: Sequence[int]) -> Layer:
+        """Return a function from images to their maps; its weights are the same in every call."""
+        return partial(_through, [self._level(f"{name}_{n + 1}", filters, n) for n in range(len(filters))])
+
+    def _level(self, name: str, filters: Sequence[int], position: int) -> Layer:
+        stride = self.stride if position == 0 else (1, 1)
+        if self.residual:
+            kept = position > 0 and filters[position] == filters[position - 1]
+            convolved = self._residual(name, filters[position], stride, kept)
+        else:
+            convolved = self._convolved(name, filters[position], stride, self.activation)
+        pools = {"max": keras.layers.MaxPooling2D, "average": keras.layers.AveragePooling2D}
+        return partial(_through, [convolved, *self._attention(name), pools[self.pooling](2, name=f"{name}_pool")])
+
+    def _attention(self, name: str) -> list[Layer]:
+        if not self.attention:
+            return []
+        from app.models._attention import SpatialAttention
+
+        return [SpatialAttention(self.attention, name=f"{name}_attention")]
+
+    def _convolved(
+        self, name: str, filters: int, stride: tuple[int, int], activation: str | None, kernel: int | None = None
+    ) -> Layer:
+        """Return convolution, normalisation and activation; the kernel leaves no pixel out between its strides."""
+        size = [max(kernel or self.kernel_size, step) for step in stride]
+        options = {"strides": stride, "padding": "same", "use_bias": not self.batch_norm}
+        steps = [keras.layers.Conv2D(filters, size, **options, name=f"{name}_conv")]
+        if self.batch_norm:
+            steps.append(keras.layers.BatchNormalization(name=f"{name}_norm"))
+        if activation:
+            steps.append(keras.layers.Activation(activation, name=f"{name}_{activation}"))
+        return partial(_through, steps)
+
+    def _residual(self, name: str, filters: int, stride: tuple[int, int], kept: bool) -> Layer:
+        """Return activation(F(x) + x), x through a convolution of 1 x 1 where the number of filters changes."""
+        first = self._convolved(f"{name}_first", filters, stride, self.activation)
+        second = self._convolved(f"{name}_second", filters, (1, 1), None)
+        around = None if kept else self._convolved(f"{name}_around", filters, stride, None, kernel=1)
+        add = keras.layers.Add(name=f"{name}_add")
+        act = keras.layers.Activation(self.activation, name=f"{name}_{self.activation}")
+        return lambda image: act(add([second(first(image)), image if around is None else around(image)]))
+
+
+def _through(steps: Sequence[Layer], image: Any) -> Any:
+    """Return the image after all steps."""
+    for step in steps:
+        image = step(image)
+    return image
+
+
+def pooled(image: Any, kind: GlobalPooling, name: str) -> list[Any]:
+    """Return what is kept of the maps (N, H, W, F): mean or maximum of each over the image, both, or every pixel."""
+    if kind == "none":
+        return [keras.layers.Flatten(name=f"{name}_flat")(image)]
+    layers = {"average": keras.layers.GlobalAveragePooling2D, "max": keras.layers.GlobalMaxPooling2D}
+    wanted = [kind] if kind != "both" else ["average", "max"]
+    return [layers[one](name=f"{name}_{one}")(image) for one in wanted]
+
+
+def described(parts: Sequence[Any], hidden: Sequence[int], activation: str, dropout: float) -> Any:
+    """Return dense layers over everything that is known of an event, (N, F)."""
+    known = parts[0] if len(parts) == 1 else keras.layers.Concatenate(name="known")(list(parts))
+    return dense(known, hidden, activation, dropout)
+
+
+def by_plane(branch: Branch, planes: Mapping[str, Any], filters: Sequence[int], share_uv: bool) -> dict[str, Any]:
+    """Return the maps of each plane: those of X from a branch of its own, U and V from one that they may share."""
+    names = {plane: "plane_uv" if share_uv and plane in SHARED else plane for plane in planes}
+    branches = {name: branch.make(name, filters) for name in dict.fromkeys(names.values())}
+    return {plane: branches[names[plane]](image) for plane, image in planes.items()}
