@@ -17,6 +17,7 @@ from app.config import Job
 from app.core.files import matching, write_json
 from app.data import Data
 from app.loss_terms import final_terms, unmoved
+from app.metrics import BASELINES
 from app.predictions import Predictions
 from app.run_directory import RunDirectory
 from app.run_plots import draw_plots
@@ -154,5 +155,6 @@ def _compared(results: dict[str, Any], description: str) -> dict[str, Any]:
 
 def _result(found: dict[str, Any]) -> registry.Result:
     metric = found["metric"]
-    baselines = {name: figures[metric] for name, figures in found["baselines"].items()}
+    known = {name: figures for name, figures in found["baselines"].items() if not BASELINES[name].facts.get("truth")}
+    baselines = {name: figures[metric] for name, figures in known.items()}
     return registry.Result(metric=metric, better=found["better"], value=found["model"][metric], baselines=baselines)

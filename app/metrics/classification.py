@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -11,17 +12,25 @@ from numpy.typing import NDArray
 
 from app.metrics import METRICS
 from app.metrics._bins import ENERGIES, Edges, by_bin, energy_of
+from app.metrics._charge import log_charge
 from app.metrics._classes import LEAST, area, as_classes, probabilities, roc
 from app.metrics._finite import numbers
 from app.predictions import Predictions
 
+BY_CHARGE = " by charge"
+"""After a target's name: the column with the score of an event that knows its charge alone."""
+
 
 @METRICS("classification", primary="accuracy", better="higher")
 def classification(predictions: Predictions, *, energy_bins: Edges = ENERGIES) -> dict[str, Any]:
-    """Accuracy, area under the ROC curve, log loss and confusion of classes, by energy too.
+    """Accuracy, F1, area under the ROC curve, log loss and confusion of classes, by energy too.
 
     The accuracy of always naming the most frequent class is its share: hold it against that baseline, or look at the
     balanced accuracy, the mean over the classes of the share that is recognised, which guessing brings to 1 / K.
+
+    Classes that differ in energy are told apart by anything that grows with it. Where the charge of the events is known
+    `auc` stands beside `auc_charge`, the area that the sum of the charge alone would have, on the side that is right
+    for most of all events; in a bin of energy it is near 1/2, and what a network has above that comes from the image.
 
     Args:
         predictions: targets that are numbers of classes, with their probabilities where they are known, or
@@ -29,18 +38,38 @@ def classification(predictions: Predictions, *, energy_bins: Edges = ENERGIES) -
         energy_bins: rising bin edges of the true energy [GeV].
 
     Returns:
-        accuracy; balanced_accuracy over the classes that occur; with probabilities log_loss, the mean of -log p of the
-        true class, and auc, the area under the ROC curve of each class against the rest, averaged over the classes that
-        occur beside others (absent when none does); confusion, a list with a list for each true class of how many
-        events are predicted as each class; rows; `bins`, a list of `{"low", "high"}` [GeV] with the same keys, empty
-        where no energy is known. Of several targets all keys stand under `<target>_<key>`, their means under `<key>`.
+        accuracy; balanced_accuracy over the classes that occur; precision, recall and f1 of class 1 of two, or their
+        means over those of more classes that occur (0 for one that is never named; absent when there is none); with
+        probabilities log_loss, the mean of -log p of the true class, and auc, the area under the ROC curve of each
+        class against the rest, averaged over the classes that occur beside others (absent when none does); auc_charge
+        of two classes; confusion, a list with a list for each true class of how many events are predicted as each
+        class; rows; `bins`, a list of `{"low", "high"}` [GeV] with the same keys, empty where no energy is known. Of
+        several targets all keys stand under `<target>_<key>`, their means under `<key>`.
 
     Raises:
         WirechamberError: a value is not finite or not a class, or there is no row.
     """
     found, counts = as_classes(predictions)
+    found = _with_charge(found, counts)
     summary = partial(_summary, counts=counts)
     return {**summary(found), "bins": by_bin(found, energy_of(predictions), energy_bins, summary)}
+
+
+def _with_charge(predictions: Predictions, counts: Mapping[str, int]) -> Predictions:
+    """Return the predictions with a score from the charge alone for every target of two classes.
+
+    Its side is chosen once, on all events: chosen anew in each bin it would be above 1/2 by chance.
+    """
+    charge = log_charge(predictions.columns)
+    if charge is None or not np.isfinite(charge).all():
+        return predictions
+    scores = {}
+    for target, count in counts.items():
+        is_one = predictions.true[target] == 1
+        if count == 2 and 0 < is_one.sum() < len(is_one):
+            side = 1.0 if area(*roc(is_one, charge)) >= 0.5 else -1.0
+            scores[f"{target}{BY_CHARGE}"] = side * charge
+    return replace(predictions, columns={**predictions.columns, **scores})
 
 
 def _summary(predictions: Predictions, counts: Mapping[str, int]) -> dict[str, Any]:
@@ -60,9 +89,24 @@ def _of_target(predictions: Predictions, target: str, count: int) -> dict[str, A
     right = confusion.diagonal()[occurs]
     found = numbers(accuracy=right.sum() / len(true), balanced_accuracy=(right / confusion.sum(axis=1)[occurs]).mean())
     probability = probabilities(predictions.probability, target, count)
+    found |= _of_decisions(confusion)
     if probability is not None:
         found |= _of_probability(true, probability)
+    score = predictions.columns.get(f"{target}{BY_CHARGE}")
+    if score is not None and 0 < np.sum(true == 1) < len(true):
+        found |= numbers(auc_charge=area(*roc(true == 1, score)))
     return {**found, "confusion": confusion.tolist()}
+
+
+def _of_decisions(confusion: NDArray[np.intp]) -> dict[str, float]:
+    """Return precision, recall and F1 of class 1 of two, or their means over the classes that occur."""
+    right, named, there = confusion.diagonal(), confusion.sum(axis=0), confusion.sum(axis=1)
+    chosen = (there > 0) & ((np.arange(len(there)) == 1) | (len(there) > 2))
+    if not chosen.any():
+        return {}
+    right, named, there = right[chosen], named[chosen], there[chosen]
+    precision, recall, f1 = right / np.maximum(named, 1), right / there, 2 * right / (named + there)
+    return numbers(precision=precision.mean(), recall=recall.mean(), f1=f1.mean())
 
 
 def confusion_matrix(true: NDArray[np.intp], predicted: NDArray[np.intp], count: int) -> NDArray[np.intp]:

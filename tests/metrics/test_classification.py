@@ -32,7 +32,11 @@ def test_by_hand():
     assert found["accuracy"] == 0.5
     assert found["balanced_accuracy"] == pytest.approx((2 / 3 + 0) / 2)
     assert found["confusion"] == [[2, 1, 0], [0, 0, 0], [0, 1, 0]]
-    assert set(found) == {"accuracy", "balanced_accuracy", "confusion", "rows", "bins"}
+    assert found["precision"] == pytest.approx((2 / 2 + 0 / 2) / 2)  # of the classes 0 and 2, which occur
+    assert found["recall"] == pytest.approx((2 / 3 + 0) / 2)
+    assert found["f1"] == pytest.approx((2 * 2 / (2 + 3) + 0) / 2)
+    decisions = {"accuracy", "balanced_accuracy", "precision", "recall", "f1", "confusion"}
+    assert set(found) == {*decisions, "rows", "bins"}
 
 
 def test_against_an_independent_implementation():
@@ -43,8 +47,78 @@ def test_against_an_independent_implementation():
     assert found["balanced_accuracy"] == pytest.approx(oracle.balanced_accuracy_score(true, predicted))
     assert found["log_loss"] == pytest.approx(oracle.log_loss(true, p))
     assert found["auc"] == pytest.approx(oracle.roc_auc_score(true, p, multi_class="ovr", average="macro"), rel=1e-12)
+    for key, function in (
+        ("precision", oracle.precision_score),
+        ("recall", oracle.recall_score),
+        ("f1", oracle.f1_score),
+    ):
+        assert found[key] == pytest.approx(function(true, predicted, average="macro"))
     assert found["confusion"] == oracle.confusion_matrix(true, predicted).tolist()
     json.dumps(found, allow_nan=False)
+
+
+def test_of_two_classes_the_decisions_are_those_for_class_1():
+    true, p = sample(500, 2)
+    predicted = p.argmax(axis=1)
+    found = classification(predictions(true, predicted, p, target="is_es"))
+    for key, function in (
+        ("precision", oracle.precision_score),
+        ("recall", oracle.recall_score),
+        ("f1", oracle.f1_score),
+    ):
+        assert found[key] == pytest.approx(function(true, predicted))
+
+
+def test_a_class_that_is_never_named_and_one_that_is_not_there():
+    never = classification(predictions([0, 1, 1], [0, 0, 0]))
+    assert (never["precision"], never["recall"], never["f1"]) == (0, 0, 0)
+    assert not {"precision", "recall", "f1"} & classification(predictions([0, 0], [0, 1])).keys()
+
+
+def charged(rows=6000, seed=4):
+    """Class 1 has more energy, charge follows energy, and the network sees nothing but the charge."""
+    rng = np.random.default_rng(seed)
+    true = rng.integers(0, 2, rows)
+    share = rng.uniform(size=rows) ** 1.5
+    energy = 0.015 + 0.045 * np.where(true == 1, 1 - share, share)
+    columns = {"energy": energy, **{f"charge_{p}": energy * rng.normal(2e5, 1e4, rows) for p in "uvx"}}
+    charge = sum(columns[f"charge_{p}"] for p in "uvx")
+    return true, charge, columns
+
+
+def test_the_charge_alone_stands_beside_the_network():
+    true, charge, columns = charged()
+    p = 1 / (1 + np.exp(-(np.log(charge) - 9.5)))
+    found = classification(predictions(true, p, columns=columns, target="is_es"))
+    assert found["auc_charge"] == pytest.approx(oracle.roc_auc_score(true, charge), rel=1e-12)
+    assert found["auc"] == pytest.approx(found["auc_charge"], rel=1e-9)  # it knows nothing more
+    assert found["auc"] > 0.6
+    for one in found["bins"]:
+        inside = (columns["energy"] >= one["low"]) & (columns["energy"] < one["high"])
+        assert one["auc_charge"] == pytest.approx(oracle.roc_auc_score(true[inside], charge[inside]), rel=1e-12)
+        assert abs(one["auc_charge"] - 0.5) < 0.1  # in a bin of energy the charge says little
+
+
+def test_the_side_of_the_charge_is_chosen_once():
+    """Class 1 has less charge: the area is that of the better side; in a bin where it is the other way below 1/2."""
+    true, _, columns = charged()
+    of_zero = predictions(1 - true, 1 - true, columns=columns, target="is_es")
+    found, same = classification(of_zero), classification(predictions(true, true, columns=columns))
+    assert found["auc_charge"] == pytest.approx(same["auc_charge"], rel=1e-12)
+    few = {"energy": np.array([0.016, 0.016, 0.055, 0.055, 0.055]), "charge_total": np.array([1e3, 2e3, 9e3, 4e3, 5e3])}
+    low, high = classification(predictions([0, 1, 1, 0, 0], [0] * 5, columns=few))["bins"]
+    assert (low["auc_charge"], high["auc_charge"]) == (1.0, 1.0)
+    few["charge_total"][:2] = few["charge_total"][:2][::-1]
+    low, high = classification(predictions([0, 1, 1, 0, 0], [0] * 5, columns=few))["bins"]
+    assert (low["auc_charge"], high["auc_charge"]) == (0.0, 1.0)
+
+
+def test_no_area_of_the_charge_where_it_is_not_known_or_classes_are_more():
+    true, _, columns = charged(300)
+    assert "auc_charge" not in classification(predictions(true, true))
+    unknown = {**columns, "charge_u": np.where(true == 1, np.nan, 1.0)}
+    assert "auc_charge" not in classification(predictions(true, true, columns=unknown))
+    assert "auc_charge" not in classification(predictions(2 * true, true, columns=columns))
 
 
 def test_the_curve_is_one_and_ties_pass_together():

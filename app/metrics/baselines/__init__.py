@@ -3,8 +3,10 @@
 A baseline is called as `fit(train, validation, targets)`. The mappings hold the input columns under their own names and
 the truth under `true_<target>` (as in predictions.csv), each an array (N,) in physical units. It returns a `Baseline`.
 
-The decorator may state which `inputs=` it reads and which `targets=` it knows (all of them without), `classes=True` for
-one that predicts classes, and `floor=True` for one that has learned nothing: a constant, a track without a magnet.
+The decorator may state which `inputs=` it reads, all of them or `any_of=` some, and which `targets=` it knows (all of
+them without), `classes=True` for one that predicts classes (None: such that are learned as numbers as well),
+`floor=True` for one that has learned nothing: a constant, a track without a magnet, and `truth=True` for one that looks
+at the truth: it is shown, and no network is measured against it.
 """
 
 from __future__ import annotations
@@ -47,8 +49,9 @@ def applicable(columns: Sequence[str], targets: Sequence[str], classes: bool = F
         targets: names of the targets.
         classes: whether these are numbers of classes, whose mean is nothing.
     """
-    known = [b for b in BASELINES if bool(b.facts.get("classes")) == classes]
+    known = [b for b in BASELINES if b.facts.get("classes", False) in (classes, None)]
     known = [b for b in known if set(b.facts.get("inputs", ())) <= set(columns)]
+    known = [b for b in known if "any_of" not in b.facts or set(b.facts["any_of"]) & set(columns)]
     known = [b for b in known if set(targets) <= set(b.facts.get("targets", targets))]
     floors = sorted((b for b in known if b.facts.get("floor")), key=lambda b: len(b.facts.get("inputs", ())))
     return [b.name for b in known if b not in floors[:-1]]
