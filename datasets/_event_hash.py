@@ -40,7 +40,7 @@ def hash_text(text: str) -> np.uint64:
 
 def hash_images(images: NDArray[np.float32]) -> NDArray[np.uint64]:
     """Return a key per image (N, ...) from the bits of all its pixels; equal images get equal keys exactly."""
-    flat = images.reshape(len(images), -1)
+    flat = images.reshape(len(images), int(np.prod(images.shape[1:])))
     place = mix(np.arange(flat.shape[1], dtype=np.uint64), 1) | np.uint64(1)
     key = np.empty(len(flat), np.uint64)
     for first in range(0, len(flat), 1024):  # 64-bit copies of many images would take memory

@@ -1,0 +1,189 @@
+"""Clusters in a liquid-argon detector as its planes of wires see them: images, direction, energy, kind."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import AfterValidator, Field
+
+from app.core.errors import Problem, UserError
+from app.core.types import Range
+from datasets import DATASETS, _npz, _root
+from datasets._bad_files import OnBadFile, readable
+from datasets._duplicates import Duplicates
+from datasets._events import Column, Input, Source
+from datasets._plane_files import PLANES, TICKS, Group, Plane, check_images, facts, groups, opened, table
+from datasets._plane_join import Joined, join
+from datasets._plane_layouts import mismatched, moving
+from datasets._plane_mirrors import Mirror, Mirrors
+from datasets._plane_reader import DIRECTIONS, TARGETS, Block, Reader, known_columns, stored_columns
+from datasets._plane_selection import Balance, Interaction, Selection, balanced
+from datasets._sparse import cuts
+
+logger = logging.getLogger(__name__)
+
+ROWS_PER_BLOCK = 2048
+Normalization = Literal["raw", "log", "asinh", "per_image"]
+
+
+def _each_once(planes: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(planes)) < len(planes):
+        raise ValueError("a plane is named twice")
+    return tuple(name for name in PLANES if name in planes)
+
+
+Wanted = Annotated[tuple[Literal["u", "v", "x"], ...], Field(min_length=1), AfterValidator(_each_once)]
+
+
+@DATASETS("plane_images", inspect="app.inspect_planes")
+def plane_images(
+    files: Sequence[Path],
+    *,
+    planes: Wanted = ("u", "v", "x"),
+    main_track: bool | None = None,
+    interaction: Interaction | None = None,
+    energy: Range | None = None,
+    balance: Balance | None = None,
+    without_momentum: Literal["drop", "keep"] = "drop",
+    normalization: Normalization = "asinh",
+    augmentation: tuple[Mirror, ...] = (),
+    width: Literal[16, 32] = 16,
+    on_bad_file: OnBadFile = "stop",
+) -> Source:
+    """Clusters of charge in liquid argon as images of time and wire on the planes U, V, X, and what made them.
+
+    Inputs `plane_u`, `plane_v`, `plane_x` (128, channels) hold raw ADC counts, rows ticks and columns channels; they
+    are scaled by the model's first layer, `adc`, and stay with the model. Files are `<base>_planeU.npz`, `_planeV`,
+    `_planeX` in one folder or in U/, V/, X/, or npz files with matched planes, or ROOT files of trigger primitives.
+    What the columns of their metadata are follows from how many there are (11, 12, 13, 14, 18) and is checked: flags
+    are 0 or 1, momenta agree with energies. Planes are joined on file, event and match_id. All clusters of an event
+    share a key, so that no event lies in two splits.
+
+    Directions are those of the files' frame: of simulated and converted files the canonical one, see
+    app/physics/argon/planes.py. For baselines each event has its `charge_u`, `_v`, `_x` and `axis_x`, `_y`, `_z`, the
+    principal axis of the images' moments with the sign of its skewness.
+
+    Args:
+        files: npz or ROOT files, or a folder of them.
+        planes: which planes a model sees.
+        main_track: only main tracks, or (false) only other clusters.
+        interaction: only elastic scatters on electrons, "es", or only charged currents, "cc".
+        energy: only particles of these true energies [GeV].
+        balance: equal numbers of both classes of "is_es" or "is_main_track", by dropping some of the larger one; its
+            "weighting" keeps all, and changes what an event counts.
+        without_momentum: "drop" clusters whose particle is not known, or "keep" them, and have no direction to learn.
+        normalization: "raw" counts, "log" ln(1 + n), "asinh", or each image over its largest pixel, "per_image".
+        augmentation: mirror training events and their labels at random, anew in every pass: in "time", in the "wires".
+        width: channels of images that are made of ROOT files.
+        on_bad_file: "stop" at damaged or missing files, or "skip" them and say how many.
+
+    Raises:
+        UserError: damaged or missing files, other arrays, images of other sizes or without a hit, metadata of unknown
+            width or of other content, nothing left of a selection, duplicates.
+    """
+    found = readable(groups(files, planes), partial(_opened, planes=planes, width=width), on_bad_file)
+    for _, content in found:
+        check_images(content, next(iter(found[0][1].values())))
+    known = [facts(group.path) for group, _ in found]
+    _check_one_frame([group for group, _ in found], known)
+    chosen = _chosen(found, Selection(main_track, interaction, energy, without_momentum == "keep"), balance)
+    blocks = [block for (_, content), one in zip(found, chosen, strict=True) for block in _blocks(content, one)]
+    rows = sum(len(one) for one in chosen)
+    channels = next(iter(found[0][1].values())).shape[2]
+    targets = {**(DIRECTIONS if without_momentum == "drop" else {}), **TARGETS}
+    extras = _extras(planes, chosen, targets)
+    reader = Reader(list(targets), list(extras), Duplicates(rows), on_bad_file)
+    layer = {"name": "adc", "normalization": normalization}
+    return Source(
+        inputs={f"plane_{p}": Input((Column("adc", "ADC"),), (TICKS, channels), layer=layer) for p in planes},
+        targets=targets,
+        extras=extras,
+        blocks=[partial(reader, number, block) for number, block in enumerate(blocks)],
+        files=[block.place[0].split("[")[0] for block in blocks],
+        rows=rows,
+        fingerprint=_fingerprint(group for group, _ in found),
+        description=f"{rows:,} clusters on {', '.join(p.upper() for p in planes)} from {len(found)} groups of files",
+        facts=known[0],
+        augment=Mirrors(planes, augmentation) if augmentation else None,
+    )
+
+
+Found = Sequence[tuple[Group, Mapping[str, Plane]]]
+
+
+def _opened(group: Group, planes: Sequence[str], width: int) -> tuple[Group, Mapping[str, Plane]]:
+    if group.kind == "primitives":
+        from datasets.convert._primitive_planes import primitive_planes
+
+        return group, primitive_planes(group.path, planes, width)
+    return group, opened(group, planes)
+
+
+def _chosen(found: Found, selection: Selection, balance: Balance | None) -> list[Joined]:
+    """Return the clusters of each group that are wanted; what is dropped is counted, what disagrees is told."""
+    count, kept, widths = Counter[str](), list[Joined](), Counter[int]()
+    every = moved = wrong = 0
+    for group, content in found:
+        number = {p: PLANES.index(p) if group.kind == "planes" else None for p in content}
+        tables = {plane: table(one, number[plane]) for plane, one in content.items()}
+        widths.update({one.width: len(one) for one in tables.values()})
+        joined = join(group, content, tables, count)
+        every += len(joined)
+        moved += int(moving(joined.clusters).sum())
+        wrong += int(mismatched(joined.clusters).sum())
+        kept.append(selection.apply(joined, count))
+    kept = balanced(kept, balance, count) if balance and any(map(len, kept)) else kept
+    logger.info("metadata: %s", ", ".join(f"{n:,} rows of {width} columns" for width, n in sorted(widths.items())))
+    if moved:
+        share = f"{100 * wrong / moved:.1f} %"
+        logger.info("|E(p) - E_true| > 5 MeV: %s of %d clusters with a momentum", share, moved)
+    for reason, dropped in count.items():
+        if dropped:
+            logger.info("dropped: %d clusters %s", dropped, reason)
+    if not any(map(len, kept)):
+        reasons = {reason: dropped for reason, dropped in count.items() if dropped}
+        what = "no cluster is left" if every or reasons else "no clusters in these files"
+        raise UserError(Problem(what, ("dataset",), expected="clusters that the selection keeps", received=reasons))
+    return kept
+
+
+def _check_one_frame(found: Sequence[Group], known: Sequence[Mapping[str, Any]]) -> None:
+    """Directions of two frames cannot be learned at once; that they differ shows in nothing else."""
+    told = [(group, facts.get("frame")) for group, facts in zip(found, known, strict=True)]
+    told = [(group, "canonical" if group.kind == "primitives" else frame) for group, frame in told]
+    for group, frame in told[1:]:
+        if frame != told[0][1]:
+            what = f"another frame of directions than in {told[0][0].path}"
+            raise UserError(Problem(what, (str(group.path),), None, repr(told[0][1]), frame))
+    if told[0][1] is None:
+        logger.info("the files do not say in which frame their directions are: they are taken as they stand")
+
+
+def _blocks(content: Mapping[str, Plane], chosen: Joined) -> list[Block]:
+    """Return blocks of bounded size; files that are compressed can only be read as a whole."""
+    size = max(len(chosen), 1) if any(plane.whole for plane in content.values()) else ROWS_PER_BLOCK
+    return [Block(content, chosen[np.arange(cut.start, cut.stop)]) for cut in cuts(len(chosen), size)]
+
+
+def _extras(planes: Sequence[str], chosen: Sequence[Joined], targets: Mapping[str, Column]) -> dict[str, Column]:
+    """Return the columns that all files have."""
+    stored = [set(stored_columns(one)) for one in chosen]
+    made = {f"charge_{p}" for p in planes} | {f"axis_{a}" for a in "xyz"}
+    names = set.intersection(*stored) | made
+    taken = {**targets, **DIRECTIONS}
+    return {n: c for n, c in known_columns(planes).items() if n in names and n not in taken}
+
+
+def _fingerprint(found: Iterable[Group]) -> str:
+    digest = hashlib.sha256()
+    for group in found:
+        for path in sorted(set(group.paths.values())):
+            digest.update((_root.fingerprint([path]) if _root.is_root(path) else _npz.fingerprint([path])).encode())
+    return digest.hexdigest()[:16]
