@@ -12,7 +12,7 @@ FEW = 12.0
 """Below this mean Poisson numbers are counted event by event, above it drawn by rejection."""
 
 
-@numba.njit(inline="always")
+@numba.njit
 def uniform(state):  # type: ignore[no-untyped-def]
     """Return the next number of (0, 1) of the splitmix64 stream `state`, an array of one uint64.
 
@@ -27,7 +27,7 @@ def uniform(state):  # type: ignore[no-untyped-def]
     return (np.float64(z >> np.uint64(11)) + 0.5) * 2.0**-53
 
 
-@numba.njit(inline="always")
+@numba.njit
 def normals(state):  # type: ignore[no-untyped-def]
     """Return two independent standard normal numbers (Box and Muller)."""
     radius, angle = math.sqrt(-2.0 * math.log(uniform(state))), 2.0 * math.pi * uniform(state)
