@@ -12,6 +12,7 @@ import numpy as np
 
 from app.core.errors import Problem, UserError
 from datasets import _npz, _root
+from datasets._shard_files import metadata_name
 
 ROWS = 1_000_000
 WIDEST = 32
@@ -78,10 +79,11 @@ def _table_columns(name: str, array: Any, unit: Any) -> Iterator[Summary]:
 
 
 def _units(path: Path) -> dict[str, Any]:
-    if "metadata" not in _npz.members(path):
+    name = metadata_name(_npz.members(path))
+    if name not in _npz.members(path):
         return {}
     try:
-        return dict(json.loads(str(_npz.array(path, "metadata"))).get("units", {}))
+        return dict(json.loads(str(_npz.array(path, name))).get("units", {}))
     except (ValueError, AttributeError, TypeError):
         return {}
 

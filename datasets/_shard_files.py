@@ -18,6 +18,9 @@ from datasets import _root
 
 Arrays = Mapping[str, NDArray[Any]]
 
+METADATA, BESIDE = "metadata", "metadata_json"
+"""Names of the JSON string about a file; the second where an array is called metadata."""
+
 
 def shard_path(folder: Path, shard: int, suffix: str = ".npz") -> Path:
     """Return where shard number `shard` of `folder` lies."""
@@ -27,11 +30,14 @@ def shard_path(folder: Path, shard: int, suffix: str = ".npz") -> Path:
 def write_shard(path: Path, arrays: Arrays, metadata: Mapping[str, Any]) -> None:
     """Write arrays with one row per event and their metadata atomically as an uncompressed npz.
 
+    The metadata are a JSON string named `metadata`, or `metadata_json` where an array has that name.
+
     Raises:
         NotWritten: the disk is full, or the folder cannot be written; shards that were finished before stay whole.
     """
     text = np.array(json.dumps(metadata))
-    write_bytes(path, lambda file: _save(file, {**arrays, "metadata": text}))
+    name = BESIDE if METADATA in arrays else METADATA
+    write_bytes(path, lambda file: _save(file, {**arrays, name: text}))
 
 
 def _save(file: BinaryIO, arrays: Arrays) -> None:
@@ -48,7 +54,14 @@ def read_metadata(path: Path) -> dict[str, Any]:
 
 def metadata_of(content: Any, path: Path) -> dict[str, Any]:
     """Return the metadata of an open npz."""
-    return _known(dict(json.loads(str(content["metadata"]))) if "metadata" in content.files else {}, path)
+    name = metadata_name(content.files)
+    text = content[name] if name in content.files else np.empty(0)
+    return _known(dict(json.loads(str(text))) if text.dtype.kind == "U" else {}, path)
+
+
+def metadata_name(names: Sequence[str]) -> str:
+    """Return which of a file's arrays is the JSON string about it."""
+    return BESIDE if BESIDE in names else METADATA
 
 
 def _known(metadata: dict[str, Any], path: Path) -> dict[str, Any]:

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from app.core.errors import Problem, UserError, WirechamberError
 from app.core.files import write_bytes
 from datasets import _root
-from datasets._shard_files import differing, make_folder, metadata_of, open_shard
+from datasets._shard_files import BESIDE, METADATA, differing, make_folder, metadata_name, metadata_of, open_shard
 
-SAME = ("dataset", "generator_version", "units", "field", "z_start", "z_end", "dz")
+SAME = ("dataset", "generator_version", "units", "field", "z_start", "z_end", "dz", "frame")
 """What the metadata of shards must agree in; sampling ranges, seeds and numbers of steps may differ."""
 SUMMED = ("rows", "tried", "outside_field_map")
 
@@ -61,7 +61,9 @@ def _inspected(path: Path) -> tuple[Layout, dict[str, Any]]:
     """Return layout and metadata of a shard whose arrays all have the stated number of rows."""
     with open_shard(path) as content:
         metadata = metadata_of(content, path)
-        shapes = {name: _header(content, name) for name in content.files if name != "metadata"}
+        shapes = {name: _header(content, name) for name in content.files if name != metadata_name(content.files)}
+    if "offsets" in shapes:
+        raise UserError(Problem("holds sparse images, which are not merged", (str(path),), None, "dense arrays"))
     for name, (_, shape) in shapes.items():
         if shape[0] != metadata["rows"]:
             expected = f"{metadata['rows']} rows as its metadata say"
@@ -144,7 +146,7 @@ def _write(file: BinaryIO, files: Sequence[Path], layout: Layout, rows: int, met
                 np.lib.format.write_array_header_1_0(member, header)
                 for path in files:
                     member.write(np.ascontiguousarray(_array(path, name)).data)
-        with archive.open("metadata.npy", "w") as member:
+        with archive.open(f"{BESIDE if METADATA in layout else METADATA}.npy", "w") as member:
             np.lib.format.write_array(member, np.array(json.dumps(metadata)))
 
 

@@ -1,4 +1,4 @@
-"""One cluster of charge in three planes: seen by the read-out, found, and told apart from its neighbours. With numba."""
+"""One cluster of charge in three planes: seen by the read-out, found, and told apart from others. With numba."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PURITY = 0.5
 def pick_photon(space):  # type: ignore[no-untyped-def]
     """Return an origin that is a visible photon of the event, each as likely as another; -1 when there is none."""
     found, chosen = 0, -1
-    for i in range(1, space.count[2]):
+    for i in range(1, space.used[2]):
         if space.origins[i, KIND] == PHOTON and space.origins[i, VISIBLE] > LEAST_VISIBLE:
             found += 1
             if uniform(space.state) * found < 1.0:
@@ -37,7 +37,7 @@ def pick_photon(space):  # type: ignore[no-untyped-def]
 def middle(space, electronics, origin, out):  # type: ignore[no-untyped-def]
     """Set `out` (3, 2) to the channel and tick of an origin's mean charge; return its drift [cm], -1 without charge."""
     total, x, y, z = 0.0, 0.0, 0.0, 0.0
-    for n in range(space.count[1]):
+    for n in range(space.used[1]):
         if space.source[n] == origin:
             row = space.deposits[n]
             total, x = total + row[4], x + row[4] * row[0]
@@ -70,7 +70,7 @@ def locate(forms, middles, width, height):  # type: ignore[no-untyped-def]
     seen = True
     for plane in range(3):
         channel, tick = middles[plane, 0], middles[plane, 1]
-        channel, tick, total = centre(forms.primitives, forms.count[0], plane, channel, tick, width, height)
+        channel, tick, total = centre(forms.primitives, forms.found[0], plane, channel, tick, width, height)
         middles[plane, 0], middles[plane, 1] = channel, tick
         seen = seen and total > 0.0
     return seen
@@ -80,7 +80,7 @@ def locate(forms, middles, width, height):  # type: ignore[no-untyped-def]
 def pure(space, electronics, origin, middles, width, height):  # type: ignore[no-untyped-def]
     """Return whether more than half of the charge in the window on X comes from this origin."""
     own, every = 0.0, 0.0
-    for n in range(space.count[1]):
+    for n in range(space.used[1]):
         row = space.deposits[n]
         channel = electronics.projection[2, 1] * row[1] + electronics.projection[2, 2] * row[2]
         tick = electronics.projection[3, 0] * row[0]
@@ -98,7 +98,7 @@ def take(forms, middles, images):  # type: ignore[no-untyped-def]
         image = images[plane]
         channel, tick = first_of(middles[plane, 0], image.shape[1]), first_of(middles[plane, 1], image.shape[0])
         image[:, :] = 0.0
-        draw(forms.primitives, forms.count[0], plane, channel, tick, image)
+        draw(forms.primitives, forms.found[0], plane, channel, tick, image)
     return images[2].sum() / ADC_PER_MEV
 
 

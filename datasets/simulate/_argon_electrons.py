@@ -42,7 +42,7 @@ STOP = 0.25
 shape = numba.njit(bremsstrahlung_shape)
 
 
-@numba.njit(inline="always")
+@numba.njit
 def place(tables, energy):  # type: ignore[no-untyped-def]
     """Return the row of the tables below an energy and how far it lies towards the next."""
     where = (math.log(energy) - tables.start) * tables.inverse_step
@@ -50,7 +50,7 @@ def place(tables, energy):  # type: ignore[no-untyped-def]
     return row, min(max(where - row, 0.0), 1.0)
 
 
-@numba.njit(inline="always")
+@numba.njit
 def at(table, row, share, column):  # type: ignore[no-untyped-def]
     """Return the interpolated entry of a table."""
     return table[row, column] + share * (table[row + 1, column] - table[row, column])

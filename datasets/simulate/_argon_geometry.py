@@ -1,4 +1,4 @@
-"""Directions in compiled code: isotropic ones, ones that are turned, ones along a moving source. Imported with numba."""
+"""Directions in compiled code: isotropic ones, turned ones, ones from a moving source. Imported with numba."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numba
 from datasets.simulate._random import uniform
 
 
-@numba.njit(inline="always")
+@numba.njit
 def turned(x, y, z, cosine, angle):  # type: ignore[no-untyped-def]
     """Return the unit vector x, y, z turned by an angle with this cosine, and then about itself by `angle` [rad]."""
     sine = math.sqrt(max(0.0, 1.0 - cosine * cosine))
@@ -25,7 +25,7 @@ def turned(x, y, z, cosine, angle):  # type: ignore[no-untyped-def]
     return a / length, b / length, c / length
 
 
-@numba.njit(inline="always")
+@numba.njit
 def isotropic(state):  # type: ignore[no-untyped-def]
     """Return a random unit vector."""
     cosine, angle = 2.0 * uniform(state) - 1.0, 2.0 * math.pi * uniform(state)
@@ -33,7 +33,7 @@ def isotropic(state):  # type: ignore[no-untyped-def]
     return sine * math.cos(angle), sine * math.sin(angle), cosine
 
 
-@numba.njit(inline="always")
+@numba.njit
 def beamed(state, beta):  # type: ignore[no-untyped-def]
     """Return the cosine to the velocity `beta` of what is emitted evenly in the frame that moves with it."""
     cosine = 2.0 * uniform(state) - 1.0

@@ -106,9 +106,9 @@ def pair(space, tables, energy, x, y, z, dx, dy, dz, origin):  # type: ignore[no
 @numba.njit
 def shower(space, tables):  # type: ignore[no-untyped-def]
     """Follow all particles that wait, and those that they set free, to their ends."""
-    while space.count[0] > 0:
-        space.count[0] -= 1
-        row = space.waiting[space.count[0]]
+    while space.used[0] > 0:
+        space.used[0] -= 1
+        row = space.waiting[space.used[0]]
         energy, x, y, z, dx, dy, dz = row[0], row[1], row[2], row[3], row[4], row[5], row[6]
         kind, origin = int(row[KIND]), int(row[ORIGIN])
         if kind == PHOTON:

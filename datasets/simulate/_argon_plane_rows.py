@@ -123,18 +123,12 @@ def describe(metadata, origin, kind, interaction, energy):  # type: ignore[no-un
     metadata[10], metadata[11], metadata[12] = energy, total, 2
 
 
-@numba.njit
-def _fill(first, last, seeds, space, forms, setup, rows):  # type: ignore[no-untyped-def]
-    middles = np.zeros((3, 2))
-    for row in range(first, last):
-        space.state[0] = seeds[row]
-        fill_row(row, space, forms, setup, rows, middles)
-
-
 def _entry(stamp: int) -> Any:
     def fill(first, last, seeds, space, forms, setup, rows):  # type: ignore[no-untyped-def]
-        if stamp:
-            _fill(first, last, seeds, space, forms, setup, rows)
+        middles = np.zeros((3, 2))
+        for row in range(first, last if stamp else first):
+            space.state[0] = seeds[row]
+            fill_row(row, space, forms, setup, rows, middles)
 
     return fill
 

@@ -36,7 +36,7 @@ def find(forms, electronics):  # type: ignore[no-untyped-def]
                     row[OVER], row[PEAK], row[INTEGRAL] = over, wave[peak], total
                     count += 1
                 t += over
-    forms.count[0] = count
+    forms.found[0] = count
 
 
 @numba.njit
@@ -57,7 +57,7 @@ def groups(primitives, count, plane):  # type: ignore[no-untyped-def]
     return number
 
 
-@numba.njit(inline="always")
+@numba.njit
 def near(one, other):  # type: ignore[no-untyped-def]
     """Return whether two primitives are near in channel and time."""
     gap = max(one[START] - other[START] - other[OVER], other[START] - one[START] - one[OVER])

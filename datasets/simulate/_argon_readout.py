@@ -36,7 +36,7 @@ class Electronics(NamedTuple):
         threshold: a primitive's samples lie above it [ADC].
         tail: probability that noise alone does so.
         along: variance of the drift time per length [ticks2/cm], by diffusion.
-        across: variance in units of the pitch per length [1/cm], by diffusion.
+        across: variance in units of the pitch squared per length [1/cm], by diffusion.
     """
 
     projection: Floats
@@ -64,8 +64,9 @@ def electronics(
     """
     along, across = (2 * d / (DRIFT_SPEED * 1e6) for d in diffusion)  # cm2 per cm of drift
     tail = [0.5 * math.erfc(t / (n * math.sqrt(2))) if n else 0.0 for t, n in zip(threshold, noise, strict=True)]
-    values = (np.array(v, np.float64) for v in (gain, noise, threshold, tail))
-    return Electronics(PROJECTION.copy(), *values, along * TICKS_PER_CM**2, across / np.array(PITCH) ** 2)
+    values: list[Floats] = [np.array(value, np.float64) for value in (gain, noise, threshold, tail)]
+    spread = along * TICKS_PER_CM**2, across / np.array(PITCH) ** 2
+    return Electronics(PROJECTION.copy(), values[0], values[1], values[2], values[3], *spread)
 
 
 class Waveforms(NamedTuple):
@@ -78,7 +79,7 @@ class Waveforms(NamedTuple):
         first: (3, 2) the channel and tick of element 0.
         kernel: (3, PHASES, 2 HALF + 1) pulses.
         primitives: (PRIMITIVES, 7), see the names of the columns; channels and ticks are absolute.
-        count: (1,) how many there are.
+        found: (1,) how many there are.
     """
 
     wave: NDArray[np.float32]
@@ -87,7 +88,7 @@ class Waveforms(NamedTuple):
     first: NDArray[np.int64]
     kernel: Floats
     primitives: Floats
-    count: NDArray[np.int64]
+    found: NDArray[np.int64]
 
 
 def waveforms(channels: int, ticks: int) -> Waveforms:

@@ -112,4 +112,3 @@ def _photon(energy: Floats) -> Floats:
 def charge_per_electron() -> float:
     """Return the MeV of `NOMINAL_LOSS` that stand for one ionisation electron."""
     return float(W_ION / surviving(np.array(NOMINAL_LOSS)))
-

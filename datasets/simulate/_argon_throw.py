@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from datasets.simulate._argon_compiled import entry
 from datasets.simulate._argon_electrons import follow
 from datasets.simulate._argon_photons import fly, shower
-from datasets.simulate._argon_space import PHOTON, Space, begin, new_origin, space
+from datasets.simulate._argon_space import PHOTON, begin, new_origin, space
 from datasets.simulate._argon_tables import Recombination, tables
 
 Floats = NDArray[np.float64]
@@ -72,27 +71,21 @@ def throw(
     return Thrown(path, radiated, end, direction, left, offsets, rows[:, :3], rows[:, 3], rows[:, 4], source)
 
 
-@numba.njit
-def _one(kind, energy, seed, length, reach, space, tables, summary):  # type: ignore[no-untyped-def]
-    begin(space, 0.0, 0.0, 0.0, reach)
-    space.state[0] = seed
-    new_origin(space, kind, energy, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0)
-    if kind == PHOTON:
-        fly(space, tables, energy, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0)
-    else:
-        result = follow(space, tables, kind, energy, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0, length)
-        for i in range(9):
-            summary[i] = result[i]
-    shower(space, tables)
-    return space.count[1]
-
-
 def _entry(stamp: int) -> Any:
     def throw_one(kind, energy, seed, length, reach, space, tables, summary):  # type: ignore[no-untyped-def]
-        return _one(kind, energy, seed, length, reach, space, tables, summary) if stamp else 0
+        begin(space, 0.0, 0.0, 0.0, reach)
+        space.state[0] = seed
+        new_origin(space, kind, energy, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0)
+        if kind == PHOTON:
+            fly(space, tables, energy, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0)
+        else:
+            result = follow(space, tables, kind, energy, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0, length)
+            for i in range(9):
+                summary[i] = result[i]
+        shower(space, tables)
+        return space.used[1] if stamp else 0
 
     return throw_one
 
 
 _throw_one = entry(_entry)
-__all__ = ["Space", "Thrown", "throw"]

@@ -29,7 +29,7 @@ def clear(forms, electronics, centre, drift):  # type: ignore[no-untyped-def]
                 forms.wave[plane, i, t] = 0.0
         forms.first[plane, 0] = round(centre[plane, 0] - (channels - 1) / 2)
         forms.first[plane, 1] = round(centre[plane, 1] - (ticks - 1) / 2)
-    forms.low[:], forms.high[:], forms.count[0] = ticks, -1, 0
+    forms.low[:], forms.high[:], forms.found[0] = ticks, -1, 0
     _shape(forms.kernel, electronics.along * max(drift, 0.0))
 
 
@@ -44,7 +44,7 @@ def _shape(kernel, variance):  # type: ignore[no-untyped-def]
             kernel[2, phase, j] = _gauss(t, collection)
 
 
-@numba.njit(inline="always")
+@numba.njit
 def _gauss(x, sigma):  # type: ignore[no-untyped-def]
     return math.exp(-0.5 * (x / sigma) ** 2) / (sigma * math.sqrt(2.0 * math.pi))
 
@@ -54,7 +54,7 @@ def collect(forms, electronics, space):  # type: ignore[no-untyped-def]
     """Add all deposits of an event to the waveforms, without noise."""
     for plane in range(3):
         a, b = electronics.projection[plane, 1], electronics.projection[plane, 2]
-        for n in range(space.count[1]):
+        for n in range(space.used[1]):
             row = space.deposits[n]
             wire = a * row[1] + b * row[2] - forms.first[plane, 0]
             tick = electronics.projection[3, 0] * row[0] - forms.first[plane, 1]
@@ -120,7 +120,8 @@ def tail(state, least):  # type: ignore[no-untyped-def]
     """Return a standard normal number above `least` > 0.
 
     References:
-        G. Marsaglia, Generating a variable from the tail of the normal distribution, doi:10.1080/00401706.1964.10490150.
+        G. Marsaglia, Generating a variable from the tail of the normal distribution,
+        doi:10.1080/00401706.1964.10490150.
     """
     while True:
         x = math.sqrt(least * least - 2.0 * math.log(uniform(state)))

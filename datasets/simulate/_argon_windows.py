@@ -42,13 +42,13 @@ def centre(primitives, count, plane, channel, tick, width, height):  # type: ign
     return channel, tick, total
 
 
-@numba.njit(inline="always")
+@numba.njit
 def first_of(middle, size):  # type: ignore[no-untyped-def]
     """Return the first of `size` whole numbers whose middle is nearest to `middle`: mirrored it is the same window."""
     return round(middle - 0.5 * (size - 1))
 
 
-@numba.njit(inline="always")
+@numba.njit
 def height_at(sample, peak, over):  # type: ignore[no-untyped-def]
     """Return the triangle's height at a sample, 1 at its peak, for a sum that is (over + 1) / 2."""
     return (sample + 1.0) / (peak + 1.0) if sample <= peak else (over - sample) / (over - peak)

@@ -10,8 +10,8 @@ import math
 import numba
 import numpy as np
 
-from datasets.simulate._xenon_light import MATH, add_direct, add_scattered, solid_angles
 from datasets.simulate._random import normals, poisson, uniform
+from datasets.simulate._xenon_light import MATH, add_direct, add_scattered, solid_angles
 
 PHOTON_STEP = 0.125
 """Readings are digitised in steps of so many photons."""

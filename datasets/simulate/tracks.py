@@ -21,8 +21,9 @@ from app.physics.magnetic_field import FIELDS
 from app.physics.propagation import Propagated, Propagator, steps_for, survives
 from datasets import SIMULATORS
 from datasets._shard_files import shard_path, unfinished, write_shard
+from datasets.simulate._event_keys import keys
 from datasets.simulate._progress import progress
-from datasets.simulate._track_sampling import Interval, Sampling, Tracks, keys
+from datasets.simulate._track_sampling import Interval, Sampling, Tracks
 
 log = logging.getLogger(__name__)
 

@@ -90,7 +90,7 @@ def to_canonical(vector: Floats, apa: Integers, face: Integers) -> Floats:
 
 
 def from_canonical(vector: Floats, apa: Integers, face: Integers) -> Floats:
-    """Return positions [cm] or directions, (..., 3), of the canonical frame in the global one: signs undo themselves."""
+    """Return positions [cm] or directions, (..., 3), of the canonical frame in the global one: the inverse."""
     return to_canonical(vector, apa, face)
 
 
@@ -101,7 +101,7 @@ def wire(channel: Integers, face: Integers) -> Integers:
     """
     apa, plane, _, number = split(channel)
     backward = (plane == 2) & REVERSED[apa % 2, face]
-    return np.where(backward, FACE_WIRES - 1 - number, number)
+    return np.asarray(np.where(backward, FACE_WIRES - 1 - number, number))
 
 
 def wires_at(position: Floats, apa: Integers, face: Integers) -> Floats:
@@ -121,7 +121,7 @@ def channels_at(position: Floats) -> Integers:
     backward = REVERSED[apa % 2, face]
     x = np.where(backward, FACE_WIRES - 1 - number[..., 2], number[..., 2]).clip(0, FACE_WIRES - 1)
     local = [FIRST[0] + number[..., 0] % WRAP, FIRST[1] + number[..., 1] % WRAP, FIRST[2] + FACE_WIRES * face + x]
-    return apa[..., None] * CHANNELS + np.stack(local, axis=-1)
+    return np.asarray(apa[..., None] * CHANNELS + np.stack(local, axis=-1))
 
 
 def arrival(distance: Floats) -> Floats:

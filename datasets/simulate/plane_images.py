@@ -1,0 +1,154 @@
+"""Simulated clusters in liquid argon, as three planes of wires see them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from app.core.errors import Problem, UserError
+from app.core.types import Count, Fraction, NonNegative, Positive, PositiveRange
+from datasets import SIMULATORS
+from datasets.simulate._argon_options import Arrays, Generator, Kind, Options, conventions, in_threads
+from datasets.simulate._argon_sources import decays
+from datasets.simulate._argon_tables import Recombination
+
+VERSION = 1
+COLUMNS = (
+    *("event", "is_marley", "is_main_track", "is_es", "x", "y", "z", "px", "py", "pz"),
+    *("cluster_energy", "true_particle_energy", "plane", "match_id"),
+)
+"""Of `metadata`."""
+UNITS = {
+    "images_u": "ADC", "images_v": "ADC", "images_x": "ADC", "neutrino_momentum": "GeV/c",
+    "metadata": ["1", "1", "1", "1", "cm", "cm", "cm", "GeV/c", "GeV/c", "GeV/c", "MeV", "MeV", "1", "1"],
+}  # fmt: skip
+Noise = tuple[NonNegative, NonNegative, NonNegative]
+Threshold = tuple[Positive, Positive, Positive]
+
+
+@SIMULATORS("plane_images", version=VERSION)
+def plane_images(
+    out: Path,
+    *,
+    events: Count,
+    shard_size: Count = 2000,
+    kind: Kind = "es",
+    elastic_share: Fraction = 0.5,
+    energy: PositiveRange = (5.0, 70.0),
+    background: Fraction = 0.0,
+    radiological: Fraction = 0.5,
+    single_gammas: Fraction = 0.5,
+    width: Literal[16, 32] = 16,
+    mean_neutrino_energy: Positive = 15.0,
+    pinching: NonNegative = 3.0,
+    drift: PositiveRange = (2.0, 355.0),
+    recombination: Recombination = "modified_box",
+    diffusion: tuple[NonNegative, NonNegative] = (6.0, 10.0),
+    gain: Threshold = (1350.0, 1350.0, 4200.0),
+    noise: Noise = (17.0, 17.0, 14.5),
+    threshold: Threshold = (70.0, 70.0, 60.0),
+    seed: Annotated[int, Field(ge=0)] = 1,
+) -> None:
+    """Electrons of supernova neutrinos in liquid argon, and what else makes clusters, as three matched images each.
+
+    Each shard `shard_00000.npz`, ... holds `images_u`, `images_v`, `images_x` (N, 128, width) float32 ADC, rows ticks,
+    columns channels; `metadata` (N, 14) float32 = event, is_marley, is_main_track, is_es, position [cm], momentum
+    [GeV/c], cluster energy on X [MeV], total energy of the true particle [MeV], plane (2), match_id; `match_ids` (N,);
+    `neutrino_momentum` (N, 3) [GeV/c], 0 where there is none; `key` (N,) uint64; and `metadata_json`. Positions and
+    momenta are those of the canonical frame, in which rows and columns grow with them on every plane: see
+    app/physics/argon/planes.py. The content of shard i depends on (seed, i, options) alone: an interrupted generation
+    continues where it stopped.
+
+    A row is the electron of a neutrino interaction (is_main_track 1) or, for a share `background` of all rows, one
+    photon of such an event or one radioactive decay. Images show all that lies in the window: primitives, i.e. runs of
+    samples above threshold, as triangles. An event counts when each plane sees it and most charge in the window on X is
+    its own; events that do not are made again, and counted as `tried`.
+
+    Simplified: noise is white; the field response does not reach neighbouring wires; wires do not wrap, and have no
+    ends; charge is not lost during the drift; de-excitation gammas share the energy at random instead of after a level
+    scheme, nucleons are not emitted; forbidden transitions and other flavours of neutrinos are left out.
+
+    Args:
+        out: folder of the shards.
+        events: rows in all.
+        shard_size: rows per shard; a shard is what is held in memory.
+        kind: neutrino interactions: on electrons, charged currents on argon-40, or both.
+        elastic_share: share of scatters on electrons among both.
+        energy: range of the electron's kinetic energy [MeV].
+        background: share of rows that are no main track.
+        radiological: share of decays among these; the others are photons, radiated or of the excited nucleus.
+        single_gammas: share of single gammas (1.46, 2.61, 4.75 MeV) among decays; the others are argon-39.
+        width: channels of an image.
+        mean_neutrino_energy: of the flux [MeV].
+        pinching: of the flux: E^a exp(-(a + 1) E / mean).
+        drift: range of the distance from the anode [cm], uniform.
+        recombination: whether charge is lost where ionisation is dense, or everywhere the same share.
+        diffusion: along and across the drift [cm2/s].
+        gain: of U, V, X, sum of a pulse's positive half per MeV of a minimum-ionising particle [ADC].
+        noise: of a sample of U, V, X [ADC].
+        threshold: of U, V, X [ADC].
+        seed: of the random numbers.
+
+    Raises:
+        UserError: options that no event fulfils, a folder with other shards.
+        NotWritten: the disk is full, or the folder cannot be written.
+
+    References:
+        B. Abi et al. (DUNE), Supernova neutrino burst detection with the DUNE experiment, arXiv:2008.06647.
+    """
+    options = Options(
+        kind, elastic_share, energy, mean_neutrino_energy, pinching, drift, recombination, diffusion, gain, noise,
+        threshold,
+    )  # fmt: skip
+    clusters = Clusters(background, radiological, single_gammas, width)
+    _Generator(int(seed), shard_size, options, clusters).write(out, events)
+
+
+@dataclass(frozen=True)
+class Clusters:
+    """Which clusters are shown, and how wide."""
+
+    background: float
+    radiological: float
+    single_gammas: float
+    width: int
+
+
+@dataclass(frozen=True)
+class _Generator(Generator):
+    physics: Options
+    clusters: Clusters
+
+    def metadata(self) -> dict[str, Any]:
+        """Return what all shards have in common."""
+        return {
+            "dataset": "plane_images",
+            "generator_version": VERSION,
+            "units": UNITS,
+            "columns": {"metadata": list(COLUMNS)},
+            **conventions("ticks", "channels"),
+            "seed": self.seed,
+            "options": self.options(self.physics, self.clusters),
+        }
+
+    def arrays(self, shard: int, key: NDArray[np.uint64]) -> tuple[Arrays, dict[str, Any]]:
+        """Return the matched images of a shard, and how many events were tried."""
+        from datasets.simulate._argon_plane_rows import Setup, fill, memory, rows
+
+        shared, own = self.physics, self.clusters
+        shares = (own.background, own.radiological, shared.elastic, *shared.drift)
+        setup = Setup(shared.neutrinos(), decays(own.single_gammas), shared.electronics(), shared.tables(), *shares)
+        made = rows(len(key), own.width)
+        in_threads(lambda first, last: fill(first, last, key, *memory(own.width), setup, made), len(key))
+        if not made.attempts.all():
+            raise UserError(Problem("no cluster of this kind is seen in all planes", ("threshold",)))
+        number = np.arange(len(key)) + shard * self.shard_size
+        made.metadata[:, 0], made.metadata[:, 13] = number, number
+        arrays = dict(zip(("images_u", "images_v", "images_x"), made.images, strict=True))
+        arrays |= {"metadata": made.metadata, "match_ids": number, "neutrino_momentum": made.neutrino}
+        return arrays, {"tried": int(made.attempts.sum())}

@@ -1,0 +1,187 @@
+"""Simulated volumes of liquid argon around a neutrino interaction, as three planes of wires see them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from app.core.errors import Problem, UserError
+from app.core.types import Count, Fraction, NonNegative, Positive, PositiveRange
+from app.physics.argon.medium import DENSITY
+from app.physics.argon.planes import DRIFT_LENGTH, TICK
+from datasets import SIMULATORS
+from datasets.simulate._argon_options import Arrays, Generator, Kind, Options, conventions, in_threads
+from datasets.simulate._argon_sources import decays
+from datasets.simulate._argon_tables import Recombination
+from datasets.simulate.plane_images import Noise, Threshold
+
+VERSION = 1
+SHAPE = (208, 1242)
+UNITS = {
+    "value": "ADC", "particle_energy": "GeV", "cluster_energy": "MeV",
+    "main_track_momentum": "GeV/c", "neutrino_momentum": "GeV/c",
+}  # fmt: skip
+
+
+@SIMULATORS("volume_images", version=VERSION)
+def volume_images(
+    out: Path,
+    *,
+    events: Count,
+    shard_size: Count = 5000,
+    kind: Kind = "mixed",
+    elastic_share: Fraction = 0.5,
+    energy: PositiveRange = (5.0, 70.0),
+    activity: NonNegative = 1.01,
+    single_gammas: Fraction = 0.0,
+    mean_neutrino_energy: Positive = 15.0,
+    pinching: NonNegative = 3.0,
+    drift: PositiveRange = (2.0, 355.0),
+    recombination: Recombination = "modified_box",
+    diffusion: tuple[NonNegative, NonNegative] = (6.0, 10.0),
+    gain: Threshold = (1350.0, 1350.0, 4200.0),
+    noise: Noise = (17.0, 17.0, 14.5),
+    threshold: Threshold = (70.0, 70.0, 60.0),
+    seed: Annotated[int, Field(ge=0)] = 1,
+) -> None:
+    """Supernova neutrinos in a volume of 1 m x 1 m around the electron, with all its clusters, background and noise.
+
+    Images are (208 channels, 1242 ticks) per plane and nearly empty, so shards `shard_00000.npz`, ... hold the M pixels
+    of N events: `plane` (0 U, 1 V, 2 X), `row` (channel), `column` (tick), `value` [ADC], (M,); those of event i are
+    `offsets`[i] to `offsets`[i + 1] - 1. About each event, (N,) or (N, 3): `event`, `source_file` (number of the
+    shard), `is_es`, `particle_energy` (total, of the electron [GeV]), `cluster_energy` (on X, of the cluster in the
+    middle [MeV]), `main_track_momentum`, `neutrino_momentum` [GeV/c], `n_clusters` (on X, above 0.5 MeV),
+    `center_channel`, `center_tick` (of each plane), `match_id`, `key` (uint64); and `metadata`, a JSON string. Frame,
+    primitives and what is simplified are those of `plane_images`. The content of shard i depends on (seed, i, options)
+    alone: an interrupted generation continues where it stopped.
+
+    Decays of argon-39 are those whose charge arrives together with the volume's, from the whole drift; their own
+    diffusion is that of the place where they appear.
+
+    Args:
+        out: folder of the shards.
+        events: events in all.
+        shard_size: events per shard; a shard is what is held in memory.
+        kind: neutrino interactions: on electrons, charged currents on argon-40, or both.
+        elastic_share: share of scatters on electrons among both.
+        energy: range of the electron's kinetic energy [MeV].
+        activity: of the argon [Bq/kg]; 1.01 is argon-39 in argon from the atmosphere.
+        single_gammas: share of single gammas (1.46, 2.61, 4.75 MeV) among decays.
+        mean_neutrino_energy: of the flux [MeV].
+        pinching: of the flux: E^a exp(-(a + 1) E / mean).
+        drift: range of the distance from the anode [cm], uniform.
+        recombination: whether charge is lost where ionisation is dense, or everywhere the same share.
+        diffusion: along and across the drift [cm2/s].
+        gain: of U, V, X, sum of a pulse's positive half per MeV of a minimum-ionising particle [ADC].
+        noise: of a sample of U, V, X [ADC].
+        threshold: of U, V, X [ADC].
+        seed: of the random numbers.
+
+    Raises:
+        UserError: options that no event fulfils, a folder with other shards.
+        NotWritten: the disk is full, or the folder cannot be written.
+
+    References:
+        P. Benetti et al. (WARP), Measurement of the specific activity of 39Ar in natural argon, arXiv:astro-ph/0603131.
+    """
+    options = Options(
+        kind, elastic_share, energy, mean_neutrino_energy, pinching, drift, recombination, diffusion, gain, noise,
+        threshold,
+    )  # fmt: skip
+    _Generator(int(seed), shard_size, options, Background(activity, single_gammas)).write(out, events)
+
+
+@dataclass(frozen=True)
+class Background:
+    """Radioactive decays in the volume."""
+
+    activity: float
+    single_gammas: float
+
+    def mean(self, box: tuple[float, float, float], ticks: int) -> float:
+        """Return how many decays arrive in a time of `ticks` from a box of half widths (x, y, z) [cm]."""
+        volume = DRIFT_LENGTH * 4 * box[1] * box[2]
+        return self.activity * 1e-3 * DENSITY * volume * ticks * TICK * 1e-6
+
+
+@dataclass(frozen=True)
+class _Generator(Generator):
+    physics: Options
+    background: Background
+
+    def metadata(self) -> dict[str, Any]:
+        """Return what all shards have in common."""
+        return {
+            "dataset": "volume_images",
+            "generator_version": VERSION,
+            "units": UNITS,
+            "shape": list(SHAPE),
+            **conventions("channels", "ticks"),
+            "seed": self.seed,
+            "options": self.options(self.physics, self.background),
+        }
+
+    def arrays(self, shard: int, key: NDArray[np.uint64]) -> tuple[Arrays, dict[str, Any]]:
+        """Return the pixels of a shard, and how many events were tried."""
+        from datasets.simulate._argon_volume_rows import BOX, Setup, memory, one
+
+        shared = self.physics
+        mean = self.background.mean(BOX, round(2 * BOX[0] * 12.455))
+        sources = (shared.neutrinos(), decays(self.background.single_gammas), shared.electronics(), shared.tables())
+        setup = Setup(*sources, mean, shared.elastic, *shared.drift)
+
+        def made(first: int, last: int) -> list[tuple[Any, ...]]:
+            space, forms, pixels = memory()
+            found = []
+            for seed in key[first:last]:
+                attempts, count = one(seed, space, forms, setup, pixels)
+                found.append((attempts, pixels.place[:count].copy(), pixels.value[:count].copy(), pixels.about.copy()))
+            return found
+
+        events = [event for part in in_threads(made, len(key)) for event in part]
+        attempts, index, value, about = zip(*events, strict=True)
+        if not all(attempts):
+            raise UserError(Problem("no main track is seen in all planes", ("threshold",)))
+        number = np.arange(len(key)) + shard * self.shard_size
+        return _pixels(index, value) | _about(np.stack(about), number, shard), {"tried": sum(attempts)}
+
+
+def _pixels(index: Any, value: Any) -> Arrays:
+    plane, row, column = np.concatenate(index).T
+    offsets = np.concatenate([[0], np.cumsum([len(one) for one in value])])
+    whole = {"plane": plane.astype(np.uint8), "row": row.astype(np.int16), "column": column.astype(np.int16)}
+    return whole | {"value": np.concatenate(value), "offsets": offsets.astype(np.int64)}
+
+
+def _about(about: Any, number: Any, shard: int) -> Arrays:
+    from datasets.simulate._argon_volume_rows import (
+        CLUSTER_ENERGY,
+        CLUSTERS,
+        ENERGY,
+        IS_ES,
+        MIDDLES,
+        MOMENTUM,
+        NEUTRINO,
+    )
+
+    def columns(first: int) -> NDArray[np.float32]:
+        return np.ascontiguousarray(about[:, first : first + 3], np.float32)
+
+    return {
+        "event": number,
+        "source_file": np.full(len(number), shard, np.int32),
+        "is_es": about[:, IS_ES].astype(np.int8),
+        "particle_energy": about[:, ENERGY].astype(np.float32),
+        "cluster_energy": about[:, CLUSTER_ENERGY].astype(np.float32),
+        "main_track_momentum": columns(MOMENTUM),
+        "neutrino_momentum": columns(NEUTRINO),
+        "n_clusters": about[:, CLUSTERS].astype(np.int32),
+        "center_channel": columns(MIDDLES),
+        "center_tick": columns(MIDDLES + 3),
+        "match_id": number,
+    }
