@@ -13,6 +13,7 @@ from app.physics.magnetic_field import FIELDS
 from app.plots import PLOTS
 from app.schedules import SCHEDULES
 from datasets import DATASETS, SIMULATORS
+from datasets.convert import CONVERTERS
 from datasets.transforms import TRANSFORMS
 from losses import LOSSES
 from losses.balancing import BALANCINGS
@@ -22,6 +23,7 @@ from losses.weighting import WEIGHTINGS
 CATALOGS: dict[str, Catalog[Any]] = {
     "datasets": DATASETS,
     "simulators": SIMULATORS,
+    "converters": CONVERTERS,
     "fields": FIELDS,
     "extrapolations": EXTRAPOLATIONS,
     "models": MODELS,

@@ -118,6 +118,13 @@ def _simulate(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(usage=parser.format_help)
 
 
+def _convert(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("kind", nargs="?", help="e.g. trigger_primitives; -h behind it explains its options")
+    parser.add_argument("--out", type=Path, help="folder of what is written")
+    parser.epilog = "wirechamber convert trigger_primitives FILE.root --out images/ --width 32"
+    parser.set_defaults(usage=parser.format_help)
+
+
 def _merge(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("files", nargs="+", type=Path, help="shards to join")
     parser.add_argument("--out", type=Path, required=True)
@@ -171,7 +178,7 @@ def _init(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, help="write the job file here instead of printing it")
 
 
-OPEN_VERBS = ("simulate",)  # their further options come from a component's signature
+OPEN_VERBS = ("simulate", "convert")  # their further options come from a component's signature
 VERBS: dict[str, tuple[str, Add]] = {
     "run": ("Run a job, or every job of a sweep: simulate, train, measure, register.", _run),
     "init": ("Write a job skeleton from the columns of a data file.", _init),
@@ -179,6 +186,7 @@ VERBS: dict[str, tuple[str, Add]] = {
     "list": ("List components, or explain one.", _list),
     "schema": ("Print the JSON Schema of job files, for editors.", _schema),
     "simulate": ("Write simulated data files.", _simulate),
+    "convert": ("Turn files of other kinds into those that the loaders read.", _convert),
     "merge": ("Join shards into one file, verified.", _merge),
     "inspect": ("Print what is in a data file and what a loader makes of it, or what a job's weights do.", _inspect),
     "evaluate": ("Predict and measure with a finished run's model.", _evaluate),

@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 from app.core.errors import Problem, UserError
 from datasets import _npz, _root
 from datasets._plane_layouts import Clusters, clusters
+from datasets._shard_files import BESIDE
 
 PLANES = ("u", "v", "x")
 PLANE_FILE = re.compile(r"(.+)_plane([UVX])\.npz")
 TICKS = 128
 """Rows of an image."""
-BESIDE = "metadata_json"
-"""What our own programs say about a file, as JSON: `metadata` is a table there."""
+
+
 BESIDE_ROWS = ("neutrino_momentum", "apa", "face")
 """Arrays that our own files have beside the metadata, by rows."""
 
@@ -158,7 +159,9 @@ def _check_lengths(path: Path, shape: tuple[int, ...], arrays: Mapping[str, Any]
 
 def facts(path: Path) -> dict[str, Any]:
     """Return what our own programs say about a file of theirs; {} for foreign ones."""
-    if _root.is_root(path) or BESIDE not in _npz.members(path):
+    if _root.is_root(path):
+        return {"dataset": "plane_images", "frame": "canonical"}  # what our clustering makes of it
+    if BESIDE not in _npz.members(path):
         return {}
     try:
         content = json.loads(str(_npz.array(path, BESIDE)))

@@ -157,7 +157,6 @@ def _chosen(found: Found, selection: Selection, balance: Balance | None) -> list
 def _check_one_frame(found: Sequence[Group], known: Sequence[Mapping[str, Any]]) -> None:
     """Directions of two frames cannot be learned at once; that they differ shows in nothing else."""
     told = [(group, facts.get("frame")) for group, facts in zip(found, known, strict=True)]
-    told = [(group, "canonical" if group.kind == "primitives" else frame) for group, frame in told]
     for group, frame in told[1:]:
         if frame != told[0][1]:
             what = f"another frame of directions than in {told[0][0].path}"

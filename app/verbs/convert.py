@@ -1,0 +1,38 @@
+"""`wirechamber convert`: files of another kind into those that a loader reads, with every parameter as an option."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from app.component_arguments import parsed
+from app.console import console
+from app.core.errors import Problem, UserError
+from app.core.files import matching
+from datasets.convert import CONVERTERS
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Convert the files; what is wrong with one of them is told before anything of it is written."""
+    if options.kind is None:
+        return _explain(options)
+    component = CONVERTERS[options.kind]
+    prog = f"wirechamber convert {component.name}"
+    given = parsed(component, options.rest, prog, "%(prog)s FILE [FILE ...] --out DIR [options]", files=True)
+    files = given.pop("files")
+    if not files:
+        raise UserError(Problem("missing argument", ("convert",), expected="the files to convert"))
+    if options.out is None:
+        raise UserError(Problem("missing argument", ("--out",), expected="a folder for what is written"))
+    spec = CONVERTERS.parse({"name": component.name, **given})
+    spec.build(matching(files, ("convert",)), options.out)
+    console.print(f"written: {options.out}")
+    return 0
+
+
+def _explain(options: Any) -> int:
+    console.print(options.usage(), markup=False, end="")
+    if not {"-h", "--help"} & set(options.rest):
+        known = ", ".join(CONVERTERS.names())
+        raise UserError(Problem("missing argument", ("convert",), expected=f"one of [{known}]"))
+    return 0

@@ -1,0 +1,164 @@
+"""Clusters of trigger primitives: what is near in channel and time on one plane of one anode."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.core.errors import WirechamberError
+from app.physics.argon.detector import PEAK_OFFSET, WRAP
+from datasets.convert._primitives import Primitives
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Clustering:
+    """What is a cluster.
+
+    Attributes:
+        channels: primitives so many channels apart are near to each other.
+        ticks: with so much time from the end of one to the start of the next.
+        least: sum of ADC counts that makes a cluster; a single primitive of noise stays below 340.
+    """
+
+    channels: int = 2
+    ticks: float = 20.0
+    least: float = 350.0
+
+
+@dataclass(frozen=True)
+class Clusters:
+    """N clusters: all (N,), and the primitives of each.
+
+    Attributes:
+        event: number of the event.
+        apa: anode.
+        plane: 0, 1, 2 for U, V, X.
+        face: of X clusters, else -1.
+        charge: sum [ADC].
+        channel: charge-weighted mean of the numbers of the channels; on U and V those of a cluster at 799 and 0 go on.
+        tick: charge-weighted mean of the peaks, on the clock of the files [ticks].
+        drift: that time since the charge was set free [ticks], without the delays of the planes.
+        extent: first and last such time, (N, 2).
+        members: primitives of cluster i.
+    """
+
+    event: Integers
+    apa: Integers
+    plane: Integers
+    face: Integers
+    charge: Floats
+    channel: Floats
+    tick: Floats
+    drift: Floats
+    extent: Floats
+    members: list[Integers]
+
+    def __len__(self) -> int:
+        return len(self.event)
+
+
+def find(primitives: Primitives, how: Clustering) -> Clusters:
+    """Return the clusters in the order of event, anode, plane, face and time.
+
+    A primitive is an interval in time, so no metric of points fits: neighbours are what `Clustering` says, and DBSCAN
+    is given the graph of them. Every primitive is a core: noise is told by its charge afterwards.
+
+    References:
+        M. Ester, H.-P. Kriegel, J. Sander, X. Xu, A density-based algorithm for discovering clusters in large spatial
+        databases with noise, KDD-96.
+    """
+    order = np.lexsort((primitives.start, *_groups(primitives)))
+    labels = _labels(len(primitives), *_neighbours(primitives, order, how))
+    by_label = np.argsort(labels, kind="stable")
+    charge = np.bincount(labels, primitives.integral[order]) if len(order) else np.empty(0)
+    parts = np.split(order[by_label], np.flatnonzero(np.diff(labels[by_label])) + 1)
+    members = sorted(
+        (part for part, total in zip(parts, charge, strict=False) if total >= how.least), key=_first(order)
+    )
+    first = np.array([rows[0] for rows in members], np.intp)
+    weights = [primitives.integral[rows] for rows in members]
+    channel = [_mean(unwrapped(primitives, rows, None), w) for rows, w in zip(members, weights, strict=True)]
+    peak = primitives.start + primitives.to_peak
+    tick = np.array([_mean(peak[rows], w) for rows, w in zip(members, weights, strict=True)])
+    end = primitives.start + primitives.over
+    extent = np.array([(primitives.start[rows].min(), end[rows].max()) for rows in members]).reshape(-1, 2)
+    plane = primitives.plane[first]
+    delay = np.array(PEAK_OFFSET)[plane]
+    return Clusters(
+        primitives.event[first], primitives.apa[first], plane, primitives.face[first],
+        np.array([w.sum() for w in weights]), np.array(channel), tick, tick - delay, extent - delay[:, None], members,
+    )  # fmt: skip
+
+
+def unwrapped(primitives: Primitives, rows: Integers, middle: float | None) -> Floats:
+    """Return the numbers of channels; on U and V, where they are counted modulo 800, those nearest to `middle`.
+
+    Args:
+        primitives: of a file.
+        rows: which of them, all of one plane.
+        middle: a number; None means that of the largest primitive.
+    """
+    number = primitives.number[rows].astype(np.float64)
+    if not len(rows) or primitives.plane[rows[0]] == 2:
+        return number
+    middle = number[np.argmax(primitives.integral[rows])] if middle is None else middle
+    return np.asarray((number - middle + WRAP / 2) % WRAP - WRAP / 2 + middle)
+
+
+def _mean(values: Floats, weights: Floats) -> float:
+    return float((values * weights).sum() / weights.sum())
+
+
+def _groups(primitives: Primitives) -> tuple[Integers, ...]:
+    """Return what must be equal for primitives to be near: the last counts most in an order."""
+    return primitives.face, primitives.plane, primitives.apa, primitives.event
+
+
+def _first(order: Integers) -> Callable[[Integers], int]:
+    place = np.argsort(order)
+    return lambda rows: int(place[rows[0]])
+
+
+def _neighbours(primitives: Primitives, order: Integers, how: Clustering) -> tuple[Integers, Integers]:
+    """Return the pairs of primitives, by their places in `order`, that are near to each other.
+
+    Primitives are compared with the next, the one after that, ... in time, until none is near enough any more.
+    """
+    start, end = primitives.start[order], (primitives.start + primitives.over)[order]
+    groups = np.stack([key[order] for key in _groups(primitives)])
+    number, induction = primitives.number[order], primitives.plane[order] < 2
+    reach = primitives.over.max(initial=0.0) + how.ticks
+    ones, others, shift = [], [], 1
+    while shift < len(order):
+        same = (groups[:, shift:] == groups[:, :-shift]).all(axis=0)
+        if not (same & (start[shift:] - start[:-shift] < reach)).any():
+            break
+        apart = np.abs(number[shift:] - number[:-shift])
+        apart = np.where(induction[shift:], np.minimum(apart, WRAP - apart), apart)
+        near = np.flatnonzero(same & (apart <= how.channels) & (start[shift:] - end[:-shift] < how.ticks))
+        ones.append(near)
+        others.append(near + shift)
+        shift += 1
+    return np.concatenate([*ones, np.empty(0, np.int64)]), np.concatenate([*others, np.empty(0, np.int64)])
+
+
+def _labels(count: int, one: Integers, other: Integers) -> Integers:
+    """Return the number of each primitive's cluster, by DBSCAN on a graph of neighbours."""
+    if not count:
+        return np.empty(0, np.int64)
+    try:
+        from scipy.sparse import csr_array
+        from sklearn.cluster import DBSCAN
+    except ModuleNotFoundError:
+        raise WirechamberError("clustering needs scikit-learn: pip install 'wirechamber[clustering]'.") from None
+    rows, columns = np.concatenate([one, other]), np.concatenate([other, one])
+    graph = csr_array((np.ones(len(rows)), (rows, columns)), (count, count))
+    graph.setdiag(0.0)
+    found: Integers = DBSCAN(eps=1.0, min_samples=1, metric="precomputed").fit(graph).labels_
+    return found

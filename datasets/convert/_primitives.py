@@ -1,0 +1,142 @@
+"""Trigger primitives and truth in ROOT files of DUNE's trigger analysis."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.core.errors import Problem, UserError
+from app.physics.argon.detector import split
+from datasets import _root
+
+CLOCK = 32
+"""Ticks of 16 ns, in which times are given, in a sample of 0.5 us."""
+EVENT = ("Run", "SubRun", "Event")
+SHAPE = ("samples_over_threshold", "samples_to_peak", "adc_peak", "adc_integral")
+NEEDED = ("channel", "time_start", *SHAPE)
+TRACED = ("bt_edep", "bt_primary_track_id", "bt_x")
+TRUTH = ("pdg", "status_code", "generator_name", "block_id", "px", "py", "pz", "energy")
+PARTICLES = ("pdg", "g4_track_id", "mother", "truth_block_id", "x", "y", "z", "px", "py", "pz", "energy")
+MOST_APAS = 4
+Columns = dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Primitives:
+    """The P primitives of one file, all (P,).
+
+    Attributes:
+        event: number of the event among `events`.
+        apa: anode that saw them.
+        plane: 0, 1, 2 for U, V, X.
+        face: 0 or 1 on X, -1 on U and V.
+        number: of the channel within plane and face.
+        start: first sample above threshold [ticks].
+        over: samples above threshold.
+        to_peak: samples from the first to the highest.
+        peak: highest sample [ADC].
+        integral: sum of the samples [ADC].
+        edep: deposited energy that they come from, 0 where that is nothing or not known [MeV].
+        track: identity of the primary particle.
+        x: where the charge comes from [cm].
+        events: Run, SubRun, Event of the events, (E, 3).
+        truth: columns of mctruths and mcparticles with the event's number in `event`; {} where the file has none.
+    """
+
+    event: NDArray[np.int64]
+    apa: NDArray[np.int64]
+    plane: NDArray[np.int64]
+    face: NDArray[np.int64]
+    number: NDArray[np.int64]
+    start: NDArray[np.float64]
+    over: NDArray[np.float64]
+    to_peak: NDArray[np.float64]
+    peak: NDArray[np.float64]
+    integral: NDArray[np.float64]
+    edep: NDArray[np.float64]
+    track: NDArray[np.int64]
+    x: NDArray[np.float64]
+    events: NDArray[np.int64]
+    truth: Mapping[str, Columns]
+
+    def __len__(self) -> int:
+        return len(self.event)
+
+
+def read(path: Path) -> Primitives:
+    """Read a file's primitives and truth.
+
+    Args:
+        path: `file.root`, or `file.root:tree` where it has several trees of primitives.
+
+    Raises:
+        UserError: a damaged file, no tree of primitives, branches that are missing, channels of no known anode.
+    """
+    tree, place = _tree(path), (str(path),)
+    known = set(tree.keys())
+    for name in (*EVENT, *NEEDED):
+        if name not in known:
+            raise UserError(Problem(f"has no branch {name!r}", place, expected="a tree of trigger primitives"))
+    traced = [name for name in TRACED if name in known]
+    found = _root.rows(tree, [*EVENT, *NEEDED, *traced], 0, int(tree.num_entries), path)
+    events, event = _numbered(found)
+    channel = split(found["channel"].astype(np.int64))
+    if len(event) and channel.apa.max() >= MOST_APAS:
+        largest = int(found["channel"].max())
+        expected = f"channels of {MOST_APAS} anodes (1x2x2), below {2560 * MOST_APAS}"
+        raise UserError(Problem("channels of a detector that is not known", place, None, expected, largest))
+    edep = np.maximum(found.get("bt_edep", np.zeros(len(event))), 0.0)
+    return Primitives(
+        event, channel.apa, channel.plane, channel.face, channel.number,
+        found["time_start"].astype(np.float64) / CLOCK,
+        *(found[name].astype(np.float64) for name in SHAPE),
+        edep, found.get("bt_primary_track_id", np.zeros(len(event))).astype(np.int64), found.get("bt_x", 0.0 * edep),
+        events, _truth(path, events),
+    )  # fmt: skip
+
+
+def _tree(path: Path) -> Any:
+    if _root.parts(path)[1]:
+        return _root.tree(path)
+    known = _root.trees(_root.opened(path))
+    wanted = [name for name in known if "TriggerPrimitives/" in name]
+    if len(wanted) != 1:
+        what = f"the file has {len(wanted)} trees of trigger primitives"
+        expected = "one tree in a folder TriggerPrimitives, or file.root:tree"
+        raise UserError(Problem(what, (str(path),), None, expected, known))
+    return _root.tree(path, wanted[0])
+
+
+def _numbered(columns: Columns) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the events in order of their first row, (E, 3), and the number of each row's event."""
+    names = np.stack([columns[name].astype(np.int64) for name in EVENT], axis=-1)
+    unique, first, number = np.unique(names, axis=0, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    rank = np.empty(len(order), np.int64)
+    rank[order] = np.arange(len(order))
+    return unique[order], rank[number.ravel()]
+
+
+def _truth(path: Path, events: NDArray[np.int64]) -> dict[str, Columns]:
+    file = _root.parts(path)[0]
+    known = _root.trees(_root.opened(path))
+    found = {}
+    for name, branches in (("mctruths", TRUTH), ("mcparticles", PARTICLES)):
+        trees = [tree for tree in known if tree.split("/")[-1] == name]
+        if not trees:
+            return {}
+        columns = _root.rows(tree := _root.tree(file, trees[0]), [*EVENT, *branches], 0, int(tree.num_entries), path)
+        found[name] = {**columns, "event": _among(columns, events)}
+    return found
+
+
+def _among(columns: Columns, events: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the number of each row's event, -1 for events without a primitive."""
+    numbers = {tuple(event): i for i, event in enumerate(events.tolist())}
+    rows: Sequence[Any] = np.stack([columns[name].astype(np.int64) for name in EVENT], axis=-1).tolist()
+    return np.array([numbers.get(tuple(row), -1) for row in rows], np.int64)
