@@ -15,40 +15,17 @@ import numpy as np
 from app.config import Job, Task
 from app.core.errors import Problem, UserError
 from app.data import Data, stacked
-from app.device import keras, tf
+from app.device import keras
 from app.metrics import baselines
 from app.predictions import Predictions
+from app.predictor import Predictor
 from app.run_directory import RunDirectory, find
 from datasets._events import Events
-from datasets._sparse import dense, rows_at_once
 
 if TYPE_CHECKING:
     from app.along import Along
 
-ROWS_AT_ONCE = 8192
 ROWS_FOR_BASELINES = 100_000
-
-
-class Predictor:
-    """Calls a deployed model: raw inputs {name: (N, ...)} to {task: (N, targets)} in physical units.
-
-    At most `rows_at_once` events, and of images fewer, are with the model at a time.
-    """
-
-    def __init__(self, deployed: Any, rows_at_once: int = ROWS_AT_ONCE) -> None:
-        self.rows_at_once = rows_at_once
-        self._call = tf.function(lambda inputs: deployed(inputs, training=False), reduce_retracing=True)
-
-    def __call__(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
-        """Predict, some events at a time."""
-        rows = len(next(iter(inputs.values())))
-        size = min(self.rows_at_once, rows_at_once(list(inputs.values())))
-        parts = [self._some(inputs, slice(first, first + size)) for first in range(0, rows, size)]
-        return {task: np.concatenate([part[task] for part in parts]) for task in parts[0]}
-
-    def _some(self, inputs: Mapping[str, Any], rows: slice) -> dict[str, Any]:
-        cut = {name: tf.constant(dense(array[rows])) for name, array in inputs.items()}
-        return {task: tensor.numpy() for task, tensor in self._call(cut).items()}
 
 
 def predict(predictor: Predictor, events: Events, job: Job) -> Predictions:

@@ -19,6 +19,7 @@ from app.data import Data
 from app.loss_terms import final_terms, unmoved
 from app.metrics import BASELINES
 from app.predictions import Predictions
+from app.predictor import Predictor
 from app.run_directory import RunDirectory
 from app.run_plots import draw_plots
 from datasets._events import Events
@@ -102,7 +103,7 @@ def test_metrics(job: Job, data: Data, deployed: Any) -> tuple[dict[str, Any], P
 
 def measure_events(job: Job, data: Data, events: Events, deployed: Any) -> tuple[dict[str, Any], Predictions]:
     """Return metrics and predictions on `events`, with baselines fitted on the training events of `data`."""
-    predictions = evaluate.predict(evaluate.Predictor(deployed), events, job)
+    predictions = evaluate.predict(Predictor(deployed), events, job)
     fitted = evaluate.fit_baselines(data, job)
     both = evaluate.with_baselines(predictions, events, data, fitted)
     return {name: evaluate.measure(both, task, fitted[name]) for name, task in job.tasks.items()}, both

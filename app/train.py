@@ -15,7 +15,8 @@ from app.classical import nothing_to_train
 from app.config import Job
 from app.data import Data
 from app.device import is_deterministic, version
-from app.evaluate import Predictor, figures, merged, predict
+from app.evaluate import figures, merged, predict
+from app.predictor import Predictor
 from app.recorder import Recorder
 from app.run_directory import RunDirectory
 from datasets._pipeline import Part, batches, ordered

@@ -13,8 +13,8 @@ import registry
 from app import checkpoint, measure_run
 from app.build import build
 from app.data import Data, _prepare
-from app.evaluate import Predictor
 from app.job_file import parse
+from app.predictor import Predictor
 from app.recorder import Recorder
 from app.run_directory import RunDirectory
 from app.train import train
@@ -187,3 +187,15 @@ def test_mixed_precision_trains_the_same_network(trained):
     assert mixed.network.get_layer("plane_x_1_conv").compute_dtype == "float16"
     outputs = Predictor(mixed.deployed)(known.splits.test.events().inputs)
     assert {values.dtype for values in outputs.values()} == {np.dtype("float32")}
+
+
+def test_predictions_are_made_in_parts_that_fit_and_do_not_depend_on_them(trained, monkeypatch):
+    """The widest tensor are the maps of the first layer: 16 x 8 pixels times 4 filters."""
+    _, known, built, _, _ = trained
+    inputs = known.splits.test.events().inputs
+    whole = Predictor(built.deployed)
+    assert whole.rows_at_once == 8192
+    monkeypatch.setattr("app.predictor.NUMBERS_AT_ONCE", 16 * 8 * 4 * 7 + 1)
+    parts = Predictor(built.deployed)
+    assert parts.rows_at_once == 7
+    np.testing.assert_allclose(parts(inputs)["direction"], whole(inputs)["direction"], rtol=1e-4, atol=1e-6)

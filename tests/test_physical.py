@@ -12,11 +12,11 @@ import tensorflow as tf
 from app.build import build
 from app.core.errors import UserError
 from app.data import Data, _prepare
-from app.evaluate import Predictor
 from app.features import columns_of
 from app.job_file import parse
 from app.models import HEADS
 from app.physical import READINGS, Physical
+from app.predictor import Predictor
 from datasets import DATASETS
 from datasets._pipeline import split
 from datasets.transforms import TRANSFORMS

@@ -39,8 +39,8 @@ def three_plane_attention(
     with filters that double, V n with filters n, 2n, 3n, X, the plane with the best signal, n + 1 of equal filters. So
     each plane has weights of its own, and of an image 16 pixels wide n can be 3 at most.
 
-    At the default size three images of 128 x 16 pixels take about 0 MB for each event of a batch in training,
-    and a quarter of it with four ticks in one.
+    At the default size training takes 6 MB for each event of a batch of three images of 128 x 16 pixels, and 1.7 MB
+    with four ticks in one, besides TensorFlow itself.
 
     Args:
         seen: images (N, H, W, channels) after their input layer, by name; rows of numbers (N, C) are joined after them.

@@ -45,9 +45,9 @@ def volume_cnn(
 
     A volume of 208 wires x 1242 ticks is a hundred cluster images: in full resolution the maps of one layer of 32
     filters are 33 MB for each event. The first convolution therefore moves by `stride` pixels, with a kernel that
-    leaves none out: 4 wires and 6 ticks are 1.9 x 0.5 cm. Training then takes about {memory} MB for each event of a
-    batch. Images of single planes are stacked as channels, which only means something where they are equal in size and
-    cover the same time.
+    leaves none out: 4 wires and 6 ticks are 1.9 x 0.5 cm. Training then takes about 21 MB for each event of a batch.
+    Images of single planes are stacked as channels, which only means something where they are equal in size and cover
+    the same time.
 
     Args:
         seen: images (N, H, W, channels) after their input layer, by name; rows of numbers (N, C) are joined after them.

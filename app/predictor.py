@@ -1,0 +1,45 @@
+"""A deployed model called on many events, a bounded number of them at a time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from app.device import keras, tf
+from datasets._sparse import dense, rows_at_once
+
+ROWS_AT_ONCE = 8192
+NUMBERS_AT_ONCE = 2**26
+"""In the widest tensor of a model while it predicts (256 MB): the maps of images are far larger than the images."""
+
+
+class Predictor:
+    """Calls a deployed model: raw inputs {name: (N, ...)} to {task: (N, targets)} in physical units.
+
+    At most `rows_at_once` events, and of images fewer, are with the model at a time.
+    """
+
+    def __init__(self, deployed: Any, rows_at_once: int = ROWS_AT_ONCE) -> None:
+        widest = max(_size(layer.output) for layer in deployed.layers)
+        self.rows_at_once = min(rows_at_once, max(1, NUMBERS_AT_ONCE // widest))
+        self._call = tf.function(lambda inputs: deployed(inputs, training=False), reduce_retracing=True)
+
+    def __call__(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """Predict, some events at a time."""
+        rows = len(next(iter(inputs.values())))
+        size = min(self.rows_at_once, rows_at_once(list(inputs.values())))
+        parts = [self._some(inputs, slice(first, first + size)) for first in range(0, rows, size)]
+        return {task: np.concatenate([part[task] for part in parts]) for task in parts[0]}
+
+    def _some(self, inputs: Mapping[str, Any], rows: slice) -> dict[str, Any]:
+        cut = {name: tf.constant(dense(array[rows])) for name, array in inputs.items()}
+        return {task: tensor.numpy() for task, tensor in self._call(cut).items()}
+
+
+def _size(tensors: Any) -> int:
+    """Return how many numbers an output of a layer, or the largest of several, holds for one event."""
+    sizes: list[int] = [math.prod(n or 1 for n in tensor.shape[1:]) for tensor in keras.tree.flatten(tensors)]
+    return max([1, *sizes])
