@@ -27,9 +27,11 @@ def parsed(component: Component[Any], words: list[str], prog: str, usage: str, f
     for name, field in component.model.model_fields.items():
         if name != "name":
             text = f"{explained.get(name, '')} ({in_words(field)}; {default_of(field)})".replace("%", "%%")
-            switch = {"action": "store_const", "const": ["true"]} if field.annotation is bool else {"nargs": "+"}
-            shown = {} if field.annotation is bool else {"metavar": "VALUE"}
-            parser.add_argument(f"--{name.replace('_', '-')}", dest=name, help=text, **switch, **shown)
+            option = f"--{name.replace('_', '-')}"
+            if field.annotation is bool:
+                parser.add_argument(option, dest=name, action="store_const", const=["true"], help=text)
+            else:
+                parser.add_argument(option, dest=name, nargs="+", metavar="VALUE", help=text)
     given = vars(parser.parse_args(words))
     named = {"files": given.pop("files")} if files else {}
     return {name: _value(texts) for name, texts in given.items() if texts is not None} | named

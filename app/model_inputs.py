@@ -18,6 +18,8 @@ from datasets.transforms.mirror import check_mirror
 keras = lazy_loader.load("keras")
 
 FEATURES = "features"
+SPARSE_ROWS = 1000
+"""So many events, of all blocks alike, say what the constants of sparse images are: dense they are 3 MB each."""
 
 
 def known_columns(data: Data) -> list[str]:
@@ -70,7 +72,9 @@ def _layered(name: str, tensor: Any, data: Data) -> Any:
     if wanted is None:
         return tensor
     layer = INPUT_LAYERS.parse(wanted).build(f"{name}_layer")
-    layer.adapt(part for events in data.splits.train for part in dense_parts(events.inputs[name]))
+    train = data.splits.train
+    share = max(1, SPARSE_ROWS // len(train.blocks))
+    layer.adapt(part for events in train for part in dense_parts(events.inputs[name], share))
     return layer(tensor)
 
 

@@ -33,6 +33,12 @@ def hash_rows(columns: Sequence[Array]) -> NDArray[np.uint64]:
     return key
 
 
+def part_of(key: NDArray[np.uint64], seed: int, train: float, validation: float) -> NDArray[np.intp]:
+    """Return 0, 1 or 2 (train, validation, test) for each key, with the given shares of the first two."""
+    uniform = mix(key, seed) / 2.0**64
+    return np.searchsorted(np.cumsum([train, validation]), uniform, side="right")
+
+
 def hash_text(text: str) -> np.uint64:
     """Return 64 bits that stand for a text."""
     return np.uint64(int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]))

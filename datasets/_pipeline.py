@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.errors import Problem, UserError, nearest, unknown
-from datasets._event_hash import hash_rows, mix
+from datasets._event_hash import hash_rows, part_of
 from datasets._events import Array, Augment, Events, Source
 from datasets._options import PARTS, DatasetOptions, Split
 from datasets._sparse import cuts, rows_at_once
@@ -24,7 +24,8 @@ tf = lazy_loader.load("tensorflow")
 
 BLOCKS_PER_WINDOW, ROWS_PER_WINDOW = 4, 2048
 """At least so many blocks, and of small ones so many that they have these rows, are shuffled together."""
-BATCHES_AHEAD = 4
+BATCHES_AHEAD, BYTES_AHEAD = 4, 2**28
+"""Batches wait for the network, of large images fewer, but one at least."""
 Batch = tuple[Mapping[str, Any], ...]
 
 
@@ -103,13 +104,7 @@ class Splits:
 
 
 def split(source: Source, options: DatasetOptions, limit: int | None = None) -> Splits:
-    """Read the source once and assign every event to a split.
-
-    Args:
-        source: where the events come from.
-        options: shares, seed and key of the split; with `streaming` the events are read again when needed.
-        limit: keep at most so many events of each split, for a smoke run.
-    """
+    """Read the source once and assign every event to a split, of which at most `limit` are kept, for a smoke run."""
     parts: dict[str, tuple[list[Callable[[], Events]], list[int]]] = {name: ([], []) for name in PARTS}
     for read, places in zip(source.blocks, _assignments(source, options.split), strict=True):
         events = read()
@@ -152,8 +147,7 @@ def _assignments(source: Source, options: Split) -> list[Callable[[Events], Plac
 
 def _by_hash(events: Events, source: Source, options: Split) -> Places:
     key = events.key if options.key is None else hash_rows(_key_columns(events, source, options.key))
-    uniform = mix(key, options.seed) / 2.0**64
-    return np.searchsorted(np.cumsum([options.train, options.validation]), uniform, side="right")
+    return part_of(key, options.seed, options.train, options.validation)
 
 
 def _all_in(events: Events, part: int) -> Places:
@@ -210,10 +204,12 @@ def batches(part: Part, prepare: Prepare, batch_size: int, seed: int, first_row:
         seed: seed of the order.
         first_row: how many events were used before, for a training that goes on.
     """
+    signature = _signature(part, prepare)
     windows = tf.data.Dataset.from_generator(
-        lambda: _prepared(part.windows(seed, first_row), prepare), output_signature=_signature(part, prepare)
+        lambda: _prepared(part.windows(seed, first_row), prepare), output_signature=signature
     )
-    return _untuned(windows.prefetch(1).rebatch(batch_size, drop_remainder=True).prefetch(BATCHES_AHEAD))
+    whole = windows.prefetch(1).rebatch(batch_size, drop_remainder=True)
+    return _untuned(whole.prefetch(_ahead(signature, batch_size)))
 
 
 def ordered(part: Part, prepare: Prepare, batch_size: int) -> Any:
@@ -221,7 +217,8 @@ def ordered(part: Part, prepare: Prepare, batch_size: int) -> Any:
     signature = _signature(part, prepare)
     stored = tf.data.Dataset.from_generator(lambda: _prepared(part, prepare), output_signature=signature)
     number = tf.data.experimental.assert_cardinality(-(-part.rows // batch_size))
-    return _untuned(stored.rebatch(batch_size, drop_remainder=False).apply(number).prefetch(BATCHES_AHEAD))
+    whole = stored.rebatch(batch_size, drop_remainder=False).apply(number)
+    return _untuned(whole.prefetch(_ahead(signature, batch_size)))
 
 
 def _prepared(blocks: Iterable[Events], prepare: Prepare) -> Iterator[Batch]:
@@ -236,6 +233,11 @@ def _untuned(dataset: Any) -> Any:
     options = tf.data.Options()
     options.autotune.enabled = False
     return dataset.with_options(options)
+
+
+def _ahead(signature: Any, batch_size: int) -> int:
+    row = sum(spec.dtype.size * spec.shape[1:].num_elements() for spec in tf.nest.flatten(signature))
+    return int(min(BATCHES_AHEAD, max(1, BYTES_AHEAD // max(row * batch_size, 1))))
 
 
 def _signature(part: Part, prepare: Prepare) -> Any:

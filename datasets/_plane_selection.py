@@ -68,18 +68,23 @@ def balanced(parts: Sequence[Joined], label: Balance, count: Counter[str]) -> li
         UserError: one class is missing.
     """
     classes = [part.clusters.columns[label] == 1 for part in parts]
-    places = [_place(part) for part in parts]
+    rows = balanced_rows(classes, [_place(part) for part in parts], label, count)
+    return [part[chosen] for part, chosen in zip(parts, rows, strict=True)]
+
+
+def balanced_rows(
+    classes: Sequence[NDArray[np.bool_]], places: Sequence[NDArray[np.uint64]], label: str, count: Counter[str]
+) -> list[NDArray[np.intp]]:
+    """Return the rows of each part that are kept, equally many of both classes: those with the smallest places."""
     every, place = np.concatenate(classes), np.concatenate(places)
     fewest = min(int(every.sum()), int((~every).sum()))
     if not fewest:
-        what = f"nothing to balance: {label} is {bool(every.any()):d} for all {len(every)} clusters"
-        raise UserError(Problem(what, ("dataset", "balance"), expected="clusters of both classes"))
+        what = f"nothing to balance: {label} is {bool(every.any()):d} for all {len(every)} events"
+        raise UserError(Problem(what, ("dataset", "balance"), expected="both classes"))
     limits = [np.sort(place[every == value])[fewest - 1] for value in (False, True)]
     count[f"to balance {label}"] += len(every) - 2 * fewest
-    kept = []
-    for part, one, where in zip(parts, classes, places, strict=True):
-        kept.append(part[np.flatnonzero(where <= np.where(one, limits[1], limits[0]))])
-    return kept
+    parts = zip(classes, places, strict=True)
+    return [np.flatnonzero(where <= np.where(one, limits[1], limits[0])) for one, where in parts]
 
 
 def _place(part: Joined) -> NDArray[np.uint64]:

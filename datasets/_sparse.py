@@ -95,9 +95,10 @@ def cuts(length: int, size: int) -> Iterator[slice]:
     return (slice(first, last) for first, last in pairwise(edges))
 
 
-def dense_parts(array: Any) -> Iterator[Any]:
-    """Yield an array as it is, and sparse images as dense ones of bounded size."""
+def dense_parts(array: Any, most: int | None = None) -> Iterator[Any]:
+    """Yield an array as it is, and sparse images, the first `most` of them, as dense ones of bounded size."""
     if isinstance(array, Sparse):
-        yield from (np.asarray(array[cut]) for cut in cuts(len(array), rows_at_once([array])))
+        some = array[:most]
+        yield from (np.asarray(some[cut]) for cut in cuts(len(some), rows_at_once([some])))
     else:
         yield array

@@ -42,7 +42,7 @@ def _each_once(planes: tuple[str, ...]) -> tuple[str, ...]:
 Wanted = Annotated[tuple[Literal["u", "v", "x"], ...], Field(min_length=1), AfterValidator(_each_once)]
 
 
-@DATASETS("plane_images", inspect="app.inspect_planes")
+@DATASETS("plane_images", quality="datasets._plane_quality")
 def plane_images(
     files: Sequence[Path],
     *,
@@ -53,6 +53,7 @@ def plane_images(
     balance: Balance | None = None,
     without_momentum: Literal["drop", "keep"] = "drop",
     normalization: Normalization = "asinh",
+    sum_ticks: Literal[1, 2, 4, 8] = 1,
     augmentation: tuple[Mirror, ...] = (),
     width: Literal[16, 32] = 16,
     on_bad_file: OnBadFile = "stop",
@@ -80,6 +81,7 @@ def plane_images(
             "weighting" keeps all, and changes what an event counts.
         without_momentum: "drop" clusters whose particle is not known, or "keep" them, and have no direction to learn.
         normalization: "raw" counts, "log" ln(1 + n), "asinh", or each image over its largest pixel, "per_image".
+        sum_ticks: so many ticks are added before the model sees them; 4 are 0.32 cm, near the pitch of the wires.
         augmentation: mirror training events and their labels at random, anew in every pass: in "time", in the "wires".
         width: channels of images that are made of ROOT files.
         on_bad_file: "stop" at damaged or missing files, or "skip" them and say how many.
@@ -88,7 +90,7 @@ def plane_images(
         UserError: damaged or missing files, other arrays, images of other sizes or without a hit, metadata of unknown
             width or of other content, nothing left of a selection, duplicates.
     """
-    found = readable(groups(files, planes), partial(_opened, planes=planes, width=width), on_bad_file)
+    found = readable(groups(files, planes), partial(open_group, planes=planes, width=width), on_bad_file)
     for _, content in found:
         check_images(content, next(iter(found[0][1].values())))
     known = [facts(group.path) for group, _ in found]
@@ -100,7 +102,7 @@ def plane_images(
     targets = {**(DIRECTIONS if without_momentum == "drop" else {}), **TARGETS}
     extras = _extras(planes, chosen, targets)
     reader = Reader(list(targets), list(extras), Duplicates(rows), on_bad_file)
-    layer = {"name": "adc", "normalization": normalization}
+    layer = {"name": "adc", "normalization": normalization, "sum_ticks": sum_ticks}
     return Source(
         inputs={f"plane_{p}": Input((Column("adc", "ADC"),), (TICKS, channels), layer=layer) for p in planes},
         targets=targets,
@@ -118,7 +120,8 @@ def plane_images(
 Found = Sequence[tuple[Group, Mapping[str, Plane]]]
 
 
-def _opened(group: Group, planes: Sequence[str], width: int) -> tuple[Group, Mapping[str, Plane]]:
+def open_group(group: Group, planes: Sequence[str], width: int) -> tuple[Group, Mapping[str, Plane]]:
+    """Return a group with its planes, of npz files or made of primitives."""
     if group.kind == "primitives":
         from datasets.convert._primitive_planes import primitive_planes
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ def execute(options: argparse.Namespace) -> int:
             some = f" (figures of the first {ROWS:,} rows)" if any(c.rows > ROWS for c in columns) else ""
             _show(f"{path}{name}{some}", columns)
     spec = DATASETS.parse({"name": options.dataset, "files": options.files, **_overrides(options.overrides)})
+    _show_quality(spec, options.files)
     _try(spec, options.files)
     return 0
 
@@ -45,6 +47,15 @@ def _show(title: str, columns: list[Summary]) -> None:
         rows,
         numbers_from=2,
     )
+
+
+def _show_quality(spec: Any, files: list[str]) -> None:
+    """Print what the dataset itself has to say about the quality of its files."""
+    module = spec.component.facts.get("quality")
+    if module:
+        paths = matching(files, ("inspect",))
+        for title, columns, rows in importlib.import_module(module).quality(paths, spec.parameters):
+            table(title, columns, rows, numbers_from=1)
 
 
 def _overrides(texts: list[str]) -> dict[str, Any]:

@@ -91,10 +91,10 @@ def read(path: Path) -> Primitives:
         expected = f"channels of {MOST_APAS} anodes (1x2x2), below {2560 * MOST_APAS}"
         raise UserError(Problem("channels of a detector that is not known", place, None, expected, largest))
     edep = np.maximum(found.get("bt_edep", np.zeros(len(event))), 0.0)
+    over, to_peak, peak, integral = (found[name].astype(np.float64) for name in SHAPE)
     return Primitives(
         event, channel.apa, channel.plane, channel.face, channel.number,
-        found["time_start"].astype(np.float64) / CLOCK,
-        *(found[name].astype(np.float64) for name in SHAPE),
+        found["time_start"].astype(np.float64) / CLOCK, over, to_peak, peak, integral,
         edep, found.get("bt_primary_track_id", np.zeros(len(event))).astype(np.int64), found.get("bt_x", 0.0 * edep),
         events, _truth(path, events),
     )  # fmt: skip

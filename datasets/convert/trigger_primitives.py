@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.core.errors import Problem, UserError
 from app.core.types import Count, NonNegative, Positive
@@ -71,7 +72,12 @@ def trigger_primitives(
     for path, names in targets.items():
         made = planes_of(path, width, how)
         for target, one in zip(names, made.values(), strict=True):
-            arrays = {"images": one.images, "metadata": one.metadata, "apa": one.apa, "face": one.face}
+            arrays: dict[str, NDArray[Any]] = {
+                "images": one.images,
+                "metadata": one.metadata,
+                "apa": one.apa,
+                "face": one.face,
+            }
             write_shard(target, arrays, _facts(path, how, len(one.images)))
         ids = made["x"].metadata[:, COLUMNS.index("match_id")]
         counts = ", ".join(f"{len(one.images)} on {plane.upper()}" for plane, one in made.items())

@@ -61,7 +61,8 @@ def test_dense_parts_are_bounded(monkeypatch):
     parts = list(dense_parts(sparse))
     assert [len(part) for part in parts] == [3, 3, 3, 1]
     assert np.array_equal(np.concatenate(parts), images)
-    assert [part is images for part in dense_parts(images)] == [True]
+    assert np.array_equal(np.concatenate(list(dense_parts(sparse, 4))), images[:4])
+    assert [part is images for part in dense_parts(images, 4)] == [True]
 
 
 def test_cuts_cover_everything_once():

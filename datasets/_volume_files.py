@@ -1,0 +1,159 @@
+"""Shards of sparse volume images: the pixels of N events one after the other, and what is known of each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.core.errors import Problem, UserError
+from datasets import _npz
+from datasets._event_hash import hash_rows, hash_text, mix
+from datasets._shard_files import metadata_name
+from datasets._sparse import Sparse
+
+SHAPE = (208, 1242)
+"""Channels and ticks of a volume: 1 m x 1 m."""
+PLANES = ("u", "v", "x")
+PIXELS = ("plane", "row", "column", "value")
+NUMBERS = ("event", "is_es", "particle_energy", "cluster_energy", "n_clusters", "match_id")
+"""One number per event: energies in GeV and, of clusters, in MeV."""
+VECTORS = ("main_track_momentum", "neutrino_momentum", "center_channel", "center_tick")
+NEEDED = (*PIXELS, "offsets", "is_es", "particle_energy")
+LARGEST_ENERGY = 1.0
+"""Of a particle from a supernova [GeV]; above it the unit is another."""
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One file: metadata of its N events are read, pixels are not.
+
+    Attributes:
+        path: the file.
+        columns: (N,) or (N, 3) by name.
+        key: of the events, (N,).
+        offsets: event i has pixels offsets[i] to offsets[i + 1] - 1, (N + 1,).
+    """
+
+    path: Path
+    columns: Mapping[str, NDArray[Any]]
+    key: NDArray[np.uint64]
+    offsets: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.key)
+
+    def pixels(self, rows: NDArray[np.intp], planes: Sequence[str]) -> tuple[Sparse, dict[str, NDArray[np.float64]]]:
+        """Return the images (channels, ticks, planes) of some events, and the sum of each plane.
+
+        Raises:
+            UserError: pixels that lie outside, are not finite, or cannot be read.
+        """
+        plane, row, column, value = (np.asarray(_npz.array(self.path, name)) for name in PIXELS)
+        self._check(plane, row, column, value)
+        place = np.full(len(PLANES), -1)
+        place[[PLANES.index(name) for name in planes]] = np.arange(len(planes))
+        wanted = place[plane] >= 0
+        size = (*SHAPE, len(planes))
+        index = (row.astype(np.int64) * SHAPE[1] + column) * len(planes) + place[plane]
+        event = np.repeat(np.arange(len(self)), np.diff(self.offsets))[wanted]
+        offsets = np.concatenate([[0], np.cumsum(np.bincount(event, minlength=len(self)))])
+        images = Sparse(index[wanted].astype(np.int32), value[wanted].astype(np.float32), offsets, size)
+        sums = {
+            name: np.bincount(event, value[wanted] * (plane[wanted] == PLANES.index(name)), len(self))[rows]
+            for name in planes
+        }
+        return images[rows], sums
+
+    def _check(self, plane: Any, row: Any, column: Any, value: Any) -> None:
+        limits = {"plane": (plane, len(PLANES)), "row": (row, SHAPE[0]), "column": (column, SHAPE[1])}
+        for name, (values, limit) in limits.items():
+            bad = np.flatnonzero((values < 0) | (values >= limit))
+            if len(bad):
+                what = f"{len(bad)} pixels lie outside the image"
+                raise UserError(Problem(what, (str(self.path), name), None, f"0 to {limit - 1}", int(values[bad[0]])))
+        if not np.isfinite(value).all():
+            raise UserError(Problem("pixels are not finite", (str(self.path), "value"), expected="ADC counts"))
+
+
+def opened(path: Path) -> Shard:
+    """Open a shard and read what is known of its events.
+
+    Raises:
+        UserError: a damaged file, one without sparse images or with pickled objects, arrays that do not fit together.
+    """
+    known = _npz.members(path)
+    for name in NEEDED:
+        if name not in known:
+            pickled = "images" in known and "offsets" not in known
+            hint = "; 'wirechamber convert volume_images' makes shards of older files" if pickled else ""
+            what = f"has no array {name!r}, so it holds no sparse volume images{hint}"
+            raise UserError(Problem(what, (str(path),), None, f"arrays {', '.join(NEEDED)}", known))
+    offsets = np.asarray(_npz.array(path, "offsets"), np.int64)
+    pixels = {name: _npz.header(path, name).shape for name in PIXELS}
+    _check_offsets(path, offsets, pixels)
+    stored = [name for name in (*NUMBERS, *VECTORS, "source_file", "key") if name in known]
+    columns = {name: np.array(_npz.array(path, name)) for name in stored if _npz.header(path, name)}
+    for name, values in columns.items():
+        wanted = (len(offsets) - 1, 3) if name in VECTORS else (len(offsets) - 1,)
+        if values.shape != wanted:
+            what = "another number of values than events"
+            raise UserError(Problem(what, (str(path), name), None, str(list(wanted)), list(values.shape)))
+    _check_values(path, columns)
+    key = columns.pop("key", None)
+    return Shard(path, columns, _key(path, columns) if key is None else key.astype(np.uint64), offsets)
+
+
+def facts(path: Path) -> dict[str, Any]:
+    """Return what the program that wrote a shard says about it; {} for foreign ones."""
+    known = _npz.members(path)
+    name = metadata_name(known)
+    if name not in known or _npz.header(path, name).dtype.kind != "U":
+        return {}
+    try:
+        return dict(json.loads(str(_npz.array(path, name))))
+    except (ValueError, TypeError):
+        return {}
+
+
+def _check_offsets(path: Path, offsets: NDArray[np.int64], pixels: Mapping[str, tuple[int, ...]]) -> None:
+    if offsets.ndim != 1 or not len(offsets) or offsets[0] != 0 or (np.diff(offsets) < 0).any():
+        raise UserError(Problem("not offsets", (str(path), "offsets"), expected="numbers that grow from 0"))
+    for name, shape in pixels.items():
+        if shape != (offsets[-1],):
+            expected = f"({offsets[-1]},), as the offsets say"
+            raise UserError(Problem("another number of pixels", (str(path), name), None, expected, list(shape)))
+
+
+def _check_values(path: Path, columns: Mapping[str, NDArray[Any]]) -> None:
+    for name in set(columns) - {"source_file", "key"}:
+        bad = np.flatnonzero(~np.isfinite(columns[name]))
+        if len(bad):
+            raise UserError(Problem(f"{len(bad)} values are not finite", (str(path), name), expected="finite values"))
+    flags = columns["is_es"]
+    if not np.isin(flags, [0, 1]).all():
+        raise UserError(Problem("not a flag", (str(path), "is_es"), None, "0 or 1", flags[~np.isin(flags, [0, 1])][0]))
+    largest = float(columns["particle_energy"].max(initial=0.0))
+    if largest > LARGEST_ENERGY:
+        what = "value out of range; is the energy in MeV? It has to be in GeV"
+        expected = f"energies up to {LARGEST_ENERGY:g} GeV"
+        raise UserError(Problem(what, (str(path), "particle_energy"), None, expected, largest))
+
+
+def _key(path: Path, columns: Mapping[str, NDArray[Any]]) -> NDArray[np.uint64]:
+    """Return a key per event from its source file and number."""
+    source = columns.get("source_file")
+    rows = len(columns["is_es"])
+    if source is None:
+        file = np.full(rows, hash_text(path.stem))
+    elif source.dtype.kind == "U":
+        names, number = np.unique(source, return_inverse=True)
+        file = np.array([hash_text(str(name)) for name in names], np.uint64)[number]
+    else:
+        file = hash_rows([source])
+    return mix(file ^ hash_rows([columns.get("event", np.arange(rows))]), 0)

@@ -1,0 +1,141 @@
+"""Older volume images, pickled or dense, as sparse shards."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.core.errors import Problem, UserError
+from datasets import _npz
+from datasets._plane_files import Group, check_complete, groups
+from datasets._shard_files import make_folder, write_shard
+from datasets._volume_files import PLANES, SHAPE
+from datasets.convert import CONVERTERS
+from datasets.convert._volume_columns import columns
+
+logger = logging.getLogger(__name__)
+
+
+@CONVERTERS("volume_images")
+def volume_images(files: Sequence[Path], out: Path, *, trust_pickle: bool = False) -> None:
+    """Turn older volume images into sparse shards, once: what pickled objects would run at every reading runs here.
+
+    Read are `<base>_planeU.npz`, `_planeV`, `_planeX` with `images` (N, 208, 1242) and `metadata`, a dictionary for
+    each image, joined on event and match_id; or one file with `images_u`, `images_v`, `images_x`. Both arrays may be
+    pickled objects. Written are shards `<base>.npz` as the dataset `volume_images` reads them.
+
+    Args:
+        files: npz files, or a folder of them.
+        out: folder of the shards.
+        trust_pickle: read pickled objects, which run whatever code their file holds: only files of people you trust.
+
+    Raises:
+        UserError: pickled objects that are not trusted, damaged files, a missing plane, images of another size,
+            metadata of another kind, shards that exist already.
+    """
+    found = groups(files, PLANES)
+    targets = {group.path: out / f"{group.name}.npz" for group in found}
+    for group in found:
+        check_complete(group, PLANES)
+        if targets[group.path].exists():
+            raise UserError(Problem("exists already", (str(targets[group.path]),), expected="another folder"))
+    if len(set(targets.values())) < len(targets):
+        raise UserError(Problem("two files would be written to one shard", ("convert",), expected="other names"))
+    make_folder(out)
+    for group in found:
+        arrays = _shard(group, trust_pickle)
+        rows = len(arrays["is_es"])
+        facts = {"dataset": "volume_images", "shape": list(SHAPE), "converted_from": group.path.name, "rows": rows}
+        units = {"value": "ADC", "particle_energy": "GeV", "cluster_energy": "MeV"}
+        units |= {"main_track_momentum": "GeV/c", "neutrino_momentum": "GeV/c"}
+        write_shard(targets[group.path], arrays, {**facts, "units": units})
+        logger.info("%s: %d events", targets[group.path], rows)
+
+
+def _shard(group: Group, trust: bool) -> dict[str, NDArray[Any]]:
+    """Return the arrays of a shard: metadata of X, and the pixels of the events that all planes have."""
+    tables, images = {}, {}
+    for plane in PLANES:
+        path = group.paths[plane]
+        images[plane] = _images(path, f"images_{plane}" if group.matched else "images", trust)
+        tables[plane] = columns(list(_array(path, "metadata", trust)), path)
+        if len(images[plane]) != len(tables[plane]["is_es"]):
+            what = "'metadata' has another number of rows than the images"
+            raise UserError(
+                Problem(what, (str(path),), None, f"{len(images[plane])} rows", len(tables[plane]["is_es"]))
+            )
+    rows = _joined(tables, group)
+    about = {name: values[rows["x"]] for name, values in tables["x"].items()}
+    if not group.matched:
+        for name in ("center_channel", "center_tick"):
+            if all(name in table for table in tables.values()):
+                about[name] = np.stack([tables[p][name][rows[p], 0] for p in PLANES], axis=-1)
+    return _pixels([images[plane] for plane in PLANES], [rows[plane] for plane in PLANES]) | about
+
+
+def _joined(tables: Mapping[str, Mapping[str, NDArray[Any]]], group: Group) -> dict[str, NDArray[np.intp]]:
+    """Return the rows of each plane that show the same event."""
+    if group.matched:
+        return {plane: np.arange(len(table["is_es"])) for plane, table in tables.items()}
+    named = {}
+    for plane, table in tables.items():
+        if "event" not in table or "match_id" not in table:
+            what = "planes are joined on 'event' and 'match_id', which the metadata do not have"
+            raise UserError(Problem(what, (str(group.paths[plane]), "metadata"), received=sorted(table)))
+        pairs = zip(table["event"].tolist(), table["match_id"].tolist(), strict=True)
+        named[plane] = {pair: row for row, pair in enumerate(pairs) if pair[1] >= 0}
+    common = [pair for pair in named["x"] if all(pair in rows for rows in named.values())]
+    lost = max(len(table["is_es"]) for table in tables.values()) - len(common)
+    if lost:
+        logger.info("%s: %d events are not seen by all planes and were dropped", group.name, lost)
+    return {plane: np.array([rows[pair] for pair in common], np.intp) for plane, rows in named.items()}
+
+
+def _pixels(images: Sequence[Any], rows: Sequence[NDArray[np.intp]]) -> dict[str, NDArray[Any]]:
+    """Return all pixels that are not zero, event by event and plane by plane."""
+    found: list[tuple[Any, ...]] = []
+    counts = []
+    for event in range(len(rows[0])):
+        number = 0
+        for plane, (every, chosen) in enumerate(zip(images, rows, strict=True)):
+            image = np.asarray(every[chosen[event]], np.float32)
+            row, column = np.nonzero(image)
+            found.append((np.full(len(row), plane), row, column, image[row, column]))
+            number += len(row)
+        counts.append(number)
+    parts = [np.concatenate([*part, np.empty(0)]) for part in zip(*found, strict=True)] or [np.empty(0)] * 4
+    kinds = {"plane": np.uint8, "row": np.int16, "column": np.int16, "value": np.float32}
+    arrays = {name: part.astype(kind) for (name, kind), part in zip(kinds.items(), parts, strict=True)}
+    return {**arrays, "offsets": np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)}
+
+
+def _images(path: Path, name: str, trust: bool) -> Any:
+    images = _array(path, name, trust)
+    for row, image in enumerate(images):
+        if np.shape(image) != SHAPE:
+            what = f"the image of row {row} has another size"
+            raise UserError(Problem(what, (str(path), name), None, f"{list(SHAPE)}", list(np.shape(image))))
+    return images
+
+
+def _array(path: Path, name: str, trust: bool) -> Any:
+    """Return an array; one of pickled objects only where that is wanted."""
+    try:
+        return _npz.array(path, name)
+    except UserError as error:
+        if "ickle" not in str(error):
+            raise
+    if not trust:
+        what = f"the array {name!r} holds pickled objects, which run code from the file when they are read"
+        expected = "--trust-pickle, if you trust whoever made this file"
+        raise UserError(Problem(what, (str(path),), expected=expected))
+    try:
+        with np.load(path, allow_pickle=True) as content:
+            return content[name]
+    except Exception as error:  # whatever the pickle does
+        raise UserError(Problem(f"the array {name!r} cannot be read ({error})", (str(path),))) from None
