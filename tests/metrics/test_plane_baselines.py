@@ -30,8 +30,8 @@ def tracks(rows=20_000, seed=1, flips=0.4):
     return dict(zip(names, [*axis.T, *truth.T], strict=True))
 
 
-def measured(name, columns):
-    found = BASELINES[name].call({}, {}, VECTOR)(columns)
+def measured(name, columns, train=None):
+    found = BASELINES[name].call(train or tracks(1000, 5), {}, VECTOR)(columns)
     true = {n: columns[f"true_{n}"] for n in VECTOR}
     return pointing(Predictions(np.arange(len(true[VECTOR[0]]), dtype=np.uint64), true, found))
 
@@ -44,8 +44,18 @@ def test_the_axis_as_it_is_and_with_the_sign_of_the_truth():
     assert signed["axis_median_deg"] == signed["angle_median_deg"]
     assert signed["axis_median_deg"] == pytest.approx(as_it_is["axis_median_deg"], rel=1e-9)
     assert signed["angle_mean_deg"] < 40 < as_it_is["angle_mean_deg"]
-    found = BASELINES["principal_axis"].call({}, {}, VECTOR)(columns)
+    found = BASELINES["principal_axis"].call(columns, {}, VECTOR)(columns)
     np.testing.assert_array_equal(np.stack(list(found.values())), np.stack([columns[n] for n in AXIS]))
+
+
+def test_axes_that_are_wrong_more_often_than_right_are_all_turned_round():
+    columns = tracks(flips=0.7)
+    fitted = BASELINES["principal_axis"].call(columns, {}, VECTOR)
+    assert fitted.description == "principal axis of the charge, turned round"
+    np.testing.assert_array_equal(np.stack(list(fitted(columns).values())), -np.stack([columns[n] for n in AXIS]))
+    assert measured("principal_axis", columns, columns)["head_tail_fraction"] == pytest.approx(0.3, abs=0.02)
+    single = {name: values[:5] for name, values in columns.items()}  # the bit is the training's, not the event's
+    np.testing.assert_array_equal(fitted(single)["direction_x"], -single["axis_x"])
 
 
 def test_isotropic_tracks_are_90_degrees_from_any_direction():
@@ -60,7 +70,7 @@ def test_isotropic_tracks_are_90_degrees_from_any_direction():
 def test_an_image_without_an_axis_counts_as_90_degrees(name):
     columns = tracks(3)
     columns["axis_y"][1] = np.nan
-    found = BASELINES[name].call({}, {}, VECTOR)(columns)
+    found = BASELINES[name].call(tracks(100), {}, VECTOR)(columns)
     assert [values[1] for values in found.values()] == [0, 0, 0]
     true = {n: columns[f"true_{n}"][1:2] for n in VECTOR}
     one = Predictions(np.zeros(1, np.uint64), true, {n: values[1:2] for n, values in found.items()})

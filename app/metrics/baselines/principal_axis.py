@@ -16,13 +16,15 @@ AXIS = ("axis_x", "axis_y", "axis_z")
 
 @BASELINES("principal_axis", inputs=AXIS, targets=COMPONENTS)
 def principal_axis(train: Columns, validation: Columns, targets: Sequence[str]) -> Baseline:
-    """The principal axis of the charge in the images, with the sign that the data give it, e.g. of its skewness.
+    """The principal axis of the charge in the images, its head where the data say, or at the other end.
 
-    Nothing is fitted. The axis of a short track is known to some 30 degrees; which of its ends is the head the skewness
-    of its charge hardly says, so about four in ten point backwards.
+    The axis of a short track is known to some 30 degrees. Which end is the head the data may say by the skewness of the
+    charge, but not by its sign alone: photons leave charge far ahead of a track, and scattering makes it denser towards
+    its end. In images of 16 wires of the simulation the longer tail lies behind in two of three events. So one bit is
+    fitted: whether all axes are turned round, as most of the training events would have it.
 
     Args:
-        train: not used.
+        train: axis_x, axis_y, axis_z, and truth under `true_direction_x`, `_y`, `_z`; (N,).
         validation: not used.
         targets: which of direction_x, direction_y, direction_z to give.
 
@@ -30,10 +32,12 @@ def principal_axis(train: Columns, validation: Columns, targets: Sequence[str]) 
         The baseline; it reads axis_x, axis_y, axis_z. An event without an axis gets no direction, 0 in all components.
     """
 
-    def predict(columns: Columns) -> Predicted:
-        return _of(_axis(columns), targets)
+    turned = bool(np.mean(np.sign(np.sum(_axis(train) * _truth(train), axis=-1))) < 0)
 
-    return Baseline("principal axis of the charge", predict)
+    def predict(columns: Columns) -> Predicted:
+        return _of(-_axis(columns) if turned else _axis(columns), targets)
+
+    return Baseline(f"principal axis of the charge{', turned round' * turned}", predict)
 
 
 @BASELINES("principal_axis_true_sign", inputs=AXIS, targets=COMPONENTS, truth=True)
@@ -54,8 +58,7 @@ def principal_axis_true_sign(train: Columns, validation: Columns, targets: Seque
 
     def predict(columns: Columns) -> Predicted:
         axis = _axis(columns)
-        truth = np.stack([np.asarray(columns[f"true_{name}"], np.float64) for name in COMPONENTS], axis=-1)
-        turned = np.sum(axis * truth, axis=-1, keepdims=True) < 0
+        turned = np.sum(axis * _truth(columns), axis=-1, keepdims=True) < 0
         return _of(np.where(turned, -axis, axis), targets)
 
     return Baseline("principal axis of the charge, SIGN FROM THE TRUTH", predict)
@@ -87,6 +90,10 @@ def isotropic(train: Columns, validation: Columns, targets: Sequence[str]) -> Ba
 def _axis(columns: Columns) -> NDArray[np.float64]:
     axis = np.stack([np.asarray(columns[name], np.float64) for name in AXIS], axis=-1)
     return np.where(np.isfinite(axis).all(axis=-1, keepdims=True), axis, 0.0)
+
+
+def _truth(columns: Columns) -> NDArray[np.float64]:
+    return np.stack([np.asarray(columns[f"true_{name}"], np.float64) for name in COMPONENTS], axis=-1)
 
 
 def _of(direction: NDArray[np.float64], targets: Sequence[str]) -> Predicted:
