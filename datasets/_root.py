@@ -58,7 +58,10 @@ def tree(path: Path, name: str | None = None) -> Any:
         raise UserError(Problem(f"the file has {what}", (str(path),), expected=expected))
     if wanted is not None and wanted not in known:
         raise UserError(unknown("tree", wanted, known, (str(path),)))
-    return file[wanted or known[0]]
+    try:
+        return file[wanted or known[0]]
+    except Exception as error:  # its description lies behind the end of a truncated file
+        raise _unreadable(path, error) from None
 
 
 def rows(

@@ -138,7 +138,9 @@ def test_bad_files(tmp_path):
     np.savez(paths[1], images=as_objects(images[1]), metadata=as_objects(short))
     refused("metadata without 'particle_energy'", paths, tmp_path / "out", trust_pickle=True)
     np.savez(paths[1], images=as_objects(images[1]), metadata=np.zeros((4, 14)))
-    refused("metadata of another kind. Expected a dictionary for each image", paths, tmp_path / "out", trust_pickle=True)
+    refused(
+        "metadata of another kind. Expected a dictionary for each image", paths, tmp_path / "out", trust_pickle=True
+    )
     np.savez(paths[1], images=as_objects(images[1][:3]), metadata=as_objects(metadata))
     refused("'metadata' has another number of rows than the images", paths, tmp_path / "out", trust_pickle=True)
     paths[1].write_bytes(paths[1].read_bytes()[:1000])

@@ -98,7 +98,10 @@ def test_planes_are_chosen(planes, tmp_path):
 def test_streamed_batches_have_the_numbers_of_those_in_memory(folder):
     source, _ = load(folder)
     parts = [
-        split(source, DatasetOptions(files=("x",), streaming=streaming, split={"train": 0.8, "validation": 0.1, "test": 0.1}))
+        split(
+            source,
+            DatasetOptions(files=("x",), streaming=streaming, split={"train": 0.8, "validation": 0.1, "test": 0.1}),
+        )
         for streaming in (False, True)
     ]
     rows = []
@@ -189,7 +192,9 @@ def test_bad_content_is_one_clear_line(change, message, tmp_path):
 
 def test_other_files_are_told_what_is_missing(tmp_path):
     np.savez(tmp_path / "old.npz", images=np.array([None, None], object), metadata=np.zeros(2))
-    refused("has no array 'plane'.*'wirechamber convert volume_images' makes shards of older files", tmp_path / "old.npz")
+    refused(
+        "has no array 'plane'.*'wirechamber convert volume_images' makes shards of older files", tmp_path / "old.npz"
+    )
     arrays, _ = made()
     np.savez(tmp_path / "a.npz", **{name: a for name, a in arrays.items() if name != "is_es"})
     refused("has no array 'is_es'", tmp_path / "a.npz")
