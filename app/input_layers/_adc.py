@@ -110,8 +110,9 @@ def _with_planes(images: Any) -> Any:
 
 
 def _logarithm(charge: Any) -> Any:
+    """Return ln(1 + max(a, 0)); not by log1p, which has no operation in ONNX and no use for counts."""
     ops = module_of(charge)
-    return ops.log1p(ops.maximum(charge, 0.0))
+    return ops.log(1.0 + ops.maximum(charge, 0.0))
 
 
 def _portions(block: NDArray[Any]) -> Iterable[NDArray[Any]]:
