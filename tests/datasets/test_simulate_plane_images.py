@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from app.core.errors import UserError
+from app.physics.argon.image_axis import principal_axis
 from app.physics.argon.planes import project
 from datasets import SIMULATORS
 from datasets._shards import merge
@@ -90,33 +91,12 @@ def test_energy_of_a_cluster_is_about_that_of_the_electron(many):
     assert np.corrcoef(cluster, true)[0, 1] > 0.75
 
 
-def axis(u, v, x):
-    """Return the principal axis (N, 3) of the charge in the canonical frame from moments of the three images."""
-    s, c = np.sin(np.radians(35.7)), np.cos(np.radians(35.7))
-    (_, uu, tu), (_, vv, tv), (xx, ww, tw) = (moments(i, p) for i, p in ((u, 0.4666), (v, 0.4666), (x, 0.479)))
-    yy, yz = ((uu + vv) / 2 - c**2 * ww) / s**2, (uu - vv) / (4 * s * c)
-    rows = [[xx - 0.06, (tu + tv) / (2 * s), tw], [(tu + tv) / (2 * s), np.maximum(yy, 0), yz], [tw, yz, ww]]
-    return np.linalg.eigh(np.moveaxis(np.array(rows), -1, 0))[1][:, :, 2]
-
-
-def moments(image, pitch):
-    weight = image.astype(float) / image.sum(axis=(1, 2), dtype=float)[:, None, None]
-    t, w = np.arange(128) / 12.455, np.arange(image.shape[2]) * pitch
-    time, wire = weight.sum(axis=2), weight.sum(axis=1)
-    means = time @ t, wire @ w
-    return (
-        time @ t**2 - means[0] ** 2,
-        wire @ w**2 - means[1] ** 2,
-        np.einsum("nij,i,j->n", weight, t, w) - np.prod(means, axis=0),
-    )
-
-
 def test_images_point_where_the_electron_flies(many):
     """The axis of the moments, sign given; every convention that is turned round makes it worse."""
     direction = many["metadata"][:, 7:10] / np.linalg.norm(many["metadata"][:, 7:10], axis=1)[:, None]
 
     def median(u, v, x):
-        return np.degrees(np.median(np.arccos(np.abs((axis(u, v, x) * direction).sum(axis=1)).clip(0, 1))))
+        return np.degrees(np.median(np.arccos(np.abs((principal_axis(u, v, x) * direction).sum(axis=1)).clip(0, 1))))
 
     u, v, x = (many[name] for name in IMAGES)
     right = median(u, v, x)

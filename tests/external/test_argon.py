@@ -6,8 +6,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.physics.argon.detector import arrival, channels_at, face_of, split, wire, wires_at
+from app.physics.argon.detector import (
+    apa_of,
+    arrival,
+    channels_at,
+    face_of,
+    split,
+    to_canonical,
+    wire,
+    wires_at,
+)
 from app.physics.argon.electrons import collision_loss
+from app.physics.argon.image_axis import principal_axis
+from datasets._primitive_images import table, windows
 from datasets.simulate._argon_throw import throw
 
 DATA = Path(os.environ.get("WIRECHAMBER_EXTERNAL_DATA", Path(__file__).parents[3] / "shared" / "data"))
@@ -103,6 +114,45 @@ def test_noise_of_the_files_is_at_four_sigma(full):
     for number, threshold in enumerate((70, 70, 60)):
         assert primitives["adc_peak"][noise & (plane == number)].min() == threshold + 1
     assert np.median(primitives["samples_over_threshold"][noise]) == 1
+
+
+def canonical_images(primitives, event, vertex):
+    """Return the images (3, 128, 16) of an event in the canonical frame of its vertex's face."""
+    apa, face = apa_of(vertex), face_of(vertex)
+    here = (primitives["Event"] == event) & (primitives["channel"] // 2560 == apa)
+    rows = {name: values[here] for name, values in primitives.items()}
+    found = split(rows["channel"])
+    number, near = wire(rows["channel"], np.full(len(found.plane), face)), wires_at(vertex, apa, face)
+    number = np.where(found.plane < 2, (number - near[found.plane] + 400) % 800 - 400 + near[found.plane], number)
+    seen = (found.plane < 2) | (found.face == face)
+    columns = [found.plane, number, rows["time_start"] / 32, rows["samples_to_peak"], rows["samples_over_threshold"]]
+    every = table(*(column[seen] for column in columns), rows["adc_integral"][seen])
+    true = rows["bt_edep"][seen] > 0
+    largest = [max(np.flatnonzero(true & (every[:, 0] == p)), key=lambda i: every[i, 6]) for p in range(3)]
+    return windows(every, every[largest, 1:3])[0], (apa, face)
+
+
+def test_images_of_real_primitives_point_where_the_electron_flies(full):
+    """Axis of the moments, sign given: a median of 28 degrees; every convention that is turned round is worse."""
+    name, _, truths, _, primitives = full
+    if name == "cc":
+        pytest.skip("gammas around the electron")
+    images, directions = [], []
+    for row in np.flatnonzero((truths["pdg"] == 11) & (truths["status_code"] == 1)):
+        vertex, momentum = (np.array([truths[c][row] for c in axes]) for axes in ("xyz", ("px", "py", "pz")))
+        image, side = canonical_images(primitives, truths["Event"][row], vertex)
+        images.append(image)
+        directions.append(to_canonical(momentum / np.linalg.norm(momentum), *side))
+    u, v, x = np.moveaxis(np.array(images), 1, 0)
+
+    def median(*planes):
+        cosine = np.abs((principal_axis(*planes) * np.array(directions)).sum(axis=1))
+        return np.degrees(np.median(np.arccos(cosine.clip(0, 1))))
+
+    assert median(u, v, x) == pytest.approx(28, abs=1)
+    assert median(v, u, x) > 36
+    assert median(u, v, x[:, :, ::-1]) > 36
+    assert median(u[:, ::-1], v[:, ::-1], x[:, ::-1]) > 60
 
 
 @pytest.fixture(scope="module")
