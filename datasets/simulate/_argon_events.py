@@ -88,7 +88,7 @@ def charged(space, source, x, y, z, nx, ny, nz):  # type: ignore[no-untyped-def]
     dx, dy, dz = turned(nx, ny, nz, cosine, 2.0 * math.pi * uniform(state))
     start(space, ELECTRON, kinetic, x, y, z, dx, dy, dz)
     deexcite(space, excitation, x, y, z)
-    return energy
+    return kinetic + Q_VALUE + excitation
 
 
 @numba.njit

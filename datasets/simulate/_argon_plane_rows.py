@@ -25,7 +25,7 @@ REACH = 60.0
 """Photons are followed so far from the vertex [cm]."""
 SPREAD = 100.0
 """Vertices lie within this in y' and z' [cm]."""
-MOST = 10_000
+MOST = 2000
 """Attempts at a row; what some share of events fails is counted, what all fail is an error."""
 
 MAIN, PHOTON_CLUSTER, DECAY = 0, 1, 2

@@ -15,9 +15,11 @@ from app.physics.argon.medium import ELECTRON_MASS
 from app.physics.argon.neutrinos import (
     FERMI,
     GAMOW_TELLER,
+    POTASSIUM,
     Q_VALUE,
     charged_current_weight,
     elastic_cross_section,
+    electron_space,
     pinched_flux,
 )
 
@@ -99,11 +101,12 @@ def neutrinos(mean: float, alpha: float, electron: Interval) -> Neutrinos:
 def decays(gammas: float) -> Decays:
     """Return the spectra of radioactive background, a share of it single gammas.
 
-    The shape of argon-39's spectrum is that of its transition, first forbidden and unique: p E (Q - T)^2 (p^2 + q^2).
+    The shape of argon-39's spectrum is that of its transition, first forbidden and unique: p E F q^2 (p^2 + q^2), with
+    the neutrino's momentum q.
     """
     energy = np.linspace(1e-3, ARGON_39 - 1e-6, 500)
     p2, q2 = energy * (energy + 2 * ELECTRON_MASS), (ARGON_39 - energy) ** 2
-    spectrum = np.sqrt(p2) * (energy + ELECTRON_MASS) * q2 * (p2 + q2)
+    spectrum = electron_space(energy, POTASSIUM) * q2 * (p2 + q2)
     return Decays(energy, _cumulative(spectrum), gammas, np.array(GAMMA_LINES))
 
 

@@ -86,8 +86,8 @@ def _elastic_integral(recoil: Floats | float, energy: Floats) -> Floats:
 def charged_current_weight(energy: Floats, excitation: float, strength: float) -> Floats:
     """Return the relative cross section of a transition to a level of 40K: B p_e E_e F(E_e), allowed approximation.
 
-    F is the relativistic Coulomb factor 2 pi n / (1 - exp(-2 pi n)), n = alpha Z E_e/p_e. Form factors and recoil,
-    which matter above 50 MeV, are left out, and so are levels above 7 MeV, from which nucleons are emitted.
+    Form factors and recoil, which matter above 50 MeV, are left out, and so are levels above 7 MeV, from which nucleons
+    are emitted.
 
     Args:
         energy: of the neutrino [MeV].
@@ -98,9 +98,19 @@ def charged_current_weight(energy: Floats, excitation: float, strength: float) -
         M. Bhattacharya et al., Neutrino absorption efficiency of an 40Ar detector from the beta decay of 40Ti,
         doi:10.1103/PhysRevC.58.3677.
     """
-    recoil = np.maximum(np.asarray(energy, np.float64) - Q_VALUE - excitation, 0)
-    total = recoil + ELECTRON_MASS
-    p = np.sqrt(recoil * (recoil + 2 * ELECTRON_MASS))
-    x = 2 * np.pi * FINE_STRUCTURE * POTASSIUM * total
-    coulomb = x / np.where(p > 0, 1 - np.exp(-x / np.where(p > 0, p, 1.0)), 1.0)  # times p, which may be 0
-    return np.asarray(np.where(p > 0, strength * total * coulomb, 0.0))
+    recoil = np.asarray(energy, np.float64) - Q_VALUE - excitation
+    space = electron_space(np.maximum(recoil, 0), POTASSIUM)
+    return np.asarray(np.where(recoil > 0, strength * space, 0.0))
+
+
+def electron_space(energy: Floats, charge: int) -> Floats:
+    """Return p E F of electrons with kinetic energy [MeV] near a nucleus, finite at rest.
+
+    F = 2 pi n / (1 - exp(-2 pi n)), n = alpha Z E/p: the Coulomb field of a point draws slow electrons nearer.
+    """
+    energy = np.asarray(energy, np.float64)
+    total = energy + ELECTRON_MASS
+    p = np.sqrt(energy * (energy + 2 * ELECTRON_MASS))
+    pull = 2 * np.pi * FINE_STRUCTURE * charge * total
+    slow = np.where(p > 0, np.exp(-pull / np.where(p > 0, p, 1.0)), 0.0)
+    return np.asarray(total * pull / (1 - slow))
