@@ -162,3 +162,16 @@ def test_a_plane_without_charge_is_found_among_others():
     raw = images(5, (4, 6, 3)) * np.array([1, 0, 1], np.float32)
     with pytest.raises(UserError, match="no image of the training split has charge"):
         layer("asinh", [raw])
+
+
+@every_normalization
+def test_it_uses_no_operation_that_onnx_lacks(normalization):
+    """ONNX has no log1p: the export would only warn, and the file could not be loaded."""
+    import tensorflow as tf
+
+    made = layer(normalization, sum_ticks=2)
+    made(images())
+    traced = tf.function(made).get_concrete_function(tf.TensorSpec((None, 8, 4), tf.float32))
+    used = {operation.type for operation in traced.graph.get_operations()}
+    assert used & {"Sum"}
+    assert not used & {"Log1p", "Expm1"}
