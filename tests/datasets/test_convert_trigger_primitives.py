@@ -236,7 +236,7 @@ def test_wires_that_are_counted_on_from_zero_are_one_cluster(tmp_path):
 def test_what_happens_at_once_elsewhere_is_not_matched(tmp_path):
     """Two tracks on one face at one time, 100 cm apart in height: each X has its own U and V."""
     direction = np.array([0.2, 0.6, 0.77])
-    low, high = middle_of(0, 0), middle_of(0, 0) + [0.0, 100.0, 40.0]
+    low, high = middle_of(0, 0), middle_of(0, 0) + np.array([0.0, 100.0, 40.0])
     rows = primitives_of(low, direction) + primitives_of(high, direction, adc=6000.0, track=2)
     found = find(read(write(tmp_path / "a.root", rows)), Clustering())
     assert sorted(found.plane) == [0, 0, 1, 1, 2, 2]
@@ -252,7 +252,8 @@ def test_noise_is_no_cluster_and_particles_are_told_apart(tmp_path):
     """A photon's cluster beside the electron's: each has its own truth, and one is the main track."""
     start = middle_of(3, 0)
     rows = primitives_of(start, np.array([0.0, 0.6, 0.8]), track=1)
-    rows += primitives_of(start + [0.0, 30.0, 20.0], np.array([0.6, 0.8, 0.0]), length=1.0, track=-4) + noise(1, 200)
+    aside = start + np.array([0.0, 30.0, 20.0])
+    rows += primitives_of(aside, np.array([0.6, 0.8, 0.0]), length=1.0, track=-4) + noise(1, 200)
     particles, truths = truth_of(1, start, np.array([0.0, 0.012, 0.016]), elastic=False)
     photon, _ = truth_of(1, start, np.array([0.003, 0.0, 0.0]), pdg=22, track=4)
     path = write(tmp_path / "a.root", rows, particles + photon, truths)

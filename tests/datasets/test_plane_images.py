@@ -240,7 +240,7 @@ def test_balanced_classes_are_equal_whatever_the_order_of_files(tmp_path, caplog
     paths = sorted(tmp_path.glob("*.npz"))
     again = together(load(*paths[::-1], balance="is_main_track")[1]).columns
     assert sorted(columns["energy"]) == sorted(again["energy"])
-    refused("nothing to balance: is_es is 1 for all .* events. Expected both classes", tmp_path, balance="is_es", interaction="es")
+    refused(r"nothing to balance: is_es is 1 for all \d+ events", tmp_path, balance="is_es", interaction="es")
 
 
 def test_clusters_without_momentum_are_dropped_or_kept_without_direction(tmp_path, caplog):
@@ -321,7 +321,7 @@ def test_pixels_that_cannot_be_read_are_noticed_at_first_reading(tmp_path):
         (lambda i, m: (i, m[:, :10]), r"metadata of unknown width. Expected \(N, columns\) with 11, 12, 13, 14, 18"),
         (lambda i, m: (i, np.pad(m, ((0, 0), (1, 0)))[:, :14]), "metadata of 14 columns do not hold what their layout"),
         (lambda i, m: (i, np.roll(m, 1, axis=1)), "metadata of 14 columns do not hold .*Expected 0 or 1"),
-        (lambda i, m: (i, np.where(np.arange(14) == 12, 1, m)), "plane at row 0. Expected 2, for the file is that of X"),
+        (lambda i, m: (i, np.where(np.arange(14) == 12, 1, m)), "plane at row 0. Expected 2, for the file is .* X"),
         (lambda i, m: (i, np.where(np.isin(np.arange(14), [7, 8, 9]), 1e3 * m, m)), "is the momentum in MeV/c"),
         (lambda i, m: (i, np.where(np.isin(np.arange(14), [7, 8, 9]), np.roll(m, 3, 1), m)), "the momenta mean .* MeV"),
         (lambda i, m: (i, np.where(np.arange(14) == 11, np.nan, m)), "24 of 24 rows of 'energy' are not finite"),

@@ -30,8 +30,9 @@ def made(rows=12, seed=0):
     images[event, row, column, plane] = value
     momentum = random.normal(size=(rows, 3)).astype(np.float32) * 0.01
     arrays = {
-        "plane": plane.astype(np.uint8), "row": row.astype(np.int16), "column": column.astype(np.int16), "value": value,
-        "offsets": np.concatenate([[0], np.cumsum(counts)]), "event": np.arange(rows), "source_file": np.full(rows, seed),
+        "plane": plane.astype(np.uint8), "row": row.astype(np.int16), "column": column.astype(np.int16),
+        "value": value, "offsets": np.concatenate([[0], np.cumsum(counts)]), "event": np.arange(rows),
+        "source_file": np.full(rows, seed),
         "is_es": (np.arange(rows) % 3 == 0).astype(np.int8), "cluster_energy": random.uniform(5, 20, rows),
         "particle_energy": np.linalg.norm(momentum, axis=1), "main_track_momentum": momentum,
         "neutrino_momentum": 2 * momentum, "n_clusters": np.arange(rows) % 5, "match_id": np.arange(rows) + 100,
