@@ -65,7 +65,9 @@ class Shard:
         offsets = np.concatenate([[0], np.cumsum(np.bincount(event, minlength=len(self)))])
         images = Sparse(index[wanted].astype(np.int32), value[wanted].astype(np.float32), offsets, size)
         sums = {
-            name: np.bincount(event, value[wanted] * (plane[wanted] == PLANES.index(name)), len(self))[rows]
+            name: np.bincount(event, value[wanted] * (plane[wanted] == PLANES.index(name)), len(self))[rows].astype(
+                float
+            )
             for name in planes
         }
         return images[rows], sums

@@ -7,6 +7,7 @@ import logging
 import numpy as np
 import pytest
 
+from app.cli import main
 from app.core.errors import UserError
 from app.core.files import matching
 from datasets import DATASETS
@@ -385,3 +386,45 @@ def test_other_files_and_names(tmp_path):
     write_planes(tmp_path / "p")
     refused("no file of plane X", *sorted((tmp_path / "p").glob("*planeU.npz")), planes=["x"])
     refused("dataset.planes|planes: a plane is named twice", tmp_path, planes=["x", "x"])
+
+
+def spoiled(kind, folder):
+    write_planes(folder, base="a")
+    write_planes(folder, base="b", seed=1)
+    path = folder / "b_planeX.npz"
+    with np.load(path) as content:
+        images, table = content["images"], content["metadata"]
+    if kind == "empty":
+        path.write_bytes(b"")
+    elif kind == "truncated":
+        path.write_bytes(path.read_bytes()[:-200])
+    elif kind == "missing":
+        path.unlink()
+    else:
+        changed = {
+            "width": (np.pad(images, ((0, 0), (0, 0), (0, 16))), table), "zero": (images * 0, table),
+            "columns": (images, table[:, :9]), "objects": (images.astype(object), table),
+        }  # fmt: skip
+        np.savez(path, images=changed[kind][0], metadata=changed[kind][1])
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("empty", "b_planeX.npz: the file is empty. Expected a whole npz file. Received '0 bytes'."),
+        ("truncated", "b_planeX.npz: truncated or not an npz file"),
+        ("missing", "plane X is missing: there are files of plane U, V only. Expected b_planeX.npz"),
+        ("width", "b_planeX.npz: images of another width"),
+        ("columns", "b_planeX.npz: metadata of unknown width"),
+        ("zero", "the images of plane X are all zero. Expected ADC counts."),
+        ("objects", "it holds pickled objects, which may run code when they are read"),
+    ],
+)
+def test_the_command_line_ends_with_code_2_and_one_line_for_each_mistake(kind, message, tmp_path, capsys):
+    spoiled(kind, tmp_path)
+    assert main(["inspect", str(tmp_path), "--dataset", "plane_images"]) == 2
+    text = capsys.readouterr().err
+    assert message in text
+    assert "Traceback" not in text
+    assert all(line.endswith(".") for line in text.splitlines())
+    assert len(text.splitlines()) <= 2
