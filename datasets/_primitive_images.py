@@ -40,13 +40,10 @@ def windows(
         Images (3, height, width) [ADC], rows ticks and columns channels; the middles that were found (3, 2); whether a
         plane shows anything (3,).
     """
-    from datasets.simulate._argon_windows import centre, draw, first_of
+    from datasets.simulate._argon_window import draw_window
 
     images, found, seen = np.zeros((3, height, width), np.float32), np.empty((3, 2)), np.zeros(3, bool)
     for plane in range(3):
-        channel, tick = map(float, middles[plane])
-        *found[plane], total = centre(primitives, len(primitives), plane, channel, tick, width, height)
-        first = first_of(found[plane, 0], width), first_of(found[plane, 1], height)
-        draw(primitives, len(primitives), plane, *first, images[plane])
+        *found[plane], total = draw_window(primitives, plane, *map(float, middles[plane]), images[plane])
         seen[plane] = total > 0
     return images, found, seen

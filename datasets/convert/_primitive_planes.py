@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from app.core.errors import Problem, UserError
 from datasets import _root
 from datasets._plane_files import PLANES, TICKS, Plane
+from datasets._primitive_images import table
 from datasets.convert._clusters import Clustering, Clusters, find, unwrapped
 from datasets.convert._matching import canonical_channel, match
 from datasets.convert._primitives import Primitives, read
@@ -75,18 +76,24 @@ def primitive_planes(path: Path, planes: Sequence[str], width: int) -> dict[str,
 
 def _images(primitives: Primitives, clusters: Clusters, face: NDArray[np.int64], width: int) -> NDArray[np.float32]:
     """Return an image for each cluster, (N, 128, width), of all primitives of its event that lie in the window."""
-    from datasets.convert._windows import draw_window
+    from datasets.simulate._argon_window import draw_window
 
-    images = np.zeros((len(clusters), TICKS, width), np.float32)
+    images, sides = np.zeros((len(clusters), TICKS, width), np.float32), _by_side(primitives)
+    columns = (primitives.start, primitives.to_peak, primitives.over, primitives.integral)
     for i in range(len(clusters)):
-        apa, plane, side = int(clusters.apa[i]), int(clusters.plane[i]), int(clusters.face[i])
-        same = (primitives.event == clusters.event[i]) & (primitives.apa == apa) & (primitives.plane == plane)
-        rows = np.flatnonzero(same & (primitives.face == side))
-        table = np.zeros((len(rows), 7))  # the columns of datasets.simulate._argon_readout
-        number = unwrapped(primitives, rows, float(clusters.channel[i]))
-        table[:, 1] = canonical_channel(number, apa, int(face[i]), plane)
-        table[:, 2], table[:, 3], table[:, 4] = primitives.start[rows], primitives.to_peak[rows], primitives.over[rows]
-        table[:, 5], table[:, 6] = primitives.peak[rows], primitives.integral[rows]
-        channel = canonical_channel(clusters.channel[i : i + 1], apa, int(face[i]), plane)[0]
-        draw_window(table, float(channel), float(clusters.tick[i]), images[i])
+        event, apa, plane = int(clusters.event[i]), int(clusters.apa[i]), int(clusters.plane[i])
+        rows = sides[event, apa, plane, int(clusters.face[i])]
+        middle = canonical_channel(clusters.channel[i : i + 1], apa, int(face[i]), plane)[0]
+        number = canonical_channel(unwrapped(primitives, rows, float(clusters.channel[i])), apa, int(face[i]), plane)
+        seen = table(primitives.plane[rows], number, *(values[rows] for values in columns))
+        draw_window(seen, plane, float(middle), float(clusters.tick[i]), images[i])
     return images
+
+
+def _by_side(primitives: Primitives) -> dict[tuple[int, ...], NDArray[np.int64]]:
+    """Return the primitives of each event, anode, plane and face."""
+    keys = np.stack([primitives.event, primitives.apa, primitives.plane, primitives.face], axis=-1)
+    unique, number = np.unique(keys, axis=0, return_inverse=True)
+    order = np.argsort(number.ravel(), kind="stable")
+    parts = np.split(order, np.cumsum(np.bincount(number.ravel()))[:-1])
+    return {tuple(key): part for key, part in zip(unique.tolist(), parts, strict=True)}
