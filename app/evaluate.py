@@ -125,13 +125,14 @@ def _first(part: Any, rows: int) -> Events:
 
 
 def _table(events: Events, data: Data) -> dict[str, Any]:
-    """Return input columns and extras by name and target columns as true_<target>, in float64."""
+    """Return input columns, the extras that a baseline asks for by name, and targets as true_<target>, in float64."""
     table = {
         column: np.asarray(events.inputs[name][:, i], np.float64)
         for name, columns in data.columns.items()
         for i, column in enumerate(columns)
     }
-    extras = {name: np.asarray(events.columns[name], np.float64) for name in data.source.extras}
+    asked = data.source.extras.keys() & baselines.needed()
+    extras = {name: np.asarray(events.columns[name], np.float64) for name in sorted(asked)}
     truth = {f"true_{name}": np.asarray(events.columns[name], np.float64) for name in data.source.targets}
     return extras | table | truth
 
