@@ -154,6 +154,7 @@ def measure(predictions: Predictions, task: Task, fitted: Mapping[str, Any]) -> 
     return {
         "metric": facts["primary"],
         "better": facts["better"],
+        "binned_in": facts.get("binned_in", ""),
         "model": figures(predictions, task),
         "baselines": {name: figures(predictions.of_baseline(name), task) for name in known},
         "descriptions": {name: baseline.description for name, baseline in fitted.items()},

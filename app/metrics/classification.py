@@ -16,7 +16,7 @@ from app.metrics._finite import numbers
 from app.predictions import Predictions
 
 
-@METRICS("classification", primary="accuracy", better="higher")
+@METRICS("classification", primary="accuracy", better="higher", binned_in="E [GeV]")
 def classification(predictions: Predictions, *, energy_bins: Edges = ENERGIES) -> dict[str, Any]:
     """Accuracy, area under the ROC curve, log loss and confusion of classes, by energy too.
 
