@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import lazy_loader
 from pydantic import Field
 
+from app.core.errors import Problem, UserError
 from app.core.types import Count
 from app.models import MODELS
 
@@ -48,7 +49,16 @@ def mlp(
 
 
 def joined(inputs: Mapping[str, Any]) -> Any:
-    """Return all inputs side by side, (N, features)."""
+    """Return all inputs side by side, (N, features).
+
+    Raises:
+        UserError: an input is more than a row of numbers.
+    """
+    for name, tensor in inputs.items():
+        if len(tensor.shape) != 2:
+            what = f"the model takes rows of numbers, and an event of the input {name!r} is more than that"
+            expected = "'flat_mlp', which lays the readings of sensors side by side, or 'calorimeter_encoder'"
+            raise UserError(Problem(what, ("model", "name"), None, expected, tuple(tensor.shape[1:])))
     tensors = list(inputs.values())
     return tensors[0] if len(tensors) == 1 else keras.layers.Concatenate(name="inputs")(tensors)
 

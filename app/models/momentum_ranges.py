@@ -16,6 +16,9 @@ from app.models import MODELS, Inputs
 
 keras = lazy_loader.load("keras")
 
+OTHERS = ("path", "classical", "momentum", "sensors")
+"""Kinds of models that cannot be the network of a range."""
+
 
 def _ascending(edges: tuple[float, ...]) -> tuple[float, ...]:
     for low, high in pairwise(edges):
@@ -26,8 +29,8 @@ def _ascending(edges: tuple[float, ...]) -> tuple[float, ...]:
 
 def _plain(network: Spec[Any]) -> Spec[Any]:
     facts = network.component.facts
-    if any(facts.get(kind) for kind in ("path", "classical", "momentum")):
-        plain = [c.name for c in MODELS if not any(c.facts.get(kind) for kind in ("path", "classical", "momentum"))]
+    if any(facts.get(kind) for kind in OTHERS):
+        plain = [c.name for c in MODELS if not any(c.facts.get(kind) for kind in OTHERS)]
         what = f"{network.name!r} cannot be the network of a range"
         raise UserError(Problem(what, ("name",), None, f"one of [{', '.join(plain)}]"))
     if network.options.inputs != Inputs():
