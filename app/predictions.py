@@ -76,6 +76,21 @@ class Predictions:
             self.key[rows], chosen(self.true), chosen(self.predicted), baselines, *(chosen(values) for values in own)
         )
 
+    @staticmethod
+    def concatenate(parts: Sequence[Predictions]) -> Predictions:
+        """Join predictions of the same job on several blocks of events, in order."""
+
+        def joined(values: Sequence[Mapping[str, Values]]) -> dict[str, Values]:
+            return {name: np.concatenate([one[name] for one in values]) for name in values[0]}
+
+        return Predictions(
+            np.concatenate([part.key for part in parts]),
+            joined([part.true for part in parts]),
+            joined([part.predicted for part in parts]),
+            {name: joined([part.baselines[name] for part in parts]) for name in parts[0].baselines},
+            *(joined([getattr(part, name) for part in parts]) for name in ("columns", "sigma", "probability")),
+        )
+
     def _flat(self) -> dict[str, Values]:
         flat = dict(self.columns)
         for prefix, values in zip(PREFIXES, (self.true, self.predicted, self.sigma, self.probability), strict=True):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from app.baseline_tables import fit_baselines, tables
 from app.data import load_data
-from app.evaluate import fit_baselines, tables
 from app.job_file import parse
 
 
