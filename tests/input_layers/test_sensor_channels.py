@@ -118,6 +118,22 @@ def test_mixed_precision_and_xla_change_nothing():
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")
+def test_onnx_takes_invalid_readings_for_invalid(tmp_path):
+    pytest.importorskip("tf2onnx")
+    runtime = pytest.importorskip("onnxruntime")
+    raw = readings()
+    raw[0], raw[1], raw[2] = np.nan, np.inf, -np.inf
+    tensor = keras.Input((7, 2), name="sensors")
+    model = keras.Model(tensor, adapted()(tensor))
+    signature = [keras.InputSpec(shape=(None, 7, 2), dtype="float32", name="sensors")]
+    model.export(tmp_path / "model.onnx", format="onnx", input_signature=signature, verbose=False)
+    session = runtime.InferenceSession(tmp_path / "model.onnx")
+    found = session.run(None, {session.get_inputs()[0].name: raw})[0]
+    np.testing.assert_allclose(found, model(raw), rtol=1e-5, atol=1e-6)
+
+
 def test_blocks_are_read_once_and_make_no_difference():
     raw = readings()
     whole, streamed = adapted(raw=raw), INPUT_LAYERS.parse("sensor_channels").build("sensors_layer")
