@@ -112,18 +112,30 @@ def test_the_seed_makes_the_weights(component):
     assert any(not np.array_equal(a, b) for a, b in zip(one, other, strict=True))
 
 
+OPTIONS = {"softmax": {"classes": 4}}
+OUTPUTS = {"linear": 3, "gaussian": 6, "softmax": 4, "sigmoid": 3}
+"""Of three targets: values, means and log-variances, logits of four classes, logits of yes."""
+
+
 @every_head
-def test_a_head_gives_one_float32_value_for_each_target_under_mixed_precision(component):
+def test_a_head_gives_its_float32_outputs_under_mixed_precision(component):
     keras.config.set_dtype_policy("mixed_float16")
     try:
         features = keras.Input((5,), name="features")
-        model = keras.Model(features, component.call(features, 3, "state_head"))
+        model = keras.Model(features, component.call(features, 3, "state_head", **OPTIONS.get(component.name, {})))
     finally:
         keras.config.set_dtype_policy("float32")
     values = model(tracks(4, 5))
-    assert values.shape == (4, 3)
+    assert values.shape == (4, OUTPUTS[component.name])
     assert keras.backend.standardize_dtype(values.dtype) == "float32"
     assert model.layers[-1].name == "state_head"
+
+
+def test_a_head_may_have_layers_of_its_own():
+    features = keras.Input((5,))
+    model = keras.Model(features, HEADS.parse({"name": "linear", "hidden": [7, 3]}).build(features, 2, "head"))
+    assert [layer.name for layer in model.layers[1:]] == ["head_hidden_1", "head_hidden_2", "head"]
+    assert model.count_params() == (5 + 1) * 7 + (7 + 1) * 3 + (3 + 1) * 2
 
 
 def test_the_linear_head_is_linear():
