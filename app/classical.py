@@ -56,7 +56,7 @@ def make_classical(job: Job, data: Data) -> Classical:
 
 
 def _layers(job: Job, data: Data) -> dict[str, Any]:
-    from app.evaluate import tables
+    from app.baseline_tables import tables
 
     once = cache(lambda: tables(data))
     layers = {}

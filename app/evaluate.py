@@ -6,7 +6,7 @@ import importlib
 import json
 import pkgutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +14,8 @@ import numpy as np
 
 from app.config import Job, Task
 from app.core.errors import Problem, UserError
-from app.data import Data, stacked
+from app.data import stacked
 from app.device import keras
-from app.metrics import baselines
 from app.predictions import Predictions
 from app.predictor import Predictor
 from app.run_directory import RunDirectory, find
@@ -24,8 +23,6 @@ from datasets._events import Events
 
 if TYPE_CHECKING:
     from app.along import Along
-
-ROWS_FOR_BASELINES = 100_000
 
 
 def predict(predictor: Predictor, events: Events, job: Job) -> Predictions:
@@ -82,55 +79,6 @@ def merged(figures_of_tasks: Mapping[str, Mapping[str, Any]]) -> dict[str, float
     }
 
 
-def fit_baselines(data: Data, job: Job) -> dict[str, dict[str, Any]]:
-    """Fit every baseline that applies, on the same training events; {task: {baseline: predictor}}."""
-    train, validation = tables(data)
-    return {
-        name: baselines.fit(train, validation, task.targets, classes=task.loss.component.facts.get("classes", False))
-        for name, task in job.tasks.items()
-    }
-
-
-def tables(data: Data) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the training and the validation events, at most 100,000 of each, as columns (N,) in float64."""
-    train, validation = (
-        _table(_first(part, ROWS_FOR_BASELINES), data) for part in (data.splits.train, data.splits.validation)
-    )
-    return train, validation
-
-
-def _first(part: Any, rows: int) -> Events:
-    blocks, found = [], 0
-    for events in part:
-        blocks.append(events[: rows - found])
-        found += len(blocks[-1])
-        if found >= rows:
-            break
-    return Events.concatenate(blocks)
-
-
-def _table(events: Events, data: Data) -> dict[str, Any]:
-    """Return input columns and extras by name and target columns as true_<target>, in float64."""
-    table = {
-        column: np.asarray(events.inputs[name][:, i], np.float64)
-        for name, columns in data.columns.items()
-        for i, column in enumerate(columns)
-    }
-    extras = {name: np.asarray(events.columns[name], np.float64) for name in data.source.extras}
-    truth = {f"true_{name}": np.asarray(events.columns[name], np.float64) for name in data.source.targets}
-    return extras | table | truth
-
-
-def with_baselines(predictions: Predictions, events: Events, data: Data, fitted: Mapping[str, Any]) -> Predictions:
-    """Return the predictions with those of every task's baselines beside them."""
-    table = _table(events, data)
-    values: dict[str, dict[str, Any]] = {}
-    for baselines_of_task in fitted.values():
-        for name, baseline in baselines_of_task.items():
-            values.setdefault(name, {}).update(baseline(table))
-    return replace(predictions, baselines=values)
-
-
 def measure(predictions: Predictions, task: Task, fitted: Mapping[str, Any]) -> dict[str, Any]:
     """Return {"metric", "better", "model": metrics, "baselines": {name: metrics}} of one task, and what these are."""
     facts = task.metrics[0].component.facts
@@ -138,6 +86,7 @@ def measure(predictions: Predictions, task: Task, fitted: Mapping[str, Any]) -> 
     return {
         "metric": facts["primary"],
         "better": facts["better"],
+        "binned_in": facts.get("binned_in", ""),
         "model": figures(predictions, task),
         "baselines": {name: figures(predictions.of_baseline(name), task) for name in known},
         "descriptions": {name: baseline.description for name, baseline in fitted.items()},

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 import registry
 from app import evaluate, run_directory
+from app.baseline_tables import fit_baselines, with_baselines
 from app.build import Built
 from app.config import Job
 from app.core.files import matching, write_json
@@ -98,14 +99,18 @@ def measure(job: Job, run: RunDirectory, data: Data, built: Built, history: dict
 
 def test_metrics(job: Job, data: Data, deployed: Any) -> tuple[dict[str, Any], Predictions]:
     """Return the metrics of every task beside those of its baselines, and the predictions themselves."""
-    return measure_events(job, data, data.splits.test.events(), deployed)
+    return measure_events(job, data, data.splits.test, deployed)
 
 
-def measure_events(job: Job, data: Data, events: Events, deployed: Any) -> tuple[dict[str, Any], Predictions]:
-    """Return metrics and predictions on `events`, with baselines fitted on the training events of `data`."""
-    predictions = evaluate.predict(Predictor(deployed), events, job)
-    fitted = evaluate.fit_baselines(data, job)
-    both = evaluate.with_baselines(predictions, events, data, fitted)
+def measure_events(job: Job, data: Data, blocks: Iterable[Events], deployed: Any) -> tuple[dict[str, Any], Predictions]:
+    """Return metrics and predictions on events, with baselines fitted on the training events of `data`.
+
+    The events are predicted block by block: images of all of them need not fit into memory.
+    """
+    predictor, fitted = Predictor(deployed), fit_baselines(data, job)
+    both = Predictions.concatenate(
+        [with_baselines(evaluate.predict(predictor, events, job), events, data, fitted) for events in blocks]
+    )
     return {name: evaluate.measure(both, task, fitted[name]) for name, task in job.tasks.items()}, both
 
 

@@ -14,6 +14,8 @@ from app.core.errors import Problem, UserError
 from app.core.files import write_bytes
 
 Values = NDArray[np.floating]
+EXTRAS = ("columns", "sigma", "probability", "concentration")
+"""Fields of predictions that have one array for each name."""
 PREFIXES = ("true_", "pred_", "sigma_", "prob_", "kappa_")
 """Of the columns of the CSV: truth, prediction, its standard deviation, probabilities of classes, concentration."""
 
@@ -83,6 +85,21 @@ class Predictions:
         own = (self.columns, self.sigma, self.probability, self.concentration)
         return Predictions(
             self.key[rows], chosen(self.true), chosen(self.predicted), baselines, *(chosen(values) for values in own)
+        )
+
+    @staticmethod
+    def concatenate(parts: Sequence[Predictions]) -> Predictions:
+        """Join predictions of the same job on several blocks of events, in order."""
+
+        def joined(values: Sequence[Mapping[str, Values]]) -> dict[str, Values]:
+            return {name: np.concatenate([one[name] for one in values]) for name in values[0]}
+
+        return Predictions(
+            np.concatenate([part.key for part in parts]),
+            joined([part.true for part in parts]),
+            joined([part.predicted for part in parts]),
+            {name: joined([part.baselines[name] for part in parts]) for name in parts[0].baselines},
+            *(joined([getattr(part, name) for part in parts]) for name in EXTRAS),
         )
 
     def _flat(self) -> dict[str, Values]:

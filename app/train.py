@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app import optimizers
+from app.baseline_tables import first_events
 from app.build import Built
 from app.checkpoint import Progress
 from app.classical import nothing_to_train
@@ -26,6 +27,8 @@ logger = logging.getLogger(__name__)
 MOST_STEPS_PER_EXECUTION = 64
 OPERATIONS_PER_EXECUTION = 2e10
 VALIDATION_ROWS_FOR_METRICS = 20_000
+VALIDATION_BYTES_FOR_METRICS = 2e8
+"""Of their inputs, which are held all the time: 5,000 images of 40 kB."""
 LARGE_BATCH = 8192
 FIRST_KERAS_OF_SEVERAL_STEPS = (3, 7)
 """Keras 3.4 to 3.6 fail at the end of an epoch when several steps run in one execution on a tf.data iterator."""
@@ -147,7 +150,9 @@ def _validation(job: Job, data: Data, built: Built) -> Callable[[], dict[str, fl
 
 
 def _sample(part: Part) -> Any:
-    return next(iter(part))[:VALIDATION_ROWS_FOR_METRICS]
+    """Return the first events of a split: as many as the metrics of an epoch are worth."""
+    size = sum(array[:1].nbytes for array in next(iter(part)).inputs.values())
+    return first_events(part, min(VALIDATION_ROWS_FOR_METRICS, max(1, int(VALIDATION_BYTES_FOR_METRICS / size))))
 
 
 def history(progress: Progress) -> dict[str, Any]:

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import lazy_loader
 import numpy as np
 
 from app.core.errors import Problem, UserError, unknown
 from app.physics.xenon_calorimeter import SENSORS
 from datasets import _root
-
-uproot = lazy_loader.load("uproot")
 
 READINGS = {"npho": "npho", "relative_time": "relative_time"}
 TRUTH = {
@@ -74,9 +72,9 @@ class Tree:
 
 
 @cache
-def _unpacking() -> Any:
+def _unpacking() -> ThreadPoolExecutor:
     """Two threads unpack baskets: reading alone would wait for that half of the time."""
-    return uproot.ThreadPoolExecutor(2)
+    return ThreadPoolExecutor(2)
 
 
 def opened(path: Path, name: str, branches: Mapping[str, str]) -> Tree:

@@ -105,14 +105,14 @@ class Reader:
         """Return which events are kept; what is left out is counted."""
         empty = _empty(truth, rows)
         finite = np.all([np.ones(rows, bool), *(np.isfinite(values) for values in truth.values())], axis=0)
-        reasons = {
-            "have no gamma (n_gamma = 0)": empty & self.drop_empty,
-            "have no finite truth": ~finite & ~empty & self.drop_invalid,
+        left_out = {  # the first was chosen when the sample was made, the second is a surprise
+            (logging.INFO, "have no gamma (n_gamma = 0)"): empty & self.drop_empty,
+            (logging.WARNING, "have no finite truth"): ~finite & ~empty & self.drop_invalid,
         }
-        for reason, bad in reasons.items():
+        for (level, reason), bad in left_out.items():
             if tell and bad.any():
-                logger.warning("%s: %d of %d events %s and were dropped", place[0], bad.sum(), rows, reason)
-        return np.asarray(~np.any(list(reasons.values()), axis=0))
+                logger.log(level, "%s: %d of %d events %s and were dropped", place[0], bad.sum(), rows, reason)
+        return np.asarray(~np.any(list(left_out.values()), axis=0))
 
     def _check(self, events: Events, truth: Columns, place: tuple[str]) -> None:
         if not len(events):  # all were dropped

@@ -64,7 +64,7 @@ def run(small_job, tmp_path, capsys):
         ({"sed": 1}, "job.sed: unknown key. Did you mean 'seed'? Expected one of ["),
         ({"seed": "one"}, "job.seed: not valid. Expected a valid integer. Received 'one'."),
         ({"training": {"epochs": 1.5}}, "job.training.epochs: not valid. Expected a valid integer. Received 1.5."),
-        ({"model": "mpl"}, "job.model.name: unknown model. Did you mean 'mlp'? Expected one of [mlp"),
+        ({"model": "mpl"}, "job.model.name: unknown model. Did you mean 'mlp'? Expected one of [calorimeter"),
         ({"model": {"name": "mlp", "hiden": [4]}}, "job.model.hiden: unknown key. Did you mean 'hidden'?"),
         (
             {"dataset": {"name": "track_states", "files": "no/such/file.npz"}},

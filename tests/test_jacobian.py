@@ -168,7 +168,7 @@ def silent(transform, magnet, mirror=False, columns=COLUMNS, constants=ZERO):
     seen = Features(columns, names, mirror, magnet.config())(inputs)
     output = keras.layers.Dense(4, kernel_initializer="zeros")(seen)
     layer = Physical(TARGETS["state"], [transform], columns, [{}, constants], magnet.config(), mirror)
-    return keras.Model(inputs, {"state": layer({"output": output, "inputs": inputs})})
+    return keras.Model(inputs, {"state": layer({"output": output, "inputs": inputs})["value"]})
 
 
 @pytest.mark.parametrize("steps", [1, 2, 5])

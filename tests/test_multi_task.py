@@ -82,7 +82,7 @@ def test_an_output_that_no_loss_sees_is_refused(small_job):
 
 
 def test_a_task_with_the_name_of_an_output(small_job):
-    with pytest.raises(UserError, match=r"tasks\.a_sigma: 'a_sigma' is what the output sigma of the task 'a' is called"):
+    with pytest.raises(UserError, match="'a_sigma' is what the output sigma of the task 'a' is called"):
         check_jobs([job(small_job, {"a": PLACE, "a_sigma": SLOPES})])
 
 

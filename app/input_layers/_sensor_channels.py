@@ -14,6 +14,7 @@ from datasets._moments import Moments
 
 LARGEST = 9e9
 """A reading beyond this is a marker of files for "not measured"."""
+NOT_MEASURED = 2.0 * LARGEST
 NANOSECONDS = 1e9
 CHANNELS = ("light", "time", "valid_light", "valid_time")
 
@@ -60,8 +61,12 @@ class SensorChannels(keras.layers.Layer):
     def call(self, readings: Any) -> Any:
         """Return the channels, (N, S, 4)."""
         readings = keras.ops.cast(readings, "float32")
-        valid = keras.ops.abs(readings) <= LARGEST  # not so for NaN
-        known = keras.ops.where(valid, readings, 0.0)  # before any arithmetic: NaN times 0 is NaN, in gradients too
+        # Exported to ONNX, only a `where` on isnan itself stays one: others become mask * x + (1 - mask) * y, which
+        # keeps NaN and makes it of inf.
+        bounded = keras.ops.where(keras.ops.isnan(readings), NOT_MEASURED, readings)
+        bounded = keras.ops.clip(bounded, -NOT_MEASURED, NOT_MEASURED)
+        valid = keras.ops.abs(bounded) <= LARGEST
+        known = keras.ops.where(valid, bounded, 0.0)  # before any arithmetic: NaN times 0 is NaN, in gradients too
         light = (scaled(known[..., 0], self.scaling) - self.light["mean"]) / self.light["std"]
         time = (known[..., 1] * NANOSECONDS - self.time["mean"]) / self.time["std"]
         values = keras.ops.where(valid, keras.ops.stack([light, time], axis=-1), 0.0)

@@ -21,7 +21,7 @@ BY_CHARGE = " by charge"
 """After a target's name: the column with the score of an event that knows its charge alone."""
 
 
-@METRICS("classification", primary="accuracy", better="higher")
+@METRICS("classification", primary="accuracy", better="higher", binned_in="E [GeV]")
 def classification(predictions: Predictions, *, energy_bins: Edges = ENERGIES) -> dict[str, Any]:
     """Accuracy, F1, area under the ROC curve, log loss and confusion of classes, by energy too.
 

@@ -14,7 +14,7 @@ from app.metrics._widths import widths
 from app.predictions import Predictions
 
 
-@METRICS("energy", primary="energy_res_68pct", better="lower")
+@METRICS("energy", primary="energy_res_68pct", better="lower", binned_in="E [GeV]")
 def energy(predictions: Predictions, *, energy_bins: Edges = ENERGIES) -> dict[str, Any]:
     """Residual of the energy, absolute and relative to the true one, by energy too.
 

@@ -12,7 +12,7 @@ from app.metrics._finite import Values, numbers, residuals
 from app.predictions import Predictions
 
 
-@METRICS("track_residuals", primary="pos_mean_mm", better="lower")
+@METRICS("track_residuals", primary="pos_mean_mm", better="lower", binned_in="p [GeV]")
 def track_residuals(
     predictions: Predictions, *, momentum_bins: Edges = (0.5, 1, 2, 5, 10, 20, 50, 100)
 ) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from app.metrics._widths import widths
 from app.predictions import Predictions
 
 
-@METRICS("timing", primary="time_res_68pct", better="lower")
+@METRICS("timing", primary="time_res_68pct", better="lower", binned_in="E [GeV]")
 def timing(predictions: Predictions, *, energy_bins: Edges = ENERGIES) -> dict[str, Any]:
     """Residual of the time, by energy too: the resolution goes with the light, as 1 / sqrt(E).
 

@@ -8,6 +8,8 @@ A model is called in one of four ways, which a fact of its registration tells ap
 * `path=True`: `name(features, scale)` returns a layer that knows the whole track, and the features it takes;
 * `classical=True`: `name(known)` needs no training: it returns a layer from raw inputs to the physical targets of one
   task. Further facts say which `inputs` and `targets` it is for and whether it needs the `field` of the data.
+
+A model with `sensors=True` is called in the first way and looks at the channels of photon sensors.
 """
 
 from typing import Any

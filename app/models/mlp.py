@@ -49,11 +49,15 @@ def mlp(
 
 
 def joined(inputs: Mapping[str, Any]) -> Any:
-    """Return all inputs side by side, (N, features); refuse what is no row of numbers, as an image is none."""
+    """Return all inputs side by side, (N, features).
+
+    Raises:
+        UserError: an input is more than a row of numbers.
+    """
     for name, tensor in inputs.items():
         if len(tensor.shape) != 2:
-            what = f"the model takes rows of numbers, and the input {name!r} is none"
-            expected = "a model for images or sensors"
+            what = f"the model takes rows of numbers, and an event of the input {name!r} is more than that"
+            expected = "a model of images or sensors: 'plane_cnn', 'three_plane_cnn', 'calorimeter_encoder', 'flat_mlp'"
             raise UserError(Problem(what, ("model", "name"), None, expected, tuple(tensor.shape[1:])))
     tensors = list(inputs.values())
     return tensors[0] if len(tensors) == 1 else keras.layers.Concatenate(name="inputs")(tensors)

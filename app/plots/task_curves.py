@@ -30,6 +30,8 @@ def task_curves(inputs: PlotInputs) -> Figure:
     Returns:
         Three panels above each other.
     """
+    from matplotlib.ticker import MaxNLocator
+
     figure = new_figure(8.0, 9.0)
     losses, metrics, weights = figure.subplots(3, 1, sharex=True, height_ratios=(2, 2, 1))
     train, val = inputs.history["train"], inputs.history["val"]
@@ -43,7 +45,8 @@ def task_curves(inputs: PlotInputs) -> Figure:
     weights.set(ylabel="weight", xlabel="epoch")
     for axes in (losses, metrics):
         axes.set_yscale("log")
-        axes.legend(loc="upper right")
+        axes.legend(loc="lower left")
+    weights.xaxis.set_major_locator(MaxNLocator(integer=True))
     label(inputs, [losses])
     return figure
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,10 +40,10 @@ def execute(options: argparse.Namespace) -> int:
 
     job = parse(json.loads(run.job.read_text()))
     data = load_data(job)
-    events = data.splits.test.events() if options.data is None else events_of(job, data, options.data)
+    blocks = data.splits.test if options.data is None else [events_of(job, data, options.data)]
     model = load(str(run.path)).model
-    jacobian = _jacobian(job, data, events, model, options.jacobian) if options.jacobian else None
-    results, predictions = measure_events(job, data, events, model)
+    jacobian = _jacobian(job, data, blocks, model, options.jacobian) if options.jacobian else None
+    results, predictions = measure_events(job, data, blocks, model)
     predictions.write(folder / "predictions.csv")
     if jacobian:
         _write_jacobian(run, job, data, jacobian, results, folder)
@@ -53,13 +54,14 @@ def execute(options: argparse.Namespace) -> int:
     return 0
 
 
-def _jacobian(job: Job, data: Data, events: Events, model: Any, rows: int) -> dict[str, Any]:
+def _jacobian(job: Job, data: Data, blocks: Iterable[Events], model: Any, rows: int) -> dict[str, Any]:
     """Return the content of jacobian.json for the first `rows` tracks."""
+    from app.baseline_tables import first_events
     from app.jacobian import check_states, measure_jacobian
 
     targets = {name: task.targets for name, task in job.tasks.items()}
     magnet = check_states(data.source.magnet, data.columns, targets)
-    inputs = {name: events.inputs[name][:rows] for name in data.source.inputs}
+    inputs = first_events(blocks, rows).inputs
     return measure_jacobian(model, magnet, inputs, data.columns, targets)
 
 

@@ -74,7 +74,7 @@ def _show_task(run: str, task: str, results: dict[str, Any], where: str) -> None
         others = {name: figures["bins"][position] for name, figures in baselines.items()}
         rows.append(_row(f"{one['low']:g} - {one['high']:g}", one, others, metric))
     title = f"{run}, {task}: {metric} on {where} ({model.get('rows', '?')} events)"
-    table(title, ["p [GeV]" if model.get("bins") else "", "events", run, *baselines], rows)
+    table(title, [results.get("binned_in", "") if model.get("bins") else "", "events", run, *baselines], rows)
     shown = {k: f"{v:.4g}" for k, v in model.items() if isinstance(v, float) and k != metric}
     console.print("  ".join(f"{name} {value}" for name, value in shown.items()))
 

@@ -170,6 +170,8 @@ class Readout:
     def blocks(self) -> Iterator[tuple[slice, NDArray[np.float32], NDArray[np.float32]]]:
         """Yield (events, npho, times) in order; the next block is computed while one is used."""
         edges = [*range(0, len(self.seeds), BLOCK), len(self.seeds)]
+        # Compiled for no event first: numba looks types up in tables that two threads must not fill at once.
+        self._read(0, (0, 0), np.empty((2, 0, SENSORS), np.float32))
         with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
             waiting = None
             for first, last in pairwise(edges):

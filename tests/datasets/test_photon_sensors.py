@@ -110,7 +110,7 @@ def test_the_input_names_its_layer(folder):
 def test_events_without_a_gamma_are_dropped_unless_asked_for(folder, content, caplog):
     number = int((content["nGamma"] == 0).sum())
     assert number > 0
-    with caplog.at_level(logging.WARNING):
+    with caplog.at_level(logging.INFO):
         _, blocks = load(folder / "*.root")
     assert sum(len(block) for block in blocks) == ROWS - number
     assert all((block.columns["n_gamma"] > 0).all() for block in blocks)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy import stats
+from scipy.integrate import trapezoid
 
 from app.physics.xenon_calorimeter import FACES, R_INNER, R_OUTER, SENSORS, inside, to_xyz
 from datasets.simulate import _xenon_light as light
@@ -115,7 +116,7 @@ def test_no_photon_is_lost_by_scattering_alone(walls):
 
 def test_mean_acceptance_of_diffuse_light():
     cosine = np.linspace(0, 1, 100001)
-    mean = np.trapezoid(2 * cosine * (1 - (1 - cosine) ** 5), cosine)
+    mean = trapezoid(2 * cosine * (1 - (1 - cosine) ** 5), cosine)
     assert mean == pytest.approx(light.GRAZING, abs=1e-8)
 
 

@@ -49,7 +49,7 @@ def test_position_by_hand():
         *("uvw_dist_68pct", "val_cos_pos", "rows", "bins"),
         *(f"uvw_{axis}_{suffix}" for axis in "uvw" for suffix in SUFFIXES),
     }
-    assert METRICS["position"].facts == {"primary": "uvw_dist_68pct", "better": "lower"}
+    assert METRICS["position"].facts == {"primary": "uvw_dist_68pct", "better": "lower", "binned_in": "E [GeV]"}
 
 
 def test_energy_by_hand():

@@ -199,4 +199,4 @@ def test_what_is_no_class(true, predicted, probability, text):
 
 
 def test_more_is_better():
-    assert METRICS["classification"].facts == {"primary": "accuracy", "better": "higher"}
+    assert METRICS["classification"].facts == {"primary": "accuracy", "better": "higher", "binned_in": "E [GeV]"}

@@ -95,7 +95,11 @@ def test_keys_are_the_documented_ones():
     found = direction(of_angles(*random_angles(50)))
     assert {"val_cos", "angle_resolution_68pct", "theta_bias", "theta_rms", "phi_bias", "phi_rms"} <= set(found)
     json.dumps(found, allow_nan=False)
-    assert METRICS["direction"].facts == {"primary": "angle_resolution_68pct", "better": "lower"}
+    assert METRICS["direction"].facts == {
+        "primary": "angle_resolution_68pct",
+        "better": "lower",
+        "binned_in": "E [GeV]",
+    }
 
 
 def test_what_is_not_a_direction():

@@ -10,7 +10,8 @@ from app.core.errors import UserError
 from app.models import HEADS, MODELS
 
 COUNTS = {"tiny": 4868, "small": 17924, "medium": 100996, "wide": 430980}
-NETWORKS = [c for c in MODELS if not any(c.facts.get(kind) for kind in ("path", "classical", "images"))]
+OTHERS = ("path", "classical", "images", "sensors")
+NETWORKS = [c for c in MODELS if not any(c.facts.get(kind) for kind in OTHERS)]
 every_model = pytest.mark.parametrize("component", NETWORKS, ids=lambda c: c.name)
 every_head = pytest.mark.parametrize("component", list(HEADS), ids=lambda c: c.name)
 
@@ -112,18 +113,30 @@ def test_the_seed_makes_the_weights(component):
     assert any(not np.array_equal(a, b) for a, b in zip(one, other, strict=True))
 
 
+OPTIONS = {"softmax": {"classes": 4}}
+OUTPUTS = {"linear": 3, "gaussian": 6, "softmax": 4, "sigmoid": 3}
+"""Of three targets: values, means and log-variances, logits of four classes, logits of yes."""
+
+
 @every_head
-def test_a_head_gives_one_float32_value_for_each_target_under_mixed_precision(component):
+def test_a_head_gives_its_float32_outputs_under_mixed_precision(component):
     keras.config.set_dtype_policy("mixed_float16")
     try:
         features = keras.Input((5,), name="features")
-        model = keras.Model(features, component.call(features, 3, "state_head"))
+        model = keras.Model(features, component.call(features, 3, "state_head", **OPTIONS.get(component.name, {})))
     finally:
         keras.config.set_dtype_policy("float32")
     values = model(tracks(4, 5))
-    assert values.shape == (4, 3)
+    assert values.shape == (4, OUTPUTS[component.name])
     assert keras.backend.standardize_dtype(values.dtype) == "float32"
     assert model.layers[-1].name == "state_head"
+
+
+def test_a_head_may_have_layers_of_its_own():
+    features = keras.Input((5,))
+    model = keras.Model(features, HEADS.parse({"name": "linear", "hidden": [7, 3]}).build(features, 2, "head"))
+    assert [layer.name for layer in model.layers[1:]] == ["head_hidden_1", "head_hidden_2", "head"]
+    assert model.count_params() == (5 + 1) * 7 + (7 + 1) * 3 + (3 + 1) * 2
 
 
 def test_the_linear_head_is_linear():

@@ -38,6 +38,11 @@ class Baseline:
         return self.predict(columns)
 
 
+def needed() -> set[str]:
+    """Return the columns that some baseline asks for; another would be one more feature of the polynomial."""
+    return {name for baseline in BASELINES for name in baseline.facts.get("inputs", ())}
+
+
 def applicable(columns: Sequence[str], targets: Sequence[str], classes: bool = False) -> list[str]:
     """Return the baselines that know these inputs and targets.
 

@@ -1,0 +1,125 @@
+"""The network of the photon-sensor calorimeter: every face by its own geometry, then all faces together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, NamedTuple
+
+import lazy_loader
+from pydantic import Field
+
+from app.core.errors import Problem, UserError
+from app.core.types import Count
+from app.models import MODELS
+from app.models._face_branches import centre_token, end_tokens, face, halved, outer_token, patches, side_tokens
+from app.models._sensors import channels_of
+from app.models._transformer import pooled, transformed
+from app.models.mlp import Activation
+
+keras = lazy_loader.load("keras")
+
+
+class Size(NamedTuple):
+    """Channels of the maps, width of the tokens, blocks and attention heads of the transformer, learned centroids."""
+
+    channels: tuple[int, int, int]
+    width: int
+    blocks: int
+    attention_heads: int
+    centroids: int
+
+
+PRESETS = {
+    "tiny": Size((8, 16, 16), 32, 1, 2, 4),
+    "small": Size((16, 32, 64), 64, 2, 4, 8),
+    "medium": Size((32, 64, 128), 128, 4, 8, 16),
+}
+
+
+@MODELS("calorimeter_encoder", aliases=("calorimeter_multihead",), sensors=True)
+def calorimeter_encoder(
+    seen: Mapping[str, Any],
+    *,
+    preset: Literal["tiny", "small", "medium"] = "small",
+    channels: tuple[Count, Count, Count] | None = None,
+    width: Count | None = None,
+    blocks: Annotated[int, Field(ge=0)] | None = None,
+    attention_heads: Count | None = None,
+    centroids: Count | None = None,
+    channel_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0,
+    activation: Activation = "gelu",
+) -> Any:
+    """Faces of the calorimeter through branches of their own, a small transformer over their tokens, shared features.
+
+    * The inner face (93 x 44) goes through three convolutions with stride 2 and becomes 18 tokens, each of them a patch
+      of 24 x 12 cm; centroids with learned weights of its first map go to the features directly.
+    * The outer (24 x 9), upstream and downstream face (24 x 6) go through two such convolutions, top and bottom and the
+      dense middle of the outer face through two rounds of neighbour aggregation; each becomes one token. Faces that are
+      mirror images share their weights.
+    * A transformer lets every token see all others, and learned queries pool them.
+
+    With one task it is a single-task encoder; with several, whose heads all start from the same features, a multi-head
+    model: that is what the name calorimeter_multihead means. Without heads the presets have 62,398 (tiny), 311,836
+    (small) and 1,631,800 (medium) parameters, and an event takes 3, 12 and 58 million floating-point operations.
+
+    Args:
+        seen: input tensors by name, of which `sensors` (N, 4760, 4) counts: light, time, and their masks.
+        preset: all sizes by name; those given beside it replace its own.
+        channels: of the maps of the inner face, from the first to the third; the smaller faces use the first two.
+        width: of a token; a multiple of `attention_heads`.
+        blocks: of the transformer; 0 leaves it out.
+        attention_heads: in each block and in the pooling.
+        centroids: with learned weights, on the inner face.
+        channel_dropout: share of sensors that in training are dead, drawn anew for each event.
+        activation: of all hidden layers.
+
+    Returns:
+        Features (N, 2 width + 3 centroids).
+
+    Raises:
+        UserError: data of another kind, or a width that the attention heads cannot share.
+
+    References:
+        A. Dosovitskiy et al., An image is worth 16x16 words, arXiv:2010.11929 (patches as tokens).
+        M. Zaheer et al., Deep sets, arXiv:1703.06114; J. Gilmer et al., Neural message passing, arXiv:1704.01212.
+    """
+    from app.models._centroids import LearnedCentroids
+    from app.models._token_embedding import TokenEmbedding
+
+    own = {"channels": channels, "width": width, "blocks": blocks}
+    size = _size(preset, **own, attention_heads=attention_heads, centroids=centroids)
+    sensors = _with_dead(channels_of(seen, "calorimeter_encoder"), channel_dropout)
+    inner = halved(face(sensors, "inner"), size.channels, activation, "inner")
+    tokens = [patches(inner[-1], size.width, "inner"), *_other_faces(sensors, size, activation)]
+    embedded = TokenEmbedding(name="embedding")(keras.layers.Concatenate(axis=1, name="tokens")(tokens))
+    whole = pooled(transformed(embedded, size.blocks, size.attention_heads, activation), size.attention_heads)
+    places = LearnedCentroids(size.centroids, name="centroids")(inner[0])
+    mixed = keras.layers.Concatenate(name="faces_and_centroids")([whole, places])
+    mixed = keras.layers.Dense(2 * size.width, activation, name="features")(mixed)
+    return keras.layers.Concatenate(name="features_and_centroids")([mixed, places])
+
+
+def _size(preset: str, **given: Any) -> Size:
+    size = PRESETS[preset]._replace(**{name: value for name, value in given.items() if value is not None})
+    if size.width % size.attention_heads:
+        expected = f"a multiple of attention_heads, {size.attention_heads}"
+        raise UserError(Problem("the attention heads cannot share it", ("model", "width"), None, expected, size.width))
+    return size
+
+
+def _with_dead(sensors: Any, share: float) -> Any:
+    if not share:
+        return sensors
+    from app.models._channel_dropout import ChannelDropout
+
+    return ChannelDropout(share, name="channel_dropout")(sensors)
+
+
+def _other_faces(sensors: Any, size: Size, activation: str) -> list[Any]:
+    first = size.channels[:2]
+    return [
+        outer_token(sensors, first, size.width, activation),
+        *side_tokens(sensors, first, size.width, activation),
+        *end_tokens(sensors, size.channels[0], size.width, activation),
+        centre_token(sensors, size.channels[0], size.width, activation),
+    ]
