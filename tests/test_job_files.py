@@ -22,6 +22,7 @@ EXTERNAL = "WIRECHAMBER_EXTERNAL_DATA"
 ONE_STEP = ("training.epochs=1", "training.steps_per_epoch=1", "training.batch_size=32", "training.xla=false")
 FEW = {
     "track_states": ("tracks=400", "shard_size=200", "accuracy=1.0"),
+    "plane_images": ("events=80", "shard_size=80"),
     "photon_sensors": ("events=80", "shard_size=80", "light_sources=2"),
 }
 HEAVY = {"photon_calorimeter": "all_tasks.json"}

@@ -18,7 +18,7 @@ SUPERNOVA_ENERGIES = (0.0, 0.005, 0.008, 0.012, 0.02, 0.03, 0.07)
 """Bin edges of electrons from supernova neutrinos [GeV]."""
 
 
-@METRICS("pointing", primary="angle_mean_deg", better="lower")
+@METRICS("pointing", primary="angle_mean_deg", better="lower", binned_in="E [GeV]")
 def pointing(predictions: Predictions, *, targets: Listed = COMPONENTS, energy_bins: Edges = SUPERNOVA_ENERGIES) -> Any:
     """Angle between predicted and true direction, head-tail confusions and the axis' own error, by energy too.
 
