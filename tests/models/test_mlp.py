@@ -114,8 +114,8 @@ def test_the_seed_makes_the_weights(component):
 
 
 OPTIONS = {"softmax": {"classes": 4}}
-OUTPUTS = {"linear": 3, "gaussian": 6, "softmax": 4, "sigmoid": 3}
-"""Of three targets: values, means and log-variances, logits of four classes, logits of yes."""
+OUTPUTS = {"linear": 3, "gaussian": 6, "softmax": 4, "sigmoid": 3, "von_mises_fisher": 3}
+"""Of three targets: values, means and log-variances, logits of four classes, logits of yes, a vector."""
 
 
 @every_head
