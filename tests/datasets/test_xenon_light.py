@@ -8,8 +8,8 @@ from scipy import stats
 from scipy.integrate import trapezoid
 
 from app.physics.xenon_calorimeter import FACES, R_INNER, R_OUTER, SENSORS, inside, to_xyz
+from datasets.simulate import _random as random_numbers
 from datasets.simulate import _xenon_light as light
-from datasets.simulate import _xenon_random as random_numbers
 from datasets.simulate._xenon_sensors import cells, sensors
 
 POINTS = to_xyz(np.array([[0.0, 0.0, 20.0], [10.0, 40.0, 15.0], [-15.0, -50.0, 25.0]]))

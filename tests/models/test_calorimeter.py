@@ -305,7 +305,7 @@ def test_other_data_are_one_clear_mistake(name):
 
 
 def test_mlp_on_sensors_names_the_model_that_is_meant():
-    with pytest.raises(UserError, match=r"model.name: the model takes rows .* 'sensors' .* Expected 'flat_mlp'"):
+    with pytest.raises(UserError, match=r"model.name: the model takes rows .* 'sensors' .* Expected .*'flat_mlp'"):
         MODELS.parse("mlp").build({"sensors": keras.Input((SENSORS, 4), name="sensors")})
 
 

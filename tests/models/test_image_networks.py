@@ -379,7 +379,7 @@ SIZES = {"plane_u": (16, 8, 1), "plane_x": (16, 6, 1)}
         ("three_plane_attention", OTHER, "takes two or three planes. Expected images among plane_u, plane_v, plane_x"),
         ("residual_cnn", OTHER, "takes one to three planes. Expected images among plane_u, plane_v, plane_x"),
         ("volume_cnn", SIZES, "stacks its images, and these differ in size. Expected equal rows and columns"),
-        ("mlp", IMAGE, "the model takes rows of numbers, and the input 'plane_x' is none."),
+        ("mlp", IMAGE, "the model takes rows of numbers, and an event of the input 'plane_x' is more than that."),
     ],
 )
 def test_inputs_that_a_model_cannot_take(name, shapes, text):
