@@ -69,7 +69,7 @@ def plane_images(
 
     Directions are those of the files' frame: of simulated and converted files the canonical one, see
     app/physics/argon/planes.py. For baselines each event has its `charge_u`, `_v`, `_x` and `axis_x`, `_y`, `_z`, the
-    principal axis of the images' moments with the sign of its skewness.
+    principal axis of the images' moments with the sign of its skewness, which more often than not is the tail's.
 
     Args:
         files: npz or ROOT files, or a folder of them.
