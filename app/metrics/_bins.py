@@ -24,6 +24,22 @@ Inside = NDArray[np.bool_]
 
 ENERGIES = (0.015, 0.02, 0.03, 0.04, 0.05, 0.06)
 """Bin edges of photon energies [GeV]."""
+QUANTILES = 6
+"""Number of bins where nobody says which."""
+
+
+def edges_for(values: NDArray[Any] | None, edges: Sequence[float] | None, bins: int = QUANTILES) -> tuple[float, ...]:
+    """Return `edges`, or without them those of bins that hold equally many of the finite `values`; () without any."""
+    if edges is not None:
+        return tuple(edges)
+    known = np.empty(0) if values is None else np.asarray(values, np.float64)
+    known = known[np.isfinite(known)]
+    single = np.unique(known)
+    if len(single) > bins:
+        found = np.unique(np.quantile(known, np.linspace(0, 1, bins + 1)))
+    else:  # a few energies are not cut apart where one of them has most events
+        found = np.concatenate([single[:1], (single[1:] + single[:-1]) / 2, single[-1:]])
+    return tuple(float(edge) for edge in found)
 
 
 def bins_of(values: NDArray[Any], edges: Sequence[float]) -> Iterator[tuple[float, float, Inside]]:

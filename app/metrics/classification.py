@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.metrics import METRICS
-from app.metrics._bins import ENERGIES, Edges, by_bin, energy_of
+from app.metrics._bins import Edges, by_bin, edges_for, energy_of
 from app.metrics._charge import log_charge
 from app.metrics._classes import LEAST, area, as_classes, probabilities, roc
 from app.metrics._finite import numbers
@@ -22,7 +22,7 @@ BY_CHARGE = " by charge"
 
 
 @METRICS("classification", primary="accuracy", better="higher", binned_in="E [GeV]")
-def classification(predictions: Predictions, *, energy_bins: Edges = ENERGIES) -> dict[str, Any]:
+def classification(predictions: Predictions, *, energy_bins: Edges | None = None) -> dict[str, Any]:
     """Accuracy, F1, area under the ROC curve, log loss and confusion of classes, by energy too.
 
     The accuracy of always naming the most frequent class is its share: hold it against that baseline, or look at the
@@ -35,7 +35,8 @@ def classification(predictions: Predictions, *, energy_bins: Edges = ENERGIES) -
     Args:
         predictions: targets that are numbers of classes, with their probabilities where they are known, or
             probabilities of 1 where there are two.
-        energy_bins: rising bin edges of the true energy [GeV].
+        energy_bins: rising bin edges of the true energy [GeV]; without them those of six bins with equally many events,
+            whatever the spectrum.
 
     Returns:
         accuracy; balanced_accuracy over the classes that occur; precision, recall and f1 of class 1 of two, or their
@@ -52,7 +53,8 @@ def classification(predictions: Predictions, *, energy_bins: Edges = ENERGIES) -
     found, counts = as_classes(predictions)
     found = _with_charge(found, counts)
     summary = partial(_summary, counts=counts)
-    return {**summary(found), "bins": by_bin(found, energy_of(predictions), energy_bins, summary)}
+    energy = energy_of(predictions)
+    return {**summary(found), "bins": by_bin(found, energy, edges_for(energy, energy_bins), summary)}
 
 
 def _with_charge(predictions: Predictions, counts: Mapping[str, int]) -> Predictions:

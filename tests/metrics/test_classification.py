@@ -6,6 +6,7 @@ from sklearn import metrics as oracle
 
 from app.core.errors import WirechamberError
 from app.metrics import METRICS
+from app.metrics._bins import edges_for
 from app.metrics._classes import roc
 from app.metrics.classification import classification
 from app.predictions import Predictions
@@ -94,7 +95,8 @@ def test_the_charge_alone_stands_beside_the_network():
     assert found["auc"] == pytest.approx(found["auc_charge"], rel=1e-9)  # it knows nothing more
     assert found["auc"] > 0.6
     for one in found["bins"]:
-        inside = (columns["energy"] >= one["low"]) & (columns["energy"] < one["high"])
+        below = np.less_equal if one is found["bins"][-1] else np.less
+        inside = (columns["energy"] >= one["low"]) & below(columns["energy"], one["high"])
         assert one["auc_charge"] == pytest.approx(oracle.roc_auc_score(true[inside], charge[inside]), rel=1e-12)
         assert abs(one["auc_charge"] - 0.5) < 0.1  # in a bin of energy the charge says little
 
@@ -154,6 +156,24 @@ def test_bins_of_energy_have_the_same_classes():
     assert "auc" not in low
     assert "auc" in high
     assert low["rows"] + high["rows"] == 300
+
+
+def test_without_edges_the_bins_hold_equally_many_events():
+    """Supernova electrons have other energies than the photons of a calorimeter."""
+    true, p = sample(600, 3)
+    energy = 0.005 + 0.065 * np.linspace(0, 1, 600) ** 2
+    found = classification(predictions(true, p.argmax(1), p, {"energy": energy}))["bins"]
+    assert [one["rows"] for one in found] == [100] * 6
+    assert (found[0]["low"], found[-1]["high"]) == (pytest.approx(0.005), pytest.approx(0.07))
+    asked = classification(predictions(true, p.argmax(1), p, {"energy": energy}), energy_bins=(0.005, 0.02, 0.07))
+    assert [(one["low"], one["high"]) for one in asked["bins"]] == [(0.005, 0.02), (0.02, 0.07)]
+
+
+def test_edges_of_few_energies_and_of_none():
+    assert edges_for(np.array([1.0, 1, 1, 1, 1, 3, np.nan]), None) == (1, 2, 3)
+    assert edges_for(np.array([2.0, 2.0]), None) == (2, 2)
+    assert edges_for(np.array([np.nan]), None) == edges_for(None, None) == ()
+    assert edges_for(None, (1.0, 2.0)) == (1, 2)
 
 
 def test_an_event_without_an_energy_lies_in_no_bin():

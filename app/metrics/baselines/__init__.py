@@ -40,7 +40,7 @@ class Baseline:
 
 def needed() -> set[str]:
     """Return the columns that some baseline asks for; another would be one more feature of the polynomial."""
-    return {name for baseline in BASELINES for name in baseline.facts.get("inputs", ())}
+    return {name for baseline in BASELINES for fact in ("inputs", "any_of") for name in baseline.facts.get(fact, ())}
 
 
 def applicable(columns: Sequence[str], targets: Sequence[str], classes: bool = False) -> list[str]:
