@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Sequence
 
 from app import physics_checks, task_checks
-from app.classical import check_classical
+from app.classical import check_classical, is_classical
 from app.config import Job
 from app.core.errors import Problem, UserError
 from app.core.files import matching
@@ -70,7 +70,20 @@ def check_mlflow_is_installed(job: Job) -> None:
         raise UserError(Problem("mlflow is not installed", ("tracking", "mlflow"), None, expected))
 
 
+def check_ensemble(job: Job) -> None:
+    """Members of an ensemble must differ: a formula has one answer, and each member has its own draw of the events."""
+    if job.ensemble is None:
+        return
+    if is_classical(job):
+        what = f"the model {job.model.name!r} needs no training: all members would be equal"
+        raise UserError(Problem(what, ("ensemble",), None, "null, or a network"))
+    if job.training.bootstrap is not None:
+        where = ("training", "bootstrap")
+        raise UserError(Problem("each member of an ensemble has its own draw", where, None, "null, or no ensemble"))
+
+
 CHECKS = (
+    check_ensemble,
     check_files_exist,
     check_warmup_fits,
     check_steps_per_execution,

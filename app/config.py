@@ -81,6 +81,33 @@ class Training(Strict):
     xla: Literal["auto"] | bool = Field("auto", description="auto: compiled where the model gains from it")
     steps_per_execution: Literal["auto"] | Count = "auto"
     keep_every: Count | None = Field(None, description="keep the checkpoint of every N-th epoch as well")
+    bootstrap: Annotated[int, Field(ge=0, lt=2**31)] | None = Field(
+        None, description="seed of a draw of the training events with replacement; null: each event once"
+    )
+
+
+class Ensemble(Strict):
+    """Several trainings of one job that differ in their seed, and their mean as the result."""
+
+    members: Annotated[int, Field(ge=2)] | None = Field(None, description="how many; default: as many as seeds, else 5")
+    bootstrap: bool = Field(True, description="each member draws its training events with replacement, by event")
+    seeds: Annotated[tuple[Annotated[int, Field(ge=0, lt=2**31)], ...], Field(min_length=2)] | None = Field(
+        None, description="one for each member; default: the job's and those that follow it"
+    )
+
+    @model_validator(mode="after")
+    def _one_seed_each(self) -> Ensemble:
+        if self.seeds is not None and len(set(self.seeds)) < len(self.seeds):
+            what = "two members with one seed are equal"
+            raise UserError(Problem(what, ("seeds",), None, "different ones", self.seeds))
+        if self.seeds is not None and self.members not in (None, len(self.seeds)):
+            expected = f"{self.members} seeds, or no 'members'"
+            raise UserError(Problem("not one seed for each member", ("seeds",), None, expected, self.seeds))
+        return self
+
+    def all_seeds(self, first: int) -> tuple[int, ...]:
+        """Return the seeds of the members; `first` is the job's."""
+        return self.seeds or tuple(range(first, first + (self.members or 5)))
 
 
 class Collocation(Strict):
@@ -141,6 +168,7 @@ class Job(Strict):
     balancing: BALANCINGS.spec = "fixed"
     weighting: Annotated[tuple[WEIGHTINGS.spec, ...], OneOrMore()] = ()
     training: Training = Training()
+    ensemble: Ensemble | None = Field(None, description="null: one training")
     tracking: Tracking = Tracking()
     plots: tuple[PLOTS.spec, ...] | None = Field(default=None, description="null: all that apply; []: none")
 

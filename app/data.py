@@ -7,7 +7,7 @@ import json
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from app.core.files import REPOSITORY, matching
 from app.core.lock import locked
 from app.weighting import Weighting, make_weighting
 from datasets import DATASETS
+from datasets._bootstrap import bootstrapped
 from datasets._events import Events, Source
 from datasets._pipeline import Batch, Part, Splits, split
 from datasets._sparse import dense
@@ -73,6 +74,9 @@ def load_data(job: Job, limit: int | None = None, root: Path | None = None) -> D
     counts = [f"{name} {getattr(splits, name).rows:,}" for name in ("train", "validation", "test")]
     logger.info("split: %s", ", ".join(counts))
     _check_parts(splits)
+    if job.training.bootstrap is not None:
+        splits = replace(splits, train=bootstrapped(splits.train, job.training.bootstrap))
+        logger.info("bootstrap: %s training events drawn", f"{splits.train.rows:,}")
     weighting = make_weighting(job, splits, source)
     prepare = partial(_prepare, tasks=job.tasks, weighting=weighting)
     unlabelled = _unlabelled(job, source, root or data_root()) if job.unlabelled else None

@@ -16,7 +16,7 @@ from app.config import Job, Task
 from app.core.errors import Problem, UserError
 from app.data import stacked
 from app.device import keras
-from app.predictions import Predictions
+from app.predictions import PREFIXES, Predictions
 from app.predictor import Predictor
 from app.run_directory import RunDirectory, find
 from datasets._events import Events
@@ -29,7 +29,7 @@ def predict(predictor: Predictor, events: Events, job: Job) -> Predictions:
     """Return the predictions of all tasks on `events`."""
     tasks = {name: task.targets for name, task in job.tasks.items()}
     targets = [target for names in tasks.values() for target in names]
-    found: dict[str, dict[str, Any]] = {"": {}, "sigma_": {}, "prob_": {}, "kappa_": {}}
+    found: dict[str, dict[str, Any]] = {prefix: {} for prefix in ("", *PREFIXES[2:])}
     for prefix, name, values in said(predictor(events.inputs), tasks):
         found[prefix][name] = np.asarray(values, np.float64)
     return Predictions(
@@ -38,9 +38,7 @@ def predict(predictor: Predictor, events: Events, job: Job) -> Predictions:
         found[""],
         {},
         {n: np.asarray(v, np.float64) for n, v in events.columns.items() if n not in targets},
-        found["sigma_"],
-        found["prob_"],
-        found["kappa_"],
+        *(found[prefix] for prefix in PREFIXES[2:]),
     )
 
 
@@ -55,6 +53,15 @@ def said(outputs: Mapping[str, Any], tasks: Mapping[str, Sequence[str]]) -> Iter
             yield "prob_", f"{targets[0]}_{k}", column
         if f"{task}_concentration" in outputs:
             yield "kappa_", task, outputs[f"{task}_concentration"][:, 0]
+        if f"{task}_spread" in outputs:
+            yield from _spread(task, targets, outputs[f"{task}_spread"], classes=f"{task}_probability" in outputs)
+
+
+def _spread(task: str, targets: Sequence[str], values: Any, classes: bool) -> Iterator[tuple[str, str, Any]]:
+    """Yield how far members are apart: of each target, of each class, or the angle of a direction."""
+    names = [f"{targets[0]}_{k}" for k in range(values.shape[1])] if classes else list(targets)
+    for name, column in zip(names if values.shape[1] == len(names) else [task], values.T, strict=True):
+        yield "spread_", name, column
 
 
 def figures(predictions: Predictions, task: Task) -> dict[str, Any]:
@@ -150,6 +157,7 @@ class Loaded:
 
 def _register_layers() -> None:
     """Import every module of layers that a saved model may name."""
+    import app.combined
     import app.input_layers
     import app.models
     import app.physical

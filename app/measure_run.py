@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from app.build import Built
 from app.config import Job
 from app.core.files import matching, write_json
 from app.data import Data
+from app.ensemble_gain import beside_members, gains
 from app.loss_terms import final_terms, unmoved
 from app.metrics import BASELINES
 from app.predictions import Predictions
@@ -84,11 +85,29 @@ def _as_array(weight: Any) -> Any:
     return weight.numpy()
 
 
-def measure(job: Job, run: RunDirectory, data: Data, built: Built, history: dict[str, Any]) -> None:
-    """Save the best model, predict the test split, compare with the baselines, draw the plots, register the result."""
+def measure(
+    job: Job,
+    run: RunDirectory,
+    data: Data,
+    built: Built,
+    history: dict[str, Any],
+    members: Mapping[str, Mapping[str, Any]] | None = None,
+) -> None:
+    """Save the best model, predict the test split, compare with the baselines, draw the plots, register the result.
+
+    Args:
+        job: the job.
+        run: where everything goes.
+        data: of the job.
+        built: its networks with the best weights.
+        history: content of history.json so far.
+        members: of an ensemble, the content of each member's metrics.json.
+    """
     built.deployed.save(run.path / "model.part.keras")
     (run.path / "model.part.keras").replace(run.model)
     results, predictions = test_metrics(job, data, built.deployed)
+    if members:
+        results = beside_members(results, members)
     write_json(run.metrics, results)
     history["test_final"] = evaluate.merged({name: found["model"] for name, found in results.items()})
     write_json(run.history, history)
@@ -133,7 +152,7 @@ def _finish(job: Job, run: RunDirectory, built: Built, results: dict[str, Any], 
         registry.root(),
         job.name,
         state="done",
-        notes=[(registry.now(), line) for line in idle],
+        notes=[(registry.now(), line) for line in [*idle, *gains(results)]],
         **_compared(results, built.description.partition("; ")[0]),
         metrics=history["test_final"] | final_terms(history),
         best_epoch=history["best_epoch"],

@@ -14,10 +14,10 @@ from app.core.errors import Problem, UserError
 from app.core.files import write_bytes
 
 Values = NDArray[np.floating]
-EXTRAS = ("columns", "sigma", "probability", "concentration")
+EXTRAS = ("columns", "sigma", "probability", "concentration", "spread")
 """Fields of predictions that have one array for each name."""
-PREFIXES = ("true_", "pred_", "sigma_", "prob_", "kappa_")
-"""Of the columns of the CSV: truth, prediction, its standard deviation, probabilities of classes, concentration."""
+PREFIXES = ("true_", "pred_", "sigma_", "prob_", "kappa_", "spread_")
+"""Of the CSV: truth, prediction, its standard deviation, probabilities of classes, concentration, spread."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ class Predictions:
         sigma: predicted standard deviations by target, where the head gives them.
         probability: predicted probabilities by `<target>_<class>`, where the head gives them.
         concentration: how sure a direction is, kappa of von Mises and Fisher by task, where the head gives it.
+        spread: of an ensemble's members, by target, by `<target>_<class>`, or by task the angle of a direction [rad].
     """
 
     key: NDArray[np.uint64]
@@ -43,6 +44,7 @@ class Predictions:
     sigma: Mapping[str, Values] = field(default_factory=dict)
     probability: Mapping[str, Values] = field(default_factory=dict)
     concentration: Mapping[str, Values] = field(default_factory=dict)
+    spread: Mapping[str, Values] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.key)
@@ -73,6 +75,7 @@ class Predictions:
             chosen(self.sigma),
             classes,
             self.concentration,
+            self.spread,
         )
 
     def select(self, rows: NDArray[np.generic]) -> Predictions:
@@ -82,7 +85,7 @@ class Predictions:
             return {name: array[rows] for name, array in values.items()}
 
         baselines = {name: chosen(values) for name, values in self.baselines.items()}
-        own = (self.columns, self.sigma, self.probability, self.concentration)
+        own = [getattr(self, name) for name in EXTRAS]
         return Predictions(
             self.key[rows], chosen(self.true), chosen(self.predicted), baselines, *(chosen(values) for values in own)
         )
@@ -104,7 +107,7 @@ class Predictions:
 
     def _flat(self) -> dict[str, Values]:
         flat = dict(self.columns)
-        parts = (self.true, self.predicted, self.sigma, self.probability, self.concentration)
+        parts = (self.true, self.predicted, *(getattr(self, name) for name in EXTRAS[1:]))
         for prefix, values in zip(PREFIXES, parts, strict=True):
             flat |= {f"{prefix}{name}": array for name, array in values.items()}
         for baseline, known in self.baselines.items():
@@ -115,7 +118,7 @@ class Predictions:
         """Write the CSV atomically.
 
         Its columns are `key`, the extra ones, `true_<target>`, `pred_<target>`, `sigma_<target>`,
-        `prob_<target>_<class>`, `kappa_<task>` and `<baseline>.<target>`.
+        `prob_<target>_<class>`, `kappa_<task>`, `spread_<...>` and `<baseline>.<target>`.
         """
         flat = self._flat()
         table = np.column_stack([np.asarray(v, np.float64) for v in flat.values()])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,7 @@ class Predictor:
     """
 
     def __init__(self, deployed: Any, rows_at_once: int = ROWS_AT_ONCE) -> None:
-        widest = max(_size(layer.output) for layer in deployed.layers)
+        widest = max(_size(layer.output) for layer in _layers(deployed))
         self.rows_at_once = min(rows_at_once, max(1, NUMBERS_AT_ONCE // widest))
         self._call = tf.function(lambda inputs: deployed(inputs, training=False), reduce_retracing=True)
 
@@ -37,6 +37,14 @@ class Predictor:
     def _some(self, inputs: Mapping[str, Any], rows: slice) -> dict[str, Any]:
         cut = {name: tf.constant(dense(array[rows])) for name, array in inputs.items()}
         return {task: tensor.numpy() for task, tensor in self._call(cut).items()}
+
+
+def _layers(model: Any) -> Iterator[Any]:
+    """Yield the layers of a model, and those of the models in it."""
+    for layer in model.layers:
+        yield layer
+        if isinstance(layer, keras.Model):
+            yield from _layers(layer)
 
 
 def _size(tensors: Any) -> int:

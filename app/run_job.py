@@ -52,8 +52,17 @@ def run_job(job: Job, options: Options, progress: Callable[[Progress], None] = l
     with _only_process(run), _signals():
         _begin(job, run, options)
         with logged_to(run.log), _registered(job, run, options):
-            _train_and_measure(job, run, options, progress)
+            _work(job)(job, run, options, progress)
     return run
+
+
+def _work(job: Job) -> Callable[[Job, RunDirectory, Options, Callable[[Progress], None]], None]:
+    """Return what makes the result: a training, or those of an ensemble's members and their mean."""
+    if job.ensemble is None:
+        return _train_and_measure
+    from app.ensemble import train_and_combine
+
+    return train_and_combine
 
 
 @contextlib.contextmanager
@@ -88,7 +97,7 @@ def _begin(job: Job, run: RunDirectory, options: Options) -> None:
     if options.overwrite:
         run.clear()
     if run.exists:
-        _check_same_job(job, run)
+        check_same_job(job, run)
     else:
         run.provenance.unlink(missing_ok=True)
     write_json(run.job, job.dump())
@@ -101,7 +110,8 @@ def refuse_existing(run: RunDirectory, resume: bool, overwrite: bool) -> None:
         raise UserError(Problem("the run exists already", (str(run.path),), expected=expected, received=run.name))
 
 
-def _check_same_job(job: Job, run: RunDirectory) -> None:
+def check_same_job(job: Job, run: RunDirectory) -> None:
+    """Raise UserError when `run` was made by another job, naming the first difference."""
     try:
         old = json.loads(run.job.read_text())
     except (OSError, ValueError) as error:

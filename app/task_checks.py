@@ -51,7 +51,7 @@ def check_outputs_are_learned(job: Job) -> None:
 def check_output_names(job: Job) -> None:
     """What a head says beside the value is an output of its own, which no task may be called."""
     for name in job.tasks:
-        for suffix in ("_sigma", "_probability"):
+        for suffix in ("_sigma", "_probability", "_concentration", "_spread"):
             if name.removesuffix(suffix) in job.tasks.keys() - {name}:
                 what = f"{name!r} is what the output {suffix[1:]} of the task {name.removesuffix(suffix)!r} is called"
                 raise UserError(Problem(what, ("tasks", name), None, "another name"))

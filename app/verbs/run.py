@@ -12,7 +12,9 @@ from app.checks import check_jobs
 from app.config import Job
 from app.console import console, table
 from app.core.errors import WirechamberError
-from app.job_file import load
+from app.ensemble import every
+from app.ensemble_gain import in_words
+from app.job_file import load, refuse_equal_names
 from app.progress import shown
 from app.run_directory import RunDirectory
 from app.run_job import Options, refuse_existing, run_job
@@ -21,7 +23,8 @@ from app.run_job import Options, refuse_existing, run_job
 def execute(options: argparse.Namespace) -> int:
     """Validate all jobs, then run them one after the other."""
     jobs = load(options.config, options.overrides)
-    check_jobs(jobs)
+    check_jobs(every(jobs))
+    refuse_equal_names(every(jobs))
     if options.dry_run:
         from app.dry_run import dry_run
 
@@ -29,7 +32,7 @@ def execute(options: argparse.Namespace) -> int:
             dry_run(job)
         return 0
     settings = Options(options.config, options.resume, options.overwrite, options.deterministic, options.limit)
-    for job in jobs:
+    for job in every(jobs):
         _refuse_existing(job, options)
     return max(_one(job, settings, alone=len(jobs) == 1) for job in jobs)
 
@@ -75,6 +78,8 @@ def _show_task(run: str, task: str, results: dict[str, Any], where: str) -> None
         rows.append(_row(f"{one['low']:g} - {one['high']:g}", one, others, metric))
     title = f"{run}, {task}: {metric} on {where} ({model.get('rows', '?')} events)"
     table(title, [results.get("binned_in", "") if model.get("bins") else "", "events", run, *baselines], rows)
+    if results.get("members"):
+        console.print(in_words(results))
     shown = {k: f"{v:.4g}" for k, v in model.items() if isinstance(v, float) and k != metric}
     console.print("  ".join(f"{name} {value}" for name, value in shown.items()))
 

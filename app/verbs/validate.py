@@ -7,6 +7,7 @@ import argparse
 from app.checks import check_jobs
 from app.console import console
 from app.core.errors import Problem, UserError
+from app.ensemble import every
 from app.job_file import load, refuse_equal_names
 
 
@@ -16,7 +17,7 @@ def execute(options: argparse.Namespace) -> int:
     for path in options.files:
         try:
             found = load(path, options.overrides)
-            check_jobs(found)
+            check_jobs(every(found))
         except UserError as error:
             mistakes += error.problems
         else:
@@ -24,5 +25,5 @@ def execute(options: argparse.Namespace) -> int:
             jobs += found
     if mistakes:
         raise UserError(*mistakes)
-    refuse_equal_names(jobs)
+    refuse_equal_names(every(jobs))
     return 0

@@ -1,0 +1,101 @@
+"""An ensemble: one job that is several, trained on their own draws of the events, and the one answer of them all."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from app import run_directory
+from app.checkpoint import Progress
+from app.config import Job, Task
+from app.core.errors import Problem, UserError
+from app.job_file import parse
+from app.run_directory import RunDirectory
+from app.run_job import Options, check_same_job, run_job
+
+logger = logging.getLogger(__name__)
+
+MEANS = ("unit_vector", "circular", "inverse", "log")
+"""Transforms behind which values are averaged, see app/combined.py."""
+
+
+def members(job: Job) -> list[Job]:
+    """Return the jobs of an ensemble: ordinary ones, each with its seed and, with bootstrap, its draw of events."""
+    if job.ensemble is None:
+        return []
+    return [_member(job, seed) for seed in job.ensemble.all_seeds(job.seed)]
+
+
+def _member(job: Job, seed: int) -> Job:
+    content = job.dump()
+    content |= {"name": f"{job.name}_seed{seed}", "seed": seed, "ensemble": None}
+    content |= {"rationale": f"A member of {job.name}."}
+    content["training"] = {**content["training"], "bootstrap": seed if job.ensemble.bootstrap else None}  # type: ignore[union-attr]
+    return parse(content)
+
+
+def every(jobs: Sequence[Job]) -> list[Job]:
+    """Return the jobs with the members of those that are ensembles."""
+    return [one for job in jobs for one in (job, *members(job))]
+
+
+def train_members(job: Job, options: Options, progress: Callable[[Progress], None]) -> list[RunDirectory]:
+    """Train what is not trained yet, one member after the other, and return their runs.
+
+    Members are runs of their own: they may have been trained elsewhere before, by their own job files.
+    """
+    return [_trained(member, options, progress) for member in members(job)]
+
+
+def _trained(member: Job, options: Options, progress: Callable[[Progress], None]) -> RunDirectory:
+    run = run_directory.of(member.name)
+    if options.resume and run.metrics.exists():
+        check_same_job(member, run)
+        logger.info("%s is trained already", member.name)
+        return run
+    return run_job(member, options, progress)
+
+
+def train_and_combine(job: Job, run: RunDirectory, options: Options, progress: Callable[[Progress], None]) -> None:
+    """Train the members, and make, measure and register their mean as the model of `run`."""
+    runs = train_members(job, options, progress)
+    from app import device, measure_run
+
+    where = device.prepare(job.seed, options.deterministic)
+    from app.data import load_data
+    from app.tracking import tracked
+    from app.train import history
+
+    data = load_data(job, options.limit)
+    built = _combined(job, data, runs)
+    measure_run.describe(job, run, data, built, where)
+    with tracked(job, run):
+        told = history(Progress(seconds=sum(_read(one.history)["training_time"] for one in runs)))
+        measure_run.measure(job, run, data, built, told, {one.name: _read(one.metrics) for one in runs})
+
+
+def _combined(job: Job, data: Any, runs: Sequence[RunDirectory]) -> Any:
+    from app.build import Built
+    from app.combined import combine
+    from app.evaluate import load
+
+    loaded = {run.name: load(str(run.path)) for run in runs}
+    model = combine({name: one.model for name, one in loaded.items()}, {n: _mean(t) for n, t in job.tasks.items()})
+    drawn = "each trained on its own draw of the events" if job.ensemble.bootstrap else "trained on the same events"  # type: ignore[union-attr]
+    figures = {"columns": data.columns, "members": list(loaded)}
+    return Built(model, model, None, figures, data.prepare, f"{len(runs)} of {job.model.name}, {drawn}")
+
+
+def _mean(task: Task) -> str:
+    return next((step.name for step in task.transform if step.name in MEANS), "values")
+
+
+def _read(path: Any) -> dict[str, Any]:
+    try:
+        content: dict[str, Any] = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        expected = "a file of a finished member; --overwrite trains anew"
+        raise UserError(Problem(f"cannot be read ({error})", (str(path),), None, expected)) from None
+    return content
