@@ -42,6 +42,8 @@ def dry_run(job: Job) -> None:
         console.print(nothing_to_train(job), markup=False)
     else:
         _show_training(job, built, data, rows)
+    if job.ensemble:
+        console.print(f"each of {len(job.ensemble.all_seeds(job.seed))} members of the ensemble is such a run")
     console.print("nothing was written")
 
 
