@@ -122,7 +122,7 @@ def _objective(job: Job, data: Data, network: Any, chains: Mapping[str, Chain], 
         [_term(n, t, chains[n], data) for n, t in job.tasks.items()],
         data.columns,
         constraints_of(job, data, path),
-        partial(job.balancing.component.call, **job.balancing.parameters),
+        partial(job.balancing.component.call, **job.balancing.arguments),
         curriculum(job, known_columns(data)),
     )
 
@@ -181,4 +181,4 @@ def _term(name: str, task: Task, chain: Chain, data: Data) -> Any:
 
     weight = chain.weight(columns_of(next(iter(data.splits.train)).inputs, data.columns))
     mean = 1.0 if weight is None else float(np.mean(np.asarray(weight)))
-    return Term(name, task.weight, partial(task.loss.component.call, **task.loss.parameters), chain, mean)
+    return Term(name, task.weight, partial(task.loss.component.call, **task.loss.arguments), chain, mean)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import re
+from collections import ChainMap
 from collections.abc import Iterable, Iterator
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -56,8 +57,7 @@ def _components() -> Iterator[str]:
             yield from _rows(catalog.options, {})
         for component in catalog:
             yield f"### {component.name}\n\n{component.summary}\n"
-            own = {parameter.name for parameter in component.parameters}
-            yield from _rows(component.model, arguments_of(component), own)
+            yield from _rows(component.model, arguments_of(component), component.keys)
 
 
 def _rows(model: type[BaseModel], explained: dict[str, str], only: Iterable[str] | None = None) -> Iterator[str]:
@@ -87,9 +87,16 @@ def default_of(field: FieldInfo, quote: str = "") -> str:
 
 
 def arguments_of(component: Component[Any]) -> dict[str, str]:
-    """Return the 'Args' of a component's docstring by name."""
-    doc = inspect.getdoc(component.call) or ""
-    block = re.search(r"^Args:\n((?:[ ]{4}.*\n?)+)", doc, re.MULTILINE)
+    """Return what the docstrings say of the arguments by name: of shared options their own, unless the component's."""
+    shared = (kind for name, kind in component.types.items() if name not in component.keys)
+    texts = [_section("Attributes", kind) for kind in shared]
+    return dict(ChainMap(_section("Args", component.call), *texts))
+
+
+def _section(title: str, documented: Any) -> dict[str, str]:
+    """Return a section of a docstring by name."""
+    doc = inspect.getdoc(documented) or ""
+    block = re.search(rf"^{title}:\n((?:[ ]{{4}}.*\n?)+)", doc, re.MULTILINE)
     found = re.findall(r"^ {4}(\w+): (.*(?:\n {8}.*)*)", block[1] if block else "", re.MULTILINE)
     return {name: " ".join(text.split()) for name, text in found}
 

@@ -121,7 +121,7 @@ def curriculum(job: Job, columns: Sequence[str]) -> Callable[[Mapping[str, Any],
             if name not in columns:
                 what = f"{spec.name!r} needs the input column {name!r}"
                 raise UserError(Problem(what, ("weighting", position), received=list(columns)))
-    calls = [partial(spec.component.call, **spec.parameters) for _, spec in specs]
+    calls = [partial(spec.component.call, **spec.arguments) for _, spec in specs]
     return lambda columns, epoch: reduce(mul, (call(columns, epoch) for call in calls))
 
 

@@ -2,6 +2,7 @@
 
 A component is a function or class. Its positional parameters are supplied by the program, its keyword-only parameters
 by the JSON. The annotations of the keyword-only parameters, and only those, are evaluated and become a pydantic model.
+Of a parameter whose type is `Shared` the fields become keys; the component gets them as one value.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler, Vali
 from pydantic_core import CoreSchema, core_schema
 
 from app.core.errors import Problem, UserError, unknown
-from app.core.types import Strict
+from app.core.types import Shared, Strict
 from app.core.validation import problems
 
 Made = TypeVar("Made")
@@ -42,22 +43,40 @@ class Component(Generic[Made]):
 
     @cached_property
     def parameters(self) -> tuple[inspect.Parameter, ...]:
-        """The keyword-only parameters: what a job file may set."""
+        """The keyword-only parameters: what a job file may set, or what shares its options with others."""
         every = inspect.signature(self.call).parameters.values()
         return tuple(p for p in every if p.kind is inspect.Parameter.KEYWORD_ONLY)
 
     @cached_property
     def model(self) -> type[BaseModel]:
         """The pydantic model of the component's JSON: its name, its parameters and the family's common options."""
+        fields: dict[str, Any] = {"name": (Literal[self.name], ...)}
+        return create_model(self.name, __base__=self.options, __doc__=self.summary, **fields | self.keys)
+
+    @cached_property
+    def keys(self) -> dict[str, tuple[Any, Any]]:
+        """What a job file may set, with types and defaults; shared options stand in the place of their parameter."""
+        found: dict[str, tuple[Any, Any]] = {}
+        for p in self.parameters:
+            kind = self.types[p.name]
+            fields = kind.model_fields if _is_shared(kind) else {}
+            found |= {n: (f.annotation, f) for n, f in fields.items()} or {p.name: (kind, _default(p))}
+        return found
+
+    @cached_property
+    def types(self) -> dict[str, Any]:
+        """The types of the keyword-only parameters."""
         made_by = inspect.unwrap(self.call.__init__ if inspect.isclass(self.call) else self.call)
         names = getattr(made_by, "__globals__", {})  # a class without __init__ has none
-        fields: dict[str, Any] = {"name": (Literal[self.name], ...)}
-        fields |= {p.name: (_evaluated(p.annotation, names), _default(p)) for p in self.parameters}
-        return create_model(self.name, __base__=self.options, __doc__=self.summary, **fields)
+        return {p.name: _evaluated(p.annotation, names) for p in self.parameters}
 
 
 def _evaluated(annotation: Any, names: dict[str, Any]) -> Any:
     return eval(annotation, names) if isinstance(annotation, str) else annotation
+
+
+def _is_shared(annotation: Any) -> bool:
+    return inspect.isclass(annotation) and issubclass(annotation, Shared)
 
 
 def _default(parameter: inspect.Parameter) -> Any:
@@ -78,12 +97,19 @@ class Spec(Generic[Made]):
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """The validated keyword parameters."""
-        return {p.name: getattr(self.options, p.name) for p in self.component.parameters}
+        """The validated values of the component's keys."""
+        return {key: getattr(self.options, key) for key in self.component.keys}
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The keyword arguments of the component: its parameters, shared options as one value each."""
+        values, shared = self.parameters, {n: t for n, t in self.component.types.items() if _is_shared(t)}
+        made = {n: t.model_construct(**{f: values[f] for f in t.model_fields}) for n, t in shared.items()}
+        return {name: made[name] if name in made else values[name] for name in self.component.types}
 
     def build(self, *supplied: Any) -> Made:
         """Call the component with what the program supplies and what the job says."""
-        return self.component.call(*supplied, **self.parameters)
+        return self.component.call(*supplied, **self.arguments)
 
     def dump(self) -> dict[str, Any]:
         """Return the JSON that gives this Spec again."""

@@ -23,6 +23,14 @@ class Strict(BaseModel):
     )
 
 
+class Shared(Strict):
+    """Options that several components have, written once: a keyword parameter of such a type takes them all.
+
+    In the JSON its fields stand among the component's own keys, in the place of the parameter; the component gets them
+    as one value. The docstring explains them under `Attributes:`, and a component's own `Args:` may say otherwise.
+    """
+
+
 def _ascending(value: tuple[Any, Any]) -> tuple[Any, Any]:
     if value[0] > value[1]:
         raise ValueError(f"the lower end {value[0]} lies above the upper end {value[1]}")

@@ -10,7 +10,8 @@ from typing import Annotated, Any, Literal
 import lazy_loader
 from pydantic import Field
 
-from app.models.mlp import dense
+from app.core.types import Count, Shared
+from app.models.mlp import Activation, dense
 
 keras = lazy_loader.load("keras")
 
@@ -24,10 +25,47 @@ SHARED = ("plane_u", "plane_v")
 """Planes of one make, which may share a branch."""
 
 
-def filters_of(filters: int, layers: int, growth: Growth) -> tuple[int, ...]:
-    """Return the filters of each layer: f, f, f or f, 2f, 3f or f, 2f, 4f."""
-    factors = {"constant": [1] * layers, "linear": range(1, layers + 1), "exponential": [2**i for i in range(layers)]}
-    return tuple(filters * factor for factor in factors[growth])
+class Convolutions(Shared):
+    """How many convolutions see the images.
+
+    Attributes:
+        conv_layers: convolutions, each followed by a pooling that halves the image.
+        filters: of the first layer.
+        kernel_size: of the convolutions.
+    """
+
+    conv_layers: Count = 3
+    filters: Count = 32
+    kernel_size: Count = 5
+
+    def by_layer(self, growth: Growth, more: int = 0) -> tuple[int, ...]:
+        """Return the filters of each of `more` layers than these: f, f, f or f, 2f, 3f or f, 2f, 4f."""
+        n = self.conv_layers + more
+        factors = {"constant": [1] * n, "linear": range(1, n + 1), "exponential": [2**i for i in range(n)]}
+        return tuple(self.filters * factor for factor in factors[growth])
+
+
+class Layers(Shared):
+    """What stands between the convolutions, and what makes numbers of their maps.
+
+    Attributes:
+        pooling: what halves the image.
+        global_pooling: what is kept of the last maps: mean or maximum of each over the image, both, or with "none"
+            every pixel, which knows places but takes weights and memory in proportion.
+        batch_norm: normalise between convolution and activation, in predictions with the moving averages of training.
+        dense_layers: after the images have become numbers; 0 hands these to the heads themselves.
+        dense_units: of each dense layer.
+        dropout: share of activations dropped after each dense layer while training.
+        activation: of all layers.
+    """
+
+    pooling: Pooling = "max"
+    global_pooling: GlobalPooling = "average"
+    batch_norm: bool = True
+    dense_layers: Annotated[int, Field(ge=0)] = 2
+    dense_units: Count = 512
+    dropout: Dropout = 0.3
+    activation: Activation = "relu"
 
 
 @dataclass(frozen=True)
@@ -36,18 +74,14 @@ class Branch:
 
     Attributes:
         kernel_size: of all convolutions.
-        pooling: that halves the image after each layer.
-        batch_norm: between convolution and activation.
-        activation: of each layer.
+        layers: their pooling, normalisation and activation.
         stride: of the first convolution.
         residual: two convolutions and a way around them in place of one.
         attention: kernel of the attention before each pooling; 0: none.
     """
 
     kernel_size: int
-    pooling: Pooling
-    batch_norm: bool
-    activation: str
+    layers: Layers
     stride: tuple[int, int] = (1, 1)
     residual: bool = False
     attention: int = 0
@@ -62,9 +96,11 @@ class Branch:
             kept = position > 0 and filters[position] == filters[position - 1]
             convolved = self._residual(name, filters[position], stride, kept)
         else:
-            convolved = self._convolved(name, filters[position], stride, self.activation)
+            convolved = self._convolved(name, filters[position], stride, self.layers.activation)
         pools = {"max": keras.layers.MaxPooling2D, "average": keras.layers.AveragePooling2D}
-        return partial(_through, [convolved, *self._attention(name), pools[self.pooling](2, name=f"{name}_pool")])
+        return partial(
+            _through, [convolved, *self._attention(name), pools[self.layers.pooling](2, name=f"{name}_pool")]
+        )
 
     def _attention(self, name: str) -> list[Layer]:
         if not self.attention:
@@ -78,9 +114,9 @@ class Branch:
     ) -> Layer:
         """Return convolution, normalisation and activation; the kernel leaves no pixel out between its strides."""
         size = [max(kernel or self.kernel_size, step) for step in stride]
-        options = {"strides": stride, "padding": "same", "use_bias": not self.batch_norm}
+        options = {"strides": stride, "padding": "same", "use_bias": not self.layers.batch_norm}
         steps = [keras.layers.Conv2D(filters, size, **options, name=f"{name}_conv")]
-        if self.batch_norm:
+        if self.layers.batch_norm:
             steps.append(keras.layers.BatchNormalization(name=f"{name}_norm"))
         if activation:
             steps.append(keras.layers.Activation(activation, name=f"{name}_{activation}"))
@@ -88,11 +124,11 @@ class Branch:
 
     def _residual(self, name: str, filters: int, stride: tuple[int, int], kept: bool) -> Layer:
         """Return activation(F(x) + x), x through a convolution of 1 x 1 where the number of filters changes."""
-        first = self._convolved(f"{name}_first", filters, stride, self.activation)
+        first = self._convolved(f"{name}_first", filters, stride, self.layers.activation)
         second = self._convolved(f"{name}_second", filters, (1, 1), None)
         around = None if kept else self._convolved(f"{name}_around", filters, stride, None, kernel=1)
         add = keras.layers.Add(name=f"{name}_add")
-        act = keras.layers.Activation(self.activation, name=f"{name}_{self.activation}")
+        act = keras.layers.Activation(self.layers.activation, name=f"{name}_{self.layers.activation}")
         return lambda image: act(add([second(first(image)), image if around is None else around(image)]))
 
 
@@ -112,10 +148,12 @@ def pooled(image: Any, kind: GlobalPooling, name: str) -> list[Any]:
     return [layers[one](name=f"{name}_{one}")(image) for one in wanted]
 
 
-def described(parts: Sequence[Any], hidden: Sequence[int], activation: str, dropout: float) -> Any:
-    """Return dense layers over everything that is known of an event, (N, F)."""
-    known = parts[0] if len(parts) == 1 else keras.layers.Concatenate(name="known")(list(parts))
-    return dense(known, hidden, activation, dropout)
+def described(maps: Mapping[str, Any], rows: Sequence[Any], layers: Layers) -> Any:
+    """Return dense layers over everything that is known of an event, (N, F): maps by name, and rows of numbers."""
+    parts = [part for name, image in maps.items() for part in pooled(image, layers.global_pooling, name)]
+    parts += rows
+    known = parts[0] if len(parts) == 1 else keras.layers.Concatenate(name="known")(parts)
+    return dense(known, (layers.dense_units,) * layers.dense_layers, layers.activation, layers.dropout)
 
 
 def by_plane(branch: Branch, planes: Mapping[str, Any], filters: Sequence[int], share_uv: bool) -> dict[str, Any]:

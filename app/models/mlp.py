@@ -9,25 +9,40 @@ import lazy_loader
 from pydantic import Field
 
 from app.core.errors import Problem, UserError
-from app.core.types import Count
+from app.core.types import Count, Shared
 from app.models import MODELS
 
 keras = lazy_loader.load("keras")
 
 PRESETS = {"tiny": (64, 64), "small": (128, 128), "medium": (256, 256, 128), "wide": (512, 512, 256, 128)}
 Activation = Literal["tanh", "gelu", "silu", "relu", "elu", "softplus", "sigmoid"]
-
-
 Preset = Literal["tiny", "small", "medium", "wide"]
+
+
+class HiddenLayers(Shared):
+    """Dense layers one after the other.
+
+    Attributes:
+        preset: the sizes of the hidden layers by name.
+        hidden: the sizes themselves, in place of the preset.
+        activation: after each hidden layer.
+    """
+
+    preset: Preset = "medium"
+    hidden: Annotated[tuple[Count, ...], Field(min_length=1)] | None = None
+    activation: Activation = "gelu"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The sizes of the layers, however they are given."""
+        return self.hidden or PRESETS[self.preset]
 
 
 @MODELS("mlp", light=True)
 def mlp(
     inputs: Mapping[str, Any],
     *,
-    preset: Preset = "medium",
-    hidden: Annotated[tuple[Count, ...], Field(min_length=1)] | None = None,
-    activation: Activation = "gelu",
+    layers: HiddenLayers,
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0,
 ) -> Any:
     """Dense layers over all inputs: h_i = activation(W_i h_(i-1) + b_i).
@@ -37,15 +52,13 @@ def mlp(
 
     Args:
         inputs: standardised input tensors (N, features) by name; they are concatenated.
-        preset: the sizes of the hidden layers by name.
-        hidden: the sizes themselves, in place of the preset.
-        activation: after each hidden layer.
+        layers: their sizes and activation.
         dropout: share of activations dropped after each hidden layer while training.
 
     Returns:
         Features (N, last hidden size).
     """
-    return dense(joined(inputs), hidden or PRESETS[preset], activation, dropout)
+    return dense(joined(inputs), layers.sizes, layers.activation, dropout)
 
 
 def joined(inputs: Mapping[str, Any]) -> Any:

@@ -7,9 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from app.core.types import Count
 from app.models import MODELS
-from app.models.mlp import PRESETS, Activation, Preset, dense
+from app.models.mlp import HiddenLayers, dense
 
 
 @MODELS("pinn", light=True, path=True)
@@ -17,9 +16,7 @@ def pinn(
     features: Any,
     scale: Mapping[str, Any],
     *,
-    preset: Preset = "medium",
-    hidden: Annotated[tuple[Count, ...], Field(min_length=1)] | None = None,
-    activation: Activation = "gelu",
+    layers: HiddenLayers,
     derivative: Literal["spectral", "forward", "gradient_tape"] = "spectral",
     initial_condition: Literal["hard", "soft"] = "hard",
     coefficients: Annotated[int, Field(ge=2, le=64)] = 12,
@@ -36,8 +33,8 @@ def pinn(
     Args:
         features: standardised inputs (N, F).
         scale: mean and std of the kick at zeta = 1, and the mean dz [mm], of the training split.
+        layers: their sizes and activation.
         preset: the sizes of the hidden layers by name, as in `mlp`.
-        hidden: the sizes themselves, in place of the preset.
         activation: after each hidden layer; a smooth one, for its derivative enters the loss.
         derivative: the form.
         initial_condition: "hard" holds at zeta = 0 by construction, "soft" only by the constraint `initial_condition`.
@@ -50,15 +47,15 @@ def pinn(
         M. Raissi, P. Perdikaris, G. Karniadakis, J. Comput. Phys. 378 (2019) 686; L. Trefethen, Spectral Methods in
         MATLAB (2000), chapter 6.
     """
-    sizes, mean, std = hidden or PRESETS[preset], scale["mean"], scale["std"]
+    mean, std = scale["mean"], scale["std"]
     hard = initial_condition == "hard"
     if derivative != "spectral":
         from app.models._network_path import NetworkPath
 
-        return NetworkPath(mean, std, sizes, activation, derivative, hard, name="path"), features
+        return NetworkPath(mean, std, layers.sizes, layers.activation, derivative, hard, name="path"), features
     from app.models._spectral import SoftSpectralPath, SpectralPath
 
-    inner = dense(features, sizes, activation)
+    inner = dense(features, layers.sizes, layers.activation)
     if hard:
         return SpectralPath(mean, std, scale["length"], coefficients, name="path"), inner
     return SoftSpectralPath(mean, std, coefficients, name="path"), inner

@@ -3,32 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import Field
-
-from app.core.types import Count
 from app.models import MODELS
-from app.models._convolution import Branch, Dropout, GlobalPooling, Growth, Pooling, described, filters_of, pooled
+from app.models._convolution import Branch, Convolutions, Growth, Layers, described
 from app.models._images import check_depth, only_image, rows_of
-from app.models.mlp import Activation
 
 
 @MODELS("plane_cnn", images=True)
 def plane_cnn(
     seen: Mapping[str, Any],
     *,
-    conv_layers: Count = 3,
-    filters: Count = 32,
-    kernel_size: Count = 5,
+    convolutions: Convolutions,
     growth: Growth = "exponential",
-    pooling: Pooling = "max",
-    global_pooling: GlobalPooling = "average",
-    batch_norm: bool = True,
-    dense_layers: Annotated[int, Field(ge=0)] = 2,
-    dense_units: Count = 512,
-    dropout: Dropout = 0.3,
-    activation: Activation = "relu",
+    layers: Layers,
 ) -> Any:
     """Convolutions over the image of one plane: x -> pool(activation(norm(conv(x)))), then dense layers.
 
@@ -39,18 +27,9 @@ def plane_cnn(
 
     Args:
         seen: images (N, H, W, channels) after their input layer, by name; rows of numbers (N, C) are joined after them.
-        conv_layers: convolutions, each followed by a pooling that halves the image.
-        filters: of the first layer.
-        kernel_size: of the convolutions.
+        convolutions: their number and size.
         growth: how the filters grow with the layers: f, f, f ("constant"), f, 2f, 3f or f, 2f, 4f ("exponential").
-        pooling: what halves the image.
-        global_pooling: what is kept of the last maps: mean or maximum of each over the image, both, or with "none"
-            every pixel, which knows places but takes weights and memory in proportion.
-        batch_norm: normalise between convolution and activation, in predictions with the moving averages of training.
-        dense_layers: after the images have become numbers; 0 hands these to the heads themselves.
-        dense_units: of each dense layer.
-        dropout: share of activations dropped after each dense layer while training.
-        activation: of all layers.
+        layers: what stands between them and after them.
 
     Returns:
         Features (N, dense_units).
@@ -59,8 +38,6 @@ def plane_cnn(
         UserError: there is not exactly one image, or one too small for so many layers.
     """
     image = only_image(seen, "plane_cnn", "three_plane_cnn")
-    check_depth({"image": image}, conv_layers)
-    branch = Branch(kernel_size, pooling, batch_norm, activation)
-    maps = branch.make("image", filters_of(filters, conv_layers, growth))(image)
-    parts = [*pooled(maps, global_pooling, "image"), *rows_of(seen)]
-    return described(parts, (dense_units,) * dense_layers, activation, dropout)
+    check_depth({"image": image}, convolutions.conv_layers)
+    maps = Branch(convolutions.kernel_size, layers).make("image", convolutions.by_layer(growth))(image)
+    return described({"image": maps}, rows_of(seen), layers)

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import Field
-
-from app.core.types import Count
 from app.models import MODELS
-from app.models.mlp import PRESETS, Activation, Preset, dense
+from app.models.mlp import HiddenLayers, dense
 
 
 @MODELS("rk_pinn", light=True, path=True, stages=4)
@@ -17,9 +14,7 @@ def rk_pinn(
     features: Any,
     scale: Mapping[str, Any],
     *,
-    preset: Preset = "medium",
-    hidden: Annotated[tuple[Count, ...], Field(min_length=1)] | None = None,
-    activation: Activation = "gelu",
+    layers: HiddenLayers,
     nodes: Literal["rk4", "quarters"] = "rk4",
 ) -> Any:
     """Four heads on one backbone give derivatives k_i; state = start + dz sum(w_i k_i), w = softmax(log w) learned.
@@ -34,9 +29,8 @@ def rk_pinn(
     Args:
         features: standardised inputs (N, F).
         scale: mean and std of the kick at zeta = 1 of the training split.
+        layers: their sizes and activation.
         preset: the sizes of the hidden layers by name, as in `mlp`.
-        hidden: the sizes themselves, in place of the preset.
-        activation: after each hidden layer.
         nodes: where the stages stand along the track: "rk4" at 0, 1/2, 1/2, 1 or "quarters".
 
     Returns:
@@ -47,6 +41,5 @@ def rk_pinn(
     """
     from app.models._stages import Stages
 
-    return Stages(scale["mean"], scale["std"], nodes, name="path"), dense(
-        features, hidden or PRESETS[preset], activation
-    )
+    inner = dense(features, layers.sizes, layers.activation)
+    return Stages(scale["mean"], scale["std"], nodes, name="path"), inner

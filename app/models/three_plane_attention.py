@@ -3,34 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
-
-from pydantic import Field
+from typing import Any
 
 from app.core.types import Count
 from app.models import MODELS
-from app.models._convolution import Branch, Dropout, GlobalPooling, Growth, Pooling, described, filters_of, pooled
+from app.models._convolution import Branch, Convolutions, Growth, Layers, described
 from app.models._images import PLANES, check_depth, planes_of, rows_of
-from app.models.mlp import Activation
 
 
 @MODELS("three_plane_attention", images=True)
 def three_plane_attention(
     seen: Mapping[str, Any],
     *,
-    conv_layers: Count = 3,
-    filters: Count = 32,
-    kernel_size: Count = 5,
+    convolutions: Convolutions,
     growth: tuple[Growth, Growth, Growth] = ("exponential", "linear", "constant"),
     extra_layers: tuple[int, int, int] = (-1, 0, 1),
     attention_kernel: Count = 1,
-    pooling: Pooling = "max",
-    global_pooling: GlobalPooling = "average",
-    batch_norm: bool = True,
-    dense_layers: Annotated[int, Field(ge=0)] = 2,
-    dense_units: Count = 512,
-    dropout: Dropout = 0.3,
-    activation: Activation = "relu",
+    layers: Layers,
 ) -> Any:
     """A branch for each plane with spatial attention: x -> pool(m x) with x = activation(norm(conv(x))) and a mask m.
 
@@ -44,21 +33,14 @@ def three_plane_attention(
 
     Args:
         seen: images (N, H, W, channels) after their input layer, by name; rows of numbers (N, C) are joined after them.
+        convolutions: their number and size.
         conv_layers: n; convolutions, each followed by a pooling that halves the image.
         filters: of the first layer.
-        kernel_size: of the convolutions.
         growth: how the filters of U, V and X grow with the layers: f, f, f ("constant"), f, 2f, 3f ("linear") or f, 2f,
             4f ("exponential").
         extra_layers: how many layers more than conv_layers the branches of U, V and X have.
         attention_kernel: size of the convolution that makes the mask; 1 judges each pixel by itself.
-        pooling: what halves the image.
-        global_pooling: what is kept of the last maps: mean or maximum of each over the image, both, or with "none"
-            every pixel, which knows places but takes weights and memory in proportion.
-        batch_norm: normalise between convolution and activation, in predictions with the moving averages of training.
-        dense_layers: after the images have become numbers; 0 hands these to the heads themselves.
-        dense_units: of each dense layer.
-        dropout: share of activations dropped after each dense layer while training.
-        activation: of all layers.
+        layers: what stands between them and after them.
 
     Returns:
         Features (N, dense_units).
@@ -71,10 +53,8 @@ def three_plane_attention(
     """
     planes = planes_of(seen, "three_plane_attention")
     more, growths = dict(zip(PLANES, extra_layers, strict=True)), dict(zip(PLANES, growth, strict=True))
-    check_depth(planes, conv_layers, more)
-    branch = Branch(kernel_size, pooling, batch_norm, activation, attention=attention_kernel)
-    parts = []
-    for name, image in planes.items():
-        maps = branch.make(name, filters_of(filters, conv_layers + more[name], growths[name]))(image)
-        parts += pooled(maps, global_pooling, name)
-    return described([*parts, *rows_of(seen)], (dense_units,) * dense_layers, activation, dropout)
+    check_depth(planes, convolutions.conv_layers, more)
+    branch = Branch(convolutions.kernel_size, layers, attention=attention_kernel)
+    filters = {name: convolutions.by_layer(growths[name], more[name]) for name in planes}
+    maps = {name: branch.make(name, filters[name])(image) for name, image in planes.items()}
+    return described(maps, rows_of(seen), layers)

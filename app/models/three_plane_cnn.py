@@ -3,25 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import Field
-
-from app.core.types import Count
 from app.models import MODELS
-from app.models._convolution import (
-    Branch,
-    Dropout,
-    GlobalPooling,
-    Growth,
-    Pooling,
-    by_plane,
-    described,
-    filters_of,
-    pooled,
-)
+from app.models._convolution import Branch, Convolutions, Growth, Layers, by_plane, described
 from app.models._images import check_depth, planes_of, rows_of
-from app.models.mlp import Activation
 
 
 @MODELS("three_plane_cnn", images=True)
@@ -29,17 +15,9 @@ def three_plane_cnn(
     seen: Mapping[str, Any],
     *,
     share_uv: bool = True,
-    conv_layers: Count = 3,
-    filters: Count = 32,
-    kernel_size: Count = 5,
+    convolutions: Convolutions,
     growth: Growth = "exponential",
-    pooling: Pooling = "max",
-    global_pooling: GlobalPooling = "average",
-    batch_norm: bool = True,
-    dense_layers: Annotated[int, Field(ge=0)] = 2,
-    dense_units: Count = 512,
-    dropout: Dropout = 0.3,
-    activation: Activation = "relu",
+    layers: Layers,
 ) -> Any:
     """One branch of convolutions for each plane, as in `plane_cnn`; what they find is joined before the dense layers.
 
@@ -51,18 +29,9 @@ def three_plane_cnn(
     Args:
         seen: images (N, H, W, channels) after their input layer, by name; rows of numbers (N, C) are joined after them.
         share_uv: one branch, with the same weights, for U and V.
-        conv_layers: convolutions, each followed by a pooling that halves the image.
-        filters: of the first layer.
-        kernel_size: of the convolutions.
+        convolutions: their number and size.
         growth: how the filters grow with the layers: f, f, f ("constant"), f, 2f, 3f or f, 2f, 4f ("exponential").
-        pooling: what halves the image.
-        global_pooling: what is kept of the last maps: mean or maximum of each over the image, both, or with "none"
-            every pixel, which knows places but takes weights and memory in proportion.
-        batch_norm: normalise between convolution and activation, in predictions with the moving averages of training.
-        dense_layers: after the images have become numbers; 0 hands these to the heads themselves.
-        dense_units: of each dense layer.
-        dropout: share of activations dropped after each dense layer while training.
-        activation: of all layers.
+        layers: what stands between them and after them.
 
     Returns:
         Features (N, dense_units).
@@ -71,8 +40,6 @@ def three_plane_cnn(
         UserError: the images are no two or three of plane_u, plane_v, plane_x, or too small for so many layers.
     """
     planes = planes_of(seen, "three_plane_cnn")
-    check_depth(planes, conv_layers)
-    branch = Branch(kernel_size, pooling, batch_norm, activation)
-    maps = by_plane(branch, planes, filters_of(filters, conv_layers, growth), share_uv)
-    parts = [part for name, image in maps.items() for part in pooled(image, global_pooling, name)]
-    return described([*parts, *rows_of(seen)], (dense_units,) * dense_layers, activation, dropout)
+    check_depth(planes, convolutions.conv_layers)
+    maps = by_plane(Branch(convolutions.kernel_size, layers), planes, convolutions.by_layer(growth), share_uv)
+    return described(maps, rows_of(seen), layers)

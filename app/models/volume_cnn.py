@@ -3,25 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import Field
-
-from app.core.types import Count
 from app.models import MODELS
-from app.models._convolution import (
-    Branch,
-    Dropout,
-    GlobalPooling,
-    Growth,
-    Pooling,
-    Stride,
-    described,
-    filters_of,
-    pooled,
-)
+from app.models._convolution import Branch, Convolutions, Growth, Layers, Stride, described
 from app.models._images import check_depth, rows_of, stack_of
-from app.models.mlp import Activation
 
 
 @MODELS("volume_cnn", images=True)
@@ -29,17 +15,9 @@ def volume_cnn(
     seen: Mapping[str, Any],
     *,
     stride: Stride = (4, 6),
-    conv_layers: Count = 3,
-    filters: Count = 32,
-    kernel_size: Count = 5,
+    convolutions: Convolutions,
     growth: Growth = "exponential",
-    pooling: Pooling = "max",
-    global_pooling: GlobalPooling = "average",
-    batch_norm: bool = True,
-    dense_layers: Annotated[int, Field(ge=0)] = 2,
-    dense_units: Count = 512,
-    dropout: Dropout = 0.3,
-    activation: Activation = "relu",
+    layers: Layers,
 ) -> Any:
     """Convolutions over large, mostly empty images, all planes as channels of one, the first with a long stride.
 
@@ -52,18 +30,9 @@ def volume_cnn(
     Args:
         seen: images (N, H, W, channels) after their input layer, by name; rows of numbers (N, C) are joined after them.
         stride: of the first convolution, in wires and ticks; (1, 1) keeps the full resolution.
-        conv_layers: convolutions, each followed by a pooling that halves the image.
-        filters: of the first layer.
-        kernel_size: of the convolutions.
+        convolutions: their number and size.
         growth: how the filters grow with the layers: f, f, f ("constant"), f, 2f, 3f or f, 2f, 4f ("exponential").
-        pooling: what halves the image.
-        global_pooling: what is kept of the last maps: mean or maximum of each over the image, both, or with "none"
-            every pixel, which knows places but takes weights and memory in proportion.
-        batch_norm: normalise between convolution and activation, in predictions with the moving averages of training.
-        dense_layers: after the images have become numbers; 0 hands these to the heads themselves.
-        dense_units: of each dense layer.
-        dropout: share of activations dropped after each dense layer while training.
-        activation: of all layers.
+        layers: what stands between them and after them.
 
     Returns:
         Features (N, dense_units).
@@ -72,8 +41,7 @@ def volume_cnn(
         UserError: there is no image, they differ in size, or they are too small for so many layers.
     """
     image = stack_of(seen, "volume_cnn")
-    check_depth({"volume": image}, conv_layers, stride=stride)
-    branch = Branch(kernel_size, pooling, batch_norm, activation, stride)
-    maps = branch.make("volume", filters_of(filters, conv_layers, growth))(image)
-    parts = [*pooled(maps, global_pooling, "volume"), *rows_of(seen)]
-    return described(parts, (dense_units,) * dense_layers, activation, dropout)
+    check_depth({"volume": image}, convolutions.conv_layers, stride=stride)
+    branch = Branch(convolutions.kernel_size, layers, stride)
+    maps = branch.make("volume", convolutions.by_layer(growth))(image)
+    return described({"volume": maps}, rows_of(seen), layers)

@@ -10,7 +10,7 @@ from app.catalogs import CATALOGS
 from app.console import console
 from app.core.catalog import Component
 from app.core.errors import UserError, unknown
-from app.reference import default_of, in_words, markdown
+from app.reference import arguments_of, default_of, in_words, markdown
 
 
 def execute(options: argparse.Namespace) -> int:
@@ -35,6 +35,8 @@ def _explain(component: Component[Any]) -> None:
     console.print(inspect.getdoc(component.call) or "", markup=False)
     fields = {name: field for name, field in component.model.model_fields.items() if name != "name"}
     console.print("\nKeys in a job file:" if fields else "\nIt has no keys in a job file.", style="bold")
+    explained = arguments_of(component)
     for name, field in fields.items():
-        text = f". {field.description}" if field.description else ""
+        elsewhere = field.description or (explained.get(name) if name not in component.types else None)
+        text = f". {elsewhere}" if elsewhere else ""
         console.print(f"  {name:<20} {in_words(field)}; {default_of(field)}{text}", markup=False)

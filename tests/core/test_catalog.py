@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 
 from app.core.catalog import Catalog, Spec
 from app.core.errors import UserError
-from app.core.types import Count, Positive, Strict
+from app.core.types import Count, Positive, Shared, Strict
 
 LOSSES = Catalog[Callable[..., float]]("loss", __name__)
 MODELS = Catalog[Any]("optimizer", __name__)
@@ -67,6 +67,28 @@ def residual(state: float, *, power: int = 1) -> float:
     return state**power
 
 
+SHAPES = Catalog[Any]("shape", __name__)
+
+
+class Size(Shared):
+    """A size."""
+
+    layers: Count = 3
+    units: Count | None = None
+    loss: LOSSES.spec = "mse"
+
+
+@SHAPES("cone")
+def cone(data: Any, *, first: bool = True, size: Size, last: Positive) -> tuple[Any, ...]:
+    return data, first, size, last
+
+
+@SHAPES("ball")
+class Ball:
+    def __init__(self, *, size: Size) -> None:
+        self.size = size
+
+
 def problems(catalog: Catalog[Any], value: Any) -> list[str]:
     with pytest.raises(UserError) as caught:
         catalog.parse(value)
@@ -110,6 +132,35 @@ def test_what_is_dumped_gives_the_same_component_again() -> None:
 def test_a_family_has_common_options_that_are_not_the_components_own() -> None:
     spec = WEIGHTED.parse({"name": "residual", "weight": 0.1, "power": 2})
     assert (spec.options.weight, spec.parameters, spec.build(3.0)) == (0.1, {"power": 2}, 9.0)
+
+
+def test_shared_options_are_keys_in_the_place_of_their_parameter_and_arrive_as_one_value() -> None:
+    value = {"name": "cone", "units": 5, "last": 2, "loss": {"name": "mse", "scale": 3}}
+    spec = SHAPES.parse(value)
+    assert list(spec.parameters) == list(spec.dump())[1:] == ["first", "layers", "units", "loss", "last"]
+    data, first, size, last = spec.build("data")
+    assert (data, first, last, type(size)) == ("data", True, 2.0, Size)
+    assert (size.layers, size.units, size.loss.build(1.0, 0.0)) == (3, 5, 3.0)
+    assert spec.arguments == {"first": True, "size": size, "last": 2.0}
+    assert SHAPES.parse(spec.dump()) == spec
+    assert SHAPES.parse("ball").build().size.layers == 3
+    with pytest.raises(ValueError, match="frozen"):
+        size.layers = 4
+
+
+def test_a_mistake_in_shared_options_is_told_like_any_other() -> None:
+    told = problems(SHAPES, {"name": "cone", "layers": 0, "unit": 3, "size": {}, "loss": {"name": "msee"}})
+    assert sorted(line.partition(":")[0] for line in told) == ["last", "layers", "loss.name", "size", "unit"]
+    (line,) = (line for line in told if line.startswith("unit:"))
+    assert "Did you mean 'units'? Expected one of [name, first, layers, units, loss, last]" in line
+
+
+def test_the_schema_has_shared_options_side_by_side() -> None:
+    schema = TypeAdapter(SHAPES.spec).json_schema()
+    (cone,) = (one for one in schema["anyOf"] if one.get("title") == "cone")
+    assert list(cone["properties"]) == ["name", "first", "layers", "units", "loss", "last"]
+    assert cone["required"] == ["name", "last"]
+    assert cone["properties"]["layers"] == {"default": 3, "minimum": 1, "title": "Layers", "type": "integer"}
 
 
 def test_facts_and_summary_are_kept() -> None:

@@ -9,6 +9,7 @@ import pytest
 from app.catalogs import CATALOGS
 from app.cli import main
 from app.core.catalog import Catalog
+from app.core.types import Shared
 from app.reference import arguments_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -76,3 +77,43 @@ def test_the_arguments_in_a_docstring_are_found():
         "one": "of a kind, on two lines.",
         "two": "of them [mm]: many.",
     }
+
+
+class Size(Shared):
+    """A size.
+
+    Attributes:
+        length: along the axis [mm].
+        width: across it.
+    """
+
+    length: float = 1.0
+    width: float = 1.0
+
+
+def test_shared_options_are_explained_where_they_are_written_unless_the_component_does():
+    catalog = Catalog("thing", "app.models")
+
+    @catalog("thing")
+    def thing(*, size: Size, one: int = 1) -> None:
+        """A thing.
+
+        Args:
+            size: of the thing.
+            width: across the axis, twice.
+            one: of a kind.
+        """
+
+    assert arguments_of(catalog._components["thing"]) == {
+        "length": "along the axis [mm].",
+        "size": "of the thing.",
+        "width": "across the axis, twice.",
+        "one": "of a kind.",
+    }
+
+
+def test_shared_options_are_explained_beside_their_keys(capsys):
+    assert main(["list", "models", "residual_cnn"]) == 0
+    lines = " ".join(capsys.readouterr().out.split())
+    assert "kernel_size whole number >= 1; 5. of the convolutions." in lines
+    assert "conv_layers whole number >= 1; 3. blocks of two convolutions, each followed" in lines
