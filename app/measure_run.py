@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,12 +13,13 @@ import registry
 from app import evaluate, run_directory
 from app.baseline_tables import fit_baselines, with_baselines
 from app.build import Built
+from app.compared import compared, fingerprint
 from app.config import Job
 from app.core.files import matching, write_json
 from app.data import Data
+from app.displays import write_displays
 from app.ensemble_gain import beside_members, gains
 from app.loss_terms import final_terms, unmoved
-from app.metrics import BASELINES
 from app.predictions import Predictions
 from app.predictor import Predictor
 from app.run_directory import RunDirectory
@@ -59,19 +59,11 @@ def describe(job: Job, run: RunDirectory, data: Data, built: Built, device: str)
         parameters=parameters(built),
         dataset=data.source.description,
         simulated=data.simulated,
-        fingerprint=fingerprint(job, data),
+        fingerprint=fingerprint(job, data.source.fingerprint),
         device=device,
         **({"model": built.description} if built.description else {}),
     )
     logger.info("model: %s, %s parameters", built.description or job.model.name, f"{parameters(built):,}")
-
-
-def fingerprint(job: Job, data: Data) -> str:
-    """Return a hash of the data's content, of how they are read and of how they are split: equal ones compare."""
-    content = {
-        name: value for name, value in job.dataset.dump().items() if name not in ("files", "simulate", "streaming")
-    }
-    return hashlib.sha256(f"{data.source.fingerprint}{json.dumps(content, sort_keys=True)}".encode()).hexdigest()[:16]
 
 
 def parameters(built: Built) -> int:
@@ -112,6 +104,7 @@ def measure(
     history["test_final"] = evaluate.merged({name: found["model"] for name, found in results.items()})
     write_json(run.history, history)
     predictions.write(run.predictions)
+    write_displays(run.displays, job, data, predictions)
     draw_plots(run, job.plots)
     _finish(job, run, built, results, history)
 
@@ -153,7 +146,7 @@ def _finish(job: Job, run: RunDirectory, built: Built, results: dict[str, Any], 
         job.name,
         state="done",
         notes=[(registry.now(), line) for line in [*idle, *gains(results)]],
-        **_compared(results, built.description.partition("; ")[0]),
+        **compared(results, built.description),
         metrics=history["test_final"] | final_terms(history),
         best_epoch=history["best_epoch"],
         training_time=history["training_time"],
@@ -162,24 +155,3 @@ def _finish(job: Job, run: RunDirectory, built: Built, results: dict[str, Any], 
     level = logging.WARNING if "NOT" in record.verdict else logging.INFO
     value = next(iter(results.values()))["model"][record.metric]
     logger.log(level, "%s: %s %s", record.metric, f"{value:.4g}", record.verdict)
-
-
-def _compared(results: dict[str, Any], description: str) -> dict[str, Any]:
-    """Return the tasks' results beside the baselines; a classical model is not compared with what it is itself."""
-    (name, first), *others = ((name, _result(found)) for name, found in results.items())
-    if others:
-        return {**first.model_dump(), "task": name, "others": dict(others)}
-    words = next(iter(results.values()))["descriptions"]
-    itself = next((baseline for baseline, text in words.items() if text == description), None)
-    if itself is None:
-        return first.model_dump()
-    del first.baselines[itself]
-    verdict = registry.verdict(first.value, first.baselines, first.better)
-    return {**first.model_dump(), "verdict": f"is the baseline {itself} itself; {verdict}"}
-
-
-def _result(found: dict[str, Any]) -> registry.Result:
-    metric = found["metric"]
-    known = {name: figures for name, figures in found["baselines"].items() if not BASELINES[name].facts.get("truth")}
-    baselines = {name: figures[metric] for name, figures in known.items()}
-    return registry.Result(metric=metric, better=found["better"], value=found["model"][metric], baselines=baselines)

@@ -40,6 +40,7 @@ class RunDirectory:
     checkpoints = property(lambda self: self.path / "checkpoints")
     metrics = property(lambda self: self.path / "metrics.json")
     predictions = property(lambda self: self.path / "predictions.csv")
+    displays = property(lambda self: self.path / "displays.npz")
     jacobian = property(lambda self: self.path / "jacobian.json")
     mlflow = property(lambda self: self.path / "mlflow.json")
     plots = property(lambda self: self.path / "plots")

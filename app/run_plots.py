@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from app.core.errors import Problem, UserError
+from app.displays import Displays
 from app.plots.drawing import draw
 from app.plots.inputs import PlotInputs
 from app.predictions import Predictions
@@ -49,8 +50,20 @@ def draw_plots(
         weighting=_read(run.normalization).get("weighting", ()),
         leading_metrics=_leading_metrics(_read(run.metrics)),
         tasks=_tasks(_read(run.job, "which targets belong to one task"), predictions),
+        displays=_displays(run, predictions),
     )
     return draw(inputs, folder or run.plots, names, tasks=tasks)
+
+
+def _displays(run: RunDirectory, predictions: Predictions) -> Displays | None:
+    """Return the events to show, unless they are those of other predictions."""
+    if not run.displays.exists():
+        return None
+    found = Displays.read(run.displays)
+    if (found.row >= len(predictions)).any() or (predictions.key[found.row] != found.key).any():
+        log.warning("%s is left out: it belongs to other predictions than %s", run.displays, run.predictions.name)
+        return None
+    return found
 
 
 def _tasks(job: Mapping[str, Any], predictions: Predictions) -> dict[str, list[str]]:

@@ -24,6 +24,11 @@ def classes_of(predictions: Predictions) -> list[str]:
     return [target for target, values in both.items() if target in with_probability or _yes_or_no(*values)]
 
 
+def has_probability(predictions: Predictions, target: str) -> bool:
+    """Return whether the probabilities of a class are known, or it is predicted as the probability of 1."""
+    return f"{target}_0" in predictions.probability or not _whole(predictions.predicted[target])
+
+
 def as_classes(predictions: Predictions) -> tuple[Predictions, dict[str, int]]:
     """Return the predictions with numbers of classes, and how many classes each target has.
 

@@ -8,20 +8,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from app.metrics._bins import bins_of
-from app.metrics._classes import area, as_classes, classes_of, probabilities, roc
+from app.metrics._classes import as_classes, classes_of, probabilities
 from app.metrics.classification import confusion_matrix
 from app.plots.inputs import PlotInputs
 from app.plots.measured import Against
 from app.plots.quantities import scale_for, symbol
-from app.plots.style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, Curve, curves, label, new_figure
+from app.plots.roc import roc_curves
+from app.plots.style import Curve, curves, label, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-COLOURS = (BLUE, ORANGE, GREEN, RED, PURPLE, "#56B4E9", GREY)
-DASHES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (6, 2, 1, 2, 1, 2)), (0, (8, 2)), (0, (1, 1)))
 FEWEST = 20
 
 
@@ -38,7 +37,7 @@ def class_figure(inputs: PlotInputs, found: Against | None, edges: Any) -> Figur
     for row, target in zip(places, targets, strict=True):
         true = np.asarray(events.true[target], np.intp)
         _confusion(row[0], true, np.asarray(events.predicted[target], np.intp), counts[target], target)
-        _curves(row[1], true, probabilities(events.probability, target, counts[target]))
+        roc_curves(row[1], true, probabilities(events.probability, target, counts[target]))
         if found:
             _accuracy(row[2], {c: np.round(v[target]) == true for c, v in curves(events, target)}, found, edges)
     label(inputs, [places[0, 0], places[0, -1]])
@@ -58,20 +57,6 @@ def _confusion(axes: Axes, true: NDArray[Any], predicted: NDArray[Any], count: i
     axes.minorticks_off()
     axes.tick_params(length=0)
     axes.set(xlabel=f"{symbol(target)} prediction", ylabel=f"{symbol(target)} truth")
-
-
-def _curves(axes: Axes, true: NDArray[Any], probability: NDArray[Any] | None) -> None:
-    axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=":")
-    for k, score in enumerate(probability.T if probability is not None else ()):
-        if (probability.shape[1] > 2 or k) and 0 < np.sum(true == k) < len(true):  # type: ignore[union-attr]
-            x, y = roc(true == k, score)
-            colour, dashes = COLOURS[k % len(COLOURS)], DASHES[k % len(DASHES)]
-            axes.plot(x, y, color=colour, linestyle=dashes, label=f"class {k}: {area(x, y):.3f}")
-    if probability is None:
-        axes.text(0.5, 0.5, "no probabilities", ha="center", transform=axes.transAxes)
-    else:
-        axes.legend(loc="lower right", title="area below the curve", alignment="left")
-    axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="others accepted", ylabel="class accepted")
 
 
 def _accuracy(axes: Axes, right: Mapping[Curve, NDArray[Any]], found: Against, edges: Any) -> None:

@@ -48,15 +48,14 @@ def draw(
     files: list[Path] = []
     for spec in specs:
         needs = spec.component.facts.get("needs", Needs())
-        missing = needs.missing(inputs)
-        if missing:
-            special = needs.jacobian or needs.weighting or needs.several_tasks  # most runs have none of these
-            level = logging.DEBUG if special and names is None else logging.INFO
-            log.log(level, "plot %s left out: it needs %s", spec.name, ", ".join(missing))
-            continue
         written = formats or spec.component.facts.get("formats", ("png",))
         for stem, seen in _drawn(spec, inputs):
-            files += _save(spec.build(seen), folder / stem, written)
+            missing = needs.missing(seen)
+            if missing:
+                level = logging.DEBUG if needs.special and names is None else logging.INFO
+                log.log(level, "plot %s left out: it needs %s", stem, ", ".join(missing))
+            else:
+                files += _save(spec.build(seen), folder / stem, written)
     return files
 
 

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from app.metrics._classes import classes_of
+from app.displays import Displays
+from app.metrics._classes import classes_of, has_probability
+from app.metrics.direction import COMPONENTS
 from app.predictions import Predictions
 
 
@@ -25,6 +27,7 @@ class PlotInputs:
         weighting: what the job's histograms found on the training split.
         leading_metrics: by task, what its leading metric is called in the history.
         tasks: the targets of each task.
+        displays: images of some test events.
     """
 
     predictions: Predictions | None = None
@@ -37,12 +40,14 @@ class PlotInputs:
     weighting: Sequence[Mapping[str, Any]] = ()
     leading_metrics: Mapping[str, str] = field(default_factory=dict)
     tasks: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    displays: Displays | None = None
 
     def of(self, tasks: Sequence[str]) -> PlotInputs:
         """Return the run as if it had these tasks only; the truth of the others stays at hand among the columns."""
         known = {task: self.tasks[task] for task in tasks}
+        displays = None if self.displays is None else self.displays.of(tasks)
         if self.predictions is None:
-            return replace(self, tasks=known)
+            return replace(self, tasks=known, displays=displays)
         true, predicted = self.predictions.true, self.predictions.predicted
         chosen = [target for targets in known.values() for target in targets if target in true]
         events = replace(
@@ -51,13 +56,18 @@ class PlotInputs:
             predicted={target: predicted[target] for target in chosen},
             columns={**self.predictions.columns, **{t: v for t, v in true.items() if t not in chosen}},
         )
-        return replace(self, tasks=known, predictions=events)
+        return replace(self, tasks=known, predictions=events, displays=displays)
 
     @property
     def numbers(self) -> list[str]:
         """The targets that are not classes: of those a residual means something."""
         classes = classes_of(self.events)
         return [target for target in self.events.true if target not in classes]
+
+    @property
+    def concentration(self) -> Mapping[str, Any]:
+        """How sure the directions of these tasks are, kappa by task."""
+        return {task: kappa for task, kappa in self.events.concentration.items() if task in self.tasks}
 
     @property
     def events(self) -> Predictions:
@@ -79,6 +89,16 @@ class Needs:
     jacobian: bool = False
     weighting: bool = False
     several_tasks: bool = False
+    classes: bool = False
+    direction: bool = False
+    uncertainty: bool = False
+    displays: bool = False
+
+    @property
+    def special(self) -> bool:
+        """Whether most runs have not what the plot needs: nobody has to be told that it is left out."""
+        of_task = self.classes or self.direction or self.uncertainty or self.displays
+        return of_task or self.jacobian or self.weighting or self.several_tasks
 
     def missing(self, inputs: PlotInputs) -> list[str]:
         """Return what `inputs` lacks, in words."""
@@ -86,10 +106,31 @@ class Needs:
         lacking += ["jacobian.json of evaluate --jacobian"] if self.jacobian and not inputs.jacobian else []
         lacking += ["a histogram among the job's weightings"] if self.weighting and not inputs.weighting else []
         lacking += ["several tasks"] if self.several_tasks and len(inputs.leading_metrics) < 2 else []
-        if not (self.predictions or self.numbers or self.targets or self.columns):
+        lacking += ["displays.npz of data that are images"] if self.displays and not _some(inputs.displays) else []
+        of_events = (self.predictions, self.numbers, self.targets, self.columns, self.classes, self.direction)
+        if not (any(of_events) or self.uncertainty or self.displays):
             return lacking
         if inputs.predictions is None or not len(inputs.predictions):
             return [*lacking, "predictions"]
         lacking += ["a target that is no class"] if self.numbers and not inputs.numbers else []
+        lacking += ["a target that is a class"] if self.classes and not classes_of(inputs.events) else []
+        lacking += ["the components of a direction"] if self.direction and not _directed(inputs) else []
+        lacking += ["predicted uncertainties"] if self.uncertainty and not _uncertain(inputs) else []
         lacking += [f"the target {name}" for name in self.targets if name not in inputs.predictions.true]
         return lacking + [f"the column {name}" for name in self.columns if name not in inputs.predictions.columns]
+
+
+def _some(displays: Displays | None) -> bool:
+    return displays is not None and len(displays.row) > 0
+
+
+def _directed(inputs: PlotInputs) -> bool:
+    return set(COMPONENTS) <= set(inputs.events.true)
+
+
+def _uncertain(inputs: PlotInputs) -> bool:
+    """Whether there are standard deviations, concentrations or probabilities; classes that are named have none."""
+    events, own = inputs.events, set(inputs.events.true)
+    if inputs.concentration or own & set(events.sigma):
+        return True
+    return any(has_probability(events, target) for target in classes_of(events))

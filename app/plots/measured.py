@@ -63,7 +63,8 @@ def against(inputs: PlotInputs) -> Against | None:
     return None
 
 
-def _opening_angle(inputs: PlotInputs, targets: Sequence[str]) -> Measured:
+def opening_angles(inputs: PlotInputs, targets: Sequence[str]) -> Measured:
+    """Return the angles [deg] between predicted and true direction, of the model and of every baseline."""
     true = _direction(inputs.events.true, targets)
     known = curves(inputs.events, *targets)
     angles = {curve: opening_angle(true, _direction(values, targets)) / DEGREE for curve, values in known}
@@ -89,8 +90,8 @@ def _relative(inputs: PlotInputs) -> Measured:
 
 
 JOINED: tuple[tuple[tuple[str, ...], Callable[[PlotInputs], Measured]], ...] = (
-    (ANGLES, lambda inputs: _opening_angle(inputs, ANGLES)),
-    (COMPONENTS, lambda inputs: _opening_angle(inputs, COMPONENTS)),
+    (ANGLES, lambda inputs: opening_angles(inputs, ANGLES)),
+    (COMPONENTS, lambda inputs: opening_angles(inputs, COMPONENTS)),
     (POSITION, _distance),
     (("energy",), _relative),
 )
