@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from app.baseline_tables import fit_baselines
 from app.build import build
 from app.core.files import REPOSITORY
 from app.data import load_data
@@ -23,10 +24,20 @@ ONE_STEP = ("training.epochs=1", "training.steps_per_epoch=1", "training.batch_s
 FEW = {
     "track_states": ("tracks=400", "shard_size=200", "accuracy=1.0"),
     "plane_images": ("events=80", "shard_size=80"),
+    "volume_images": ("events=40", "shard_size=40"),
     "photon_sensors": ("events=80", "shard_size=80", "light_sources=2"),
 }
-HEAVY = {"photon_calorimeter": "all_tasks.json"}
+HEAVY = {
+    "photon_calorimeter": "all_tasks.json",
+    "electron_direction": "three_planes.json",
+    "channel_tagging": "volume_simple.json",
+}
 """Applications whose graphs take long to build: one file is a quick test, the others are slow ones."""
+BASELINES = {
+    "electron_direction/single_plane_x_angular.json": ["isotropic", "principal_axis", "principal_axis_true_sign"],
+    "channel_tagging/volume_simple.json": ["charge_cut", "most_frequent"],
+    "main_track/main_track_v1.json": ["charge_cut", "most_frequent"],
+}
 
 
 def jobs_of(path):
@@ -77,6 +88,17 @@ def test_a_shipped_job_is_built_and_run_for_one_step(path, number, needs, tmp_pa
         assert math.isfinite(history["best_val_loss"])
     widths = {name: tensor.shape[-1] for name, tensor in built.deployed.output.items()}
     assert {name: len(task.targets) for name, task in job.tasks.items()}.items() <= widths.items()
+
+
+@pytest.mark.parametrize("file", BASELINES)
+def test_supernova_jobs_stand_beside_what_needs_no_network(file, simulated, monkeypatch):
+    monkeypatch.setenv("WIRECHAMBER_DATA", str(simulated))
+    (job,) = jobs_of(FOLDER / file)
+    (found,) = fit_baselines(load_data(job), job).values()
+    assert list(found) == BASELINES[file]
+    (task,) = job.tasks.values()
+    edges = task.metrics[0].parameters["energy_bins"]
+    assert edges[0] <= 0.005 < edges[-1] <= 0.07
 
 
 def test_names_are_unique_and_each_job_says_why_it_is_there():
