@@ -171,6 +171,8 @@ def _registry(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--application", help="only this application")
     parser.add_argument("--state", help="only runs in this state")
     parser.add_argument("--sort", metavar="METRIC", help="sort by this metric")
+    parser.add_argument("--check", action="store_true", help="say where the registry and the run directories disagree")
+    parser.add_argument("--repair", action="store_true", help="say it, and mend the registry from the directories")
 
 
 def _init(parser: argparse.ArgumentParser) -> None:

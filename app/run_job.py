@@ -15,12 +15,12 @@ from typing import Any
 import registry
 from app import run_directory
 from app.checkpoint import Progress
-from app.classical import is_classical
 from app.config import Job
 from app.console import logged_to
 from app.core.errors import Interrupted, Problem, UserError, WirechamberError
 from app.core.files import REPOSITORY, write_json
 from app.core.lock import LockTaken, locked
+from app.job_in_words import facts_of
 from app.run_directory import RunDirectory
 
 logger = logging.getLogger(__name__)
@@ -172,33 +172,12 @@ def _tell(root: Path, run: str, **changes: Any) -> None:
 def _facts(job: Job, options: Options) -> dict[str, Any]:
     commit, dirty = run_directory.commit_of(REPOSITORY)
     return {
-        "application": job.application,
-        "rationale": job.rationale,
+        **facts_of(job),
         "config": str(options.config.resolve()),
-        **_of_training(job),
-        "seed": job.seed,
-        "model": _model_in_words(job),
         "host": socket.gethostname(),
         "commit": commit or "",
         "dirty": dirty,
     }
-
-
-def _of_training(job: Job) -> dict[str, Any]:
-    if is_classical(job):
-        return {}
-    return {
-        "epochs": job.training.epochs,
-        "loss": ", ".join(task.loss.name for task in job.tasks.values()),
-        "transform": ", ".join("+".join(t.name for t in task.transform) for task in job.tasks.values()),
-    }
-
-
-def _model_in_words(job: Job) -> str:
-    parameters = job.model.parameters
-    hidden = parameters.get("hidden")
-    size = "-".join(map(str, hidden)) if hidden else parameters.get("preset")
-    return " ".join(str(word) for word in (job.model.name, size) if word)
 
 
 def _train_and_measure(job: Job, run: RunDirectory, options: Options, progress: Callable[[Progress], None]) -> None:

@@ -76,6 +76,7 @@ class Record(Strict):
     model: str = Field(default="", description="name with preset or hidden layers, e.g. 'mlp medium'")
     parameters: Annotated[int, Field(ge=0)] | None = None
     loss: str = ""
+    hyperparameters: str = Field(default="", description="batch, optimizer, schedule, and the model's own")
     transform: str = ""
     dataset: str = Field(default="", description="one line")
     simulated: bool = False

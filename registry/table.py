@@ -109,6 +109,8 @@ def _details(r: Record, remarks: str) -> str:
         ("Job ID", r.job_id or ""),
         ("Rationale", r.rationale),
         ("Reason", r.reason),
+        ("Architecture", _architecture(r)),
+        ("Hyperparameters", r.hyperparameters),
         ("Training", _training(r)),
         ("Result", f"{r.metric} {cells.figure(r, r.metric)}: {_words(r)}" if r.verdict else ""),
         ("Figures", ", ".join(f"{name} {number(value)}" for name, value in r.metrics.items())),
@@ -116,6 +118,11 @@ def _details(r: Record, remarks: str) -> str:
         ("Analysis", "".join(f"\n  {line}" for line in "\n".join(filter(None, (own, remarks))).splitlines())),
     ]
     return f"#### {r.run} - {cells.state(r)}\n\n{_bullets(facts)}"
+
+
+def _architecture(r: Record) -> str:
+    parameters = f"{cells.count(r.parameters)} parameters" if r.parameters is not None else ""
+    return ", ".join(part for part in (r.model, parameters, r.loss and f"loss {cells.loss(r)}") if part)
 
 
 def _training(r: Record) -> str:

@@ -12,6 +12,7 @@ import pytest
 import registry
 from app import checkpoint, measure_run
 from app.build import build
+from app.compared import compared
 from app.data import Data, _prepare
 from app.job_file import parse
 from app.predictor import Predictor
@@ -171,7 +172,7 @@ def test_the_verdict_leaves_out_the_baseline_that_knows_the_truth(trained, caplo
     assert set(shown) == {"isotropic", "principal_axis", "principal_axis_true_sign"}
     assert shown["principal_axis"]["angle_mean_deg"] == pytest.approx(0, abs=0.1)  # they are the other way round
     assert shown["principal_axis_true_sign"]["angle_mean_deg"] == pytest.approx(0, abs=0.1)
-    said = measure_run._compared(results, "")
+    said = compared(results)
     assert set(said["baselines"]) == {"isotropic", "principal_axis"}
     assert "true_sign" not in registry.verdict(said["value"], said["baselines"], said["better"])
     assert "SIGN FROM THE TRUTH" in json.dumps(results["direction"]["descriptions"])

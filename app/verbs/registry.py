@@ -15,6 +15,8 @@ def execute(options: argparse.Namespace) -> int:
     if options.words:
         _note(options.words)
         return 0
+    if options.check or options.repair:
+        return _check(options.repair)
     found = registry.list_runs(root, application=options.application, state=options.state, sort=options.sort)
     if not found.rows:
         console.print(f"no runs in {root}")
@@ -23,6 +25,24 @@ def execute(options: argparse.Namespace) -> int:
         console.print(line, style="yellow", markup=False)
     table(f"registry {root}", found.header, found.rows, numbers_from=len(found.header))
     return 0
+
+
+def _check(mend: bool) -> int:
+    """Say where registry and run directories disagree; 1 when they do and nothing mended it."""
+    from app.registry_drift import find_drift, repair
+    from app.run_directory import runs_root
+
+    root, runs = registry.root(), runs_root()
+    found = find_drift(root, runs)
+    for drift in found:
+        cure = f" -> {drift.changes['state']}" if drift.changes else ""
+        console.print(": ".join(part for part in (drift.run, drift.what) if part) + cure, markup=False)
+    if not found:
+        console.print(f"{root} and {runs} agree")
+    left = repair(root, found) if mend else [drift.what for drift in found]
+    if mend and found:
+        console.print(f"mended {len(found) - len(left)} of {len(found)}")
+    return 1 if left else 0
 
 
 def _note(words: list[str]) -> None:

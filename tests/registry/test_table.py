@@ -100,6 +100,7 @@ def test_the_page_of_one_run_whole() -> None:
 - **Config**: `json/track_extrapolation/mlp.json`
 - **Job ID**: 17.3
 - **Rationale**: Baseline of the size scan.
+- **Architecture**: mlp medium, 100,996 parameters, loss mse / kick
 - **Training**: seed 42, best epoch 87 of 100, started 2026-01-01 23:56, 3 min 05 s
 - **Result**: pos_mean_mm 0.0830: beats polynomial (0.114) by 1.4x; beats straight_line (431) by 5193x
 - **Figures**: pos_95_mm 0.310
