@@ -70,6 +70,12 @@ class PlotInputs:
         return {task: kappa for task, kappa in self.events.concentration.items() if task in self.tasks}
 
     @property
+    def spread(self) -> Mapping[str, Any]:
+        """How far the members of an ensemble are apart, by number, or by task for a direction [rad]."""
+        own = {*self.tasks, *self.numbers}
+        return {name: values for name, values in self.events.spread.items() if name in own}
+
+    @property
     def events(self) -> Predictions:
         """The predictions, for a plot that has declared that it needs them."""
         if self.predictions is None:
@@ -93,11 +99,12 @@ class Needs:
     direction: bool = False
     uncertainty: bool = False
     displays: bool = False
+    spread: bool = False
 
     @property
     def special(self) -> bool:
         """Whether most runs have not what the plot needs: nobody has to be told that it is left out."""
-        of_task = self.classes or self.direction or self.uncertainty or self.displays
+        of_task = self.classes or self.direction or self.uncertainty or self.displays or self.spread
         return of_task or self.jacobian or self.weighting or self.several_tasks
 
     def missing(self, inputs: PlotInputs) -> list[str]:
@@ -108,13 +115,14 @@ class Needs:
         lacking += ["several tasks"] if self.several_tasks and len(inputs.leading_metrics) < 2 else []
         lacking += ["displays.npz of data that are images"] if self.displays and not _some(inputs.displays) else []
         of_events = (self.predictions, self.numbers, self.targets, self.columns, self.classes, self.direction)
-        if not (any(of_events) or self.uncertainty or self.displays):
+        if not (any(of_events) or self.uncertainty or self.displays or self.spread):
             return lacking
         if inputs.predictions is None or not len(inputs.predictions):
             return [*lacking, "predictions"]
         lacking += ["a target that is no class"] if self.numbers and not inputs.numbers else []
         lacking += ["a target that is a class"] if self.classes and not classes_of(inputs.events) else []
         lacking += ["the components of a direction"] if self.direction and not _directed(inputs) else []
+        lacking += ["the spread of an ensemble's members"] if self.spread and not inputs.spread else []
         lacking += ["predicted uncertainties"] if self.uncertainty and not _uncertain(inputs) else []
         lacking += [f"the target {name}" for name in self.targets if name not in inputs.predictions.true]
         return lacking + [f"the column {name}" for name in self.columns if name not in inputs.predictions.columns]

@@ -1,0 +1,87 @@
+"""Whether the members of an ensemble are as far apart as they are from the truth."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from app.core.types import Count
+from app.metrics._bins import bins_of, edges_for
+from app.metrics._widths import half_width_68
+from app.metrics.direction import COMPONENTS
+from app.physics.directions import DEGREE
+from app.plots import PLOTS
+from app.plots.histograms import differences, percentile_68
+from app.plots.inputs import Needs, PlotInputs
+from app.plots.measured import opening_angles
+from app.plots.quantities import scale_for, symbol
+from app.plots.style import BLUE, GREY, ORANGE, grid, label, styled
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+FEWEST = 10
+"""Events that a bin needs to be drawn."""
+
+
+@PLOTS("ensemble_spread", needs=Needs(spread=True), per_task=True)
+@styled
+def ensemble_spread(inputs: PlotInputs, *, bins: Count = 8) -> Figure:
+    """How far predictions are from the truth against how far the members of an ensemble are apart.
+
+    On the dotted line both are the same. Members that were trained alike err alike, so that points above the line are
+    the rule: what the spread does not know is the noise of the events themselves. A line that rises still says which
+    events to trust.
+
+    Args:
+        inputs: the run, with the predictions of one task of an ensemble.
+        bins: number of bins, with equally many events.
+
+    Returns:
+        A panel for each number, or one for a direction.
+    """
+    spread = inputs.spread
+    figure, panels = grid(len(spread))
+    for axes, (name, values) in zip(panels, spread.items(), strict=False):
+        if name in inputs.events.true:
+            _number(axes, inputs, name, values, bins)
+        else:
+            _direction(axes, inputs, values, bins)
+    label(inputs, panels)
+    return figure
+
+
+def _number(axes: Axes, inputs: PlotInputs, target: str, spread: NDArray[Any], bins: int) -> None:
+    scale = scale_for(inputs.units.get(target, ""), float(np.median(spread)))
+    residual = next(iter(differences(inputs, target).values()))
+    widths = {"root mean square": _rms, "68 % half width": half_width_68}
+    _against(axes, np.asarray(spread) * scale.factor, np.asarray(residual) * scale.factor, widths, bins)
+    axes.set_xlabel(scale.axis(f"spread of the members in {symbol(target)}"))
+    axes.set_ylabel(scale.axis(f"residual of {symbol(target)}"))
+
+
+def _direction(axes: Axes, inputs: PlotInputs, spread: NDArray[Any], bins: int) -> None:
+    angles = next(iter(opening_angles(inputs, COMPONENTS).values.values()))
+    widths = {"root mean square": _rms, "68th percentile": percentile_68}
+    _against(axes, np.asarray(spread) / DEGREE, angles, widths, bins)
+    axes.set(xlabel="spread of the members [deg]", ylabel="opening angle to the truth [deg]")
+
+
+def _against(axes: Axes, spread: NDArray[Any], residual: NDArray[Any], widths: dict[str, Any], bins: int) -> None:
+    cuts = [inside for *_, inside in bins_of(spread, edges_for(spread, None, bins)) if inside.sum() >= FEWEST]
+    x = np.array([_rms(spread[cut]) for cut in cuts])
+    for (name, width), colour, marker in zip(widths.items(), (BLUE, ORANGE), "os", strict=True):
+        y = np.array([width(residual[cut]) for cut in cuts])
+        error = y / np.sqrt([2 * cut.sum() for cut in cuts])
+        axes.errorbar(x, y, yerr=error, color=colour, marker=marker, elinewidth=1, label=name)
+    most = float(max(x.max(initial=0.0), 1e-30))
+    axes.plot([0, most], [0, most], color=GREY, linewidth=1, linestyle=":")
+    axes.set(xlim=(0, 1.05 * most), ylim=(0, None))
+    axes.legend(loc="upper left")
+
+
+def _rms(values: NDArray[Any]) -> float:
+    return float(np.sqrt(np.mean(np.square(values))))
