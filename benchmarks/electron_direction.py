@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -37,6 +38,8 @@ ROWS: dict[str, list[str]] = {
     "attention": ["model.name=three_plane_attention"],
 }
 """What each row changes in the job."""
+PROCESSOR, MIRRORS = "processor.json", "mirror_average.json"
+"""What is noted beside a run's own files."""
 BASELINES = {"principal_axis": "principal axis", "principal_axis_true_sign": "principal axis, true sign"}
 COLUMNS = {
     "mean [deg]": "angle_mean_deg",
@@ -65,8 +68,15 @@ def run(row: str, options: argparse.Namespace) -> Path:
         words = [word for setting in settings for word in ("--set", setting)]
         command = [sys.executable, str(ROOT / "app" / "run.py"), "--config", str(JOB), "--overwrite", *words]
         roots = {"WIRECHAMBER_RUNS": str(options.runs), "WIRECHAMBER_REGISTRY": str(options.runs / "registry")}
+        before = _processor()
         subprocess.run(command, check=True, env={**os.environ, **roots}, stdout=subprocess.DEVNULL)
+        (folder / PROCESSOR).write_text(json.dumps(_processor() - before))
     return folder
+
+
+def _processor() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def angles_of(figures: Mapping[str, Any]) -> dict[str, float]:
@@ -80,7 +90,24 @@ def measured(row: str, folder: Path) -> dict[str, Any]:
     model = json.loads((folder / "metrics.json").read_text())[TASK]["model"]
     seconds = json.loads((folder / "history.json").read_text())["training_time"]
     parameters = json.loads((folder / "model_config.json").read_text())["parameters"]
-    return {"row": row, **angles_of(model), "training [s]": float(seconds), "parameters": f"{parameters:,}"}
+    processor = folder / PROCESSOR
+    return {
+        "row": row,
+        **angles_of(model),
+        "training [s]": float(seconds),
+        "processor, whole run [s]": float(json.loads(processor.read_text())) if processor.exists() else "",
+        "parameters": f"{parameters:,}",
+    }
+
+
+def with_mirrors(row: str, folder: Path) -> dict[str, Any]:
+    """Return the row of a finished run whose predictions are averaged over the mirror images of each event."""
+    from _mirror_average import averaged
+
+    kept = folder / MIRRORS
+    if not kept.exists():
+        kept.write_text(json.dumps(averaged(folder)))
+    return {"row": f"{row}, mirror images averaged", **angles_of(json.loads(kept.read_text()))}
 
 
 def baselines(folder: Path) -> list[dict[str, Any]]:
@@ -117,6 +144,7 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--events", type=int, default=20_000)
     parser.add_argument("--epochs", type=int, help="in place of the job's own")
     parser.add_argument("--rows", nargs="+", choices=list(ROWS), default=list(ROWS))
+    parser.add_argument("--mirrors", nargs="+", choices=list(ROWS), help="rows to predict from all mirror images too")
     parser.add_argument("--real", type=Path, help="ROOT file of trigger primitives")
     parser.add_argument("--quick", action="store_true", help="400 events, 2 epochs: do they run? nothing is recorded")
     parser.add_argument("--json", action="store_true", help="one JSON object of the figures on the last line")
@@ -133,6 +161,8 @@ def main() -> None:
     folders = {row: run(row, options) for row in options.rows}
     first = next(iter(folders.values()))
     rows = [*baselines(first), *(measured(row, folder) for row, folder in folders.items())]
+    if options.mirrors:
+        rows += [with_mirrors(row, folders[row]) for row in options.mirrors if row in folders]
     report(f"Electron direction, {options.events:,} training events", rows, options)
     report("Median angle [deg] by energy", by_energy(folders), options)
     if options.real:

@@ -1,0 +1,43 @@
+"""A finished run's predictions averaged over the mirror images of each event, which physics makes as often."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+AXES = ("direction_x", "direction_y", "direction_z")
+
+
+def averaged(folder: Path) -> dict[str, Any]:
+    """Return the metrics of the test split, predicted from all eight mirror images and turned back.
+
+    A prediction counts by its concentration where it has one, the vectors k mu being added.
+    """
+    from app import device
+
+    device.prepare(0)
+    from app.data import load_data
+    from app.evaluate import figures, load
+    from app.job_file import parse
+    from app.predictions import Predictions
+    from datasets._plane_mirrors import Mirrors, mirrored
+
+    loaded = load(str(folder))
+    job = parse(json.loads((folder / "job.json").read_text()))
+    events = load_data(job).splits.test.events()
+    planes = [name.removeprefix("plane_") for name in loaded.model.input]
+    total: Any = 0.0
+    for flips in Mirrors(planes, ("time", "wires")).choices:
+        found = loaded.predict(mirrored(events.inputs, flips))
+        vectors = np.stack([found[axis] for axis in AXES], axis=-1) * np.where(flips, -1.0, 1.0)
+        total = total + vectors * np.asarray(found.get("kappa_direction", 1.0)).reshape(-1, 1)
+    length = np.linalg.norm(total, axis=-1)
+    true = {axis: np.asarray(events.columns[axis], np.float64) for axis in AXES}
+    mean = dict(zip(AXES, (total / length[:, None]).T, strict=True))
+    energy = {"energy": np.asarray(events.columns["energy"], np.float64)}
+    surest = {"direction": length} if "kappa_direction" in found else {}
+    (task,) = job.tasks.values()
+    return figures(Predictions(events.key, true, mean, {}, energy, {}, {}, surest), task)
