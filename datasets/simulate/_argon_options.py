@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.errors import Problem, UserError
+from app.core.types import NonNegative, Positive, PositiveRange, Shared
 from app.physics.argon.planes import DRIFT_LENGTH, PLANES, PROJECTION
 from datasets._shard_files import shard_path, unfinished, write_shard
 from datasets.simulate._argon_readout import Electronics, electronics
@@ -28,49 +29,81 @@ from datasets.simulate._progress import progress
 log = logging.getLogger(__name__)
 
 Kind = Literal["es", "cc", "mixed"]
-Three = tuple[float, float, float]
 Arrays = dict[str, NDArray[Any]]
 TASK = 50
 """Events that a thread computes at a time."""
 
 
+class Flux(Shared):
+    """Neutrinos of a supernova.
+
+    Attributes:
+        mean_neutrino_energy: of the flux [MeV].
+        pinching: of the flux: E^a exp(-(a + 1) E / mean).
+    """
+
+    mean_neutrino_energy: Positive = 15.0
+    pinching: NonNegative = 3.0
+
+
+class Readout(Shared):
+    """What becomes of the charge until it is an image.
+
+    Attributes:
+        drift: range of the distance from the anode [cm], uniform.
+        recombination: whether charge is lost where ionisation is dense, or everywhere the same share.
+        diffusion: along and across the drift [cm2/s].
+        gain: of U, V, X, sum of a pulse's positive half per MeV of a minimum-ionising particle [ADC].
+        noise: of a sample of U, V, X [ADC].
+        threshold: of U, V, X [ADC].
+    """
+
+    drift: PositiveRange = (2.0, 355.0)
+    recombination: Recombination = "modified_box"
+    diffusion: tuple[NonNegative, NonNegative] = (6.0, 10.0)
+    gain: tuple[Positive, Positive, Positive] = (1350.0, 1350.0, 4200.0)
+    noise: tuple[NonNegative, NonNegative, NonNegative] = (17.0, 17.0, 14.5)
+    threshold: tuple[Positive, Positive, Positive] = (70.0, 70.0, 60.0)
+
+
 @dataclass(frozen=True)
-class Options:
-    """Options of neutrinos and read-out; see the simulators for what they mean."""
+class Interactions:
+    """Which neutrino interactions are simulated and how they are seen; see the simulators for what the options mean."""
 
     kind: Kind
     elastic_share: float
     energy: tuple[float, float]
-    mean_neutrino_energy: float
-    pinching: float
-    drift: tuple[float, float]
-    recombination: Recombination
-    diffusion: tuple[float, float]
-    gain: Three
-    noise: Three
-    threshold: Three
+    flux: Flux
+    readout: Readout
 
     def __post_init__(self) -> None:
-        if self.drift[1] > DRIFT_LENGTH:
+        if self.readout.drift[1] > DRIFT_LENGTH:
             expected = f"<= {DRIFT_LENGTH:g} cm, where the cathode is"
-            raise UserError(Problem("the drift is too long", ("drift",), None, expected, self.drift[1]))
+            raise UserError(Problem("the drift is too long", ("drift",), None, expected, self.readout.drift[1]))
 
     @property
     def elastic(self) -> float:
         """Share of neutrinos that scatter on electrons."""
         return {"es": 1.0, "cc": 0.0, "mixed": self.elastic_share}[self.kind]
 
+    @property
+    def options(self) -> dict[str, Any]:
+        """All options side by side."""
+        own = {"kind": self.kind, "elastic_share": self.elastic_share, "energy": self.energy}
+        return own | self.flux.model_dump() | self.readout.model_dump()
+
     def neutrinos(self) -> Neutrinos:
         """Return the spectra to draw from."""
-        return neutrinos(self.mean_neutrino_energy, self.pinching, self.energy)
+        return neutrinos(self.flux.mean_neutrino_energy, self.flux.pinching, self.energy)
 
     def electronics(self) -> Electronics:
         """Return the constants of the read-out."""
-        return electronics(self.gain, self.noise, self.threshold, self.diffusion)
+        seen = self.readout
+        return electronics(seen.gain, seen.noise, seen.threshold, seen.diffusion)
 
     def tables(self) -> Tables:
         """Return the tables of the tracking."""
-        return tables(self.recombination)
+        return tables(self.readout.recombination)
 
 
 def conventions(rows: str, columns: str) -> dict[str, Any]:

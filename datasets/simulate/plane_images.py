@@ -11,11 +11,19 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from app.core.errors import Problem, UserError
-from app.core.types import Count, Fraction, NonNegative, Positive, PositiveRange
+from app.core.types import Count, Fraction, PositiveRange
 from datasets import SIMULATORS
-from datasets.simulate._argon_options import Arrays, Generator, Kind, Options, conventions, in_threads
+from datasets.simulate._argon_options import (
+    Arrays,
+    Flux,
+    Generator,
+    Interactions,
+    Kind,
+    Readout,
+    conventions,
+    in_threads,
+)
 from datasets.simulate._argon_sources import decays
-from datasets.simulate._argon_tables import Recombination
 
 VERSION = 1
 COLUMNS = (
@@ -27,8 +35,6 @@ UNITS = {
     "images_u": "ADC", "images_v": "ADC", "images_x": "ADC", "neutrino_momentum": "GeV/c",
     "metadata": ["1", "1", "1", "1", "cm", "cm", "cm", "GeV/c", "GeV/c", "GeV/c", "MeV", "MeV", "1", "1"],
 }  # fmt: skip
-Noise = tuple[NonNegative, NonNegative, NonNegative]
-Threshold = tuple[Positive, Positive, Positive]
 
 
 @SIMULATORS("plane_images", version=VERSION)
@@ -44,14 +50,8 @@ def plane_images(
     radiological: Fraction = 0.5,
     single_gammas: Fraction = 0.5,
     width: Literal[16, 32] = 16,
-    mean_neutrino_energy: Positive = 15.0,
-    pinching: NonNegative = 3.0,
-    drift: PositiveRange = (2.0, 355.0),
-    recombination: Recombination = "modified_box",
-    diffusion: tuple[NonNegative, NonNegative] = (6.0, 10.0),
-    gain: Threshold = (1350.0, 1350.0, 4200.0),
-    noise: Noise = (17.0, 17.0, 14.5),
-    threshold: Threshold = (70.0, 70.0, 60.0),
+    flux: Flux,
+    readout: Readout,
     seed: Annotated[int, Field(ge=0)] = 1,
 ) -> None:
     """Electrons of supernova neutrinos in liquid argon, and what else makes clusters, as three matched images each.
@@ -84,14 +84,8 @@ def plane_images(
         radiological: share of decays among these; the others are photons, radiated or of the excited nucleus.
         single_gammas: share of single gammas (1.46, 2.61, 4.75 MeV) among decays; the others are argon-39.
         width: channels of an image.
-        mean_neutrino_energy: of the flux [MeV].
-        pinching: of the flux: E^a exp(-(a + 1) E / mean).
-        drift: range of the distance from the anode [cm], uniform.
-        recombination: whether charge is lost where ionisation is dense, or everywhere the same share.
-        diffusion: along and across the drift [cm2/s].
-        gain: of U, V, X, sum of a pulse's positive half per MeV of a minimum-ionising particle [ADC].
-        noise: of a sample of U, V, X [ADC].
-        threshold: of U, V, X [ADC].
+        flux: of the neutrinos.
+        readout: drift, pulses, noise and thresholds.
         seed: of the random numbers.
 
     Raises:
@@ -101,12 +95,9 @@ def plane_images(
     References:
         B. Abi et al. (DUNE), Supernova neutrino burst detection with the DUNE experiment, arXiv:2008.06647.
     """
-    options = Options(
-        kind, elastic_share, energy, mean_neutrino_energy, pinching, drift, recombination, diffusion, gain, noise,
-        threshold,
-    )  # fmt: skip
+    neutrinos = Interactions(kind, elastic_share, energy, flux, readout)
     clusters = Clusters(background, radiological, single_gammas, width)
-    _Generator(int(seed), shard_size, options, clusters).write(out, events)
+    _Generator(int(seed), shard_size, neutrinos, clusters).write(out, events)
 
 
 @dataclass(frozen=True)
@@ -121,7 +112,7 @@ class Clusters:
 
 @dataclass(frozen=True)
 class _Generator(Generator):
-    physics: Options
+    physics: Interactions
     clusters: Clusters
 
     def metadata(self) -> dict[str, Any]:
@@ -133,7 +124,7 @@ class _Generator(Generator):
             "columns": {"metadata": list(COLUMNS)},
             **conventions("ticks", "channels"),
             "seed": self.seed,
-            "options": self.options(self.physics, self.clusters),
+            "options": self.options(self.physics.options, self.clusters),
         }
 
     def arrays(self, shard: int, key: NDArray[np.uint64]) -> tuple[Arrays, dict[str, Any]]:
@@ -141,7 +132,7 @@ class _Generator(Generator):
         from datasets.simulate._argon_plane_rows import Setup, fill, memory, rows
 
         shared, own = self.physics, self.clusters
-        shares = (own.background, own.radiological, shared.elastic, *shared.drift)
+        shares = (own.background, own.radiological, shared.elastic, *shared.readout.drift)
         setup = Setup(shared.neutrinos(), decays(own.single_gammas), shared.electronics(), shared.tables(), *shares)
         made = rows(len(key), own.width)
         in_threads(lambda first, last: fill(first, last, key, *memory(own.width), setup, made), len(key))

@@ -11,14 +11,21 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from app.core.errors import Problem, UserError
-from app.core.types import Count, Fraction, NonNegative, Positive, PositiveRange
+from app.core.types import Count, Fraction, NonNegative, PositiveRange
 from app.physics.argon.medium import DENSITY
 from app.physics.argon.planes import DRIFT_LENGTH, TICK
 from datasets import SIMULATORS
-from datasets.simulate._argon_options import Arrays, Generator, Kind, Options, conventions, in_threads
+from datasets.simulate._argon_options import (
+    Arrays,
+    Flux,
+    Generator,
+    Interactions,
+    Kind,
+    Readout,
+    conventions,
+    in_threads,
+)
 from datasets.simulate._argon_sources import decays
-from datasets.simulate._argon_tables import Recombination
-from datasets.simulate.plane_images import Noise, Threshold
 
 VERSION = 1
 SHAPE = (208, 1242)
@@ -39,14 +46,8 @@ def volume_images(
     energy: PositiveRange = (5.0, 70.0),
     activity: NonNegative = 1.01,
     single_gammas: Fraction = 0.0,
-    mean_neutrino_energy: Positive = 15.0,
-    pinching: NonNegative = 3.0,
-    drift: PositiveRange = (2.0, 355.0),
-    recombination: Recombination = "modified_box",
-    diffusion: tuple[NonNegative, NonNegative] = (6.0, 10.0),
-    gain: Threshold = (1350.0, 1350.0, 4200.0),
-    noise: Noise = (17.0, 17.0, 14.5),
-    threshold: Threshold = (70.0, 70.0, 60.0),
+    flux: Flux,
+    readout: Readout,
     seed: Annotated[int, Field(ge=0)] = 1,
 ) -> None:
     """Supernova neutrinos in a volume of 1 m x 1 m around the electron, with all its clusters, background and noise.
@@ -72,14 +73,8 @@ def volume_images(
         energy: range of the electron's kinetic energy [MeV].
         activity: of the argon [Bq/kg]; 1.01 is argon-39 in argon from the atmosphere.
         single_gammas: share of single gammas (1.46, 2.61, 4.75 MeV) among decays.
-        mean_neutrino_energy: of the flux [MeV].
-        pinching: of the flux: E^a exp(-(a + 1) E / mean).
-        drift: range of the distance from the anode [cm], uniform.
-        recombination: whether charge is lost where ionisation is dense, or everywhere the same share.
-        diffusion: along and across the drift [cm2/s].
-        gain: of U, V, X, sum of a pulse's positive half per MeV of a minimum-ionising particle [ADC].
-        noise: of a sample of U, V, X [ADC].
-        threshold: of U, V, X [ADC].
+        flux: of the neutrinos.
+        readout: drift, pulses, noise and thresholds.
         seed: of the random numbers.
 
     Raises:
@@ -89,11 +84,8 @@ def volume_images(
     References:
         P. Benetti et al. (WARP), Measurement of the specific activity of 39Ar in natural argon, arXiv:astro-ph/0603131.
     """
-    options = Options(
-        kind, elastic_share, energy, mean_neutrino_energy, pinching, drift, recombination, diffusion, gain, noise,
-        threshold,
-    )  # fmt: skip
-    _Generator(int(seed), shard_size, options, Background(activity, single_gammas)).write(out, events)
+    neutrinos = Interactions(kind, elastic_share, energy, flux, readout)
+    _Generator(int(seed), shard_size, neutrinos, Background(activity, single_gammas)).write(out, events)
 
 
 @dataclass(frozen=True)
@@ -111,7 +103,7 @@ class Background:
 
 @dataclass(frozen=True)
 class _Generator(Generator):
-    physics: Options
+    physics: Interactions
     background: Background
 
     def metadata(self) -> dict[str, Any]:
@@ -123,7 +115,7 @@ class _Generator(Generator):
             "shape": list(SHAPE),
             **conventions("channels", "ticks"),
             "seed": self.seed,
-            "options": self.options(self.physics, self.background),
+            "options": self.options(self.physics.options, self.background),
         }
 
     def arrays(self, shard: int, key: NDArray[np.uint64]) -> tuple[Arrays, dict[str, Any]]:
@@ -133,7 +125,7 @@ class _Generator(Generator):
         shared = self.physics
         mean = self.background.mean(BOX, round(2 * BOX[0] * 12.455))
         sources = (shared.neutrinos(), decays(self.background.single_gammas), shared.electronics(), shared.tables())
-        setup = Setup(*sources, mean, shared.elastic, *shared.drift)
+        setup = Setup(*sources, mean, shared.elastic, *shared.readout.drift)
 
         def made(first: int, last: int) -> list[tuple[Any, ...]]:
             space, forms, pixels = memory()
