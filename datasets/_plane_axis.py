@@ -63,8 +63,12 @@ def axes(found: Mapping[str, Moments]) -> Floats:
 
     The second moments of tick t and channel u, v, w are linear in those of x', y', z'; what the planes say more than
     needed is averaged, and of what they do not say (y' on X alone) the least is assumed, by the pseudo-inverse. Width
-    of pulse and pitch are taken off first. The sign is that of the skewness: photons radiated by an electron leave
-    charge far ahead of it. That is right little more often than wrong for short tracks. NaN where a plane is empty.
+    of pulse and pitch are taken off first. NaN where a plane is empty.
+
+    The sign is that of the skewness, towards the longer tail of the charge. It is no measurement of the head: photons
+    leave charge far ahead of an electron, but in images of 16 wires scattering, which makes a track denser towards its
+    end, outweighs them, and the sign is wrong in 62 to 72 % of simulated scatters on electrons. Whoever wants a
+    direction fits that one bit, as the baseline `principal_axis` does.
 
     Args:
         found: moments by plane, "u", "v", "x".
