@@ -81,3 +81,8 @@ def test_missing_notes_are_fine(tmp_path: Path) -> None:
 def test_the_shipped_notes_name_goal_metric_and_baseline(path: Path) -> None:
     notes = read_notes(path)
     assert all((notes.goal, notes.dataset, notes.metric, notes.baseline, notes.text))
+
+
+def test_the_shipped_page_is_what_records_and_notes_say() -> None:
+    root = REPOSITORY / "registry"
+    assert (root / "README.md").read_text() == registry.render(registry.read_all(root))
