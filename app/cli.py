@@ -133,7 +133,7 @@ def _merge(parser: argparse.ArgumentParser) -> None:
 def _inspect(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("files", nargs="+", help="npz or ROOT files, or one job file: its events and their weights")
     parser.add_argument("--dataset", default="track_states", help="the loader to try")
-    parser.add_argument("--output-dir", type=Path, default=Path(), help="of the plots of a job's weights; else here")
+    parser.add_argument("--output-dir", type=Path, default=Path(), help="of the plots of images and weights; else here")
     _set(parser)
 
 

@@ -12,6 +12,7 @@ from app.config import Job
 from app.console import console, table
 from app.plots.drawing import draw
 from app.plots.inputs import PlotInputs
+from app.split_report import show_splits
 
 if TYPE_CHECKING:
     from app.data import Data
@@ -39,6 +40,7 @@ def show_weights(job: Job, folder: Path) -> None:
 
     data = load_data(job)
     console.print(f"{job.name}: {data.splits.train.rows:,} training events")
+    show_splits(data.splits)
     if data.weighting is None:
         console.print("no weightings: every event counts alike")
         return

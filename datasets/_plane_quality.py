@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,35 +13,44 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets._bad_files import readable
-from datasets._event_hash import hash_images, hash_rows, part_of
+from datasets._event_hash import hash_images, hash_rows
 from datasets._options import Split
 from datasets._plane_files import PLANES, Group, Plane, check_images, groups, table
 from datasets._plane_join import Joined, event_key, join
 from datasets._plane_layouts import MISMATCH, Clusters, energy_of, mismatched, moving
+from datasets._quality import (
+    Quality,
+    Sample,
+    Table,
+    calibration_table,
+    correction_table,
+    duplicates_table,
+    percent,
+    share_of,
+)
 
 ROWS_AT_ONCE = 4096
-PER_PRIMITIVE = 0.7
-"""Energy that was once added for each trigger primitive, to see whether it explains the mismatch [MeV]."""
-Table = tuple[str, Sequence[str], Sequence[Sequence[str]]]
-"""Title, names of the columns, rows as text."""
+PER_IMAGE = ("key", "pixels", "primitives", "charge")
 
 
 @dataclass(frozen=True)
 class Stack:
-    """All clusters of one plane: metadata, key of the event, pixels' hash and number of primitives, (N,)."""
+    """All clusters of one plane: metadata, key of the event, hash of the pixels, number of primitives, ADC, (N,)."""
 
     clusters: Clusters
     key: NDArray[np.uint64]
-    content: NDArray[np.uint64]
+    pixels: NDArray[np.uint64]
     primitives: NDArray[np.int64]
+    charge: NDArray[np.float64]
 
 
-def quality(files: Sequence[Path], options: Mapping[str, Any]) -> Iterator[Table]:
-    """Yield tables about all clusters in the files, before any of them is dropped.
+def quality(files: Sequence[Path], options: Mapping[str, Any], split: Split | None = None) -> Quality:
+    """Look at all clusters in the files, before any of them is dropped.
 
     Args:
         files: as of the dataset.
         options: parameters of the dataset; `planes`, `width` and `on_bad_file` are used.
+        split: how events would be split.
     """
     from datasets.plane_images import open_group
 
@@ -51,17 +60,18 @@ def quality(files: Sequence[Path], options: Mapping[str, Any]) -> Iterator[Table
     for _, content in found:
         check_images(content, next(iter(found[0][1].values())))
     tables = [{p: table(one, _number(group, p)) for p, one in content.items()} for group, content in found]
-    yield _matches(found, tables, planes)
+    matches, shares = _matches(found, tables, planes)
+    made, samples = [matches], []
     for plane in planes:
-        stacks = [
-            _stack(group, content[plane], one[plane]) for (group, content), one in zip(found, tables, strict=True)
-        ]
-        stack = _together(stacks)
+        stack = _together(
+            [_stack(group, content[plane], one[plane]) for (group, content), one in zip(found, tables, strict=True)]
+        )
         if len(stack.key):
-            yield _classes(stack, plane)
-            yield _energies(stack, plane)
-            yield _correction(stack, plane)
-            yield _duplicates(stack, plane)
+            sample = _sample(stack, plane, shares[plane])
+            made += [_classes(stack, plane), _energies(stack, plane), correction_table(sample)]
+            made += [calibration_table(sample), duplicates_table(sample, split or Split())]
+            samples.append(sample)
+    return Quality(made, samples)
 
 
 def _number(group: Group, plane: str) -> int | None:
@@ -69,27 +79,48 @@ def _number(group: Group, plane: str) -> int | None:
 
 
 def _stack(group: Group, plane: Plane, clusters: Clusters) -> Stack:
-    contents, primitives = [np.empty(0, np.uint64)], [np.empty(0, np.int64)]
     size = plane.shape[0] if plane.whole else ROWS_AT_ONCE
+    seen = [_seen(np.empty((0, *plane.shape[1:]), np.float32))]
     for first in range(0, plane.shape[0], max(size, 1)):
-        images = plane.images(np.arange(first, min(first + size, plane.shape[0])))
-        contents.append(hash_images(images))
-        primitives.append(runs(images))
-    columns = [c for values in clusters.columns.values() for c in np.atleast_2d(values.T)]
-    content = np.concatenate(contents) ^ hash_rows(columns)
+        seen.append(_seen(plane.images(np.arange(first, min(first + size, plane.shape[0])))))
     key = plane.beside.get("key")
     key = event_key(group.name, clusters) if key is None else np.asarray(key, np.uint64)
-    return Stack(clusters, key, content, np.concatenate(primitives))
+    return Stack(clusters, key, *(np.concatenate(one) for one in zip(*seen, strict=True)))
+
+
+def _seen(images: NDArray[np.float32]) -> tuple[Any, Any, Any]:
+    """Return what is known of images (N, ticks, channels): hash of the pixels, primitives, sum of positive ADC."""
+    return hash_images(images), runs(images), np.maximum(images, 0).sum(axis=(1, 2), dtype=np.float64)
 
 
 def _together(stacks: Sequence[Stack]) -> Stack:
     names = set.intersection(*(set(stack.clusters.columns) for stack in stacks))
     columns = {name: np.concatenate([s.clusters.columns[name] for s in stacks]) for name in sorted(names)}
     clusters = Clusters(columns, stacks[0].clusters.width)
-    key, content, primitives = (
-        np.concatenate([getattr(s, n) for s in stacks]) for n in ("key", "content", "primitives")
+    return Stack(clusters, *(np.concatenate([getattr(s, n) for s in stacks]) for n in PER_IMAGE))
+
+
+def _sample(stack: Stack, plane: str, shares: Mapping[str, float]) -> Sample:
+    """Return what all kinds of images have; cluster energies are tested on main tracks, where there are any."""
+    columns, some = stack.clusters.columns, moving(stack.clusters)
+    main = columns["is_main_track"] == 1
+    every = [c for values in columns.values() for c in np.atleast_2d(values.T)]
+    return Sample(
+        name=plane.upper(),
+        noun="main tracks" if main.any() else "clusters",
+        key=stack.key,
+        pixels=stack.pixels,
+        content=stack.pixels ^ hash_rows(every),
+        charge=stack.charge,
+        primitives=stack.primitives,
+        is_es=columns["is_es"] == 1,
+        is_main=main if main.any() else np.ones_like(main),
+        energy=columns["energy"],
+        by_momentum=np.where(some, energy_of(columns["momentum"]), np.nan),
+        cluster_energy=columns.get("cluster_energy"),
+        tested=some & (main if main.any() else True),
+        shares=shares,
     )
-    return Stack(clusters, key, content, primitives)
 
 
 def runs(images: NDArray[np.float32]) -> NDArray[np.int64]:
@@ -99,8 +130,10 @@ def runs(images: NDArray[np.float32]) -> NDArray[np.int64]:
     return np.asarray(begins.sum(axis=(1, 2)))
 
 
-def _matches(found: Sequence[Any], tables: Sequence[Mapping[str, Clusters]], planes: Sequence[str]) -> Table:
-    """How many clusters of each plane have a match_id, and how many are seen by all wanted planes."""
+def _matches(
+    found: Sequence[Any], tables: Sequence[Mapping[str, Clusters]], planes: Sequence[str]
+) -> tuple[Table, dict[str, dict[str, float]]]:
+    """How many clusters of each plane have a match_id, and how many are seen by all wanted planes: printed, drawn."""
     joined = Counter[str]()
     every, named, mains, main_named = (Counter[str]() for _ in range(4))
     for (group, content), one in zip(found, tables, strict=True):
@@ -115,24 +148,17 @@ def _matches(found: Sequence[Any], tables: Sequence[Mapping[str, Clusters]], pla
         whole = _join_all(group, content, one)
         if whole is not None:
             joined.update({plane: len(whole) for plane in one})
-    rows = [
-        [
-            p.upper(),
-            f"{every[p]:,}",
-            _share(named[p], every[p]),
-            _share(main_named[p], mains[p]),
-            _share(joined[p], every[p]),
-        ]
+    wanted = ", ".join(p.upper() for p in planes)
+    shares = {
+        p: {
+            "with a match_id": share_of(named[p], every[p]),
+            "of main tracks": share_of(main_named[p], mains[p]),
+            f"seen by {wanted}": share_of(joined[p], every[p]),
+        }
         for p in planes
-    ]
-    columns = [
-        "plane",
-        "clusters",
-        "with a match_id",
-        "of main tracks",
-        f"seen by {', '.join(p.upper() for p in planes)}",
-    ]
-    return "matches", columns, rows
+    }
+    rows = [[p.upper(), f"{every[p]:,}", *map(percent, shares[p].values())] for p in planes]
+    return ("matches", ["plane", "clusters", *shares[planes[0]]], rows), shares
 
 
 def _join_all(group: Group, content: Mapping[str, Plane], tables: Mapping[str, Clusters]) -> Joined | None:
@@ -148,7 +174,9 @@ def _classes(stack: Stack, plane: str) -> Table:
     for name, chosen in (("ES", elastic), ("not ES", ~elastic), ("all", np.ones_like(elastic))):
         numbers = [(chosen & main).sum(), (chosen & ~main).sum(), chosen.sum()]
         events = len(np.unique(stack.key[chosen]))
-        rows.append([name, *(f"{n:,}" for n in numbers), _share(int(chosen.sum()), len(chosen)), f"{events:,}"])
+        rows.append(
+            [name, *(f"{n:,}" for n in numbers), percent(share_of(int(chosen.sum()), len(chosen))), f"{events:,}"]
+        )
     return f"classes on {plane.upper()}", ["", "main tracks", "others", "clusters", "share", "events"], rows
 
 
@@ -168,41 +196,6 @@ def _energies(stack: Stack, plane: str) -> Table:
         if len(v)
     ]
     rows.append(["without a momentum", f"{(~some).sum():,}", *[""] * 6])
-    share = _share(int(mismatched(clusters).sum()), int(some.sum()))
+    share = percent(share_of(int(mismatched(clusters).sum()), int(some.sum())))
     rows.append([f"|E(p) - E_true| > {MISMATCH:g} MeV", share, *[""] * 6])
     return f"energies on {plane.upper()}", ["", "clusters", "least", "10 %", "median", "90 %", "largest", "mean"], rows
-
-
-def _correction(stack: Stack, plane: str) -> Table:
-    """Whether cluster energies follow the truth better with something added for each primitive: once they did not."""
-    columns, rows = stack.clusters.columns, []
-    main = columns["is_main_track"] == 1
-    some = moving(stack.clusters) & (main if main.any() else True)
-    if "cluster_energy" in columns and some.any():
-        truth = columns["energy"][some]
-        for added in (0.0, PER_PRIMITIVE):
-            energy = (columns["cluster_energy"] + added * stack.primitives)[some]
-            spread = energy.std() * truth.std()
-            correlation = ((energy - energy.mean()) * (truth - truth.mean())).mean() / spread if spread else np.nan
-            wrong = int((np.abs(energy - truth) > MISMATCH).sum())
-            rows.append([f"+ {added:g} MeV", f"{correlation:.4f}", _share(wrong, len(truth))])
-    names = ["per primitive", "correlation with E_true", f"|difference| > {MISMATCH:g} MeV"]
-    kind = "main tracks" if main.any() else "clusters"
-    return f"energy of {kind} on {plane.upper()}, corrected for each primitive", names, rows
-
-
-def _duplicates(stack: Stack, plane: str) -> Table:
-    """Equal images with equal metadata, and how many of them a split would put on both sides."""
-    _, number, counts = np.unique(stack.content, return_inverse=True, return_counts=True)
-    usual = Split()
-    part = part_of(stack.key, usual.seed, usual.train, usual.validation)
-    lowest, highest = np.full(len(counts), 9), np.full(len(counts), -1)
-    np.minimum.at(lowest, number.ravel(), part)
-    np.maximum.at(highest, number.ravel(), part)
-    across = int((highest > lowest).sum())
-    rows = [["clusters that repeat others", f"{(counts - 1).sum():,}"], ["of them in two splits", f"{across:,}"]]
-    return f"duplicates on {plane.upper()}", ["", "clusters"], rows
-
-
-def _share(part: int, whole: int) -> str:
-    return f"{100 * part / whole:.1f} %" if whole else "-"

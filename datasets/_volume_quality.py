@@ -2,25 +2,119 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from datasets import _npz
 from datasets._bad_files import readable
+from datasets._event_hash import hash_rows, mix
+from datasets._options import Split
 from datasets._plane_layouts import MISMATCH, energy_of
-from datasets._plane_quality import Table
-from datasets._volume_files import PLANES, Shard, opened
+from datasets._quality import (
+    Quality,
+    Sample,
+    Table,
+    calibration_table,
+    correction_table,
+    duplicates_table,
+    percent,
+    share_of,
+)
+from datasets._volume_files import PIXELS, PLANES, SHAPE, Shard, opened
+
+CHIEF = PLANES.index("x")
+"""The plane from which energies of clusters are."""
 
 
-def quality(files: Sequence[Path], options: Mapping[str, Any]) -> Iterator[Table]:
-    """Yield tables about all events in the shards, before any of them is dropped."""
+@dataclass(frozen=True)
+class Pixels:
+    """What the pixels of N events say: hash of the images, sum of ADC and number of pixels of each plane, primitives.
+
+    `charge` and `number` are (N, 3), the others (N,).
+    """
+
+    content: NDArray[np.uint64]
+    charge: NDArray[np.float64]
+    number: NDArray[np.int64]
+    primitives: NDArray[np.int64]
+
+
+def quality(files: Sequence[Path], options: Mapping[str, Any], split: Split | None = None) -> Quality:
+    """Look at all events in the shards, before any of them is dropped.
+
+    Args:
+        files: as of the dataset.
+        options: parameters of the dataset; `on_bad_file` is used.
+        split: how events would be split.
+    """
     shards = readable(list(files), opened, options["on_bad_file"])
     names = set.intersection(*(set(shard.columns) for shard in shards)) - {"source_file"}
     columns = {name: np.concatenate([shard.columns[name] for shard in shards]) for name in sorted(names)}
-    yield _classes(columns)
-    yield _figures(columns, shards)
+    parts = [pixels_of(shard) for shard in shards]
+    pixels = Pixels(*(np.concatenate([getattr(p, n) for p in parts]) for n in Pixels.__dataclass_fields__))
+    sample = _sample(columns, np.concatenate([shard.key for shard in shards]), pixels)
+    tables = [_classes(columns), _figures(columns, pixels, sample), _planes(pixels, columns)]
+    tables += [correction_table(sample), calibration_table(sample), duplicates_table(sample, split or Split())]
+    return Quality(tables, [sample])
+
+
+def pixels_of(shard: Shard) -> Pixels:
+    """Return what the pixels of a shard say; primitives are runs of ticks with charge on a channel of X.
+
+    The hash is a sum over the pixels, so that their order in the file does not matter.
+    """
+    plane, row, column, value = (np.asarray(_npz.array(shard.path, name)) for name in PIXELS)
+    event = np.repeat(np.arange(len(shard)), np.diff(shard.offsets))
+    rows, ticks = SHAPE
+    place = (plane.astype(np.int64) * rows + row) * (ticks + 1) + column  # a gap of one tick between channels
+    bits = np.ascontiguousarray(value, np.float32).view(np.uint32).astype(np.uint64)
+    content = np.zeros(len(shard), np.uint64)
+    np.add.at(content, event, mix(mix(place.astype(np.uint64), 1) ^ bits, 2))
+    lit = value > 0
+    per_event = len(PLANES) * rows * (ticks + 1)
+    filled = np.unique((event * per_event + place)[lit & (plane == CHIEF)])
+    begins = filled[np.append(True, np.diff(filled) > 1)[: len(filled)]] // per_event
+    size = len(shard) * len(PLANES)
+    of_plane = event * len(PLANES) + plane
+    charge = np.asarray(np.bincount(of_plane, np.maximum(value, 0), size), np.float64).reshape(-1, len(PLANES))
+    number = np.bincount(of_plane[lit], minlength=size).reshape(-1, len(PLANES))
+    return Pixels(content, charge, number, np.bincount(begins, minlength=len(shard)))
+
+
+def _sample(columns: Mapping[str, Any], key: NDArray[np.uint64], pixels: Pixels) -> Sample:
+    """Return what all kinds of images have.
+
+    The cluster energy is that of the main cluster and primitives are those of the whole volume: they are held against
+    each other in events of one cluster, or in all where their number is not known.
+    """
+    momentum = columns.get("main_track_momentum", np.zeros((len(key), 3)))
+    moving = momentum.any(axis=1)
+    every = [c for values in columns.values() for c in np.atleast_2d(values.T)]
+    energy = columns.get("cluster_energy")
+    shares = {f"charge on {p.upper()}": float((pixels.number[:, i] > 0).mean()) for i, p in enumerate(PLANES)}
+    if "match_id" in columns:
+        shares["with a match_id"] = float((columns["match_id"] >= 0).mean())
+    return Sample(
+        name="all planes",
+        noun="events of one cluster",
+        key=key,
+        pixels=pixels.content,
+        content=pixels.content ^ hash_rows(every),
+        charge=pixels.charge.sum(axis=1),
+        primitives=pixels.primitives,
+        is_es=columns["is_es"] == 1,
+        is_main=np.ones(len(key), bool),
+        energy=1e3 * columns["particle_energy"].astype(np.float64),
+        by_momentum=np.where(moving, energy_of(momentum.astype(np.float64)), np.nan),
+        cluster_energy=None if energy is None else energy.astype(np.float64),
+        tested=moving & (columns.get("n_clusters", np.ones(len(key))) == 1),
+        shares=shares,
+    )
 
 
 def _classes(columns: Mapping[str, Any]) -> Table:
@@ -28,27 +122,40 @@ def _classes(columns: Mapping[str, Any]) -> Table:
     rows = []
     for name, chosen in (("ES", elastic), ("CC", ~elastic), ("all", np.ones_like(elastic))):
         middle = f"{1e3 * np.median(energy[chosen]):.4g}" if chosen.any() else "-"
-        rows.append([name, f"{chosen.sum():,}", f"{100 * chosen.mean():.1f} %", middle])
+        rows.append([name, f"{chosen.sum():,}", percent(share_of(int(chosen.sum()), len(chosen))), middle])
     return "classes", ["", "events", "share", "median energy [MeV]"], rows
 
 
-def _figures(columns: Mapping[str, Any], shards: Sequence[Shard]) -> Table:
+def _figures(columns: Mapping[str, Any], pixels: Pixels, sample: Sample) -> Table:
     values = {
-        "true energy [MeV]": 1e3 * columns["particle_energy"],
+        "true energy [MeV]": sample.energy,
+        "E(p) [MeV]": sample.by_momentum[sample.moving],
+        "E(p) - E_true [MeV]": (sample.by_momentum - sample.energy)[sample.moving],
         "cluster energy [MeV]": columns.get("cluster_energy", np.empty(0)),
         "clusters": columns.get("n_clusters", np.empty(0)),
-        f"pixels on {', '.join(p.upper() for p in PLANES)}": np.concatenate([np.diff(s.offsets) for s in shards]),
+        f"pixels on {', '.join(p.upper() for p in PLANES)}": pixels.number.sum(axis=1),
+        "primitives on X": pixels.primitives,
     }
     rows = [
         [name, f"{len(v):,}", *(f"{q:.4g}" for q in np.quantile(v, [0, 0.1, 0.5, 0.9, 1]))]
         for name, v in values.items()
         if len(v)
     ]
-    momentum = columns.get("main_track_momentum")
-    if momentum is not None:
-        some = momentum.any(axis=1)
-        wrong = np.abs(energy_of(momentum) - 1e3 * columns["particle_energy"])[some] > MISMATCH
-        share = f"{100 * wrong.mean():.1f} %" if some.any() else "-"
-        rows += [["without a momentum", f"{(~some).sum():,}", *[""] * 5]]
-        rows += [[f"|E(p) - E_true| > {MISMATCH:g} MeV", share, *[""] * 5]]
+    if "main_track_momentum" in columns:
+        rows += [["without a momentum", f"{(~sample.moving).sum():,}", *[""] * 5]]
+        rows += [[f"|E(p) - E_true| > {MISMATCH:g} MeV", percent(sample.mismatched), *[""] * 5]]
     return "figures", ["", "events", "least", "10 %", "median", "90 %", "largest"], rows
+
+
+def _planes(pixels: Pixels, columns: Mapping[str, Any]) -> Table:
+    """How many events each plane sees at all: one that is empty says that planes were not matched."""
+    rows = []
+    for i, plane in enumerate(PLANES):
+        number, charge = pixels.number[:, i], pixels.charge[:, i]
+        share = percent(share_of(int((number > 0).sum()), len(number)))
+        middle = [f"{np.median(v):.4g}" if len(v) else "-" for v in (number, charge)]
+        rows.append([plane.upper(), f"{(number > 0).sum():,}", share, *middle])
+    if "match_id" in columns:
+        named = int((columns["match_id"] >= 0).sum())
+        rows.append(["with a match_id", f"{named:,}", percent(share_of(named, len(columns["match_id"]))), "", ""])
+    return "planes", ["plane", "events with charge", "share", "pixels, median", "ADC, median"], rows

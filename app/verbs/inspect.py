@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import importlib
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from app.console import console, table
 from app.core.errors import Problem, UserError
@@ -14,9 +15,12 @@ from app.data_file import ROWS, Summary, summarize
 from app.job_file import load
 from datasets import DATASETS
 
+if TYPE_CHECKING:
+    from app.config import Job
+
 
 def execute(options: argparse.Namespace) -> int:
-    """Print every column of every file, then what the dataset's checks say; of a job file what its weights do."""
+    """Print every column of every file, then what the dataset's checks say; of a job its splits and weights too."""
     if options.files[0].endswith(".json"):
         return _job(options)
     for path in matching(options.files, ("inspect",)):
@@ -24,19 +28,32 @@ def execute(options: argparse.Namespace) -> int:
             some = f" (figures of the first {ROWS:,} rows)" if any(c.rows > ROWS for c in columns) else ""
             _show(f"{path}{name}{some}", columns)
     spec = DATASETS.parse({"name": options.dataset, "files": options.files, **_overrides(options.overrides)})
-    _show_quality(spec, options.files)
+    _show_quality(spec, matching(options.files, ("inspect",)), options.output_dir)
     _try(spec, options.files)
     return 0
 
 
 def _job(options: argparse.Namespace) -> int:
+    from app import device
     from app.weights_report import show_weights
 
     if len(options.files) > 1:
         raise UserError(Problem("one job file at a time", ("inspect",), received=options.files))
     for job in load(Path(options.files[0]), options.overrides):
+        device.prepare(job.seed)
+        _show_quality_of_job(job, options.output_dir)
         show_weights(job, options.output_dir)
     return 0
+
+
+def _show_quality_of_job(job: Job, folder: Path) -> None:
+    """Look at the files that the job reads, or simulates first."""
+    wanted = job.dataset.options
+    if job.dataset.component.facts.get("quality"):
+        from app.data import data_root, simulated_files
+
+        files = matching(wanted.files, ("dataset", "files")) if wanted.files else None
+        _show_quality(job.dataset, files or simulated_files(job.dataset, data_root()), folder)
 
 
 def _show(title: str, columns: list[Summary]) -> None:
@@ -49,13 +66,17 @@ def _show(title: str, columns: list[Summary]) -> None:
     )
 
 
-def _show_quality(spec: Any, files: list[str]) -> None:
-    """Print what the dataset itself has to say about the quality of its files."""
+def _show_quality(spec: Any, paths: Sequence[Path], folder: Path) -> None:
+    """Print and draw what the dataset itself has to say about the quality of its files."""
     module = spec.component.facts.get("quality")
     if module:
-        paths = matching(files, ("inspect",))
-        for title, columns, rows in importlib.import_module(module).quality(paths, spec.parameters):
+        from app.quality_figures import draw_quality
+
+        found = importlib.import_module(module).quality(paths, spec.parameters, spec.options.split)
+        for title, columns, rows in found.tables:
             table(title, columns, rows, numbers_from=1)
+        for path in draw_quality(found.samples, spec.options.split, spec.name, folder):
+            console.print(f"plot: {path}")
 
 
 def _overrides(texts: list[str]) -> dict[str, Any]:

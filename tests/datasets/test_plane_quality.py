@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from app.cli import main
 from datasets import DATASETS
 from datasets._plane_quality import quality, runs
+from datasets._quality import calibration, correction
 
 MASS = 0.51099895
 
@@ -35,7 +38,13 @@ def write(folder, plane, base="a", wrong=0, twice=0, unmatched=(), rows=20):
 def tables(folder, **options):
     files = sorted(folder.glob("*.npz"))
     spec = DATASETS.parse({"name": "plane_images", "files": [str(f) for f in files], **options})
-    return {title: [list(map(str, row)) for row in rows] for title, _, rows in quality(files, spec.parameters)}
+    return {title: [list(map(str, row)) for row in rows] for title, _, rows in quality(files, spec.parameters).tables}
+
+
+def samples(folder, **options):
+    files = sorted(folder.glob("*.npz"))
+    spec = DATASETS.parse({"name": "plane_images", "files": [str(f) for f in files], **options})
+    return quality(files, spec.parameters).samples
 
 
 def test_matches_are_counted_plane_by_plane(tmp_path):
@@ -70,12 +79,41 @@ def test_classes_energies_and_the_correction(tmp_path):
 def test_duplicates_are_counted_and_those_between_splits(tmp_path):
     write(tmp_path, "X", twice=2)
     found = tables(tmp_path, planes=["x"])["duplicates on X"]
-    assert found == [["clusters that repeat others", "2"], ["of them in two splits", "0"]]
+    assert found == [["image and metadata", "2", "0"], ["image alone", "2", "0"]]
     for base in "bcdefgh":  # the same clusters under other names: their events have other keys
         write(tmp_path, "X", base=base)
-    repeat, across = tables(tmp_path, planes=["x"])["duplicates on X"]
-    assert int(repeat[1]) == 8 * 20 - 20
-    assert int(across[1]) > 10
+    for _, repeat, across in tables(tmp_path, planes=["x"])["duplicates on X"]:
+        assert int(repeat) == 8 * 20 - 20
+        assert int(across) > 10
+
+
+def test_one_calibration_has_the_same_ratio_at_all_energies(tmp_path):
+    energy = write(tmp_path, "X", rows=200)
+    (sample,) = samples(tmp_path, planes=["x"])
+    charge = 450.0 + np.arange(200)
+    assert sample.charge == pytest.approx(charge)
+    main = np.arange(200) % 2 == 0
+    low, high, number, lower, middle, upper = calibration(sample, main)
+    assert number.sum() == 100
+    assert (low[0], high[-1]) == (pytest.approx(energy[main].min()), pytest.approx(energy[main].max()))
+    inside = main & (energy >= low[1] - 1e-4) & (energy < high[1] - 1e-4)
+    assert middle[1] == pytest.approx(np.median((charge / energy)[inside]), rel=1e-4)
+    assert (lower < middle).all()
+    assert (middle < upper).all()
+    rows = tables(tmp_path, planes=["x"])["charge on X per true energy"]
+    assert [row[0] for row in rows] == ["ES"] * len(set(energy[:8:2])) + ["not ES"] * 5
+    one = replace(sample, charge=3000 * sample.energy)
+    assert calibration(one, main)[3:] == pytest.approx(np.full((3, 5), 3000))
+
+
+def test_what_is_drawn_is_what_is_printed(tmp_path):
+    for plane in "UVX":
+        write(tmp_path, plane, wrong=5, unmatched=[0, 1, 2, 3] if plane == "U" else ())
+    u, _, x = samples(tmp_path)
+    assert (u.name, x.noun, len(x)) == ("U", "main tracks", 20)
+    assert u.shares == {"with a match_id": 0.8, "of main tracks": 0.8, "seen by U, V, X": 0.8}
+    assert u.mismatched == 0.25
+    assert correction(x, 0.0)[0] == pytest.approx(1)
 
 
 def test_runs_of_ticks_are_counted():
@@ -87,11 +125,15 @@ def test_runs_of_ticks_are_counted():
 def test_inspect_prints_the_tables_and_what_the_loader_makes_of_the_files(tmp_path, capsys):
     for plane in "UVX":
         write(tmp_path, plane, wrong=5)
-    assert main(["inspect", str(tmp_path), "--dataset", "plane_images"]) == 0
+    where = ["--output-dir", str(tmp_path / "plots")]
+    assert main(["inspect", str(tmp_path), "--dataset", "plane_images", *where]) == 0
     text = capsys.readouterr().out
     assert "the dataset plane_images reads 20 events" in text
     assert "|E(p) - E_true| > 5 MeV" in text
     assert "classes on V" in text
+    drawn = [f"quality_{plane}.png" for plane in "UVX"]
+    assert sorted(path.name for path in (tmp_path / "plots").iterdir()) == drawn
+    assert all(f"plot: {tmp_path / 'plots' / name}" in text for name in drawn)
     (tmp_path / "a_planeV.npz").unlink()
-    assert main(["inspect", str(tmp_path), "--dataset", "plane_images"]) == 2
+    assert main(["inspect", str(tmp_path), "--dataset", "plane_images", *where]) == 2
     assert "plane V is missing" in capsys.readouterr().err

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -90,6 +92,28 @@ def test_concentrations_that_are_true_give_the_mean_cosine():
     assert (x.min(), x.max()) == (pytest.approx(0.09, abs=0.03), pytest.approx(0.95, abs=0.03))
     x, y, _ = points(calibration(directions(3.0)).axes[0])
     assert (y < x).all()
+
+
+def test_the_spread_of_an_ensemble_goes_with_the_angle():
+    one = directions()
+    cosine = one.events.true["direction_z"]
+    spread = {"direction": np.arccos(cosine) / 3}
+    events = replace(one.events, concentration={}, spread=spread)
+    (axes,) = calibration(replace(one, predictions=events)).axes
+    median = axes.lines[0].get_xydata()
+    assert median[:, 1] == pytest.approx(3 * median[:, 0], rel=0.05)
+    assert legend(axes)[0] == f"median: {np.degrees(np.median(np.arccos(cosine))):.1f}°"
+    both = replace(one, predictions=replace(one.events, spread=spread))
+    assert len(calibration(both).axes) == 2
+
+
+def test_of_few_events_there_are_few_bins():
+    p = np.linspace(0, 1, 35)
+    events = classes(np.resize(p, ROWS), np.resize((p > 0.5) * 1.0, ROWS)).events.select(np.arange(35))
+    (axes,) = calibration(PlotInputs(events, tasks={"channel": ("is_es",)})).axes
+    assert len(points(axes)[0]) == 3
+    none = PlotInputs(events.select(np.arange(5)), tasks={"channel": ("is_es",)})
+    assert len(points(calibration(none).axes[0])[0]) == 0
 
 
 def test_pulls_have_width_one_where_sigma_is_right():

@@ -1,0 +1,58 @@
+"""Whether the splits of a job are really apart: no event, and no image, on both sides."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.console import table
+from datasets._event_hash import hash_images, mix
+from datasets._events import Events
+from datasets._options import PARTS
+from datasets._pipeline import Part, Splits
+from datasets._sparse import Sparse
+
+Keys = NDArray[np.uint64]
+
+
+def show_splits(splits: Splits) -> None:
+    """Print how many events each split has, and how many of them have a key or inputs that another split has too."""
+    table("splits", ["split", "events", "distinct keys", "keys elsewhere", "inputs elsewhere"], compared(splits))
+
+
+def compared(splits: Splits) -> list[list[str]]:
+    """Return the rows of the table; clusters of one event share a key, so that they are in one split."""
+    found = {name: _hashes(getattr(splits, name)) for name in PARTS}
+    rows = []
+    for name, (key, content) in found.items():
+        others = [found[other] for other in PARTS if other != name]
+        counts = [np.isin(key, np.concatenate([k for k, _ in others])).sum()]
+        counts += [np.isin(content, np.concatenate([c for _, c in others])).sum()]
+        rows.append([name, *(f"{n:,}" for n in (len(key), len(np.unique(key)), *counts))])
+    return rows
+
+
+def _hashes(part: Part) -> tuple[Keys, Keys]:
+    both = [(events.key, hash_inputs(events)) for events in part]
+    empty = np.empty(0, np.uint64)
+    return tuple(np.concatenate([empty, *one]) for one in zip(*both, strict=True)) if both else (empty, empty)  # type: ignore[return-value]
+
+
+def hash_inputs(events: Events) -> Keys:
+    """Return a key per event from all its inputs, equal for equal inputs, (N,)."""
+    key = np.zeros(len(events), np.uint64)
+    for position, values in enumerate(events.inputs.values()):
+        one = _hash_sparse(values) if isinstance(values, Sparse) else hash_images(np.asarray(values, np.float32))
+        key = mix(key ^ one, position)
+    return key
+
+
+def _hash_sparse(images: Any) -> Keys:
+    """Return a key per image from its pixels, in whatever order they stand."""
+    event = np.repeat(np.arange(len(images)), np.diff(images.offsets))
+    bits = np.ascontiguousarray(images.value, np.float32).view(np.uint32).astype(np.uint64)
+    key = np.zeros(len(images), np.uint64)
+    np.add.at(key, event, mix(mix(images.index.astype(np.uint64), 1) ^ bits, 2))
+    return key

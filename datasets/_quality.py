@@ -1,0 +1,171 @@
+"""What is looked at in files of images before a training: one calibration, energies that agree, nothing twice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datasets._event_hash import part_of
+from datasets._options import Split
+from datasets._plane_layouts import MISMATCH
+
+PER_PRIMITIVE = 0.7
+"""Energy that was once added for each trigger primitive, to see whether it explains the mismatch [MeV]."""
+BINS = 5
+"""Bins of the true energy, with equally many events."""
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+Table = tuple[str, Sequence[str], Sequence[Sequence[str]]]
+"""Title, names of the columns, rows as text."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """All clusters on one plane, or all volumes, before any of them is dropped; arrays (N,), energies in MeV.
+
+    Attributes:
+        name: where they are seen, e.g. "X".
+        noun: those whose cluster energy is tested.
+        key: of the event.
+        pixels: hash of the image.
+        content: hash of image and metadata.
+        charge: sum of the positive ADC counts.
+        primitives: runs of ticks with charge: trigger primitives, about.
+        is_es: elastic scatter on an electron.
+        is_main: main track; all are where there are no others.
+        energy: true energy of the particle.
+        by_momentum: from its momentum, NaN where there is none.
+        cluster_energy: as the files have it; None where they do not.
+        tested: whether the cluster energy should be that of the particle.
+        shares: what else is drawn, 0 to 1 by name: how complete the matches are.
+    """
+
+    name: str
+    noun: str
+    key: NDArray[np.uint64]
+    pixels: NDArray[np.uint64]
+    content: NDArray[np.uint64]
+    charge: Floats
+    primitives: NDArray[np.int64]
+    is_es: Flags
+    is_main: Flags
+    energy: Floats
+    by_momentum: Floats
+    cluster_energy: Floats | None
+    tested: Flags
+    shares: Mapping[str, float] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.key)
+
+    @property
+    def moving(self) -> Flags:
+        """Which of them have a momentum."""
+        return np.isfinite(self.by_momentum)
+
+    @property
+    def mismatched(self) -> float:
+        """Share of |E(p) - E_true| > 5 MeV among those that have a momentum."""
+        off = np.abs(self.by_momentum - self.energy)[self.moving]
+        return float((off > MISMATCH).mean()) if len(off) else float("nan")
+
+
+@dataclass(frozen=True)
+class Quality:
+    """What is printed, and what is drawn."""
+
+    tables: Sequence[Table]
+    samples: Sequence[Sample]
+
+
+def correction(sample: Sample, added: float) -> tuple[float, float]:
+    """Return the correlation of cluster energies with the truth, and the share that is more than 5 MeV off.
+
+    Args:
+        sample: of which `tested` is looked at.
+        added: energy for each primitive [MeV].
+    """
+    if sample.cluster_energy is None or not sample.tested.any():
+        return float("nan"), float("nan")
+    truth = sample.energy[sample.tested]
+    energy = (sample.cluster_energy + added * sample.primitives)[sample.tested]
+    spread = energy.std() * truth.std()
+    correlation = ((energy - energy.mean()) * (truth - truth.mean())).mean() / spread if spread else np.nan
+    return float(correlation), float((np.abs(energy - truth) > MISMATCH).mean())
+
+
+def correction_table(sample: Sample) -> Table:
+    """Whether cluster energies follow the truth better with something added for each primitive: once they did not."""
+    rows = []
+    for added in (0.0, PER_PRIMITIVE) if sample.cluster_energy is not None and sample.tested.any() else ():
+        correlation, wrong = correction(sample, added)
+        rows.append([f"+ {added:g} MeV", f"{correlation:.4f}", percent(wrong)])
+    names = ["per primitive", "correlation with E_true", f"|difference| > {MISMATCH:g} MeV"]
+    return f"energy of {sample.noun} on {sample.name}, corrected for each primitive", names, rows
+
+
+def calibration(sample: Sample, chosen: Flags) -> Floats:
+    """Return low, high, number and the 16th, 50th and 84th percentile of ADC per MeV in bins of true energy (6, B)."""
+    some = chosen & sample.moving & (sample.energy > 0)
+    energy = sample.energy[some]
+    rows = []
+    if len(energy):
+        ratio = sample.charge[some] / energy
+        edges = np.unique(np.quantile(energy, np.linspace(0, 1, BINS + 1)))
+        place = np.clip(np.searchsorted(edges, energy, side="right") - 1, 0, max(len(edges) - 2, 0))
+        for one in np.unique(place):
+            inside = ratio[place == one]
+            limits = (edges[one], edges[min(one + 1, len(edges) - 1)])
+            rows.append([*limits, len(inside), *np.percentile(inside, [15.865, 50, 84.135])])
+    return np.array(rows, np.float64).reshape(-1, 6).T
+
+
+def calibration_table(sample: Sample) -> Table:
+    """Whether one number of ADC counts per MeV fits all energies; then cluster energies need no other correction."""
+    rows = []
+    for name, chosen in (("ES", sample.is_es), ("not ES", ~sample.is_es)):
+        for low, high, number, lower, middle, upper in calibration(sample, chosen & sample.is_main).T:
+            width = f"{(upper - lower) / 2 / middle:.2f}" if middle else "-"
+            rows.append([name, f"{low:.3g} - {high:.3g}", f"{number:,.0f}", f"{middle:.4g}", width])
+    names = ["", "E_true [MeV]", "number", "ADC / MeV, median", "relative 68 % half width"]
+    return f"charge on {sample.name} per true energy", names, rows
+
+
+def repeated(values: NDArray[np.uint64], key: NDArray[np.uint64], split: Split) -> tuple[int, int]:
+    """Return how many values repeat others, and how many distinct ones a split would put on both sides.
+
+    Args:
+        values: hashes (N,).
+        key: of the events, (N,), by which they are split.
+        split: the shares and the seed.
+    """
+    if not len(values):
+        return 0, 0
+    _, number, counts = np.unique(values, return_inverse=True, return_counts=True)
+    part = part_of(key, split.seed, split.train, split.validation)
+    lowest, highest = np.full(len(counts), 9), np.full(len(counts), -1)
+    np.minimum.at(lowest, number.ravel(), part)
+    np.maximum.at(highest, number.ravel(), part)
+    return int((counts - 1).sum()), int((highest > lowest).sum())
+
+
+def duplicates_table(sample: Sample, split: Split) -> Table:
+    """Equal images, with and without equal metadata, and how many of them a split would put on both sides."""
+    rows = []
+    for name, values in (("image and metadata", sample.content), ("image alone", sample.pixels)):
+        again, across = repeated(values, sample.key, split)
+        rows.append([name, f"{again:,}", f"{across:,}"])
+    return f"duplicates on {sample.name}", ["equal", "repeat others", "of them in two splits"], rows
+
+
+def percent(share: float) -> str:
+    """Return a share in percent, "-" where there is none."""
+    return f"{100 * share:.1f} %" if np.isfinite(share) else "-"
+
+
+def share_of(part: int, whole: int) -> float:
+    """Return a share, NaN of nothing."""
+    return part / whole if whole else float("nan")
