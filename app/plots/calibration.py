@@ -35,30 +35,26 @@ def calibration(inputs: PlotInputs, *, bins: Count = 10) -> Figure:
     Classes: the observed share of a class against its mean predicted probability, with the range in which the true
     share lies at 68 % (Wilson); the legend has the mean distance from the diagonal, weighted with the events
     (expected calibration error). Directions with a concentration kappa: the mean cosine of the opening angle against
-    that of the von Mises-Fisher distribution, coth(kappa) - 1 / kappa. Directions of an ensemble: the median opening
-    angle, and the 68th percentile, against the angle between its members; an order, not a calibration. Numbers with a
-    standard deviation sigma: width of (prediction - truth) / sigma in bins of sigma; it is 1 where sigma is right,
-    larger where it is too small.
+    that of the von Mises-Fisher distribution, coth(kappa) - 1 / kappa. Numbers with a standard
+    deviation sigma: width of (prediction - truth) / sigma in bins of sigma; it is 1 where sigma is right, larger where
+    it is too small.
 
     Args:
         inputs: the run, with the predictions of one task.
         bins: number of bins.
 
     Returns:
-        A panel for each class, concentration, spread of directions or standard deviation.
+        A panel for each class, concentration or standard deviation.
     """
     classes = [target for target in classes_of(inputs.events) if has_probability(inputs.events, target)]
     sigmas = [target for target in inputs.events.true if target in inputs.events.sigma]
     directed = list(inputs.concentration) if _directed(inputs) else []
-    spreads = [task for task in inputs.tasks if task in inputs.events.spread] if _directed(inputs) else []
-    figure, panels = grid(len(classes) + len(directed) + len(spreads) + len(sigmas))
+    figure, panels = grid(len(classes) + len(directed) + len(sigmas))
     places = iter(panels)
     for target in classes:
         _reliability(next(places), inputs, target, bins)
     for task in directed:
         _cosines(next(places), inputs, inputs.concentration[task], bins)
-    for task in spreads:
-        _spread(next(places), inputs, np.degrees(inputs.events.spread[task]), bins)
     for target in sigmas:
         _pulls(next(places), inputs, target, bins)
     label(inputs, panels)
@@ -124,17 +120,6 @@ def _cosines(axes: Axes, inputs: PlotInputs, kappa: NDArray[Any], bins: int) -> 
     axes.set(xlim=(0, 1), ylim=(1.1 * low, 1.02), ylabel="observed mean cosine")
     axes.set_xlabel(r"predicted mean cosine, coth $\kappa$ $-$ 1/$\kappa$")
     axes.legend(loc="upper left")
-
-
-def _spread(axes: Axes, inputs: PlotInputs, spread: NDArray[Any], bins: int) -> None:
-    angle = next(iter(opening_angles(inputs, COMPONENTS).values.values()))
-    cuts = _inside(spread, bins)
-    x = np.array([spread[cut].mean() for cut in cuts])
-    for name, share, colour, marker in (("median", 50, BLUE, "o"), ("68 % lie below", 68, ORANGE, "s")):
-        y = np.array([np.percentile(angle[cut], share) for cut in cuts])
-        axes.plot(x, y, color=colour, marker=marker, label=f"{name}: {np.percentile(angle, share):.1f}°")
-    axes.set(ylim=(0, 1.35 * axes.get_ylim()[1]), xlabel="angle between the members [°]", ylabel="opening angle [°]")
-    axes.legend(loc="upper left", title="all events", alignment="left")
 
 
 def _directed(inputs: PlotInputs) -> bool:

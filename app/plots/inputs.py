@@ -139,10 +139,6 @@ def _directed(inputs: PlotInputs) -> bool:
 def _uncertain(inputs: PlotInputs) -> bool:
     """Whether there are standard deviations, concentrations or probabilities; classes that are named have none."""
     events, own = inputs.events, set(inputs.events.true)
-    if (
-        inputs.concentration
-        or own & set(events.sigma)
-        or (_directed(inputs) and set(inputs.tasks) & set(events.spread))
-    ):
+    if inputs.concentration or own & set(events.sigma):
         return True
     return any(has_probability(events, target) for target in classes_of(events))

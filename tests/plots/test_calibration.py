@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from scipy import stats
@@ -92,19 +90,6 @@ def test_concentrations_that_are_true_give_the_mean_cosine():
     assert (x.min(), x.max()) == (pytest.approx(0.09, abs=0.03), pytest.approx(0.95, abs=0.03))
     x, y, _ = points(calibration(directions(3.0)).axes[0])
     assert (y < x).all()
-
-
-def test_the_spread_of_an_ensemble_goes_with_the_angle():
-    one = directions()
-    cosine = one.events.true["direction_z"]
-    spread = {"direction": np.arccos(cosine) / 3}
-    events = replace(one.events, concentration={}, spread=spread)
-    (axes,) = calibration(replace(one, predictions=events)).axes
-    median = axes.lines[0].get_xydata()
-    assert median[:, 1] == pytest.approx(3 * median[:, 0], rel=0.05)
-    assert legend(axes)[0] == f"median: {np.degrees(np.median(np.arccos(cosine))):.1f}°"
-    both = replace(one, predictions=replace(one.events, spread=spread))
-    assert len(calibration(both).axes) == 2
 
 
 def test_of_few_events_there_are_few_bins():
