@@ -20,10 +20,10 @@ import numpy as np
 from _results import ROOT, options, report
 
 CHILD = "--child"
-BATCHES = (32, 64, 128, 256)
+BATCHES = (32, 64, 128)
 SUMMED = (1, 2, 4)
 MACHINES = (8e9, 24e9)
-STEPS = 3
+STEPS = 2
 
 
 def child(batch: str, sum_ticks: str) -> dict[str, float]:

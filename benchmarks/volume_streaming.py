@@ -29,10 +29,12 @@ CHILD = "--child"
 BATCH = 16
 EVENTS = 500
 """In a shard."""
+THRESHOLD = (45.0, 45.0, 38.0)
+"""Near the noise [ADC], so that the shards are large: thousands of pixels for each event instead of four hundred."""
 ALLOWED = 0.4e9
 TIMES_LARGER = 10
 DENSE_EVENTS = 100
-REPETITIONS = 3
+REPETITIONS = 2
 CASES = ("streamed", "in memory")
 
 
@@ -40,7 +42,8 @@ def write_shards(folder: Path, total_bytes: float) -> tuple[int, int]:
     """Fill the folder with shards; return their bytes and how many they are."""
     from datasets import SIMULATORS
 
-    SIMULATORS.parse({"name": "volume_images", "events": EVENTS, "shard_size": EVENTS}).build(folder / "first")
+    words = {"name": "volume_images", "events": EVENTS, "shard_size": EVENTS, "threshold": THRESHOLD}
+    SIMULATORS.parse(words).build(folder / "first")
     first = folder / "first" / "shard_00000.npz"
     with np.load(first) as content:
         arrays = dict(content)
