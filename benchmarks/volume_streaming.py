@@ -1,8 +1,8 @@
 """Memory and speed of volume images from shards ten times larger than the memory they are allowed, and the trap.
 
 Shards are read as a training reads them, without a network: what a network takes would hide what reading takes. The
-memory allowed is what a process may take beyond that of the libraries and of the batches it is handed. Each case is a
-process of its own, the cases take turns; medians. The shards are one simulated shard written again and again under
+memory allowed is what a process may take beyond that of the libraries; a quarter of it are dense batches that wait for
+the network. Each case is a process of its own, the cases take turns; medians. The shards are one simulated shard written again and again under
 other keys: what is measured is reading, not physics.
 
 The trap is the obvious file, all images of a shard as one compressed array, opened again for each event.
@@ -31,7 +31,7 @@ EVENTS = 500
 """In a shard."""
 THRESHOLD = (45.0, 45.0, 38.0)
 """Near the noise [ADC], so that the shards are large: thousands of pixels for each event instead of four hundred."""
-ALLOWED = 0.4e9
+ALLOWED = 0.65e9
 TIMES_LARGER = 10
 DENSE_EVENTS = 100
 REPETITIONS = 2
