@@ -1,9 +1,9 @@
 """Memory and speed of volume images from shards ten times larger than the memory they are allowed, and the trap.
 
 Shards are read as a training reads them, without a network: what a network takes would hide what reading takes. The
-memory allowed is what a process may take beyond that of the libraries; a quarter of it are dense batches that wait for
-the network. Each case is a process of its own, the cases take turns; medians. The shards are one simulated shard written again and again under
-other keys: what is measured is reading, not physics.
+memory allowed is what a process may take beyond that of the libraries, dense batches that wait for the network among
+it. Each case is a process of its own, the cases take turns; medians. The shards are one simulated shard written again
+and again under other keys: what is measured is reading, not physics.
 
 The trap is the obvious file, all images of a shard as one compressed array, opened again for each event.
 """
