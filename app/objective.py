@@ -65,8 +65,7 @@ class Objective(keras.Model):
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         """Return the network's outputs."""
-        labelled = {name: value for name, value in inputs.items() if not name.startswith(UNLABELLED)}
-        return self.network(labelled, training=training)
+        return self.network({name: inputs[name] for name in self.network.input}, training=training)
 
     def compute_loss(
         self,
