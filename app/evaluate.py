@@ -16,6 +16,7 @@ from app.config import Job, Task
 from app.core.errors import Problem, UserError
 from app.data import stacked
 from app.device import keras
+from app.hit_assignment import hit_columns
 from app.predictions import Predictions
 from app.predictor import Predictor
 from app.run_directory import RunDirectory, find
@@ -30,14 +31,16 @@ def predict(predictor: Predictor, events: Events, job: Job) -> Predictions:
     tasks = {name: task.targets for name, task in job.tasks.items()}
     targets = [target for names in tasks.values() for target in names]
     found: dict[str, dict[str, Any]] = {"": {}, "sigma_": {}, "prob_": {}, "kappa_": {}}
-    for prefix, name, values in said(predictor(events.inputs), tasks):
+    outputs = predictor(events.inputs)
+    for prefix, name, values in said(outputs, tasks):
         found[prefix][name] = np.asarray(values, np.float64)
     return Predictions(
         events.key,
         {target: np.asarray(events.columns[target], np.float64) for target in targets},
         found[""],
         {},
-        {n: np.asarray(v, np.float64) for n, v in events.columns.items() if n not in targets},
+        {n: np.asarray(v, np.float64) for n, v in events.columns.items() if n not in targets}
+        | hit_columns(outputs, events, job),
         found["sigma_"],
         found["prob_"],
         found["kappa_"],

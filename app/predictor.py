@@ -38,11 +38,19 @@ class Predictor:
         rows = len(next(iter(inputs.values())))
         size = min(self.rows_at_once, *map(_jagged_rows, inputs.values()), rows_at_once(list(inputs.values())))
         parts = [self._some(inputs, slice(first, first + size)) for first in range(0, rows, size)]
-        return {task: np.concatenate([part[task] for part in parts]) for task in parts[0]}
+        return {task: _joined([part[task] for part in parts]) for task in parts[0]}
 
     def _some(self, inputs: Mapping[str, Any], rows: slice) -> dict[str, Any]:
         cut = {name: tf.constant(dense(array[rows])) for name, array in inputs.items()}
         return {task: tensor.numpy() for task, tensor in self._call(cut).items()}
+
+
+def _joined(parts: list[Any]) -> Any:
+    """Return the rows of all parts; what is said of single hits is as wide as the part's longest event."""
+    width = max(part.shape[1] for part in parts)
+    if all(part.shape[1] == width for part in parts):
+        return np.concatenate(parts)
+    return np.concatenate([np.pad(part, ((0, 0), (0, width - part.shape[1]))) for part in parts])
 
 
 def _jagged_rows(array: Any) -> int:

@@ -44,6 +44,8 @@ CODE = "path"
 
 SCORES = "scores"
 """Output of the network of a model with `scores=True`: of each hit the logit of its belonging to the muon, (N, h)."""
+HIT_PROBABILITY = "hit_probability"
+"""Output of the deployed model: of each hit the probability of its belonging to the muon, 0 in the padding, (N, h)."""
 
 MODELS = Catalog[Any]("model", "app.models", ModelOptions)
 HEADS = Catalog[Any]("head", "app.models.heads")
