@@ -88,7 +88,7 @@ def check_truth(own: Mapping[str, NDArray[Any]], selection: Selection, part: Par
     pt = own["pt"]
     good = np.ones(len(pt), bool)
     wrong = {
-        "not finite": (~np.all([np.isfinite(own[n]) for n in _read(own)], axis=0), "finite truth"),
+        "not finite": (_not_finite(own), "finite truth"),
         "of pt 0 or below": (pt <= 0, "pt > 0 GeV"),
     }
     if "charge" in own:
@@ -108,9 +108,10 @@ def check_truth(own: Mapping[str, NDArray[Any]], selection: Selection, part: Par
     return kept
 
 
-def _read(own: Mapping[str, Any]) -> list[str]:
-    """Where pt is 0 the slopes are not finite, which is said in other words."""
-    return [name for name in own if name not in ("eta", "q_over_pt")]
+def _not_finite(own: Mapping[str, NDArray[Any]]) -> NDArray[np.bool_]:
+    """Return which muons have truth that is not finite; where pt is 0 eta is not, which is said in other words."""
+    plain = [np.isfinite(values) for name, values in own.items() if name not in ("eta", "pz", "p", "q_over_pt")]
+    return np.asarray(~np.all(plain, axis=0) | (~np.isfinite(own["eta"]) & (own["pt"] > 0)))
 
 
 def check_hits(

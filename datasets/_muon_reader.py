@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from app.core.errors import Problem, UserError
 from datasets._duplicates import Duplicates
 from datasets._event_hash import hash_rows
 from datasets._events import Events
@@ -105,11 +106,19 @@ class Reader:
         if not np.array_equal(event, np.arange(len(every))):
             index = index[event]
         if link is None:
+            self._require_link(muons, part)
             return index, np.ones(len(index.values), bool)
         whose = muon_of_hits(link, truth)[index.values]
         is_own = whose == np.repeat(muons["muon"], index.counts)
         kept = self.choice.kept(whose, is_own)
         return (index, is_own) if kept is None else (index.where(kept), is_own[kept])
+
+    def _require_link(self, muons: Columns, part: Part) -> None:
+        several = muons["muons"] > 1
+        if several.any() and self.choice.muons != "single" and self.choice.others == "drop":
+            what = f"no {LINK!r} tells the hits of several muons apart, which {several.sum()} samples have"
+            expected = "'hit_branches' with it, 'muons': 'single', or 'other_muons': 'keep' in the dataset"
+            raise UserError(Problem(what, part.place, None, expected))
 
     def _key(self, muons: Columns, own: Columns, hits: NDArray[Any]) -> NDArray[np.uint64]:
         numbers = [muons[name] for name in ("run", "event") if name in muons]
