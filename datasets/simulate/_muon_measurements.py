@@ -56,8 +56,9 @@ def measured(layer: Layer, struck: Struck) -> Columns:
     signal = np.abs(np.where(side > 0, high, low) - position) / SIGNAL_SPEED
     time = struck.time + signal + drift * (DRIFT_TIME / TUBE_RADIUS) + readout.time * random.normal()
     station = STATIONS[layer.station]
-    direction = np.where(struck.eta < 0.0, -1, 1) if station.barrel else struck.chambers.side
-    chamber = (np.abs(struck.eta) // station.chamber + 1.0) * direction
+    eta = struck.eta if readout.phi else value  # a tube on the border belongs to one chamber, wherever it is hit
+    direction = np.where(eta < 0.0, -1, 1) if station.barrel else struck.chambers.side
+    chamber = (np.abs(eta) // station.chamber + 1.0) * direction
     return _edges(layer, struck.chambers, value, low, high) | {
         "time": time,
         "driftR": drift,

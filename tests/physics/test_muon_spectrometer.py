@@ -10,7 +10,10 @@ from app.physics.muon_spectrometer import MDT, OVERLAP, STATIONS, TECHNOLOGIES, 
 def met(eta):
     """Numbers of the stations whose layers a straight muon at phi = 0 meets."""
     slope = np.sinh(eta)
-    place = [(layer, layer.distance * slope if STATIONS[layer.station].barrel else layer.distance / slope) for layer in layers()]
+    place = [
+        (layer, layer.distance * slope if STATIONS[layer.station].barrel else layer.distance / slope)
+        for layer in layers()
+    ]
     return [layer for layer, coordinate in place if layer.low <= coordinate < layer.high]
 
 
