@@ -18,6 +18,7 @@ from datasets._muon_checks import Selection, check_hits, check_truth
 from datasets._muon_choice import Choice, chosen_muons, muon_of_hits
 from datasets._muon_features import table
 from datasets._muon_files import EVENT, LINK, Columns, Tree
+from datasets._muon_tracks import track_columns
 from datasets._muon_truth import completed
 
 
@@ -46,6 +47,7 @@ class Reader:
         assigned: give for each hit whether it is of the muon.
         by_content: keys are hashes of truth and number of hits, whatever the file says of events.
         duplicates: sees the keys of all parts.
+        tracks: give what the hits say without a network.
     """
 
     features: Sequence[str]
@@ -54,6 +56,7 @@ class Reader:
     assigned: bool
     by_content: bool
     duplicates: Duplicates
+    tracks: bool = False
     checked: set[int] = field(default_factory=set)
 
     def __call__(self, number: int, part: Part) -> Events:
@@ -83,6 +86,8 @@ class Reader:
         features = table(self.features, _taken(columns, index.values), len(index.values))
         kept &= check_hits(features, index, self.features, counter, part)
         extras = {"muon": muons["muon"], "muons": muons["muons"], "n_hits": index.counts, **_numbers_of(muons)}
+        if self.tracks:
+            extras |= track_columns(self.features, features, index.events, len(index))
         key = self._key(muons, own, every.counts[event])
         inputs = {"hits": Jagged(features, index.offsets)}
         inputs["mask"] = Jagged(np.ones(len(features), np.float32), index.offsets)
