@@ -40,7 +40,7 @@ LAYOUT: Layout = {
     HITS: "var * {" + ", ".join(f"{name}: {kind.name}" for name, kind in KINDS.items()) + "}",
     TRUTH: "var * {" + ", ".join(f"{name}: {kind.name}" for name, kind in TRUTH_KINDS.items()) + "}",
     "eventNumber": ("i8", ()),
-    "key": ("u8", ()),
+    "runNumber": ("i4", ()),
 }
 UNITS = {
     "spacePoint_globEdge*": "mm", "spacePoint_driftR": "mm", "spacePoint_time": "ns", "spacePoint_cov*": "mm2",
@@ -75,9 +75,9 @@ def muon_hits(
     across the channel, covYY, that along it [mm2], covXY, covYX; readOutSide, channel, layer, stationPhi (sector 1 to
     16), stationEta (chamber along z or r, signed by the side), stationIndex (0 BI, 1 BM, 2 BO, 3 EI, 4 EM, 5 EO),
     technology (0 MDT, 1 CSC, 2 RPC, 3 TGC, 4 STGC, 5 MM), truthLink (number of the muon in the event, -1 noise); and
-    `truthMuon_` + pt [GeV], eta, phi, q at the vertex. `eventNumber` and `key` (uint64) are one number per event;
-    `metadata` beside the tree is a JSON string. An event depends on (seed, its number, options) alone, not on the size
-    of the shards: an interrupted generation continues where it stopped.
+    `truthMuon_` + pt [GeV], eta, phi, q at the vertex; `eventNumber`, and `runNumber`, a hash of seed and options by
+    which samples differ. `metadata` beside the tree is a JSON string. An event depends on (seed, its number, options)
+    alone, not on the size of the shards: an interrupted generation continues where it stopped.
 
     A positive muon is bent towards larger eta. Absorbed muons stay in the truth, without hits.
 
@@ -155,12 +155,18 @@ class _Generator:
             "options": self.setup.options() | {"shard_size": self.shard_size},
         }
 
+    def stream(self) -> int:
+        """Return a number that tells setups apart, so that two do not share random numbers; not shard sizes."""
+        return int.from_bytes(hashlib.sha256(json.dumps(self.setup.options()).encode()).digest()[:8])
+
+    def run(self) -> int:
+        """Return a hash of seed and setup."""
+        return int.from_bytes(hashlib.sha256(f"{self.seed}:{self.stream()}".encode()).digest()[:4]) >> 1
+
     def write(self, path: Path, shard: int, rows: int) -> None:
         """Make one shard with `rows` events."""
-        text = json.dumps(self.setup.options())
-        stream = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8])
         first = shard * self.shard_size
-        key = keys(self.seed, stream, 0, first + rows)[first:]
+        key = keys(self.seed, self.stream(), 0, first + rows)[first:]
         facts = {"shard": shard, "rows": rows}
         write_root_shard(path, TREE, LAYOUT, self._blocks(key, first), self.metadata() | facts)
 
@@ -172,7 +178,7 @@ class _Generator:
                 HITS: _jagged(columns, KINDS, np.bincount(row, minlength=count)),
                 TRUTH: _jagged(truth, TRUTH_KINDS, np.bincount(muons.event, minlength=count)),
                 "eventNumber": np.arange(here.start, here.stop) + first,
-                "key": key[here],
+                "runNumber": np.full(count, self.run(), np.int32),
             }
 
 
