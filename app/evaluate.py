@@ -61,9 +61,22 @@ def said(outputs: Mapping[str, Any], tasks: Mapping[str, Sequence[str]]) -> Iter
 
 
 def figures(predictions: Predictions, task: Task) -> dict[str, Any]:
-    """Return what the task's metrics say of its targets."""
+    """Return what the task's metrics say of its targets; in the bins of the first that has them stand all of them."""
     own = predictions.only(task.targets)
-    return {key: value for metric in task.metrics for key, value in metric.build(own).items()}
+    found: dict[str, Any] = {}
+    for metric in task.metrics:
+        for key, value in metric.build(own).items():
+            found[key] = _joined(found[key], value) if key in found and _is_binned(value) else value
+    return found
+
+
+def _is_binned(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(one, dict) for one in value)
+
+
+def _joined(bins: Sequence[Mapping[str, Any]], others: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    more = {(other["low"], other["high"]): other for other in others}
+    return [{**one, **more.get((one["low"], one["high"]), {})} for one in bins]
 
 
 def plain(figures: Mapping[str, Any]) -> dict[str, float]:

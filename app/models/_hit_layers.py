@@ -12,6 +12,8 @@ import keras
 
 FAR = 1e6
 """Beyond every scaled feature, and small enough that a sum with it is a number."""
+FINER = 1000.0
+"""Below this part of their spread deviations are seen linearly."""
 LEAST_VARIANCE = 1e-8
 """A feature that is the same for all hits of an event has no spread to divide by."""
 TYPICAL_HITS = 32.0
@@ -35,6 +37,15 @@ def chosen_max(values: Any, chosen: Any) -> Any:
     """Return the largest value of each feature among the chosen hits (N, h), (N, F); 0 where there is none."""
     largest = keras.ops.max(keras.ops.where(chosen[..., None], values, -FAR), axis=1)
     return keras.ops.where(keras.ops.any(chosen, axis=1)[:, None], largest, 0.0)
+
+
+def medians(values: Any, mask: Any) -> Any:
+    """Return the lower median of each feature over the hits of the mask, (N, 1, F); 0 where there is none."""
+    number = keras.ops.sum(mask, axis=1)[:, None, None]
+    ordered = keras.ops.sort(keras.ops.where(mask[..., None] > 0, values, FAR), axis=1)
+    place = keras.ops.cast(keras.ops.maximum(number - 1, 0.0) // 2, "int32")
+    place = keras.ops.broadcast_to(place, (keras.ops.shape(values)[0], 1, values.shape[-1]))
+    return keras.ops.where(number > 0, keras.ops.take_along_axis(ordered, place, axis=1), 0.0)
 
 
 class _OverHits(keras.layers.Layer):
@@ -64,10 +75,12 @@ class ClearedPadding(_OverHits):
 
 @keras.saving.register_keras_serializable("wirechamber")
 class Deviations(_OverHits):
-    """{"hits", "mask"} to x - mean over the event's hits, by the spread of it in training, (N, h, F); 0 in the padding.
+    """{"hits", "mask"} to how far x lies from its median over the event's hits, (N, h, 2 F); 0 in the padding.
 
-    How a track bends shows in the last few of ten thousand parts of a position, where a network does not see it. The
-    spread found batch by batch is good to a few per cent, and only multiplies; the mean is the event's own.
+    How a track bends shows in the last few of ten thousand parts of a position, where a network does not see it. With
+    z = (x - median) / spread these are z and asinh(1000 z) / 4, which is linear below a thousandth of the spread and
+    logarithmic above, so that noise far away does not hide what is near. The median is that of the muon as long as most
+    hits are its own. The spread found batch by batch is good to a few per cent, and only multiplies.
 
     Args:
         momentum: of the moving average of the variance, which is used outside of training.
@@ -86,9 +99,10 @@ class Deviations(_OverHits):
     def call(self, tensors: Any, training: bool = False) -> Any:
         """Return the deviations."""
         mask = keras.ops.cast(tensors["mask"], "float32")
-        away = (tensors["hits"] - chosen_mean(tensors["hits"], mask)[:, None]) * mask[..., None]
+        away = (tensors["hits"] - medians(tensors["hits"], mask)) * mask[..., None]
         variance = self._variance(away, mask) if training else self.variance
-        return away / keras.ops.sqrt(keras.ops.maximum(variance, LEAST_VARIANCE))
+        scaled = away / keras.ops.sqrt(keras.ops.maximum(variance, LEAST_VARIANCE))
+        return keras.ops.concatenate([scaled, keras.ops.arcsinh(FINER * scaled) / 4.0], axis=-1)
 
     def _variance(self, away: Any, mask: Any) -> Any:
         hits = keras.ops.sum(mask)
@@ -98,8 +112,8 @@ class Deviations(_OverHits):
         return found
 
     def compute_output_shape(self, shapes: Any) -> Any:
-        """Return (N, h, F)."""
-        return shapes["hits"]
+        """Return (N, h, 2 F)."""
+        return (*shapes["hits"][:-1], 2 * shapes["hits"][-1])
 
     def get_config(self) -> dict[str, Any]:
         """Return what rebuilds the layer."""

@@ -18,8 +18,8 @@ Pool = Literal["class_token", "mean"]
 def hits_of(seen: Mapping[str, Any], model: str, deviations: bool) -> tuple[Any, Any]:
     """Return hits (N, h, F) with zeros in the padding, and their mask (N, h); needs such inputs.
 
-    With `deviations` each hit has, beside its features, how far these lie from their means over the event, each divided
-    by its spread in training.
+    With `deviations` each hit has, beside its features, how far these lie from their medians over the event, coarse and
+    fine: see `Deviations`.
     """
     from app.models._hit_layers import ClearedPadding, Deviations
 

@@ -32,7 +32,7 @@ def deep_sets(
         seen: input tensors by name, of which `hits` (N, h, F) and `mask` (N, h) count.
         phi: sizes of the dense layers for each hit.
         rho: sizes of the dense layers behind the sum; the last is the number of features.
-        deviations: give each hit its distance from the mean of the event's hits besides, in every feature.
+        deviations: give each hit its distance from the median of the event's hits besides, in every feature.
         dropout: share of the values that are dropped in training behind every dense layer.
         activation: of all hidden layers.
 

@@ -50,7 +50,7 @@ def hit_pooling(
         attention_heads: in each block.
         threshold: on the probability, from which on a hit is pooled.
         hidden: sizes of the dense layers behind the pooling; the last is the number of features.
-        deviations: give each hit its distance from the mean of the event's hits besides, in every feature.
+        deviations: give each hit its distance from the median of the event's hits besides, in every feature.
         dropout: share of the values that are dropped in training behind every dense layer.
         activation: of all hidden layers.
 

@@ -43,7 +43,7 @@ def hit_transformer(
         attention_heads: in each block.
         pool: read the event from a learned token of its own, "class_token", or from the "mean" over the hits.
         hidden: sizes of the dense layers behind; the last is the number of features.
-        deviations: give each hit its distance from the mean of the event's hits besides, in every feature.
+        deviations: give each hit its distance from the median of the event's hits besides, in every feature.
         dropout: share of the values that are dropped in training, in the attention too.
         activation: of all hidden layers.
 

@@ -70,7 +70,8 @@ def test_directions_are_those_of_the_data():
     table = muons(50)
     table["line_eta"][0], table["line_phi"][1] = np.nan, np.nan
     inner, every = (b(table, {}, ("eta", "phi"))(table) for b in (inner_station, all_hits))
-    assert inner["eta"][0] == np.mean(table["true_eta"]) and inner["phi"][1] == 0
+    assert inner["eta"][0] == np.mean(table["true_eta"])
+    assert inner["phi"][1] == 0
     np.testing.assert_array_equal(inner["eta"][1:], table["true_eta"][1:])
     np.testing.assert_array_equal(every["eta"], table["mean_eta"])
     np.testing.assert_array_equal(inner["phi"][2:], table["true_phi"][2:])

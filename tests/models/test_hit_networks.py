@@ -18,6 +18,7 @@ from app.models._hit_layers import (
     Deviations,
     HitProbability,
     HitSum,
+    medians,
 )
 
 FEATURES = 3
@@ -93,7 +94,8 @@ def test_gradients_are_finite_for_events_without_hits(spec):
             features = found["features"] if isinstance(found, dict) else found
             loss = tf.reduce_sum(features**2)
         gradients = tape.gradient(loss, [*model.trainable_weights, some["hits"]], unconnected_gradients="zero")
-        assert np.isfinite(loss) and np.isfinite(features).all()
+        assert np.isfinite(loss)
+        assert np.isfinite(features).all()
         assert all(np.isfinite(g).all() for g in gradients)
     assert all(np.isfinite(weight).all() for weight in model.weights)  # moving averages of an empty batch too
 
@@ -168,9 +170,22 @@ def test_sum_mean_deviations_and_cleared_padding_by_hand():
     tensors = {"hits": cleared, "mask": mask}
     np.testing.assert_allclose(HitSum()(tensors), [[4 / TYPICAL_HITS, 8 / TYPICAL_HITS]])
     np.testing.assert_allclose(HitSum(mean=True)(tensors), [[2, 4]])
-    np.testing.assert_allclose(Deviations()(tensors), [[[-1, -2], [1, 2], [0, 0]]])
+    away = np.array([[[0, 0], [2, 4], [0, 0]]])  # from the lower median of two
+    np.testing.assert_allclose(Deviations()(tensors)[..., :2], away)
+    np.testing.assert_allclose(Deviations()(tensors)[..., 2:], np.arcsinh(1000 * away) / 4, rtol=1e-6)
     empty = {"hits": cleared, "mask": np.zeros((1, 3), np.float32)}
-    assert not np.any(HitSum(mean=True)(empty)) and not np.any(Deviations()(empty))
+    assert not np.any(HitSum(mean=True)(empty))
+    assert not np.any(Deviations()(empty))
+
+
+def test_medians_are_those_of_the_hits_that_are_there():
+    tensors = event_tensors(rows=8, hits=9)
+    order = np.random.default_rng(7).permutation(9)
+    found = np.asarray(medians(tensors["hits"][:, order] + 0.0, tensors["mask"][:, order]))[:, 0]
+    assert not found[0].any()
+    for number in range(1, 8):
+        ordered = np.sort(tensors["hits"][number, :number], axis=0)
+        np.testing.assert_array_equal(found[number], ordered[(number - 1) // 2])
 
 
 def test_probability_is_zero_in_the_padding():
@@ -204,10 +219,11 @@ def test_deviations_are_divided_by_their_spread_over_hits_that_are_there():
     for _ in range(250):
         model(tensors, training=True)
     layer = next(layer for layer in model.layers if layer.name == "deviations")
-    away = np.asarray(Deviations()(tensors))[tensors["mask"] > 0]  # its own variance is 1
-    np.testing.assert_allclose(layer.variance, away.var(axis=0), rtol=1e-3)
-    scaled = np.asarray(layer(tensors))[tensors["mask"] > 0]
-    np.testing.assert_allclose(scaled.std(axis=0), 1, rtol=1e-3)
+    there = tensors["mask"] > 0
+    away = np.asarray(Deviations()(tensors))[there][:, :FEATURES]  # its own variance is 1
+    np.testing.assert_allclose(layer.variance, np.mean(away**2, axis=0), rtol=1e-3)
+    scaled = np.asarray(layer(tensors))[there][:, :FEATURES]
+    np.testing.assert_allclose(np.mean(scaled**2, axis=0), 1, rtol=1e-3)
     np.testing.assert_allclose(layer(tensors, training=True), layer(tensors), rtol=1e-3, atol=1e-5)
 
 
