@@ -35,37 +35,38 @@ SCALES = {
 UNITS = {**dict.fromkeys((*EDGES, "driftR", "r", "s"), "mm"), "theta": "rad", "phi": "rad"}
 SMALLEST_RADIUS = 1e-3
 """On the beam line, r = 0, eta is taken as at this r [mm]."""
-Places = tuple[Any, Any, Any]
+TILE = 4096
+"""So many hits are worked on at a time: their table stays in the processor's cache while its columns are written."""
 
 
-def _radius(x: Any, y: Any, _z: Any) -> Any:
-    return np.hypot(x, y)
+def _radius(_x: Any, _y: Any, _z: Any, r: Any) -> Any:
+    return r
 
 
-def _distance(x: Any, y: Any, z: Any) -> Any:
-    return np.sqrt(x * x + y * y + z * z)
+def _distance(_x: Any, _y: Any, z: Any, r: Any) -> Any:
+    return np.sqrt(r * r + z * z)
 
 
-def _theta(x: Any, y: Any, z: Any) -> Any:
-    return np.arctan2(np.hypot(x, y), z)
+def _theta(_x: Any, _y: Any, z: Any, r: Any) -> Any:
+    return np.arctan2(r, z)
 
 
-def _phi(x: Any, y: Any, _z: Any) -> Any:
+def _phi(x: Any, y: Any, _z: Any, _r: Any) -> Any:
     return np.arctan2(y, x)
 
 
-def _eta(x: Any, y: Any, z: Any) -> Any:
-    return np.arcsinh(z / np.maximum(np.hypot(x, y), np.float32(SMALLEST_RADIUS)))
+def _eta(_x: Any, _y: Any, z: Any, r: Any) -> Any:
+    return np.arcsinh(z / np.maximum(r, np.float32(SMALLEST_RADIUS)))
 
 
-DERIVED: Mapping[str, Callable[[Any, Any, Any], Any]] = {
+DERIVED: Mapping[str, Callable[[Any, Any, Any, Any], Any]] = {
     "r": _radius,
     "s": _distance,
     "theta": _theta,
     "phi": _phi,
     "eta": _eta,
 }
-"""Of x, y, z of the low edge [mm]: r = hypot(x, y), s = |(x, y, z)|, theta, phi [rad], eta = asinh(z / r)."""
+"""Of x, y, z of the low edge [mm] and r = hypot(x, y): s = |(x, y, z)|, theta, phi [rad], eta = asinh(z / r)."""
 
 
 def needed(features: Sequence[str], known: Callable[[str], bool]) -> list[str]:
@@ -74,12 +75,18 @@ def needed(features: Sequence[str], known: Callable[[str], bool]) -> list[str]:
     return list(dict.fromkeys([*own, *(LOW_EDGE if len(own) < len(features) else ())]))
 
 
-def table(features: Sequence[str], columns: Mapping[str, NDArray[Any]], rows: int) -> NDArray[np.float32]:
-    """Return the features of hits, (M, F) float32, as they stand in the file and unscaled."""
-    found = np.empty((rows, len(features)), np.float32)
-    for position, name in enumerate(features):
-        if name in columns:
-            found[:, position] = columns[name]
-        else:
-            found[:, position] = DERIVED[name](*(np.asarray(columns[axis], np.float32) for axis in LOW_EDGE))
+def table(features: Sequence[str], columns: Mapping[str, NDArray[Any]], hits: NDArray[Any]) -> NDArray[np.float32]:
+    """Return the features of the hits with these numbers, (M, F) float32, as they stand in the file and unscaled."""
+    found = np.empty((len(hits), len(features)), np.float32)
+    derived = [name for name in features if name not in columns]
+    for first in range(0, len(hits), TILE):
+        chosen, tile = hits[first : first + TILE], found[first : first + TILE]
+        place = _place(columns, chosen) if derived else ()
+        for position, name in enumerate(features):
+            tile[:, position] = columns[name][chosen] if name in columns else DERIVED[name](*place)
     return found
+
+
+def _place(columns: Mapping[str, NDArray[Any]], chosen: NDArray[Any]) -> tuple[Any, ...]:
+    x, y, z = (columns[axis][chosen].astype(np.float32, copy=False) for axis in LOW_EDGE)
+    return x, y, z, np.sqrt(x * x + y * y)

@@ -83,7 +83,7 @@ class Reader:
         index, is_own = self._chosen_hits(hits.get(LINK), truth, every, event, muons, counter, part)
         columns = {name: column.values for name, column in hits.items() if name != LINK}
         index, is_own, kept = counter.hits(index, is_own)
-        features = table(self.features, _taken(columns, index.values), len(index.values))
+        features = table(self.features, columns, index.values)
         kept &= check_hits(features, index, self.features, counter, part)
         extras = {"muon": muons["muon"], "muons": muons["muons"], "n_hits": index.counts, **_numbers_of(muons)}
         if self.tracks:
@@ -130,13 +130,6 @@ class Reader:
         if self.by_content or "event" not in muons:
             return hash_rows([*own.values(), hits])
         return hash_rows([*numbers, muons["muon"]])
-
-
-def _taken(columns: Columns, index: NDArray[Any]) -> Columns:
-    rows = len(next(iter(columns.values())))
-    if len(index) == rows and (not rows or (index[0] == 0 and index[-1] == rows - 1 and np.all(np.diff(index) == 1))):
-        return columns
-    return {name: values[index] for name, values in columns.items()}
 
 
 def _numbers_of(muons: Columns) -> Columns:
