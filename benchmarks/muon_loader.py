@@ -85,6 +85,7 @@ def numpy_batches(opened: Any) -> int:
 
 def child(files: list[Path]) -> None:
     """Print seconds to the first batch after the imports, and the peak memory after all."""
+    import awkward  # noqa: F401  (uproot imports it with the first array)
     import tensorflow
 
     from app.physics.arrays import tensorflow as prepared

@@ -35,6 +35,7 @@ SCALES = {
 UNITS = {**dict.fromkeys((*EDGES, "driftR", "r", "s"), "mm"), "theta": "rad", "phi": "rad"}
 SMALLEST_RADIUS = 1e-3
 """On the beam line, r = 0, eta is taken as at this r [mm]."""
+QUARTER, LEAST = np.float32(np.pi / 2), np.float32(1e-30)
 TILE = 4096
 """So many hits are worked on at a time: their table stays in the processor's cache while its columns are written."""
 
@@ -48,7 +49,7 @@ def _distance(_x: Any, _y: Any, z: Any, r: Any) -> Any:
 
 
 def _theta(_x: Any, _y: Any, z: Any, r: Any) -> Any:
-    return np.arctan2(r, z)
+    return QUARTER - np.arctan(z / np.maximum(r, LEAST))  # in half the time of arctan2(r, z)
 
 
 def _phi(x: Any, y: Any, _z: Any, _r: Any) -> Any:
@@ -75,18 +76,19 @@ def needed(features: Sequence[str], known: Callable[[str], bool]) -> list[str]:
     return list(dict.fromkeys([*own, *(LOW_EDGE if len(own) < len(features) else ())]))
 
 
-def table(features: Sequence[str], columns: Mapping[str, NDArray[Any]], hits: NDArray[Any]) -> NDArray[np.float32]:
-    """Return the features of the hits with these numbers, (M, F) float32, as they stand in the file and unscaled."""
-    found = np.empty((len(hits), len(features)), np.float32)
+def table(features: Sequence[str], columns: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
+    """Return the features of all hits, (M, F) float32, as they stand in the file and unscaled."""
+    rows = len(next(iter(columns.values())))
+    found = np.empty((rows, len(features)), np.float32)
     derived = [name for name in features if name not in columns]
-    for first in range(0, len(hits), TILE):
-        chosen, tile = hits[first : first + TILE], found[first : first + TILE]
-        place = _place(columns, chosen) if derived else ()
+    for first in range(0, rows, TILE):
+        part = slice(first, first + TILE)
+        place = _place(columns, part) if derived else ()
         for position, name in enumerate(features):
-            tile[:, position] = columns[name][chosen] if name in columns else DERIVED[name](*place)
+            found[part, position] = columns[name][part] if name in columns else DERIVED[name](*place)
     return found
 
 
-def _place(columns: Mapping[str, NDArray[Any]], chosen: NDArray[Any]) -> tuple[Any, ...]:
-    x, y, z = (columns[axis][chosen].astype(np.float32, copy=False) for axis in LOW_EDGE)
+def _place(columns: Mapping[str, NDArray[Any]], part: slice) -> tuple[Any, ...]:
+    x, y, z = (columns[axis][part].astype(np.float32, copy=False) for axis in LOW_EDGE)
     return x, y, z, np.sqrt(x * x + y * y)

@@ -80,10 +80,10 @@ class Reader:
         event, own = event[good], {name: values[good] for name, values in own.items()}
         muons = {name: values[good] for name, values in muons.items()}
         every = next(iter(hits.values()))
-        index, is_own = self._chosen_hits(hits.get(LINK), truth, every, event, muons, counter, part)
+        index, is_own = self._chosen_hits(hits.get(LINK), truth, every, event, muons, part)
         columns = {name: column.values for name, column in hits.items() if name != LINK}
         index, is_own, kept = counter.hits(index, is_own)
-        features = table(self.features, columns, index.values)
+        features = np.take(table(self.features, columns), index.values, axis=0)
         kept &= check_hits(features, index, self.features, counter, part)
         extras = {"muon": muons["muon"], "muons": muons["muons"], "n_hits": index.counts, **_numbers_of(muons)}
         if self.tracks:
@@ -103,7 +103,6 @@ class Reader:
         every: Jagged,
         event: NDArray[np.intp],
         muons: Columns,
-        counter: Selection,
         part: Part,
     ) -> tuple[Jagged, NDArray[np.bool_]]:
         """Return the numbers of the hits of each sample, and whether each of them is of the sample's muon."""
