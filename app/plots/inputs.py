@@ -69,13 +69,17 @@ class PlotInputs:
 
 @dataclass(frozen=True)
 class Needs:
-    """What a plot cannot do without: `@PLOTS("...", needs=Needs(columns=("p",)))`."""
+    """What a plot cannot do without: `@PLOTS("...", needs=Needs(columns=("p",)))`.
+
+    Of the targets `any_of` one is enough; a column may be a target as well.
+    """
 
     history: bool = False
     predictions: bool = False
     numbers: bool = False
     targets: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
+    any_of: tuple[str, ...] = ()
     jacobian: bool = False
     weighting: bool = False
     several_tasks: bool = False
@@ -86,10 +90,13 @@ class Needs:
         lacking += ["jacobian.json of evaluate --jacobian"] if self.jacobian and not inputs.jacobian else []
         lacking += ["a histogram among the job's weightings"] if self.weighting and not inputs.weighting else []
         lacking += ["several tasks"] if self.several_tasks and len(inputs.leading_metrics) < 2 else []
-        if not (self.predictions or self.numbers or self.targets or self.columns):
+        if not (self.predictions or self.numbers or self.targets or self.columns or self.any_of):
             return lacking
         if inputs.predictions is None or not len(inputs.predictions):
             return [*lacking, "predictions"]
         lacking += ["a target that is no class"] if self.numbers and not inputs.numbers else []
         lacking += [f"the target {name}" for name in self.targets if name not in inputs.predictions.true]
-        return lacking + [f"the column {name}" for name in self.columns if name not in inputs.predictions.columns]
+        if self.any_of and not set(self.any_of) & set(inputs.predictions.true):
+            lacking += [f"one of the targets {', '.join(self.any_of)}"]
+        known = inputs.predictions.columns.keys() | inputs.predictions.true.keys()
+        return lacking + [f"the column {name}" for name in self.columns if name not in known]
