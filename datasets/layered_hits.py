@@ -48,6 +48,7 @@ def layered_hits(
     absent: float = 0.0,
     min_hits: Count = 1,
     differences: bool = True,
+    angles: tuple[Annotated[int, Field(ge=0)], ...] = (),
     blocks: Count = 10,
 ) -> Source:
     """Azimuths in L layers of an overlap trigger, with transverse momentum and charge, from npz files.
@@ -68,6 +69,7 @@ def layered_hits(
         absent: the value that says that a layer has no hit.
         min_hits: least number of layers with a hit; what has fewer is left out and counted.
         differences: differences of all pairs of layers beside the values themselves.
+        angles: numbers, from 0, of the layers whose value is a bending angle and no azimuth: no difference is taken.
         blocks: into how many the rows of each part are cut, in their order.
 
     Raises:
@@ -79,10 +81,12 @@ def layered_hits(
     if len(layers) > 1:
         what = "the parts have different numbers of layers"
         raise UserError(Problem(what, (str(files[0]),), expected="one number of layers", received=sorted(layers)))
+    if angles and max(angles) >= max(layers):
+        raise UserError(Problem("no such layer", ("dataset", "angles"), None, f"below {max(layers)}", max(angles)))
     parts = [part for (path, prefix), shape in shapes.items() for part in _parts(path, prefix, shape[0], blocks)]
     rows = sum(shape[0] for shape in shapes.values())
     read = partial(_read, names=names, absent=absent, min_hits=min_hits)
-    layer = {"name": "layer_differences", "pairs": differences}
+    layer = {"name": "layer_differences", "pairs": differences, "angles": list(angles)}
     return Source(
         inputs={"layers": Input(CHANNELS, (layers.pop(), 2), layer=layer)},
         targets=TARGETS,

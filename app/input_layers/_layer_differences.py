@@ -17,19 +17,26 @@ SMALLEST = 1e-6
 
 @keras.saving.register_keras_serializable("wirechamber")
 class LayerDifferences(keras.layers.Layer):
-    """Value and presence of each layer, (N, L, 2), to values, presences and differences of pairs, (N, F) float32.
+    """Value and presence of each layer, (N, L, 2), to values, differences of pairs and presences, (N, F) float32.
 
     Args:
         pairs: with the differences.
+        angles: numbers of the layers that hold a bending angle, which is a difference already.
         mean: of each value and difference; None: until `adapt` finds it, 0.
         std: of each value and difference; None: 1.
     """
 
     def __init__(
-        self, pairs: bool, mean: Sequence[float] | None = None, std: Sequence[float] | None = None, **options: Any
+        self,
+        pairs: bool,
+        mean: Sequence[float] | None = None,
+        std: Sequence[float] | None = None,
+        angles: Sequence[int] = (),
+        **options: Any,
     ) -> None:
         super().__init__(**{**options, "dtype": "float32"})
         self.pairs = pairs
+        self.angles = [int(number) for number in angles]
         self.mean = None if mean is None else [float(value) for value in mean]
         self.std = None if std is None else [float(value) for value in std]
 
@@ -56,10 +63,16 @@ class LayerDifferences(keras.layers.Layer):
         value, present = layers[..., 0], layers[..., 1]
         if not self.pairs:
             return value, present
-        first, second = np.triu_indices(layers.shape[1], 1)
+        first, second = self._places(layers.shape[1])
         parts = [[ops.take(a, places, axis=1) for places in (first, second)] for a in (value, present)]
         differences, both = parts[0][1] - parts[0][0], parts[1][0] * parts[1][1]
         return ops.concatenate([value, differences], axis=1), ops.concatenate([present, both], axis=1)
+
+    def _places(self, length: int) -> tuple[Any, Any]:
+        """Return the layers of each pair: (C,) both."""
+        azimuths = np.array([number for number in range(length) if number not in self.angles], int)
+        first, second = np.triu_indices(len(azimuths), 1)
+        return azimuths[first], azimuths[second]
 
     def call(self, layers: Any) -> Any:
         """Return the features, (N, F)."""
@@ -68,14 +81,16 @@ class LayerDifferences(keras.layers.Layer):
         mean, std = (np.asarray(c, np.float32) for c in (self.mean or [0.0], self.std or [1.0]))
         scaled = there * (values - mean) / std
         length = layers.shape[1]
-        bends = HEIGHT * keras.ops.arcsinh(STEEPNESS * scaled[:, length:])
-        return keras.ops.concatenate([scaled[:, :length], bends, there[:, :length]], axis=1)
+        bends = [scaled[:, length:], *(scaled[:, number : number + 1] for number in self.angles)]
+        small = HEIGHT * keras.ops.arcsinh(STEEPNESS * keras.ops.concatenate(bends, axis=1))
+        return keras.ops.concatenate([scaled, small, there[:, :length]], axis=1)
 
     def compute_output_shape(self, shape: Any) -> tuple[int | None, ...]:
         """Return (N, F)."""
         length = shape[1]
-        return (shape[0], 2 * length + (length * (length - 1) // 2 if self.pairs else 0))
+        pairs = len(self._places(length)[0]) if self.pairs else 0
+        return (shape[0], 2 * (length + pairs) + len(self.angles))
 
     def get_config(self) -> dict[str, Any]:
         """Return what rebuilds the layer with its constants."""
-        return {**super().get_config(), "pairs": self.pairs, "mean": self.mean, "std": self.std}
+        return {**super().get_config(), "pairs": self.pairs, "mean": self.mean, "std": self.std, "angles": self.angles}

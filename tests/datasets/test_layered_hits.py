@@ -97,6 +97,11 @@ def test_parts_of_other_numbers_of_layers(tmp_path):
     assert "different numbers of layers" in refused(tmp_path / "b.npz")
 
 
+def test_an_angle_in_a_layer_that_is_not_there(path):
+    assert "no such layer" in refused(path, angles=[5])
+    assert source(path, angles=[1]).inputs["layers"].layer["angles"] == [1]
+
+
 def test_a_file_that_is_cut_off(path):
     path.write_bytes(path.read_bytes()[:500])
     assert "not an npz file" in refused(path)

@@ -47,15 +47,25 @@ def test_differences_of_layers_that_are_there():
     layer = make("layer_differences")
     layer.adapt([LAYERS[:2], LAYERS[2:]])
     seen = np.asarray(again(layer)(LAYERS.astype(np.float32)))
-    assert seen.shape == tuple(layer.compute_output_shape((3, 3, 2))) == (3, 9)
+    assert seen.shape == tuple(layer.compute_output_shape((3, 3, 2))) == (3, 12)
     first = np.array([10.0, 20.0, 12.0])
     np.testing.assert_allclose(seen[:, 0], (first - first.mean()) / first.std(), rtol=1e-6)
     bend = np.array([4.0, 8.0])  # of the first layer to the second, in the events that have both
     expected = 0.5 * np.arcsinh(8.0 * (bend - 6.0) / 2.0)
-    np.testing.assert_allclose(seen[[0, 2], 3], expected, rtol=1e-5)
-    assert seen[1, 3] == 0.0
-    np.testing.assert_array_equal(seen[:, 6:], LAYERS[..., 1])
-    assert not seen[:, 5].any()  # the second and the third layer never have a hit together
+    np.testing.assert_allclose(seen[[0, 2], 3], (bend - 6.0) / 2.0, rtol=1e-5)
+    np.testing.assert_allclose(seen[[0, 2], 6], expected, rtol=1e-5)
+    assert seen[1, 3] == seen[1, 6] == 0.0
+    np.testing.assert_array_equal(seen[:, 9:], LAYERS[..., 1])
+    assert not seen[:, [5, 8]].any()  # the second and the third layer never have a hit together
+
+
+def test_an_angle_is_a_bend_by_itself():
+    layer = make("layer_differences", angles=[0])
+    layer.adapt([LAYERS])
+    seen = np.asarray(again(layer)(LAYERS.astype(np.float32)))
+    assert seen.shape == tuple(layer.compute_output_shape((3, 3, 2))) == (3, 9)
+    np.testing.assert_allclose(seen[:, 5], 0.5 * np.arcsinh(8.0 * seen[:, 0]), rtol=1e-5)
+    assert not seen[:, 3].any()  # of the second and third layer
 
 
 def test_values_alone():
