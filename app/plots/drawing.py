@@ -50,13 +50,15 @@ def draw(
         needs = spec.component.facts.get("needs", Needs())
         missing = needs.missing(inputs)
         if missing:
-            special = needs.jacobian or needs.weighting or needs.several_tasks  # most runs have none of these
+            # Most runs have none of these.
+            special = needs.jacobian or needs.weighting or needs.several_tasks or needs.any_of
             level = logging.DEBUG if special and names is None else logging.INFO
             log.log(level, "plot %s left out: it needs %s", spec.name, ", ".join(missing))
             continue
         written = formats or spec.component.facts.get("formats", ("png",))
         for stem, seen in _drawn(spec, inputs):
-            files += _save(spec.build(seen), folder / stem, written)
+            if not needs.missing(seen):  # one of several tasks may not be what the plot is for
+                files += _save(spec.build(seen), folder / stem, written)
     return files
 
 

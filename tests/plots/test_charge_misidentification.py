@@ -7,6 +7,7 @@ import pytest
 
 from app.plots import PLOTS
 from app.plots.charge_misidentification import charge_misidentification
+from app.plots.drawing import draw
 from app.plots.inputs import PlotInputs
 from app.predictions import Predictions
 
@@ -35,6 +36,16 @@ def test_points_are_the_shares(target):
     np.testing.assert_allclose(model[:, 1], [1.14e-3, 0.1])
     np.testing.assert_allclose(baseline[:, 1], [0.5, 0.5])
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["model: 0.05", "x: 0.5"]
+
+
+def test_only_the_task_with_a_charge_is_drawn(tmp_path):
+    both = muons()
+    pt = both.predictions.columns["pt"]
+    true, predicted = ({**values, "pt": pt} for values in (both.predictions.true, both.predictions.predicted))
+    events = Predictions(both.predictions.key, true, predicted)
+    inputs = PlotInputs(events, {}, "run", {}, tasks={"momentum": ("pt",), "sign": ("charge",)})
+    (path,) = draw(inputs, tmp_path, ["charge_misidentification"])
+    assert path.name == "charge_misidentification_sign.png"
 
 
 def test_what_it_needs():
