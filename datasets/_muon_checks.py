@@ -6,7 +6,7 @@ import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +14,18 @@ from numpy.typing import NDArray
 from app.core.errors import Problem, UserError
 from datasets._jagged import Jagged
 
-if TYPE_CHECKING:
-    from datasets._muon_reader import Part
-
 logger = logging.getLogger(__name__)
 
 OnInvalid = Literal["stop", "drop"]
+
+
+class Part(Protocol):
+    """Some rows of a file."""
+
+    @property
+    def place(self) -> tuple[str]:
+        """Where a mistake lies."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ FEW = {
     "track_states": ("tracks=400", "shard_size=200", "accuracy=1.0"),
     "plane_images": ("events=80", "shard_size=80"),
     "photon_sensors": ("events=80", "shard_size=80", "light_sources=2"),
+    "muon_hits": ("events=150", "shard_size=150"),
 }
 HEAVY = {"photon_calorimeter": "all_tasks.json"}
 """Applications whose graphs take long to build: one file is a quick test, the others are slow ones."""
