@@ -14,7 +14,9 @@ from app.classical import is_classical, make_classical
 from app.config import Job, Task
 from app.core.errors import UserError, unknown
 from app.data import Data, stacked
+from app.hit_assignment import deployed_scores, hit_constraints
 from app.model_inputs import check_inputs, known_columns, seen_inputs
+from app.models import SCORES
 from app.task_checks import check_values
 from app.weighting import curriculum
 from datasets._events import Events
@@ -56,7 +58,8 @@ def build(job: Job, data: Data) -> Built:
     seen, figures = seen_inputs(job, data, inputs)
     outputs, path = _outputs(job, data, seen, inputs, chains)
     network = keras.Model(inputs, outputs, name="network")
-    deployed = keras.Model(inputs, _physical(job, data, inputs, network.output, chains), name="model")
+    physical = _physical(job, data, inputs, network.output, chains)
+    deployed = keras.Model(inputs, physical | deployed_scores(network.output, inputs), name="model")
     objective = _objective(job, data, network, chains, path)
     keras.config.set_dtype_policy("float32")
     found: dict[str, Any] = {"columns": data.columns, "inputs": figures, "tasks": _constants(chains)}
@@ -86,9 +89,10 @@ def _outputs(
         from app.whole_track import path_outputs
 
         return path_outputs(job, data, seen, inputs, chains)
-    features = job.model.build(*_supplied(job, data, seen, inputs))
+    found = job.model.build(*_supplied(job, data, seen, inputs))
+    features, scores = (found["features"], {SCORES: found[SCORES]}) if isinstance(found, dict) else (found, {})
     widths = {name: len(chain.outputs) for name, chain in chains.items()}
-    return {n: task.head.build(features, widths[n], f"{n}_head") for n, task in job.tasks.items()}, None
+    return {n: t.head.build(features, widths[n], f"{n}_head") for n, t in job.tasks.items()} | scores, None
 
 
 def _supplied(job: Job, data: Data, seen: Mapping[str, Any], inputs: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -121,7 +125,7 @@ def _objective(job: Job, data: Data, network: Any, chains: Mapping[str, Chain], 
         network,
         [_term(n, t, chains[n], data) for n, t in job.tasks.items()],
         data.columns,
-        constraints_of(job, data, path),
+        hit_constraints(job, data) if SCORES in network.output else constraints_of(job, data, path),
         partial(job.balancing.component.call, **job.balancing.arguments),
         curriculum(job, known_columns(data)),
     )

@@ -92,6 +92,7 @@ CHECKS = (
     check_classical,
     task_checks.check_heads,
     task_checks.check_output_names,
+    task_checks.check_assignment_metric,
     task_checks.check_sigma_of_angles,
     task_checks.check_relative_losses,
     physics_checks.check_something_is_learned,

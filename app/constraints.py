@@ -1,4 +1,4 @@
-"""The physics terms of a training: the constraints of a job on the tracks of a batch. Needs Keras."""
+"""The constraints of a job on the tracks, or the hits, of a batch. Needs Keras."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from app.core.catalog import Spec
 from app.core.errors import Problem, UserError
 from app.physics.magnet import Magnet
 from datasets.transforms.mirror import Mirror
-from losses.constraints import Track, terms_of
+from losses.constraints import ASSIGNED, Hits, Track, terms_of
 
 logger = logging.getLogger(__name__)
 
@@ -35,22 +35,14 @@ class Collocation:
 
 
 @dataclass(frozen=True)
-class Constraints:
-    """The constraints that act: those of weight 0 are left out, and then no field is evaluated.
+class Acting:
+    """The constraints that act: those of weight 0 are left out.
 
     Attributes:
         specs: the constraints.
-        path: layer that gives states along the way.
-        magnet: field and start plane.
-        collocation: where the equations are tested.
-        mirror: of the network's inputs, or None.
     """
 
     specs: Sequence[Spec[Any]]
-    path: Any
-    magnet: Magnet
-    collocation: Collocation
-    mirror: Mirror | None
 
     def terms(self) -> list[str]:
         """Return the names of all terms, in order."""
@@ -69,6 +61,40 @@ class Constraints:
             shares |= dict.fromkeys(terms_of(spec), share)
         return shares
 
+    def values(self, looked_at: Any) -> dict[str, Any]:
+        """Return each term's value per event, (N,), of what the constraints look at."""
+        found: dict[str, Any] = {}
+        for spec in self.specs:
+            values = spec.build(looked_at)
+            found |= {name: values[:, i] for i, name in enumerate(terms_of(spec))}
+        return found
+
+
+@dataclass(frozen=True)
+class HitConstraints(Acting):
+    """Constraints on the scores of hits."""
+
+    def __call__(self, scores: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """Return each term's value per event, (N,), from the scores (N, h) and the arrays of the batch."""
+        return self.values(Hits(scores, inputs[ASSIGNED], inputs["mask"]))
+
+
+@dataclass(frozen=True)
+class Constraints(Acting):
+    """Constraints on whole tracks; where none acts no field is evaluated.
+
+    Attributes:
+        path: layer that gives states along the way.
+        magnet: field and start plane.
+        collocation: where the equations are tested.
+        mirror: of the network's inputs, or None.
+    """
+
+    path: Any
+    magnet: Magnet
+    collocation: Collocation
+    mirror: Mirror | None
+
     def __call__(self, code: Any, columns: Mapping[str, Any], generator: Any, training: bool) -> dict[str, Any]:
         """Return each term's value per event, (N,).
 
@@ -79,12 +105,7 @@ class Constraints:
             training: whether points may be random.
         """
         columns = self.mirror.fold(columns) if self.mirror else columns
-        track = self._track(code, columns, self.collocation.zeta(generator, training))
-        found: dict[str, Any] = {}
-        for spec in self.specs:
-            values = spec.build(track)
-            found |= {name: values[:, i] for i, name in enumerate(terms_of(spec))}
-        return found
+        return self.values(self._track(code, columns, self.collocation.zeta(generator, training)))
 
     def _track(self, code: Any, columns: Mapping[str, Any], zeta: Any) -> Track:
         staged = hasattr(self.path, "stages")

@@ -45,7 +45,7 @@ class Data:
     @property
     def columns(self) -> dict[str, list[str]]:
         """Names of the columns of each flat input."""
-        return {name: [c.name for c in i.columns] for name, i in self.source.inputs.items() if len(i.shape) == 1}
+        return {name: [c.name for c in i.columns] for name, i in self.source.inputs.items() if i.flat}
 
 
 def data_root() -> Path:

@@ -16,6 +16,7 @@ from app.config import Job, Task
 from app.core.errors import Problem, UserError
 from app.data import stacked
 from app.device import keras
+from app.hit_assignment import hit_columns
 from app.predictions import PREFIXES, Predictions
 from app.predictor import Predictor
 from app.run_directory import RunDirectory, find
@@ -30,14 +31,16 @@ def predict(predictor: Predictor, events: Events, job: Job) -> Predictions:
     tasks = {name: task.targets for name, task in job.tasks.items()}
     targets = [target for names in tasks.values() for target in names]
     found: dict[str, dict[str, Any]] = {prefix: {} for prefix in ("", *PREFIXES[2:])}
-    for prefix, name, values in said(predictor(events.inputs), tasks):
+    outputs = predictor(events.inputs)
+    for prefix, name, values in said(outputs, tasks):
         found[prefix][name] = np.asarray(values, np.float64)
     return Predictions(
         events.key,
         {target: np.asarray(events.columns[target], np.float64) for target in targets},
         found[""],
         {},
-        {n: np.asarray(v, np.float64) for n, v in events.columns.items() if n not in targets},
+        {n: np.asarray(v, np.float64) for n, v in events.columns.items() if n not in targets}
+        | hit_columns(outputs, events, job),
         *(found[prefix] for prefix in PREFIXES[2:]),
     )
 
@@ -65,9 +68,22 @@ def _spread(task: str, targets: Sequence[str], values: Any, classes: bool) -> It
 
 
 def figures(predictions: Predictions, task: Task) -> dict[str, Any]:
-    """Return what the task's metrics say of its targets."""
+    """Return what the task's metrics say of its targets; in the bins of the first that has them stand all of them."""
     own = predictions.only(task.targets)
-    return {key: value for metric in task.metrics for key, value in metric.build(own).items()}
+    found: dict[str, Any] = {}
+    for metric in task.metrics:
+        for key, value in metric.build(own).items():
+            found[key] = _joined(found[key], value) if key in found and _is_binned(value) else value
+    return found
+
+
+def _is_binned(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(one, dict) for one in value)
+
+
+def _joined(bins: Sequence[Mapping[str, Any]], others: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    more = {(other["low"], other["high"]): other for other in others}
+    return [{**one, **more.get((one["low"], one["high"]), {})} for one in bins]
 
 
 def plain(figures: Mapping[str, Any]) -> dict[str, float]:

@@ -8,9 +8,9 @@ from typing import Any
 
 import keras
 
-from app.constraints import Constraints
+from app.constraints import Constraints, HitConstraints
 from app.features import columns_of
-from app.models import CODE
+from app.models import CODE, SCORES
 from datasets.transforms.chain import Chain
 
 UNLABELLED = "unlabelled_"
@@ -35,7 +35,7 @@ class Objective(keras.Model):
         network: raw inputs -> {task: output in the transformed space}, and {"path": code} for models of whole tracks.
         terms: the tasks.
         columns: names of the columns of each flat input tensor.
-        constraints: the physics terms, weighted per event as the first task is.
+        constraints: the physics terms, weighted per event as the first task is, or those on the scores of hits.
         balancing: called as balancing(objective, weights); makes the function of the epoch that weighs the terms.
         curriculum: weights (N,) of events by (columns, epoch), in training.
     """
@@ -45,7 +45,7 @@ class Objective(keras.Model):
         network: Any,
         terms: Sequence[Term],
         columns: Mapping[str, Sequence[str]],
-        constraints: Constraints | None = None,
+        constraints: Constraints | HitConstraints | None = None,
         balancing: Callable[..., Any] | None = None,
         curriculum: Callable[[Mapping[str, Any], Any], Any] | None = None,
     ) -> None:
@@ -65,8 +65,7 @@ class Objective(keras.Model):
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         """Return the network's outputs."""
-        labelled = {name: value for name, value in inputs.items() if not name.startswith(UNLABELLED)}
-        return self.network(labelled, training=training)
+        return self.network({name: inputs[name] for name in self.network.input}, training=training)
 
     def compute_loss(
         self,
@@ -94,6 +93,8 @@ class Objective(keras.Model):
         return sum(weight * losses[name] + offset for name, (weight, offset) in added.items())
 
     def _physics(self, x: Any, y_pred: Any, inputs: Mapping[str, Any], training: bool) -> dict[str, Any]:
+        if isinstance(self.constraints, HitConstraints):
+            return {n: keras.ops.mean(v) for n, v in self.constraints(y_pred[SCORES], x).items()}
         code = y_pred[CODE]
         unlabelled = {n.removeprefix(UNLABELLED): v for n, v in x.items() if n.startswith(UNLABELLED)}
         if unlabelled:

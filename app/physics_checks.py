@@ -7,13 +7,15 @@ from typing import Any
 from app.config import Job
 from app.core.catalog import Spec
 from app.core.errors import Problem, UserError
-from app.models import CODE
+from app.models import CODE, HIT_PROBABILITY, SCORES
 from app.physics.magnet import Magnet
 from datasets.transforms.mirror import HORIZONTAL, VERTICAL, check_mirror
 from losses.constraints import CONSTRAINTS, terms_of
 
 SUMS = ("data_loss", "physics_loss")
 """Figures of the history beside the terms."""
+OUTPUTS = (CODE, SCORES, HIT_PROBABILITY)
+"""What models call outputs of their own."""
 
 
 def check_something_is_learned(job: Job) -> None:
@@ -39,11 +41,12 @@ def check_constraints_apply(job: Job) -> None:
 
 def _check_offered(job: Job, spec: Spec[Any], where: tuple[str, int]) -> None:
     facts = job.model.component.facts
-    offered = "nothing" if not facts.get("path") else "stages" if facts.get("stages") else "along"
+    offered = "scores" if facts.get("scores") else "nothing"
+    offered = offered if not facts.get("path") else "stages" if facts.get("stages") else "along"
     needs = spec.component.facts["needs"]
     if needs != offered:
         what = f"{spec.name!r} does not apply to the model {job.model.name!r}"
-        expected = {"stages": "'rk_pinn'", "along": "'pinn'"}[needs]
+        expected = {"stages": "'rk_pinn'", "along": "'pinn'", "scores": "'hit_pooling'"}[needs]
         raise UserError(Problem(what, where, None, f"the model {expected}", job.model.name))
     asked = spec.parameters.get("stages", 0)
     if asked > facts.get("stages", asked):
@@ -55,8 +58,8 @@ def check_task_names(job: Job) -> None:
     """A task's figure in the history, <task>_loss, must not be that of a constraint or a sum."""
     taken = {name for c in CONSTRAINTS for name in terms_of(CONSTRAINTS.parse(c.name))} | set(SUMS)
     for name in job.tasks:
-        if f"{name}_loss" in taken or name == CODE or name.startswith("val_"):
-            others = sorted({one.removesuffix("_loss") for one in taken} | {CODE})
+        if f"{name}_loss" in taken or name in OUTPUTS or name.startswith("val_"):
+            others = sorted({one.removesuffix("_loss") for one in taken} | {*OUTPUTS})
             expected = f"another name than those of the program: {', '.join(others)}, val_..."
             raise UserError(Problem("a task cannot have this name", ("tasks", name), None, expected, name))
 

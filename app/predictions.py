@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from app.core.errors import Problem, UserError
 from app.core.files import write_bytes
 
+PURITY, EFFICIENCY = "hit_purity", "hit_efficiency"
+"""Columns that say of every event how well the model, and no baseline, assigned its hits."""
 Values = NDArray[np.floating]
 EXTRAS = ("columns", "sigma", "probability", "concentration", "spread")
 """Fields of predictions that have one array for each name."""
@@ -51,7 +53,8 @@ class Predictions:
 
     def of_baseline(self, name: str) -> Predictions:
         """Return the same events with the baseline's values as the predictions."""
-        return Predictions(self.key, self.true, self.baselines[name], {}, self.columns)
+        columns = {column: values for column, values in self.columns.items() if column not in (PURITY, EFFICIENCY)}
+        return Predictions(self.key, self.true, self.baselines[name], {}, columns)
 
     def only(self, targets: Sequence[str]) -> Predictions:
         """Return the predictions of some targets, with the baselines that know all of them.

@@ -9,11 +9,15 @@ from typing import Any
 import numpy as np
 
 from app.device import keras, tf
+from datasets._jagged import Jagged
 from datasets._sparse import dense, rows_at_once
 
 ROWS_AT_ONCE = 8192
 NUMBERS_AT_ONCE = 2**26
 """In the widest tensor of a model while it predicts (256 MB): the maps of images are far larger than the images."""
+
+HEADS = 8
+"""So many tables of hits against hits are reckoned with."""
 
 
 class Predictor:
@@ -23,16 +27,18 @@ class Predictor:
     """
 
     def __init__(self, deployed: Any, rows_at_once: int = ROWS_AT_ONCE) -> None:
+        self.names = frozenset(deployed.input)
         widest = max(_size(layer.output) for layer in _layers(deployed))
         self.rows_at_once = min(rows_at_once, max(1, NUMBERS_AT_ONCE // widest))
         self._call = tf.function(lambda inputs: deployed(inputs, training=False), reduce_retracing=True)
 
     def __call__(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """Predict, some events at a time."""
+        inputs = {name: array for name, array in inputs.items() if name in self.names}
         rows = len(next(iter(inputs.values())))
-        size = min(self.rows_at_once, rows_at_once(list(inputs.values())))
+        size = min(self.rows_at_once, *map(_jagged_rows, inputs.values()), rows_at_once(list(inputs.values())))
         parts = [self._some(inputs, slice(first, first + size)) for first in range(0, rows, size)]
-        return {task: np.concatenate([part[task] for part in parts]) for task in parts[0]}
+        return {task: _joined([part[task] for part in parts]) for task in parts[0]}
 
     def _some(self, inputs: Mapping[str, Any], rows: slice) -> dict[str, Any]:
         cut = {name: tf.constant(dense(array[rows])) for name, array in inputs.items()}
@@ -45,6 +51,21 @@ def _layers(model: Any) -> Iterator[Any]:
         yield layer
         if isinstance(layer, keras.Model):
             yield from _layers(layer)
+
+
+def _joined(parts: list[Any]) -> Any:
+    """Return the rows of all parts; what is said of single hits is as wide as the part's longest event."""
+    width = max(part.shape[1] for part in parts)
+    if all(part.shape[1] == width for part in parts):
+        return np.concatenate(parts)
+    return np.concatenate([np.pad(part, ((0, 0), (0, width - part.shape[1]))) for part in parts])
+
+
+def _jagged_rows(array: Any) -> int:
+    """Return how many events may be with the model when each hit of an event may look at each other one."""
+    if not isinstance(array, Jagged):
+        return ROWS_AT_ONCE
+    return int(max(1, NUMBERS_AT_ONCE // (HEADS * array.shape[1] ** 2)))
 
 
 def _size(tensors: Any) -> int:

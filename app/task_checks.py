@@ -48,6 +48,19 @@ def check_outputs_are_learned(job: Job) -> None:
             raise UserError(Problem(what, ("tasks", name, "weight"), None, expected, task.weight))
 
 
+def check_assignment_metric(job: Job) -> None:
+    """Only a model with scores assigns hits, and what a run is judged by must be known of its baselines too."""
+    for name, task in job.tasks.items():
+        for position, metric in enumerate(task.metrics):
+            where = ("tasks", name, "metrics", position)
+            if metric.name == "hit_assignment" and not job.model.component.facts.get("scores"):
+                what = f"the model {job.model.name!r} does not assign hits"
+                raise UserError(Problem(what, where, None, "the model 'hit_pooling', or another metric"))
+            if metric.name == "hit_assignment" and position == 0:
+                what = "no baseline assigns hits, so a run cannot be judged by it"
+                raise UserError(Problem(what, where, None, "another metric before it"))
+
+
 def check_output_names(job: Job) -> None:
     """What a head says beside the value is an output of its own, which no task may be called."""
     for name in job.tasks:

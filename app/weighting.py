@@ -130,7 +130,7 @@ def columns_of_events(events: Events, source: Source) -> dict[str, Any]:
     inputs = {
         column.name: events.inputs[name][:, i]
         for name, tensor in source.inputs.items()
-        if len(tensor.shape) == 1
+        if tensor.flat
         for i, column in enumerate(tensor.columns)
     }
     others = {name: values for name, values in events.columns.items() if name not in source.targets}

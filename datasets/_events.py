@@ -30,7 +30,7 @@ class Input:
 
     Attributes:
         columns: what stands along the last axis.
-        shape: of one event.
+        shape: of one event; its first number is None where events have different numbers of rows.
         standardize: mean 0 and standard deviation 1 for each column of a flat input, on the training split.
         layer: JSON of the input layer that stands between the raw tensor and the model, instead of standardising.
     """
@@ -40,12 +40,18 @@ class Input:
     standardize: bool = True
     layer: Mapping[str, Any] | None = None
 
+    @property
+    def flat(self) -> bool:
+        """Whether an event is one row of columns."""
+        return len(self.shape) == 1 and self.shape[0] is not None
+
 
 @dataclass(frozen=True)
 class Events:
     """A block of N events: `inputs[name]` (N, ...), `columns[name]` (N,) in physical units, `key` (N,) uint64.
 
-    An input may be sparse images (`datasets._sparse`): they are made dense when a network sees them.
+    An input may be sparse images (`datasets._sparse`), made dense when a network sees them, or a jagged array
+    (`datasets._jagged`), padded then.
     """
 
     inputs: Mapping[str, Any]
@@ -95,6 +101,7 @@ class Source:
         facts: metadata of the data, e.g. how they were generated.
         magnet: the field that the tracks went through and where they begin; None where it is not known.
         augment: makes other events of the training split that are as good, anew in every pass; None: none.
+        truth: arrays that stand among the inputs of its events and that no network sees: what is true of each hit.
     """
 
     inputs: Mapping[str, Input]
@@ -108,6 +115,7 @@ class Source:
     facts: Mapping[str, object] = field(default_factory=dict)
     magnet: Magnet | None = None
     augment: Augment | None = None
+    truth: Mapping[str, Input] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[Events]:
         return (read() for read in self.blocks)

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import os
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
-from pathlib import PurePath
 from typing import Any
 
 import lazy_loader
 import numpy as np
-from numpy.typing import NDArray
 
-from app.core.errors import Problem, UserError, nearest, unknown
-from datasets._event_hash import hash_rows, part_of
-from datasets._events import Array, Augment, Events, Source
-from datasets._options import PARTS, DatasetOptions, Split
+from app.core.errors import Problem, UserError
+from datasets._events import Augment, Events, Source
+from datasets._jagged import Jagged
+from datasets._options import PARTS, DatasetOptions
 from datasets._sparse import cuts, rows_at_once
+from datasets._split import Places, assignments
 
 tf = lazy_loader.load("tensorflow")
 
@@ -26,6 +25,8 @@ BLOCKS_PER_WINDOW, ROWS_PER_WINDOW = 4, 2048
 """At least so many blocks, and of small ones so many that they have these rows, are shuffled together."""
 BATCHES_AHEAD, BYTES_AHEAD = 4, 2**28
 """Batches wait for the network, of large images fewer, but one at least."""
+MANY_ROWS = 512
+"""So many are taken for the rows of a jagged event."""
 Batch = tuple[Mapping[str, Any], ...]
 
 
@@ -106,7 +107,7 @@ class Splits:
 def split(source: Source, options: DatasetOptions, limit: int | None = None) -> Splits:
     """Read the source once and assign every event to a split, of which at most `limit` are kept, for a smoke run."""
     parts: dict[str, tuple[list[Callable[[], Events]], list[int]]] = {name: ([], []) for name in PARTS}
-    for read, places in zip(source.blocks, _assignments(source, options.split), strict=True):
+    for read, places in zip(source.blocks, assignments(source, options.split), strict=True):
         events = read()
         for index, name in enumerate(PARTS):
             blocks, counts = parts[name]
@@ -129,66 +130,8 @@ def _same(events: Events) -> Events:
     return events
 
 
-Places = NDArray[np.intp]
-
-
 def _select(events: Events, *, places: Callable[[Events], Places], part: int, room: int | None) -> Events:
     return events[np.flatnonzero(places(events) == part)[:room]]
-
-
-def _assignments(source: Source, options: Split) -> list[Callable[[Events], Places]]:
-    """Return for each block the function that gives 0, 1 or 2 (train, validation, test) for each of its events."""
-    if options.files is None:
-        return [partial(_by_hash, source=source, options=options)] * len(source.blocks)
-    place = {file: _part_of(file, options.files) for file in dict.fromkeys(source.files)}
-    _require_used(options.files, place)
-    return [partial(_all_in, part=place[file]) for file in source.files]
-
-
-def _by_hash(events: Events, source: Source, options: Split) -> Places:
-    key = events.key if options.key is None else hash_rows(_key_columns(events, source, options.key))
-    return part_of(key, options.seed, options.train, options.validation)
-
-
-def _all_in(events: Events, part: int) -> Places:
-    return np.full(len(events), part, np.intp)
-
-
-def _part_of(file: str, patterns: Mapping[str, Sequence[str]]) -> int:
-    """Every file belongs to exactly one split: one that nobody uses, or that two use, is a mistake."""
-    found = [part for part in PARTS if any(_matches(file, pattern) for pattern in patterns.get(part, ()))]
-    if len(found) != 1:
-        what = f"{file} is in the splits {' and '.join(found)}" if found else f"{file} is in no split"
-        raise UserError(Problem(what, ("dataset", "split", "files"), expected="each file to be in one split"))
-    return PARTS.index(found[0])
-
-
-def _require_used(patterns: Mapping[str, Sequence[str]], files: Iterable[str]) -> None:
-    for part, position, pattern in [(p, i, text) for p, texts in patterns.items() for i, text in enumerate(texts)]:
-        if not any(_matches(file, pattern) for file in files):
-            where = ("dataset", "split", "files", part, position)
-            names = [PurePath(file).name for file in files]
-            near = nearest(pattern, names)
-            raise UserError(Problem("the pattern matches no file", where, near, f"files among {names}", pattern))
-
-
-def _matches(file: str, pattern: str) -> bool:
-    return PurePath(file).match(os.path.expandvars(pattern))
-
-
-def _key_columns(events: Events, source: Source, names: Sequence[str]) -> list[Array]:
-    """Return the columns of the key: targets and extras by name, then input columns that are none of those."""
-    inputs = {
-        column.name: events.inputs[name][..., i]
-        for name, tensor in source.inputs.items()
-        if len(tensor.shape) == 1
-        for i, column in enumerate(tensor.columns)
-    }
-    known = {**inputs, **events.columns}
-    for position, name in enumerate(names):
-        if name not in known:
-            raise UserError(unknown("column", name, sorted(known), ("dataset", "split", "key", position)))
-    return [known[name] for name in names]
 
 
 Prepare = Callable[[Events], Batch]
@@ -205,20 +148,39 @@ def batches(part: Part, prepare: Prepare, batch_size: int, seed: int, first_row:
         first_row: how many events were used before, for a training that goes on.
     """
     signature = _signature(part, prepare)
-    windows = tf.data.Dataset.from_generator(
-        lambda: _prepared(part.windows(seed, first_row), prepare), output_signature=signature
-    )
-    whole = windows.prefetch(1).rebatch(batch_size, drop_remainder=True)
+    whole = _whole(partial(part.windows, seed, first_row), prepare, batch_size, signature, endless=True)
     return _untuned(whole.prefetch(_ahead(signature, batch_size)))
 
 
 def ordered(part: Part, prepare: Prepare, batch_size: int) -> Any:
     """Return a finite tf.data.Dataset over the split in its stored order."""
     signature = _signature(part, prepare)
-    stored = tf.data.Dataset.from_generator(lambda: _prepared(part, prepare), output_signature=signature)
     number = tf.data.experimental.assert_cardinality(-(-part.rows // batch_size))
-    whole = stored.rebatch(batch_size, drop_remainder=False).apply(number)
+    whole = _whole(partial(iter, part), prepare, batch_size, signature, endless=False).apply(number)
     return _untuned(whole.prefetch(_ahead(signature, batch_size)))
+
+
+def _whole(
+    blocks: Callable[[], Iterator[Events]], prepare: Prepare, batch_size: int, signature: Any, endless: bool
+) -> Any:
+    """Return the dataset of batches of `batch_size` events; jagged ones are cut before they are padded."""
+    if any(spec.shape[1:].rank and spec.shape[1] is None for spec in signature[0].values()):
+        return tf.data.Dataset.from_generator(
+            lambda: map(prepare, _of_size(blocks(), batch_size)), output_signature=signature
+        )
+    prepared = tf.data.Dataset.from_generator(lambda: _prepared(blocks(), prepare), output_signature=signature)
+    return (prepared.prefetch(1) if endless else prepared).rebatch(batch_size, drop_remainder=endless)
+
+
+def _of_size(blocks: Iterable[Events], size: int) -> Iterator[Events]:
+    """Yield the events of all blocks in order, `size` at a time, and what is left in the end."""
+    rest: list[Events] = []
+    for events in blocks:
+        events = Events.concatenate([*rest, events])
+        whole = len(events) // size * size
+        yield from (events[first : first + size] for first in range(0, whole, size))
+        rest = [events[whole:]]
+    yield from (events for events in rest if len(events))
 
 
 def _prepared(blocks: Iterable[Events], prepare: Prepare) -> Iterator[Batch]:
@@ -236,11 +198,19 @@ def _untuned(dataset: Any) -> Any:
 
 
 def _ahead(signature: Any, batch_size: int) -> int:
-    row = sum(spec.dtype.size * spec.shape[1:].num_elements() for spec in tf.nest.flatten(signature))
+    specs = tf.nest.flatten(signature)
+    row = sum(spec.dtype.size * math.prod(n or MANY_ROWS for n in spec.shape[1:]) for spec in specs)
     return int(min(BATCHES_AHEAD, max(1, BYTES_AHEAD // max(row * batch_size, 1))))
 
 
 def _signature(part: Part, prepare: Prepare) -> Any:
     _require_events(part)
     first = next(iter(part))[:1]
-    return tf.nest.map_structure(lambda a: tf.TensorSpec((None, *a.shape[1:]), a.dtype), prepare(first))
+    inputs, *others = prepare(first)
+    jagged = {name: 2 if isinstance(array, Jagged) else 1 for name, array in first.inputs.items()}
+    specs = {name: _spec(array, jagged[name]) for name, array in inputs.items()}
+    return specs, *(tf.nest.map_structure(_spec, other) for other in others)
+
+
+def _spec(array: Any, free: int = 1) -> Any:
+    return tf.TensorSpec((*[None] * free, *array.shape[free:]), array.dtype)

@@ -77,12 +77,26 @@ def rows(
         path: the file, for the error.
         unpacking: executor that unpacks compressed baskets.
     """
-    wanted = {"entry_start": first, "entry_stop": first + number, "library": "np", "decompression_executor": unpacking}
+    arrays = _arrays(tree, branches, first, number, path, unpacking, "np")
+    return {branch: np.asarray(arrays[branch]) for branch in branches}
+
+
+def awkward_rows(
+    tree: Any, branches: Sequence[str], first: int, number: int, path: Path, unpacking: Any = None
+) -> dict[str, Any]:
+    """Return the same as Awkward arrays: jagged ones are an array of values and one of offsets, not many arrays."""
+    arrays = _arrays(tree, branches, first, number, path, unpacking, "ak")
+    return {branch: arrays[branch] for branch in branches}
+
+
+def _arrays(
+    tree: Any, branches: Sequence[str], first: int, number: int, path: Path, unpacking: Any, library: str
+) -> Any:
+    span = {"entry_start": first, "entry_stop": first + number}
     try:
-        arrays = tree.arrays(list(dict.fromkeys(branches)), **wanted)
+        return tree.arrays(list(dict.fromkeys(branches)), **span, library=library, decompression_executor=unpacking)
     except Exception as error:
         raise _unreadable(path, error) from None
-    return {branch: np.asarray(arrays[branch]) for branch in branches}
 
 
 def metadata(path: Path) -> dict[str, Any]:

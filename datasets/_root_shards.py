@@ -15,8 +15,8 @@ from app.core.files import write_file
 
 uproot = lazy_loader.load("uproot")
 
-Layout = Mapping[str, tuple[str, tuple[int, ...]]]
-"""Type and shape of one event for each branch."""
+Layout = Mapping[str, tuple[str, tuple[int, ...]] | str]
+"""Type and shape of one event for each branch; where its length varies, the type as awkward writes it: 'var * ...'."""
 
 
 def write_root_shard(
@@ -42,7 +42,7 @@ def write_root_shard(
 
     def fill(part: Path) -> None:
         with uproot.recreate(part, compression=uproot.ZSTD(1), uuid_function=lambda: identity) as file:
-            written = file.mktree(tree, {name: (kind, shape) for name, (kind, shape) in layout.items()})
+            written = file.mktree(tree, dict(layout))
             for block in blocks:
                 written.extend(dict(block))
             file["metadata"] = text

@@ -1,4 +1,4 @@
-"""Images of which only the pixels that are not zero are held, and how arrays of either kind are joined and cut."""
+"""Images of which only the pixels that are not zero are held, and how arrays of every kind are joined and cut."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from datasets._jagged import Jagged
 
 AT_ONCE = 2**26
 """So many bytes of inputs are dense at a time, on their way to a network (64 MB)."""
@@ -74,13 +76,14 @@ class Sparse:
 
 
 def joined(parts: Sequence[Any]) -> Any:
-    """Return arrays, or sparse images, one after the other."""
-    return Sparse.joined(parts) if isinstance(parts[0], Sparse) else np.concatenate(parts)
+    """Return arrays, sparse images, or jagged arrays, one after the other."""
+    first = parts[0]
+    return type(first).joined(parts) if isinstance(first, Sparse | Jagged) else np.concatenate(parts)
 
 
 def dense(array: Any) -> Any:
-    """Return an array as it is, and sparse images as one."""
-    return np.asarray(array) if isinstance(array, Sparse) else array
+    """Return an array as it is, sparse images as one, and a jagged array padded."""
+    return np.asarray(array) if isinstance(array, Sparse | Jagged) else array
 
 
 def rows_at_once(arrays: Sequence[Any]) -> int:
@@ -96,7 +99,13 @@ def cuts(length: int, size: int) -> Iterator[slice]:
 
 
 def dense_parts(array: Any, most: int | None = None) -> Iterator[Any]:
-    """Yield an array as it is, and sparse images, the first `most` of them, as dense ones of bounded size."""
+    """Yield an array as it is, sparse images, the first `most` of them, as dense ones of bounded size.
+
+    Of a jagged array the rows of all events come one after the other, without padding.
+    """
+    if isinstance(array, Jagged):
+        yield array.values
+        return
     if isinstance(array, Sparse):
         some = array[:most]
         yield from (np.asarray(some[cut]) for cut in cuts(len(some), rows_at_once([some])))

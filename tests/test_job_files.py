@@ -26,6 +26,7 @@ FEW = {
     "plane_images": ("events=80", "shard_size=80"),
     "volume_images": ("events=40", "shard_size=40"),
     "photon_sensors": ("events=80", "shard_size=80", "light_sources=2"),
+    "muon_hits": ("events=150", "shard_size=150"),
 }
 HEAVY = {
     "photon_calorimeter": "all_tasks.json",

@@ -9,7 +9,8 @@ A model is called in one of four ways, which a fact of its registration tells ap
 * `classical=True`: `name(known)` needs no training: it returns a layer from raw inputs to the physical targets of one
   task. Further facts say which `inputs` and `targets` it is for and whether it needs the `field` of the data.
 
-A model with `sensors=True` is called in the first way and looks at the channels of photon sensors.
+A model with `sensors=True` is called in the first way and looks at the channels of photon sensors, one with `hits=True`
+at the hits of an event; `scores=True`: it returns {"features": (N, F), "scores": (N, h)}, one score for each hit.
 """
 
 from typing import Any
@@ -40,6 +41,11 @@ class ModelOptions(Strict):
 
 CODE = "path"
 """Output of the network of a model with `path=True`, beside those of its tasks: what the layer knows a track by."""
+
+SCORES = "scores"
+"""Output of the network of a model with `scores=True`: of each hit the logit of its belonging to the muon, (N, h)."""
+HIT_PROBABILITY = "hit_probability"
+"""Output of the deployed model: of each hit the probability of its belonging to the muon, 0 in the padding, (N, h)."""
 
 MODELS = Catalog[Any]("model", "app.models", ModelOptions)
 HEADS = Catalog[Any]("head", "app.models.heads")

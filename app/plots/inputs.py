@@ -85,13 +85,17 @@ class PlotInputs:
 
 @dataclass(frozen=True)
 class Needs:
-    """What a plot cannot do without: `@PLOTS("...", needs=Needs(columns=("p",)))`."""
+    """What a plot cannot do without: `@PLOTS("...", needs=Needs(columns=("p",)))`.
+
+    Of the targets `any_of` one is enough; a column may be a target as well.
+    """
 
     history: bool = False
     predictions: bool = False
     numbers: bool = False
     targets: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
+    any_of: tuple[str, ...] = ()
     jacobian: bool = False
     weighting: bool = False
     several_tasks: bool = False
@@ -104,8 +108,8 @@ class Needs:
     @property
     def special(self) -> bool:
         """Whether most runs have not what the plot needs: nobody has to be told that it is left out."""
-        of_task = self.classes or self.direction or self.uncertainty or self.displays or self.spread
-        return of_task or self.jacobian or self.weighting or self.several_tasks
+        of_task = self.classes or self.direction or self.uncertainty or self.displays or self.spread or self.any_of
+        return bool(of_task) or self.jacobian or self.weighting or self.several_tasks
 
     def missing(self, inputs: PlotInputs) -> list[str]:
         """Return what `inputs` lacks, in words."""
@@ -114,8 +118,9 @@ class Needs:
         lacking += ["a histogram among the job's weightings"] if self.weighting and not inputs.weighting else []
         lacking += ["several tasks"] if self.several_tasks and len(inputs.leading_metrics) < 2 else []
         lacking += ["displays.npz of data that are images"] if self.displays and not _some(inputs.displays) else []
-        of_events = (self.predictions, self.numbers, self.targets, self.columns, self.classes, self.direction)
-        if not (any(of_events) or self.uncertainty or self.displays or self.spread):
+        of_targets = (self.numbers, self.targets, self.any_of, self.classes, self.direction)
+        of_events = (*of_targets, self.predictions, self.columns, self.uncertainty, self.displays, self.spread)
+        if not any(of_events):
             return lacking
         if inputs.predictions is None or not len(inputs.predictions):
             return [*lacking, "predictions"]
@@ -125,7 +130,10 @@ class Needs:
         lacking += ["the spread of an ensemble's members"] if self.spread and not inputs.spread else []
         lacking += ["predicted uncertainties"] if self.uncertainty and not _uncertain(inputs) else []
         lacking += [f"the target {name}" for name in self.targets if name not in inputs.predictions.true]
-        return lacking + [f"the column {name}" for name in self.columns if name not in inputs.predictions.columns]
+        if self.any_of and not set(self.any_of) & set(inputs.predictions.true):
+            lacking += [f"one of the targets {', '.join(self.any_of)}"]
+        known = inputs.predictions.columns.keys() | inputs.predictions.true.keys()
+        return lacking + [f"the column {name}" for name in self.columns if name not in known]
 
 
 def _some(displays: Displays | None) -> bool:

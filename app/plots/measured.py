@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.metrics._bins import energy_of
+from app.metrics._muon import pt_of
 from app.metrics.direction import ANGLES, COMPONENTS, opening_angle
 from app.physics.directions import DEGREE, emission_vector
 from app.plots.histograms import Residuals, differences
@@ -54,8 +56,8 @@ def measured(inputs: PlotInputs) -> list[Measured]:
 
 
 def against(inputs: PlotInputs) -> Against | None:
-    """Return the true energy, or momentum, of the events, where it is known."""
-    both = {"energy": energy_of(inputs.events), "p": inputs.events.columns.get("p")}
+    """Return the true energy, transverse momentum or momentum of the events, where it is known."""
+    both = {"energy": energy_of(inputs.events), "pt": pt_of(inputs.events), "p": inputs.events.columns.get("p")}
     for name, values in both.items():
         if values is not None:
             found = Against(symbol(name), inputs.units.get(name, "GeV"), np.asarray(values, np.float64))
@@ -83,15 +85,15 @@ def _distance(inputs: PlotInputs) -> Measured:
     return Measured("distance", inputs.units.get("u", ""), sizes, signed=False)
 
 
-def _relative(inputs: PlotInputs) -> Measured:
-    true = np.asarray(inputs.events.true["energy"], np.float64)
-    share = {curve: 100 * delta / true for curve, delta in differences(inputs, "energy").items()}
-    return Measured(f"relative {symbol('energy')}", "%", share)
+def _relative(inputs: PlotInputs, target: str) -> Measured:
+    true = np.asarray(inputs.events.true[target], np.float64)
+    share = {curve: 100 * delta / np.abs(true) for curve, delta in differences(inputs, target).items()}
+    return Measured(f"relative {symbol(target)}", "%", share)
 
 
 JOINED: tuple[tuple[tuple[str, ...], Callable[[PlotInputs], Measured]], ...] = (
     (ANGLES, lambda inputs: opening_angles(inputs, ANGLES)),
     (COMPONENTS, lambda inputs: opening_angles(inputs, COMPONENTS)),
     (POSITION, _distance),
-    (("energy",), _relative),
+    *(((target,), partial(_relative, target=target)) for target in ("energy", "pt", "q_over_pt")),
 )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 SYMBOLS = {
     "x": "$x$", "y": "$y$", "z": "$z$", "u": "$u$", "v": "$v$", "w": "$w$",
     "tx": "$t_x$", "ty": "$t_y$", "qop": "$q/p$", "p": "$p$", "pt": r"$p_\mathrm{T}$",
+    "q_over_pt": r"$q/p_\mathrm{T}$", "positive": r"$q > 0$",
     "eta": r"$\eta$", "phi": r"$\varphi$", "theta": r"$\theta$", "energy": "$E$", "charge": "$q$", "time": "$t$",
     "direction_x": "$d_x$", "direction_y": "$d_y$", "direction_z": "$d_z$", "n_gamma": r"$n_\gamma$",
 }  # fmt: skip

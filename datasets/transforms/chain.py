@@ -11,7 +11,7 @@ import numpy as np
 from app.core.errors import Problem, UserError
 from datasets.transforms import Columns, Tensor, Transform
 from datasets.transforms.mirror import Mirror
-from datasets.transforms.scaling import Standardize
+from datasets.transforms.scaling import Inverse, Standardize
 
 keras = lazy_loader.load("keras")
 
@@ -69,7 +69,7 @@ class Chain:
             UserError: targets outside the domain of a step, e.g. the logarithm of 0.
         """
         for position, step in enumerate(self.steps):
-            if isinstance(step, Standardize):
+            if isinstance(step, Standardize | Inverse):
                 before = Chain(self.steps[:position], self.targets, self.mirror)
                 step.fit(before._forward_finite(blocks), before._rounding(blocks))
         if self.steps and not isinstance(self.steps[-1], Standardize):

@@ -60,6 +60,9 @@ class Log(Transform):
 class Inverse(Transform):
     """1/target, e.g. the curvature 1/pT, in which a tracker's resolution is nearly Gaussian.
 
+    Of a target that has one sign in training predictions have it too: 1/pT of 0 and less is taken as the floor. Where
+    both occur, as of q/pT, each prediction stays on its own side of 0.
+
     Args:
         floor: outputs nearer to 0 are moved to it, so that a prediction stays finite.
     """
@@ -75,9 +78,16 @@ class Inverse(Transform):
         return 1.0 / target
 
     def inverse(self, output: Tensor, inputs: Columns) -> Tensor:
-        """Return 1 / output, the output kept away from 0 on its own side."""
-        small = keras.ops.abs(output) < self.floor
-        return 1.0 / keras.ops.where(small, keras.ops.where(output < 0, -self.floor, self.floor), output)
+        """Return 1 / output, the output kept away from 0 on the side of the target."""
+        sign = np.asarray(self.constants.get("sign", 0.0), np.float32)
+        side = keras.ops.where(sign * keras.ops.ones_like(output) == 0, keras.ops.where(output < 0, -1.0, 1.0), sign)
+        return side / keras.ops.maximum(side * output, self.floor)
+
+    def fit(self, blocks: Iterable[np.ndarray[Any, Any]], rounding: Any = 0.0) -> None:
+        """Find the sign of each target over blocks (n, targets): 1, -1, or 0 where both occur."""
+        ends = [(block.min(axis=0), block.max(axis=0)) for block in blocks if len(block)]
+        low, high = np.min([end[0] for end in ends], axis=0), np.max([end[1] for end in ends], axis=0)
+        self.constants = {"sign": np.where(low > 0, 1.0, np.where(high < 0, -1.0, 0.0)).tolist()}
 
 
 @TRANSFORMS("standardize")

@@ -1,9 +1,9 @@
-"""Constraints: what physics says of a whole track, in place of its measured end.
+"""Constraints: what is known of more than a task's targets: of a whole track, or of the single hits of an event.
 
 A constraint is called as `name(track, *, ...)` with a `Track` and returns one value per event and term, (N, S): squares
 of residuals in units of what the task's loss is computed in, so that both weigh alike at weight 1. The facts of its
 registration say what a model must offer (`needs`), and the names of its terms in the history (`terms`), of which the
-option `stages` takes the first ones.
+option `stages` takes the first ones. One that needs "scores" is called with `Hits` instead.
 """
 
 from __future__ import annotations
@@ -48,6 +48,26 @@ class Track:
     along: Callable[[Any], tuple[State, State]] | None
     stages: Callable[[], tuple[State, State, Any]] | None
     positions_are_exact: bool = False
+
+
+Tensor = Any
+ASSIGNED = "assigned"
+"""Among the arrays of a batch, what is true of each hit: whether it is the muon's, (N, h)."""
+
+
+@dataclass(frozen=True)
+class Hits:
+    """The hits of a batch of events, as a constraint sees them; all (N, h).
+
+    Attributes:
+        scores: what the model says of each hit, the logit of its belonging to the muon.
+        assigned: whether it does, 0 or 1.
+        mask: whether there is a hit.
+    """
+
+    scores: Tensor
+    assigned: Tensor
+    mask: Tensor
 
 
 CONSTRAINTS = Catalog[Any]("constraint", "losses.constraints", ConstraintOptions)

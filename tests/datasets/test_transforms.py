@@ -135,6 +135,31 @@ def test_the_kick_of_a_weak_field_is_one_number_at_all_momenta():
     np.testing.assert_allclose(Kick(("tx", "ty")).forward(target, inputs), np.tile([-0.9, 0.0], (6, 1)), rtol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("targets", "expected"),
+    [([5, 200], [100, 1e4, 1e4, 1e4]), ([-5, -200], [-1e4, -1e4, -1e4, -100]), ([5, -200], [100, 1e4, -1e4, -100])],
+)
+def test_inverse_keeps_the_sign_of_the_target(targets, expected):
+    """A curvature of 0 or of the wrong sign is a muon of 10 TeV, not one of negative pT; q/pT has both signs."""
+    chain = chain_of("inverse", targets=("pt",))
+    chain.fit([(np.array([[target]], np.float32), {}) for target in targets])
+    output = np.array([[0.01], [0.0], [-1e-5], [-0.01]], np.float32)
+    found = np.asarray(chain.inverse(output, {}))[:, 0]
+    np.testing.assert_allclose(found[[0, 3]], np.array(expected)[[0, 3]], rtol=1e-6)
+    np.testing.assert_allclose(np.abs(found[1:3]), 1e4, rtol=1e-6)
+    assert np.sign(found[2]) == np.sign(expected[2])
+
+
+def test_inverse_then_standardize_is_the_curvature_in_its_own_spread():
+    """The loss sees 1/pT with mean 0 and spread 1, the prediction is in GeV."""
+    pt = np.array([[5.0], [10.0], [20.0], [200.0]], np.float32)
+    chain = chain_of("inverse", "standardize", targets=("pt",))
+    chain.fit([(pt[:2], {}), (pt[2:], {})])
+    np.testing.assert_allclose(chain.forward(pt, {}), (1 / pt - np.mean(1 / pt)) / np.std(1 / pt), rtol=1e-5)
+    np.testing.assert_allclose(chain.inverse(chain.forward(pt, {}), {}), pt, rtol=1e-5)
+    np.testing.assert_allclose(chain.inverse(np.array([[-50.0]], np.float32), {}), [[1e4]], rtol=1e-5)
+
+
 def test_log_and_inverse():
     values = np.array([[1e-3], [1.0], [1e4]], np.float32)
     np.testing.assert_allclose(chain_of("log").forward(values, {}), np.log(values), rtol=1e-6)

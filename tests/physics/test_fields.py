@@ -41,7 +41,7 @@ def divergence_and_curl(field, place):
 
 
 def test_names_of_all_fields():
-    assert FIELDS.names() == ["gaussian_dipole", "map", "two_dipoles", "uniform"]
+    assert FIELDS.names() == ["gaussian_dipole", "map", "toroid", "two_dipoles", "uniform"]
 
 
 def test_gaussian_dipole_has_its_peak_its_width_and_its_integral():

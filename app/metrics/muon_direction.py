@@ -1,0 +1,55 @@
+"""How well the direction of a muon is measured: pseudorapidity and azimuth."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from app.core.errors import Problem, UserError
+from app.metrics import METRICS
+from app.metrics._bins import Edges
+from app.metrics._finite import numbers, residuals
+from app.metrics._muon import ETA, PT, binned
+from app.metrics._widths import widths
+from app.predictions import Predictions
+
+
+@METRICS("muon_direction", primary="delta_r_68pct", better="lower", binned_in="pT [GeV]")
+def muon_direction(predictions: Predictions, *, pt_bins: Edges = PT, eta_bins: Edges = ETA) -> dict[str, Any]:
+    """Residuals of eta and phi, and both together as Delta R, by pT and |eta| too.
+
+    The residual of phi is wrapped into -pi .. pi. Delta R = sqrt(Delta eta^2 + Delta phi^2); of a task that has one of
+    the two alone it is that one's |residual|.
+
+    Args:
+        predictions: targets eta, phi [rad], or one of them.
+        pt_bins: rising bin edges of the true pT [GeV].
+        eta_bins: rising bin edges of the true |eta|.
+
+    Returns:
+        delta_r_68pct, the 68th percentile, and delta_r_median; `eta_` and `phi_` `bias`, `rms` (standard deviation),
+        `68` (half width of the central 68 %) and `res_68pct` (68th percentile of |residual|); rows; `bins`, a list of
+        `{"low", "high"}` [GeV] with the same keys, and `eta_bins` likewise, of |eta|.
+
+    Raises:
+        UserError: neither is a target.
+        WirechamberError: a value is not finite, or there is no row.
+    """
+    targets = tuple(name for name in ("eta", "phi") if name in predictions.true)
+    if not targets:
+        expected = "the targets [eta, phi], or one of them"
+        raise UserError(Problem("the metric needs a direction", ("targets",), None, expected, list(predictions.true)))
+    return binned(predictions, pt_bins, eta_bins, partial(_summary, targets=targets))
+
+
+def _summary(predictions: Predictions, targets: tuple[str, ...]) -> dict[str, Any]:
+    delta = residuals(predictions.true, predictions.predicted, targets)
+    if "phi" in delta:
+        delta["phi"] = (delta["phi"] + np.pi) % (2 * np.pi) - np.pi
+    distance = np.sqrt(sum(values**2 for values in delta.values()))
+    found = numbers(delta_r_68pct=np.percentile(distance, 68), delta_r_median=np.median(distance))
+    for name, values in delta.items():
+        found |= widths(name, values)
+    return {**found, "rows": len(predictions)}

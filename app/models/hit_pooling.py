@@ -1,0 +1,75 @@
+"""Hits of a muon pooled by how much each of them belongs to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import lazy_loader
+from pydantic import Field
+
+from app.core.types import Count
+from app.models import MODELS, SCORES
+from app.models._hits import attending, check_heads_share, dense, hits_of
+from app.models.mlp import Activation
+
+keras = lazy_loader.load("keras")
+
+Hidden = tuple[Count, ...]
+Share = Annotated[float, Field(ge=0, lt=1)]
+
+
+@MODELS("hit_pooling", hits=True, scores=True)
+def hit_pooling(
+    seen: Mapping[str, Any],
+    *,
+    encoder: Annotated[Hidden, Field(min_length=1)] = (64, 64),
+    blocks: Annotated[int, Field(ge=0)] = 0,
+    attention_heads: Count = 4,
+    threshold: Share = 0.1,
+    hidden: Annotated[Hidden, Field(min_length=1)] = (128, 128),
+    deviations: bool = True,
+    dropout: Share = 0.0,
+    activation: Activation = "gelu",
+) -> Any:
+    """An assignment score for each hit, and what the assigned hits have in common.
+
+    Dense layers encode each hit by itself, attention if asked lets the hits see each other, and one number, the score,
+    says whether the hit belongs to the muon: p = sigmoid(score). Of the hits with p above `threshold` mean and sum with
+    the weights p, maximum and minimum, of the hits as they are and as they are encoded, make the features. Noise is so
+    kept out of them. The scores are an output of the network: the constraint `hit_assignment` teaches them the truth,
+    and the deployed model gives p as `hit_probability` (N, h). Without that constraint p is a weight of no meaning.
+
+    An event without an assigned hit has pooled features of 0; the order of the hits and padding do not matter.
+
+    Args:
+        seen: input tensors by name, of which `hits` (N, h, F) and `mask` (N, h) count.
+        encoder: sizes of the dense layers for each hit; the last is a multiple of `attention_heads` where there is
+            attention.
+        blocks: of attention between the hits; 0 leaves it out. Its cost grows with the square of the hits.
+        attention_heads: in each block.
+        threshold: on the probability, from which on a hit is pooled.
+        hidden: sizes of the dense layers behind the pooling; the last is the number of features.
+        deviations: give each hit its distance from the median of the event's hits besides, in every feature.
+        dropout: share of the values that are dropped in training behind every dense layer.
+        activation: of all hidden layers.
+
+    Returns:
+        {"features": (N, hidden[-1]), "scores": (N, h)}.
+
+    Raises:
+        UserError: data of another kind, or a width that the attention heads cannot share.
+    """
+    from app.models._hit_layers import AssignmentPooling
+
+    if blocks:
+        check_heads_share(encoder[-1], attention_heads, ("model", "encoder"))
+    hits, mask = hits_of(seen, "hit_pooling", deviations)
+    encoded = dense(hits, encoder, activation, dropout, "encoder")
+    if blocks:
+        encoded = attending(encoded, mask, blocks, attention_heads, activation, dropout)
+    scores = keras.layers.Dense(1, dtype="float32", name="score")(encoded)
+    scores = keras.layers.Reshape((-1,), dtype="float32", name=SCORES)(scores)
+    both = keras.layers.Concatenate(dtype="float32", name="raw_and_encoded")([hits, encoded])
+    pooled = AssignmentPooling(threshold, name="pooling")({"hits": both, "mask": mask, "scores": scores})
+    return {"features": dense(pooled, hidden, activation, dropout, "features"), SCORES: scores}

@@ -1,0 +1,145 @@
+"""Cuts and checks on muons and their hits, and the counts of what they leave out."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.core.errors import Problem, UserError
+from datasets._jagged import Jagged
+
+logger = logging.getLogger(__name__)
+
+OnInvalid = Literal["stop", "drop"]
+
+
+class Part(Protocol):
+    """Some rows of a file."""
+
+    @property
+    def place(self) -> tuple[str]:
+        """Where a mistake lies."""
+        ...
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Cuts, and how many muons or hits each of them has left out.
+
+    Attributes:
+        min_pt: least transverse momentum [GeV].
+        max_abs_eta: largest |eta|.
+        min_hits: least number of hits.
+        max_hits: hits of an event beyond it are left out.
+        on_invalid: stop at values that cannot be, or drop them.
+        parts: blocks that are read before the counts are told.
+        counts: of what was left out.
+    """
+
+    min_pt: float
+    max_abs_eta: float
+    min_hits: int
+    max_hits: int
+    on_invalid: OnInvalid
+    parts: int
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def uncounted(self) -> Selection:
+        """Return the same cuts, which count apart: for blocks that were counted before."""
+        return replace(self, counts=Counter())
+
+    def add(self, what: str, number: int) -> None:
+        """Count something that is left out."""
+        self.counts[what] += number
+
+    def tell(self, parts: int) -> None:
+        """Log the counts once all blocks were read."""
+        if parts == self.parts:
+            for what, number in self.counts.items():
+                if number:
+                    logger.info("muon_hits: left out %s %s", f"{number:,}", what)
+
+    def muons(self, own: Mapping[str, NDArray[Any]]) -> NDArray[np.bool_]:
+        """Return which muons are inside the cuts on pt and eta."""
+        soft, forward = own["pt"] < self.min_pt, np.abs(own["eta"]) > self.max_abs_eta
+        self.add(f"muons with pt below {self.min_pt:g} GeV", int(soft.sum()))
+        self.add(f"muons with |eta| above {self.max_abs_eta:g}", int((forward & ~soft).sum()))
+        return np.asarray(~(soft | forward))
+
+    def hits(self, index: Jagged, is_own: NDArray[np.bool_]) -> tuple[Jagged, NDArray[np.bool_], NDArray[np.bool_]]:
+        """Return the hits up to the largest number, and which samples have the least number of them."""
+        counts = index.counts
+        few = counts < self.min_hits
+        self.add(f"muons with fewer than {self.min_hits} hits", int(few.sum()))
+        if counts.max(initial=0) > self.max_hits:
+            inside = index.places < self.max_hits
+            self.add(f"hits beyond {self.max_hits} in an event", int((~inside).sum()))
+            self.add("events truncated", int((counts > self.max_hits).sum()))
+            index, is_own = index.where(inside), is_own[inside]
+        return index, is_own, ~few
+
+
+def check_truth(own: Mapping[str, NDArray[Any]], selection: Selection, part: Part) -> NDArray[np.bool_]:
+    """Return which muons are kept: finite, with pt above 0, charge +1 or -1, and inside the cuts.
+
+    Raises:
+        UserError: a value that cannot be, and `on_invalid` is "stop".
+    """
+    pt = own["pt"]
+    good = np.ones(len(pt), bool)
+    wrong = {
+        "not finite": (_not_finite(own), "finite truth"),
+        "of pt 0 or below": (pt <= 0, "pt > 0 GeV"),
+    }
+    if "charge" in own:
+        wrong["of another charge than 1 or -1"] = (np.abs(own["charge"]) != 1, "charge +1 or -1")
+    for what, (bad, expected) in wrong.items():
+        bad &= good
+        if bad.any() and selection.on_invalid == "stop":
+            row = int(np.flatnonzero(bad)[0])
+            came = {name: float(values[row]) for name, values in own.items() if name in ("pt", "eta", "phi", "charge")}
+            text = f"{bad.sum()} of {len(pt)} muons are {what}, the first is number {row}"
+            hint = f"{expected}, or 'on_invalid': 'drop' in the dataset"
+            raise UserError(Problem(text, part.place, None, hint, came))
+        selection.add(f"muons {what}", int(bad.sum()))
+        good &= ~bad
+    kept = good.copy()
+    kept[good] = selection.muons({name: values[good] for name, values in own.items()})
+    return kept
+
+
+def _not_finite(own: Mapping[str, NDArray[Any]]) -> NDArray[np.bool_]:
+    """Return which muons have truth that is not finite; where pt is 0 eta is not, which is said in other words."""
+    plain = [np.isfinite(values) for name, values in own.items() if name not in ("eta", "pz", "p", "q_over_pt")]
+    return np.asarray(~np.all(plain, axis=0) | (~np.isfinite(own["eta"]) & (own["pt"] > 0)))
+
+
+def check_hits(
+    features: NDArray[np.float32], index: Jagged, names: Sequence[str], selection: Selection, part: Part
+) -> NDArray[np.bool_]:
+    """Return which samples have finite hits only.
+
+    Raises:
+        UserError: a feature is not finite, and `on_invalid` is "stop".
+    """
+    good = np.ones(len(index), bool)
+    if np.isfinite(features.sum(dtype=np.float64)):
+        return good
+    bad = ~np.isfinite(features)
+    if not bad.any():
+        return good
+    hit, feature = np.argwhere(bad)[0]
+    good[index.events[bad.any(axis=1)]] = False
+    if selection.on_invalid == "stop":
+        count = f"{bad.any(axis=1).sum()} hits in {(~good).sum()} of {len(good)} samples"
+        what = f"{names[feature]!r} of {count} is not finite"
+        hint = "finite values, or 'on_invalid': 'drop' in the dataset"
+        raise UserError(Problem(what, part.place, None, hint, float(features[hit, feature])))
+    selection.add("muons with hits that are not finite", int((~good).sum()))
+    return good

@@ -1,0 +1,171 @@
+"""Muon hits in ROOT trees: which branch is which column of a hit, of a muon, of the event."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.core.errors import Problem, UserError
+from datasets import _root
+from datasets._jagged import Jagged
+from datasets._muon_features import DERIVED, needed
+from datasets._muon_truth import CARTESIAN, OF_VERTEX, POLAR
+
+LINK = "truthLink"
+TRUTH = {**{name: name for name in (*POLAR, *CARTESIAN, *OF_VERTEX)}, "charge": "q", "link": "link"}
+"""Columns of a muon, and how their branches are called after the prefix unless the job says otherwise."""
+EVENT = {"event": "eventNumber", "run": "runNumber"}
+NEAREST = 5
+"""So many branches are named in the place of one that is missing."""
+Columns = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Naming:
+    """How a job names the branches of a file."""
+
+    hit_prefix: str
+    truth_prefix: str
+    hit_branches: Mapping[str, str]
+    truth_branches: Mapping[str, str]
+
+    def hit(self, column: str) -> str:
+        """Return the branch of a column of hits."""
+        return self.hit_branches.get(column, self.hit_prefix + column)
+
+    def truth(self, column: str) -> str:
+        """Return the branch of a column of muons or of the event."""
+        usual = EVENT[column] if column in EVENT else self.truth_prefix + TRUTH[column]
+        return self.truth_branches.get(column, usual)
+
+
+@dataclass(frozen=True)
+class Tree:
+    """One file's tree and the branches of the columns that it has."""
+
+    path: Path
+    tree: Any
+    hits: Mapping[str, str]
+    truth: Mapping[str, str]
+
+    @property
+    def rows(self) -> int:
+        """The number of events."""
+        return int(self.tree.num_entries)
+
+    def edges(self, size: int) -> list[int]:
+        """Return where blocks of about `size` events begin and end, at ends of baskets where that is possible."""
+        try:
+            ends = list(self.tree.common_entry_offsets(filter_name=[*self.hits.values()]))
+        except AttributeError:  # an RNTuple
+            ends = []
+        found = [0]
+        for end in [*ends, self.rows]:
+            while end - found[-1] >= 2 * size:
+                found.append(found[-1] + size)
+            if end - found[-1] >= size or (end == self.rows and end > found[-1]):
+                found.append(int(end))
+        return found
+
+    def read(self, first: int, rows: int) -> tuple[Columns, Columns]:
+        """Return columns of hits, and of muons and events (Jagged, or (N,)), as they stand in the file."""
+        branches = [*self.hits.values(), *self.truth.values()]
+        arrays = _root.awkward_rows(self.tree, branches, first, rows, self.path, _unpacking())
+        place = (str(self.path),)
+        hits = {name: _numbers(arrays[b], b, place) for name, b in self.hits.items()}
+        truth = {name: _numbers(arrays[b], b, place) for name, b in self.truth.items()}
+        for name, column in hits.items():
+            if not isinstance(column, Jagged):
+                what = f"the branch {self.hits[name]!r} has one number per event"
+                raise UserError(Problem(what, place, expected="a list of numbers per event, one for each hit"))
+        for columns, names in ((hits, self.hits), (truth, self.truth)):
+            lists = {names[name]: column for name, column in columns.items() if isinstance(column, Jagged)}
+            _require_equal_lengths(lists, first, place)
+        return hits, truth
+
+
+def _require_equal_lengths(columns: Mapping[str, Jagged], row: int, place: tuple[str]) -> None:
+    """`columns` by branch, beginning with event `row` of the file."""
+    one = next(iter(columns), "")
+    for branch, column in columns.items():
+        bad = np.flatnonzero(column.counts != columns[one].counts)
+        if len(bad):
+            what = f"branches of different lengths in {len(bad)} events, the first is event {row + bad[0]}"
+            came = {name: int(columns[name].counts[bad[0]]) for name in (one, branch)}
+            raise UserError(Problem(what, place, None, "one value for each hit or muon", came))
+
+
+@cache
+def _unpacking() -> ThreadPoolExecutor:
+    """Two threads unpack baskets: reading alone would wait for that half of the time."""
+    return ThreadPoolExecutor(2)
+
+
+def opened(path: Path, name: str, features: Sequence[str], naming: Naming, link: bool) -> Tree:
+    """Open a tree and find the branches of its columns.
+
+    Args:
+        path: the file, or `file.root:tree`.
+        name: the tree where the path does not say it.
+        features: of a hit.
+        naming: of the branches.
+        link: whether it must be known which hit is of which muon.
+
+    Raises:
+        UserError: no such tree, no branch for a feature, for the momentum, or for a column that the job names.
+    """
+    tree = _root.tree(path, name)
+    known = [str(key) for key in tree.keys()]  # noqa: SIM118  (a tree is no dict)
+    hits = {column: naming.hit(column) for column in needed(features, lambda f: naming.hit(f) in known)}
+    for column, branch in hits.items():
+        if branch not in known:
+            raise UserError(_no_branch(column, branch, known, path, column in features))
+    if link or naming.hit(LINK) in known or LINK in naming.hit_branches:
+        hits[LINK] = _required(LINK, naming.hit, known, path)
+    truth = {column: naming.truth(column) for column in (*TRUTH, *EVENT) if naming.truth(column) in known}
+    for column in naming.truth_branches:
+        truth[column] = _required(column, naming.truth, known, path)
+    if not (set(POLAR) <= set(truth) or set(CARTESIAN) <= set(truth)):
+        wanted = CARTESIAN if set(CARTESIAN) & set(truth) else POLAR
+        column = next(c for c in wanted if c not in truth)
+        raise UserError(_no_branch(column, naming.truth(column), known, path))
+    return Tree(path, tree, hits, truth)
+
+
+def _required(column: str, branch: Callable[[str], str], known: Sequence[str], path: Path) -> str:
+    if branch(column) not in known:
+        raise UserError(_no_branch(column, branch(column), known, path))
+    return branch(column)
+
+
+def _no_branch(column: str, branch: str, known: Sequence[str], path: Path, feature: bool = False) -> Problem:
+    """Name the nearest branches, not all: such files have hundreds."""
+    near = get_close_matches(branch, known, NEAREST, cutoff=0.5) or sorted(known)[:NEAREST]
+    what = f"no branch {branch!r} for the {'feature' if feature else 'column'} {column!r}"
+    others = f", or a feature derived from the low edge ({', '.join(DERIVED)})" if feature else ""
+    return Problem(what, (str(path),), None, f"one of its {len(known)} branches, as [{', '.join(near)}]{others}")
+
+
+def _numbers(array: Any, branch: str, place: tuple[str]) -> Jagged | NDArray[Any]:
+    """Return a branch as a jagged array, or as one number per event."""
+    import awkward
+
+    try:
+        if array.ndim == 1:
+            return np.asarray(awkward.to_numpy(array))
+        flat = np.asarray(awkward.to_numpy(awkward.flatten(array, axis=1)))
+        counts = np.asarray(awkward.to_numpy(awkward.num(array, axis=1)))
+    except Exception:
+        flat, counts = np.empty(0, object), np.empty(0)
+    if flat.ndim != 1 or flat.dtype.kind not in "iufb":
+        what = f"the branch {branch!r} is no list of numbers"
+        raise UserError(Problem(what, place, expected="numbers, a list of them per event", received=str(array.type)))
+    return Jagged.of(flat, counts)

@@ -1,0 +1,135 @@
+"""From branches of hits and muons to events: one for each muon, with its hits, its truth and its key."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.core.errors import Problem, UserError
+from datasets._duplicates import Duplicates
+from datasets._event_hash import hash_rows
+from datasets._events import Events
+from datasets._jagged import Jagged
+from datasets._muon_checks import Selection, check_hits, check_truth
+from datasets._muon_choice import Choice, chosen_muons, muon_of_hits
+from datasets._muon_features import table
+from datasets._muon_files import EVENT, LINK, Columns, Tree
+from datasets._muon_tracks import track_columns
+from datasets._muon_truth import completed
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some rows of one tree."""
+
+    tree: Tree
+    first: int
+    rows: int
+
+    @property
+    def place(self) -> tuple[str]:
+        """Where a mistake lies: the file, and where in it when the part does not begin it."""
+        return (f"{self.tree.path}[{self.first}:]" if self.first else str(self.tree.path),)
+
+
+@dataclass
+class Reader:
+    """Turns a part into Events; the checks run when it is read for the first time.
+
+    Args:
+        features: of a hit.
+        choice: which muons and which of their hits are taken.
+        selection: cuts, and the counts of what they leave out.
+        assigned: give for each hit whether it is of the muon.
+        by_content: keys are hashes of truth and number of hits, whatever the file says of events.
+        duplicates: sees the keys of all parts.
+        tracks: give what the hits say without a network.
+    """
+
+    features: Sequence[str]
+    choice: Choice
+    selection: Selection
+    assigned: bool
+    by_content: bool
+    duplicates: Duplicates
+    tracks: bool = False
+    checked: set[int] = field(default_factory=set)
+
+    def __call__(self, number: int, part: Part) -> Events:
+        """Read part number `number`."""
+        hits, truth = part.tree.read(part.first, part.rows)
+        first_time = number not in self.checked
+        counter = self.selection if first_time else self.selection.uncounted()
+        events = self._events(hits, truth, part, counter)
+        if first_time:
+            self.duplicates.check(events.key, part.place)
+            self.checked.add(number)
+            self.selection.tell(len(self.checked))
+        return events
+
+    def _events(self, hits: dict[str, Jagged], truth: Columns, part: Part, counter: Selection) -> Events:
+        event, muons = chosen_muons(truth, part.rows, self.choice, counter)
+        own = completed(
+            {name: values for name, values in muons.items() if name not in (*EVENT, "link", "muon", "muons")}
+        )
+        good = check_truth(own, counter, part)
+        event, own = event[good], {name: values[good] for name, values in own.items()}
+        muons = {name: values[good] for name, values in muons.items()}
+        every = next(iter(hits.values()))
+        index, is_own = self._chosen_hits(hits.get(LINK), truth, every, event, muons, part)
+        columns = {name: column.values for name, column in hits.items() if name != LINK}
+        index, is_own, kept = counter.hits(index, is_own)
+        features = np.take(table(self.features, columns), index.values, axis=0)
+        kept &= check_hits(features, index, self.features, counter, part)
+        extras = {"muon": muons["muon"], "muons": muons["muons"], "n_hits": index.counts, **_numbers_of(muons)}
+        if self.tracks:
+            extras |= track_columns(self.features, features, index.events, len(index))
+        key = self._key(muons, own, every.counts[event])
+        inputs = {"hits": Jagged(features, index.offsets)}
+        inputs["mask"] = Jagged(np.ones(len(features), np.float32), index.offsets)
+        if self.assigned:
+            inputs["assigned"] = Jagged(is_own.astype(np.float32), index.offsets)
+        found = Events(inputs, {**{n: v.astype(np.float32) for n, v in own.items()}, **extras}, key)
+        return found if kept.all() else found[np.flatnonzero(kept)]
+
+    def _chosen_hits(
+        self,
+        link: Jagged | None,
+        truth: Columns,
+        every: Jagged,
+        event: NDArray[np.intp],
+        muons: Columns,
+        part: Part,
+    ) -> tuple[Jagged, NDArray[np.bool_]]:
+        """Return the numbers of the hits of each sample, and whether each of them is of the sample's muon."""
+        index = Jagged(np.arange(len(every.values)), every.offsets)
+        if not np.array_equal(event, np.arange(len(every))):
+            index = index[event]
+        if link is None:
+            self._require_link(muons, part)
+            return index, np.ones(len(index.values), bool)
+        whose = muon_of_hits(link, truth)[index.values]
+        is_own = whose == np.repeat(muons["muon"], index.counts)
+        kept = self.choice.kept(whose, is_own)
+        return (index, is_own) if kept is None else (index.where(kept), is_own[kept])
+
+    def _require_link(self, muons: Columns, part: Part) -> None:
+        several = muons["muons"] > 1
+        if several.any() and self.choice.muons != "single" and self.choice.others == "drop":
+            what = f"no {LINK!r} tells the hits of several muons apart, which {several.sum()} samples have"
+            expected = "'hit_branches' with it, 'muons': 'single', or 'other_muons': 'keep' in the dataset"
+            raise UserError(Problem(what, part.place, None, expected))
+
+    def _key(self, muons: Columns, own: Columns, hits: NDArray[Any]) -> NDArray[np.uint64]:
+        numbers = [muons[name] for name in ("run", "event") if name in muons]
+        if self.by_content or "event" not in muons:
+            return hash_rows([*own.values(), hits])
+        return hash_rows([*numbers, muons["muon"]])
+
+
+def _numbers_of(muons: Columns) -> Columns:
+    return {name: muons[name] for name in EVENT if name in muons}

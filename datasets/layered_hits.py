@@ -1,0 +1,149 @@
+"""Muons as a trigger sees them: one azimuth in each detector layer, or none."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import Field
+
+from app.core.errors import Problem, UserError
+from app.core.types import Count, Listed
+from datasets import DATASETS, _npz
+from datasets._event_hash import hash_rows
+from datasets._events import Column, Events, Input, Source
+from datasets._muon_truth import COLUMNS
+
+logger = logging.getLogger(__name__)
+
+TARGETS = {name: COLUMNS[name] for name in ("pt", "charge", "positive", "q_over_pt")}
+EXTRAS = {"n_hits": Column("n_hits", "", "layers with a hit")}
+CHANNELS = (Column("value", "", "azimuth of the hit, 0 without one"), Column("present", "", "1: the layer has a hit"))
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some rows of the arrays of one prefix in a file; `name` is what `split.files` matches."""
+
+    path: Path
+    prefix: str
+    rows: slice
+    name: str
+
+
+@DATASETS("layered_hits")
+def layered_hits(
+    files: Sequence[Path],
+    *,
+    prefixes: Annotated[Listed, Field(min_length=1)] = ("train_", "valid_"),
+    hits: str = "HITS",
+    pt: str = "PT_VAL",
+    charge: str = "SIGN",
+    absent: float = 0.0,
+    min_hits: Count = 1,
+    differences: bool = True,
+    angles: tuple[Annotated[int, Field(ge=0)], ...] = (),
+    blocks: Count = 10,
+) -> Source:
+    """Azimuths in L layers of an overlap trigger, with transverse momentum and charge, from npz files.
+
+    The input `layers` (L, 2) holds the value of each layer's first hit, 0 without one, and whether there is one. The
+    model's first layer, `layer_differences`, makes of it what bends: the difference of each pair of layers.
+
+    A file may have parts of its own, e.g. for training and validation. Every part is read as `blocks` blocks, which are
+    called `file.npz:PREFIX/NUMBER`, so that `split` can hold parts apart: {"files": {"train": "*:train_/[0-8]",
+    "validation": "*:train_/9", "test": "*:valid_/*"}}.
+
+    Args:
+        files: npz files with, for every prefix, values (N, L) or (N, L, hits of a layer), pt (N,) [GeV], charge (N,).
+        prefixes: what the arrays of each part begin with; "" for files without parts.
+        hits: array of the values, after the prefix; of several hits in a layer the first is taken.
+        pt: array of the transverse momenta.
+        charge: array of the charges, 1 or -1.
+        absent: the value that says that a layer has no hit.
+        min_hits: least number of layers with a hit; what has fewer is left out and counted.
+        differences: differences of all pairs of layers beside the values themselves.
+        angles: numbers, from 0, of the layers whose value is a bending angle and no azimuth: no difference is taken.
+        blocks: into how many the rows of each part are cut, in their order.
+
+    Raises:
+        UserError: a damaged file, a missing array, shapes that do not fit, values that cannot be.
+    """
+    names = {"hits": hits, "pt": pt, "charge": charge}
+    shapes = {(path, prefix): _shape(path, prefix, names) for path in files for prefix in prefixes}
+    layers = {shape[1] for shape in shapes.values()}
+    if len(layers) > 1:
+        what = "the parts have different numbers of layers"
+        raise UserError(Problem(what, (str(files[0]),), expected="one number of layers", received=sorted(layers)))
+    if angles and max(angles) >= max(layers):
+        raise UserError(Problem("no such layer", ("dataset", "angles"), None, f"below {max(layers)}", max(angles)))
+    parts = [part for (path, prefix), shape in shapes.items() for part in _parts(path, prefix, shape[0], blocks)]
+    rows = sum(shape[0] for shape in shapes.values())
+    read = partial(_read, names=names, absent=absent, min_hits=min_hits)
+    layer = {"name": "layer_differences", "pairs": differences, "angles": list(angles)}
+    return Source(
+        inputs={"layers": Input(CHANNELS, (layers.pop(), 2), layer=layer)},
+        targets=TARGETS,
+        extras=EXTRAS,
+        blocks=[partial(read, part) for part in parts],
+        files=[part.name for part in parts],
+        rows=rows,
+        fingerprint=_npz.fingerprint(files),
+        description=f"{rows:,} muons in layers, in {len(files)} file{'s' * (len(files) > 1)}",
+    )
+
+
+def _shape(path: Path, prefix: str, names: Mapping[str, str]) -> tuple[int, ...]:
+    """Return the shape of the values; all arrays must have as many rows."""
+    found = {name: _npz.header(path, prefix + array).shape for name, array in names.items()}
+    shape = found["hits"]
+    if len(shape) not in (2, 3) or any(other != shape[:1] for name, other in found.items() if name != "hits"):
+        expected = "values (N, layers) or (N, layers, hits), pt and charge (N,)"
+        received = {prefix + names[name]: other for name, other in found.items()}
+        raise UserError(Problem("the shapes do not fit", (str(path),), None, expected, received))
+    return shape
+
+
+def _parts(path: Path, prefix: str, rows: int, blocks: int) -> list[Part]:
+    edges = np.linspace(0, rows, min(blocks, max(rows, 1)) + 1).astype(int).tolist()
+    cuts = [slice(first, last) for first, last in pairwise(edges)]
+    return [Part(path, prefix, cut, f"{path}:{prefix}/{number}") for number, cut in enumerate(cuts)]
+
+
+def _read(part: Part, names: Mapping[str, str], absent: float, min_hits: int) -> Events:
+    arrays: dict[str, Any] = {
+        name: np.asarray(_npz.array(part.path, part.prefix + array)[part.rows], np.float64)
+        for name, array in names.items()
+    }
+    values = arrays["hits"] if arrays["hits"].ndim == 2 else arrays["hits"][..., 0]
+    present = values != absent
+    counts = present.sum(axis=1)
+    kept = counts >= min_hits
+    if not kept.all():
+        logger.info(
+            "%s: left out %d of %d muons with fewer than %d hits", part.name, (~kept).sum(), len(kept), min_hits
+        )
+    _check(arrays["pt"], arrays["charge"], values, part)
+    layers = np.stack([np.where(present, values, 0.0), present], axis=-1).astype(np.float32)
+    pt, charge = arrays["pt"], arrays["charge"]
+    columns = {"pt": pt, "charge": charge, "positive": charge > 0, "q_over_pt": charge / pt, "n_hits": counts}
+    key = hash_rows([pt, charge, *values.T])
+    return Events({"layers": layers}, {n: v.astype(np.float32) for n, v in columns.items()}, key)[np.flatnonzero(kept)]
+
+
+def _check(pt: Any, charge: Any, values: Any, part: Part) -> None:
+    wrong = {
+        "values are not finite": (~np.isfinite(values).all(axis=1), "finite values"),
+        "momenta are not finite or not above 0": (~(np.isfinite(pt) & (pt > 0)), "pt > 0 GeV"),
+        "charges are neither 1 nor -1": (np.abs(charge) != 1, "charge +1 or -1"),
+    }
+    for what, (bad, expected) in wrong.items():
+        if bad.any():
+            row = part.rows.start + int(np.flatnonzero(bad)[0])
+            raise UserError(Problem(f"{bad.sum()} {what}, the first in row {row}", (part.name,), expected=expected))

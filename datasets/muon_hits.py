@@ -1,0 +1,174 @@
+"""Muons in a spectrometer as its hits see them: jagged ROOT trees, one sample for each muon."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from app.core.errors import Problem, UserError, unknown
+from app.core.types import Count, NonNegative, Positive
+from datasets import DATASETS, _root
+from datasets._duplicates import Duplicates
+from datasets._events import Column, Input, Source
+from datasets._muon_checks import OnInvalid, Selection
+from datasets._muon_choice import Choice, Keep, Muons
+from datasets._muon_features import SCALES, STANDARD, UNITS
+from datasets._muon_files import EVENT, LINK, TRUTH, Naming, Tree, opened
+from datasets._muon_reader import Part, Reader
+from datasets._muon_tracks import COLUMNS as TRACKS
+from datasets._muon_tracks import NEEDED
+from datasets._muon_truth import offered
+
+EXTRAS = {
+    "muon": Column("muon", "", "number of the muon in its event"),
+    "muons": Column("muons", "", "muons in the event"),
+    "n_hits": Column("n_hits", "", "hits of the sample"),
+    "event": Column("event", "", "number of the event"),
+    "run": Column("run", "", "number of the run"),
+}
+
+MASK = Input((Column("mask", "", "1: a hit, 0: padding"),), (None,))
+ASSIGNED = Input((Column("assigned", "", "1: the hit is of the muon, 0: it is not, or padding"),), (None,))
+
+
+@DATASETS("muon_hits")
+def muon_hits(
+    files: Sequence[Path],
+    *,
+    tree: str = "MuonHitDump",
+    hit_prefix: str = "spacePoint_",
+    truth_prefix: str = "truthMuon_",
+    hit_branches: dict[str, str] | None = None,
+    truth_branches: dict[str, str] | None = None,
+    features: Annotated[tuple[str, ...], Field(min_length=1)] = STANDARD,
+    scales: dict[str, float] | None = None,
+    standardize: bool = False,
+    assignment: bool = False,
+    tracks: bool = False,
+    muons: Muons = "each",
+    other_muons: Keep = "drop",
+    noise: Keep = "keep",
+    min_pt: NonNegative = 5.0,
+    max_abs_eta: Positive = 2.7,
+    min_hits: Annotated[int, Field(ge=0)] = 3,
+    max_hits: Count = 600,
+    block_size: Count = 5000,
+    key: Literal["event", "content"] = "event",
+    on_invalid: OnInvalid = "stop",
+) -> Source:
+    """Hits of muons and their truth from jagged ROOT trees (TTree or RNTuple), unpadded until the batch.
+
+    Inputs are `hits` (h, features), as they stand in the file, zero where padded, and `mask` (h,), 1 for a hit and 0
+    for padding; h is the batch's longest event, rounded up to a multiple of 32. The model's first layer,
+    `hit_features`, multiplies the scales. A feature is a branch of hits, or derived from the low edge of a hit:
+    `r` = hypot(x, y), `s` = |(x, y, z)|, `theta`, `phi`, `eta` = asinh(z / r); a branch of that name goes first.
+
+    Targets follow from pt, eta, phi or from px, py, pz of a muon, and its charge: pt, p, px, py, pz [GeV], eta, phi
+    [rad], charge (+1 or -1), positive (class 1 or 0), q_over_pt [1/GeV], and the vertex vx, vy, vz where it is there.
+
+    Args:
+        files: ROOT files (`file.root:tree`); read in blocks.
+        tree: name of the tree.
+        hit_prefix: what the branches of hits begin with.
+        truth_prefix: what the branches of muons begin with.
+        hit_branches: whole names of branches of hits that are called otherwise, by feature; `truthLink` says which
+            muon a hit is of: its number in the event, -1 for noise.
+        truth_branches: whole names of branches of pt, eta, phi, charge, px, py, pz, vx, vy, vz of muons, of link, what
+            truthLink says of the muon where that is not its number, and of event and run.
+        features: what a network sees of each hit.
+        scales: what a feature is multiplied with, by feature, in place of the default.
+        standardize: after that, bring each feature to mean 0 and standard deviation 1 over the hits in training.
+        assignment: give for each hit whether it is of the sample's muon, as `assigned` (h,), which no network sees.
+        tracks: give what the hits say without a network, for the baselines `inner_station`, `all_hits` and
+            `sagitta_fit`: `line_eta`, `line_phi`, `mean_eta`, `curvature`, `stations`; for chambers as in the
+            simulation. It takes 0.2 ms for each muon.
+        muons: every muon of an event is a sample ("each"), its muon of highest pt ("leading"), or only muons that are
+            alone in their event ("single").
+        other_muons: "drop" the hits of the other muons of an event, or "keep" them: then nothing in the hits says
+            which of several muons is asked for.
+        noise: "keep" or "drop" hits of no muon.
+        min_pt: least transverse momentum [GeV].
+        max_abs_eta: largest |eta|.
+        min_hits: least number of hits.
+        max_hits: of an event with more hits the first so many are taken.
+        block_size: events that are read at a time.
+        key: what tells muons apart, the split and the search for duplicates: "event", run and number of the event and
+            the muon's number in it, or "content", a hash of truth and number of hits, also where no event is numbered.
+        on_invalid: "stop" at truth or hits that are not finite, at pt 0 and at charges other than 1 and -1, or "drop"
+            these muons. All that is left out is counted in the log.
+
+    Raises:
+        UserError: a damaged file, a missing tree or branch, branches of different lengths in an event, values that
+            cannot be, nothing that tells the hits of several muons apart, duplicates.
+    """
+    naming = Naming(hit_prefix, truth_prefix, hit_branches or {}, truth_branches or {})
+    _check_names(naming, features, scales or {}, tracks)
+    trees = [opened(path, tree, features, naming, assignment or noise == "drop") for path in files]
+    parts = _parts(trees, block_size)
+    rows = sum(part.rows for part in parts)
+    selection = Selection(min_pt, max_abs_eta, min_hits, max_hits, on_invalid, len(parts))
+    choice = Choice(muons, other_muons, noise)
+    reader = Reader(features, choice, selection, assignment, key == "content", Duplicates(rows), tracks)
+    factors = [{**SCALES, **(scales or {})}.get(name, 1.0) for name in features]
+    layer = {"name": "hit_features", "scales": factors, "standardize": standardize}
+    columns = tuple(Column(name, UNITS.get(name, "")) for name in features)
+    known = trees[0].truth
+    return Source(
+        inputs={"hits": Input(columns, (None, len(features)), layer=layer), "mask": MASK},
+        targets=offered(known),
+        extras={n: c for n, c in EXTRAS.items() if n not in EVENT or n in known} | (TRACKS if tracks else {}),
+        blocks=[partial(reader, number, part) for number, part in enumerate(parts)],
+        files=[str(part.tree.path) for part in parts],
+        rows=rows,
+        fingerprint=_root.fingerprint(files),
+        description=f"{rows:,} events of hits, {len(features)} features, in {len(files)} file{'s' * (len(files) > 1)}",
+        facts=_root.metadata(files[0]),
+        truth={"assigned": ASSIGNED} if assignment else {},
+    )
+
+
+def _parts(trees: Sequence[Tree], block_size: int) -> list[Part]:
+    """Return the blocks of all trees, which must have the same columns."""
+    for other in trees[1:]:
+        _require_same_columns(trees[0], other)
+    parts = [Part(t, first, last - first) for t in trees for first, last in pairwise(t.edges(block_size))]
+    if not parts:
+        what = "no events in these files"
+        raise UserError(Problem(what, ("dataset", "files"), received=[str(t.path) for t in trees[:3]]))
+    return parts
+
+
+def _check_names(naming: Naming, features: Sequence[str], scales: dict[str, float], tracks: bool) -> None:
+    """Refuse names of columns that mean nothing here."""
+    missing = [name for name in NEEDED if tracks and name not in features]
+    if missing:
+        expected = f"all of [{', '.join(NEEDED)}], or no tracks"
+        what = f"tracks need the feature {missing[0]!r}"
+        raise UserError(Problem(what, ("dataset", "features"), None, expected, list(features)))
+    columns = list(dict.fromkeys([*features, *STANDARD, LINK]))
+    for option, given, known in (
+        ("hit_branches", naming.hit_branches, columns),
+        ("truth_branches", naming.truth_branches, [*TRUTH, *EVENT]),
+        ("scales", scales, list(features)),
+    ):
+        for name in given:
+            if name not in known:
+                raise UserError(unknown("column", name, known, ("dataset", option)))
+    for position, name in enumerate(features):
+        if name in features[:position]:
+            where = ("dataset", "features", position)
+            raise UserError(Problem("the feature is there twice", where, expected="every feature once", received=name))
+
+
+def _require_same_columns(first: Tree, other: Tree) -> None:
+    one, two = ({*t.hits, *t.truth} for t in (first, other))
+    if one != two:
+        name = min(one ^ two)
+        have, lack = (first, other) if name in one else (other, first)
+        what = f"has no branch for the column {name!r}, which {have.path} has"
+        raise UserError(Problem(what, (str(lack.path),), expected="files with the same columns"))

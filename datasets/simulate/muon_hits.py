@@ -1,0 +1,188 @@
+"""Simulated muons in a spectrometer with toroids, as its tubes, strips and pads see them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import lazy_loader
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from app.core.errors import Problem, UserError
+from app.core.types import Count, Fraction, NonNegative, PositiveRange, Range
+from app.physics.muon_spectrometer import ETA_MAX, TECHNOLOGIES
+from datasets import SIMULATORS
+from datasets._root_shards import Layout, write_root_shard
+from datasets._shard_files import shard_path, unfinished
+from datasets.simulate._event_keys import keys
+from datasets.simulate._muon_calorimeter import Calorimeter
+from datasets.simulate._muon_events import Setup, blocks
+from datasets.simulate._muon_measurements import FLOATS, INTEGERS
+from datasets.simulate._muon_source import Source, Spectrum
+from datasets.simulate._progress import progress
+
+ak = lazy_loader.load("awkward")
+log = logging.getLogger(__name__)
+
+VERSION = 1
+TREE = "MuonHitDump"
+HITS, TRUTH = "spacePoint", "truthMuon"
+KINDS = dict.fromkeys(FLOATS, np.dtype(np.float32)) | dict.fromkeys(INTEGERS, np.dtype(np.int32))
+TRUTH_KINDS = dict.fromkeys(("pt", "eta", "phi"), np.dtype(np.float32)) | {"q": np.dtype(np.int32)}
+LAYOUT: Layout = {
+    HITS: "var * {" + ", ".join(f"{name}: {kind.name}" for name, kind in KINDS.items()) + "}",
+    TRUTH: "var * {" + ", ".join(f"{name}: {kind.name}" for name, kind in TRUTH_KINDS.items()) + "}",
+    "eventNumber": ("i8", ()),
+    "runNumber": ("i4", ()),
+}
+UNITS = {
+    "spacePoint_globEdge*": "mm", "spacePoint_driftR": "mm", "spacePoint_time": "ns", "spacePoint_cov*": "mm2",
+    "truthMuon_pt": "GeV", "truthMuon_phi": "rad",
+}  # fmt: skip
+
+
+@SIMULATORS("muon_hits", version=VERSION)
+def muon_hits(
+    out: Path,
+    *,
+    events: Count,
+    shard_size: Count = 10_000,
+    pt: PositiveRange = (5.0, 200.0),
+    spectrum: Spectrum = "log_uniform",
+    eta: Range = (-ETA_MAX, ETA_MAX),
+    two_muons: Fraction = 0.3,
+    vertex_spread: tuple[NonNegative, NonNegative] = (0.015, 50.0),
+    field_scale: Annotated[float, Field(ge=-2, le=2)] = 1.0,
+    energy_loss: NonNegative = 3.0,
+    energy_loss_spread: Fraction = 0.1,
+    calorimeter_thickness: NonNegative = 150.0,
+    station_thickness: NonNegative = 0.3,
+    efficiency: Fraction = 0.95,
+    noise: Annotated[float, Field(ge=0, le=5000)] = 20.0,
+    seed: Annotated[int, Field(ge=0)] = 1,
+) -> None:
+    """Muons of 5 to 200 GeV through a calorimeter and a spectrometer with toroids, and the hits in its three stations.
+
+    Each shard `shard_00000.root`, ... has a tree `MuonHitDump` with jagged branches: `spacePoint_` + globEdgeHighX/Y/Z
+    and globEdgeLowX/Y/Z, the two ends of the tube, strip or pad [mm]; time [ns]; driftR [mm]; covXX, the variance
+    across the channel, covYY, that along it [mm2], covXY, covYX; readOutSide, channel, layer, stationPhi (sector 1 to
+    16), stationEta (chamber along z or r, signed by the side), stationIndex (0 BI, 1 BM, 2 BO, 3 EI, 4 EM, 5 EO),
+    technology (0 MDT, 1 CSC, 2 RPC, 3 TGC, 4 STGC, 5 MM), truthLink (number of the muon in the event, -1 noise); and
+    `truthMuon_` + pt [GeV], eta, phi, q at the vertex; `eventNumber`, and `runNumber`, a hash of seed and options by
+    which samples differ. `metadata` beside the tree is a JSON string. An event depends on (seed, its number, options)
+    alone, not on the size of the shards: an interrupted generation continues where it stopped.
+
+    A positive muon is bent towards larger eta. Absorbed muons stay in the truth, without hits.
+
+    Simplified: no solenoid, so that phi is bent by nothing; the toroids' field does not vary with phi; sectors are of
+    one size; multiple scattering is Gaussian, at the calorimeter and behind each station; a muon makes one hit in a
+    layer, with no second electrons, showers or shared channels; tubes have no walls and a constant drift velocity;
+    layers are perfectly aligned; noise is even over layers, sectors and the eta coordinate.
+
+    Args:
+        out: folder of the shards.
+        events: events in all.
+        shard_size: events per shard.
+        pt: range of the transverse momentum [GeV].
+        spectrum: of the transverse momentum: flat in log(pt), or flat in 1/pt ("inverse").
+        eta: range of the pseudorapidity, uniform, within -2.7 to 2.7.
+        two_muons: share of events with two muons, the others have one.
+        vertex_spread: standard deviation of the vertex across and along the beam [mm].
+        field_scale: factor of the field, 0 for none, -1 for the opposite polarity.
+        energy_loss: mean loss of a muon of 10 GeV in the calorimeter [GeV].
+        energy_loss_spread: relative standard deviation of the loss by ionisation; radiation fluctuates by itself.
+        calorimeter_thickness: in radiation lengths, for multiple scattering.
+        station_thickness: in radiation lengths, for multiple scattering and loss (0.05 GeV per radiation length).
+        efficiency: of each layer.
+        noise: mean number of noise hits in an event.
+        seed: of the random numbers.
+
+    Raises:
+        UserError: muons that cannot pass the calorimeter, eta beyond the detector, a folder with other shards.
+        NotWritten: the disk is full, or the folder cannot be written.
+
+    References:
+        G. Aad et al. (ATLAS), The ATLAS Experiment at the CERN Large Hadron Collider,
+        doi:10.1088/1748-0221/3/08/S08003.
+    """
+    _check(pt, eta, energy_loss)
+    source = Source(pt, spectrum, eta, two_muons, vertex_spread)
+    calorimeter = Calorimeter(energy_loss, energy_loss_spread, calorimeter_thickness)
+    setup = Setup(source, calorimeter, field_scale, station_thickness, efficiency, noise)
+    generator = _Generator(setup, int(seed), shard_size)
+    rows = [min(shard_size, events - first) for first in range(0, events, shard_size)]
+    todo = unfinished(out, rows, generator.metadata(), ".root")
+    if len(todo) < len(rows):
+        log.info("%s: %d of %d shards are there already", out, len(rows) - len(todo), len(rows))
+    with progress(sum(rows[shard] for shard in todo), "events") as advance:
+        for shard in todo:
+            generator.write(shard_path(out, shard, ".root"), shard, rows[shard])
+            advance(rows[shard], f"shard {shard + 1} of {len(rows)}")
+
+
+def _check(pt: tuple[float, float], eta: tuple[float, float], energy_loss: float) -> None:
+    if max(-eta[0], eta[1]) > ETA_MAX:
+        expected = f"a range within -{ETA_MAX} to {ETA_MAX}, where the detector is"
+        raise UserError(Problem("beyond the detector", ("eta",), None, expected, eta))
+    if pt[0] <= energy_loss:
+        what = f"muons that lose {energy_loss:g} GeV in the calorimeter stop there at eta = 0"
+        raise UserError(Problem(what, ("pt",), None, f"a range above {energy_loss:g} GeV", pt))
+
+
+@dataclass(frozen=True)
+class _Generator:
+    """Everything that the content of a shard depends on, beside its number."""
+
+    setup: Setup
+    seed: int
+    shard_size: int
+
+    def metadata(self) -> dict[str, Any]:
+        """Return what all shards must have in common."""
+        return {
+            "dataset": "muon_hits",
+            "generator_version": VERSION,
+            "units": UNITS,
+            "technologies": list(TECHNOLOGIES),
+            "seed": self.seed,
+            "options": self.setup.options() | {"shard_size": self.shard_size},
+        }
+
+    def stream(self) -> int:
+        """Return a number that tells setups apart, so that two do not share random numbers; not shard sizes."""
+        return int.from_bytes(hashlib.sha256(json.dumps(self.setup.options()).encode()).digest()[:8])
+
+    def run(self) -> int:
+        """Return a hash of seed and setup."""
+        return int.from_bytes(hashlib.sha256(f"{self.seed}:{self.stream()}".encode()).digest()[:4]) >> 1
+
+    def write(self, path: Path, shard: int, rows: int) -> None:
+        """Make one shard with `rows` events."""
+        first = shard * self.shard_size
+        key = keys(self.seed, self.stream(), 0, first + rows)[first:]
+        facts = {"shard": shard, "rows": rows}
+        write_root_shard(path, TREE, LAYOUT, self._blocks(key, first), self.metadata() | facts)
+
+    def _blocks(self, key: NDArray[np.uint64], first: int) -> Iterator[dict[str, Any]]:
+        for here, muons, (row, columns) in blocks(self.setup, key):
+            count = here.stop - here.start
+            truth = {"pt": muons.pt, "eta": muons.eta, "phi": muons.phi, "q": muons.charge}
+            yield {
+                HITS: _jagged(columns, KINDS, np.bincount(row, minlength=count)),
+                TRUTH: _jagged(truth, TRUTH_KINDS, np.bincount(muons.event, minlength=count)),
+                "eventNumber": np.arange(here.start, here.stop) + first,
+                "runNumber": np.full(count, self.run(), np.int32),
+            }
+
+
+def _jagged(columns: dict[str, NDArray[Any]], kinds: dict[str, Any], counts: NDArray[np.intp]) -> Any:
+    """Return lists of records, one list per event with as many as `counts` says."""
+    record = ak.zip({name: columns[name].astype(kind) for name, kind in kinds.items()})
+    return ak.unflatten(record, counts)

@@ -1,0 +1,110 @@
+"""A training on simulated muons whose hits are assigned: what it writes, and that the deployed model knows no truth."""
+
+from __future__ import annotations
+
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from app import evaluate, job_file
+from app.checks import check_jobs
+from app.core.errors import UserError
+from app.predictions import EFFICIENCY, PURITY, Predictions
+from app.run_job import Options, run_job
+
+CONTENT = {
+    "name": "hits",
+    "application": "muon_parameters",
+    "dataset": {
+        "name": "muon_hits",
+        "simulate": {"name": "muon_hits", "events": 300, "noise": 10},
+        "standardize": True,
+        "assignment": True,
+        "tracks": True,
+    },
+    "model": {"name": "hit_pooling", "encoder": [16], "hidden": [16]},
+    "tasks": {
+        "pt": {"targets": "pt", "transform": ["inverse", "standardize"], "metrics": ["muon_pt", "hit_assignment"]},
+        "charge": {"targets": "positive", "loss": "binary_crossentropy", "metrics": "muon_charge"},
+    },
+    "constraints": [{"name": "hit_assignment", "weight": 1.0}],
+    "training": {"epochs": 4, "batch_size": 32, "optimizer": {"name": "adam", "learning_rate": 1e-2}, "xla": False},
+    "plots": [],
+}
+
+
+def changed(**changes):
+    return job_file.parse({**CONTENT, **changes})
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("hits")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("RUNS", "REGISTRY", "DATA"):
+            patch.setenv(f"WIRECHAMBER_{name}", str(folder / name.lower()))
+        yield run_job(job_file.parse(CONTENT), Options(folder / "hits.json"))
+
+
+def test_the_loss_of_the_scores_falls_and_stands_in_the_history(run):
+    history = json.loads(run.history.read_text())
+    first, last = history["train"][0], history["train"][-1]
+    assert last["assignment_loss"] < 0.8 * first["assignment_loss"]
+    assert {"pt_loss", "charge_loss", "data_loss"} <= set(last)
+    assert last["loss"] == pytest.approx(last["data_loss"] + last["assignment_loss"], rel=1e-4)
+    assert history["val"][-1]["hit_efficiency"] > 0.5
+
+
+def test_purity_and_efficiency_are_those_of_the_predictions(run):
+    found = json.loads(run.metrics.read_text())["pt"]
+    events = Predictions.read(run.predictions)
+    assert found["model"]["hit_purity"] == pytest.approx(np.nanmean(events.columns[PURITY]), rel=1e-6)
+    assert found["model"]["hit_efficiency"] == pytest.approx(np.nanmean(events.columns[EFFICIENCY]), rel=1e-6)
+    assert "hit_purity" in found["model"]["bins"][0]
+    assert set(found["baselines"]) == {"mean", "sagitta_fit"}
+    assert "hit_purity" not in found["baselines"]["sagitta_fit"]
+    assert found["baselines"]["sagitta_fit"]["pt_relative_res_68pct"] < 0.15
+
+
+def test_the_deployed_model_knows_no_truth_and_scores_the_hits(run):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WIRECHAMBER_RUNS", str(run.path.parent))
+        loaded = evaluate.load(run.name)
+    assert sorted(loaded.model.input) == ["hits", "mask"]
+    rng = np.random.default_rng(1)
+    inputs = {"hits": rng.normal(size=(3, 5, 22)).astype(np.float32), "mask": np.ones((3, 5), np.float32)}
+    inputs["mask"][0] = 0
+    more = {name: np.pad(values, ((0, 0), (0, 4), *[(0, 0)] * (values.ndim - 2))) for name, values in inputs.items()}
+    one, other = (loaded.predict(values) for values in (inputs, more))
+    for name, values in one.items():
+        assert np.isfinite(values).all()
+        np.testing.assert_allclose(other[name], values, rtol=1e-4)
+    assert (one["pt"] > 0).all()
+    probability = np.asarray(loaded.model(inputs)["hit_probability"])
+    assert probability.shape == (3, 5)
+    assert not probability[0].any()
+    assert probability[1:].any()
+
+
+def test_truth_that_is_not_there_is_asked_for(tmp_path, monkeypatch):
+    for name in ("RUNS", "REGISTRY", "DATA"):
+        monkeypatch.setenv(f"WIRECHAMBER_{name}", str(tmp_path / name.lower()))
+    data = {**CONTENT["dataset"], "assignment": False, "simulate": {"name": "muon_hits", "events": 60}}
+    words = r"dataset\.assignment: 'hit_assignment' needs to know which hits are the muon's"
+    with pytest.raises(UserError, match=words):
+        run_job(changed(dataset=data), Options(tmp_path / "x.json"))
+    keras.backend.clear_session()
+
+
+def test_models_without_scores_are_refused():
+    with pytest.raises(UserError, match="'hit_assignment' does not apply to the model 'deep_sets'"):
+        check_jobs([changed(model={"name": "deep_sets"})])
+    with pytest.raises(UserError, match=r"metrics\.1: the model 'deep_sets' does not assign hits"):
+        check_jobs([changed(model={"name": "deep_sets"}, constraints=[])])
+    task = {**CONTENT["tasks"]["pt"], "metrics": ["hit_assignment"]}
+    with pytest.raises(UserError, match="no baseline assigns hits, so a run cannot be judged by it"):
+        check_jobs([changed(tasks={"pt": task})])
+    with pytest.raises(UserError, match="a task cannot have this name"):
+        check_jobs([changed(tasks={"hit_probability": CONTENT["tasks"]["pt"]})])
