@@ -74,7 +74,10 @@ def test_unknown_words_name_the_nearest(tmp_path, capsys):
     assert main(["simulate", "track_states", "--tracks", "5"]) == 2
     assert capsys.readouterr().err == "--out: missing argument. Expected a folder for the shards.\n"
     assert main(["simulate"]) == 2
-    assert "Expected one of [muon_hits, photon_sensors, plane_images, track_states, volume_images]" in capsys.readouterr().err
+    assert (
+        "Expected one of [muon_hits, photon_sensors, plane_images, track_states, volume_images]"
+        in capsys.readouterr().err
+    )
 
 
 def test_help_explains_every_option_of_the_simulator(capsys):
