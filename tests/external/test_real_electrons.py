@@ -24,7 +24,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def angles(tmp_path_factory):
-    """Train the shipped job, and return the angles [deg] of the real scatters by the way in which they are read."""
+    """Train the shipped job on 20,000 events, and return the angles [deg] of the real scatters by the way of reading."""
     folder = tmp_path_factory.mktemp("electrons")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "path", [str(REPOSITORY / "benchmarks"), *sys.path])
@@ -32,7 +32,8 @@ def angles(tmp_path_factory):
         patch.setenv("WIRECHAMBER_REGISTRY", str(folder / "registry"))
         patch.setenv("WIRECHAMBER_DATA", str(folder / "data"))
         job = REPOSITORY / "json" / "electron_direction" / "three_planes.json"
-        words = ["run", "--config", str(job), "--set", "name=pointing", "--set", "plots=[]"]
+        settings = ["name=pointing", "plots=[]", "dataset.simulate.events=25000"]
+        words = ["run", "--config", str(job), *(word for setting in settings for word in ("--set", setting))]
         assert main(words) == 0
         from _real_electrons import CONTROLS, pointed
 
