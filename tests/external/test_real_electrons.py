@@ -24,7 +24,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def angles(tmp_path_factory):
-    """Train the shipped job on 20,000 events, and return the angles [deg] of the real scatters by the way of reading."""
+    """Train the shipped job on 20,000 events, and return the angles [deg] of real scatters by the way of reading."""
     folder = tmp_path_factory.mktemp("electrons")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "path", [str(REPOSITORY / "benchmarks"), *sys.path])
