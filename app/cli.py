@@ -90,6 +90,15 @@ def _run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--deterministic", action="store_true", help="the same bits in every run; may be slower")
 
 
+def _submit(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("config", type=Path, metavar="FILE", help="a job or sweep file")
+    _set(parser)
+    parser.add_argument("--resume", action="store_true", help="go on with runs that were begun")
+    parser.add_argument("--dry-run", action="store_true", help="print the submit description, submit nothing")
+    parser.add_argument("--no-estimate", action="store_true", help="do not build the models to estimate their memory")
+    parser.add_argument("--logs", type=Path, metavar="DIR", help="folder of the submissions (else $WIRECHAMBER_LOGS)")
+
+
 def _set(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--set", action="append", default=[], metavar="PATH=VALUE", dest="overrides", help="change a value"
@@ -181,6 +190,7 @@ def _init(parser: argparse.ArgumentParser) -> None:
 OPEN_VERBS = ("simulate", "convert")  # their further options come from a component's signature
 VERBS: dict[str, tuple[str, Add]] = {
     "run": ("Run a job, or every job of a sweep: simulate, train, measure, register.", _run),
+    "submit": ("Hand a job, or every job of a sweep, to an HTCondor pool.", _submit),
     "init": ("Write a job skeleton from the columns of a data file.", _init),
     "validate": ("Check job files; every mistake is reported at once.", _validate),
     "list": ("List components, or explain one.", _list),

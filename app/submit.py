@@ -1,0 +1,151 @@
+"""From a job file to jobs in a pool: checked as the worker will check them, registered, then submitted."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import registry
+from app import run_directory
+from app.config import Job
+from app.core.errors import Problem, UserError
+from app.core.files import REPOSITORY, write_json
+from app.data import data_root
+from app.ensemble import every
+from app.run_job import check_same_job, facts_of
+from jobs import submission
+from jobs.pool import Pool
+from jobs.resources import megabytes
+from jobs.submission import Index, Submission
+from jobs.submit_description import Request, write
+
+IN_THE_POOL = ("queued", "idle", "running", "evicted", "held", "resubmitted")
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Jobs that ask for the same: one cluster."""
+
+    jobs: tuple[Job, ...]
+    memory: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """A cluster in the pool."""
+
+    submission: Submission
+    cluster: int
+    runs: tuple[str, ...]
+
+
+def batches(jobs: Sequence[Job], memory: Mapping[str, int]) -> list[Batch]:
+    """Sort jobs into clusters: a submit description says one thing for all of its processes, but for the memory."""
+    groups: dict[str, list[Job]] = {}
+    for job in jobs:
+        asked = job.resources.model_copy(update={"request_memory": None})
+        groups.setdefault(asked.model_dump_json(), []).append(job)
+    return [Batch(tuple(group), {job.name: memory[job.name] for job in group}) for group in groups.values()]
+
+
+def asked_memory(job: Job) -> int | None:
+    """Return the MiB that a job asks for itself."""
+    return megabytes(job.resources.request_memory) if job.resources.request_memory else None
+
+
+def refuse_registered(jobs: Sequence[Job], resume: bool) -> None:
+    """Raise UserError where a run of such a name is in the registry already, or, resumed, in the pool already."""
+    mistakes = []
+    for job in every(jobs):
+        record = registry.find(registry.root(), job.name)
+        if record is None:
+            continue
+        where = (str(registry.root() / "runs" / f"{job.name}.json"),)
+        if not resume:
+            expected = "another name, or --resume to go on with that run"
+            mistakes.append(Problem("a run of this name is registered already", where, None, expected, job.name))
+        elif record.state in IN_THE_POOL:
+            expected = "a run that has ended; see wirechamber status"
+            mistakes.append(Problem(f"this run is {record.state}", where, None, expected, job.name))
+        elif run_directory.of(job.name).exists:
+            check_same_job(job, run_directory.of(job.name))
+    if mistakes:
+        raise UserError(*mistakes)
+
+
+def prepare(batch: Batch, stem: str, folder: Path, version: tuple[int, ...]) -> Submission:
+    """Write the folder of a submission."""
+    made = submission.make(folder.resolve(), stem)
+    try:
+        write(made, request_of(batch, version))
+        for job in batch.jobs:
+            write_json(made.job(job.name), job.dump())
+    except BaseException:
+        made.remove()
+        raise
+    return made
+
+
+def request_of(batch: Batch, version: tuple[int, ...]) -> Request:
+    """Return what a batch asks of the pool."""
+    runs = run_directory.runs_root().resolve()
+    roots = {
+        "WIRECHAMBER_RUNS": str(runs),
+        "WIRECHAMBER_REGISTRY": str(registry.root().resolve()),
+        "WIRECHAMBER_DATA": str(data_root().resolve()),
+    }
+    resources = batch.jobs[0].resources
+    return Request(resources, batch.memory, REPOSITORY, runs, sys.executable, roots | _variables(batch.jobs), version)
+
+
+def _variables(jobs: Sequence[Job]) -> dict[str, str]:
+    """The environment variables that stand in the paths of the jobs: the worker needs them too."""
+    named = {name for job in jobs for name in re.findall(r"\$\{(\w+)\}", str(job.dump()))}
+    return {name: os.environ[name] for name in sorted(named) if name in os.environ}
+
+
+def send(batch: Batch, prepared: Submission, pool: Pool, config: Path, commit: Any) -> Submitted:
+    """Register the runs as queued and submit them; where the pool says no, everything is as it was."""
+    root = registry.root()
+    before = {job.name: registry.find(root, job.name) for job in batch.jobs}
+    try:
+        run_directory.runs_root().mkdir(parents=True, exist_ok=True)
+        _register(batch, before, config, commit)
+        cluster = pool.submit(prepared.description)
+    except BaseException:
+        registry.restore(root, before)
+        prepared.remove()
+        raise
+    runs = tuple(job.name for job in batch.jobs)
+    known = [registry.read(root, run) for run in runs]
+    registry.follow(root, [(record, {"job_id": f"{cluster}.{n}"}) for n, record in enumerate(known)])
+    asked = batch.jobs[0].resources
+    prepared.submitted(
+        Index(
+            cluster=cluster,
+            runs=runs,
+            memory=tuple(batch.memory[run] for run in runs),
+            max_retries=asked.max_retries,
+            transfer=asked.transfer,
+        )
+    )
+    return Submitted(prepared, cluster, runs)
+
+
+def _register(batch: Batch, before: Mapping[str, registry.Record | None], config: Path, commit: Any) -> None:
+    records = []
+    for job in batch.jobs:
+        facts = facts_of(job, config, commit)
+        facts |= {"state": "queued", "reason": "", "host": "", "job_id": None}
+        facts["resources"] = job.resources.model_dump(mode="json", exclude_defaults=True) | {
+            "request_memory": f"{batch.memory[job.name]}MB"
+        }
+        known = before[job.name]
+        record = registry.Record(run=job.name, **facts)
+        records.append(record if known is None else known.model_copy(update=facts))
+    registry.create_all(registry.root(), records, replace=any(before.values()))
