@@ -11,6 +11,7 @@ from app.classical import check_classical, is_classical
 from app.config import Job
 from app.core.errors import Problem, UserError
 from app.core.files import matching
+from app.search.checks import check_search
 
 
 def check_jobs(jobs: Sequence[Job]) -> None:
@@ -99,4 +100,5 @@ CHECKS = (
     physics_checks.check_constraints_apply,
     physics_checks.check_task_names,
     physics_checks.check_mirror_of_formula,
+    check_search,
 )

@@ -53,8 +53,9 @@ class RunDirectory:
 
     @property
     def exists(self) -> bool:
-        """Whether there is something to lose: a checkpoint or a model. A run that failed before may begin again."""
-        return bool(self.model.exists()) or any(self.checkpoints.glob("epoch_*"))
+        """Whether there is something to lose: a checkpoint, a model, trials. A run that failed before may begin again."""
+        trials = self.path / "search" / "trials"
+        return bool(self.model.exists()) or any(self.checkpoints.glob("epoch_*")) or any(trials.glob("*.json"))
 
     def clear(self) -> None:
         """Remove what an earlier run left, the lock that we hold kept."""

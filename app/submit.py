@@ -17,7 +17,8 @@ from app.core.errors import Problem, UserError
 from app.core.files import REPOSITORY, write_json
 from app.data import data_root
 from app.ensemble import every
-from app.run_job import check_same_job, facts_of
+from app.run_job import facts_of
+from app.same_job import check_same_job
 from jobs import submission
 from jobs.pool import Pool
 from jobs.resources import megabytes

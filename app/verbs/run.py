@@ -47,7 +47,8 @@ def _one(job: Job, settings: Options, alone: bool) -> int:
             raise
         console.print(f"{job.name}: {error}", style="bold red", markup=False)
         return error.exit_code
-    show(run)
+    if run.metrics.exists():  # of a search another worker may publish them, later
+        show(run)
     return 0
 
 
