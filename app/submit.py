@@ -24,6 +24,7 @@ from jobs.pool import Pool
 from jobs.resources import megabytes
 from jobs.submission import Index, Submission
 from jobs.submit_description import Request, write
+from registry import State
 
 IN_THE_POOL = ("queued", "idle", "running", "evicted", "held", "resubmitted")
 
@@ -110,13 +111,15 @@ def _variables(jobs: Sequence[Job]) -> dict[str, str]:
     return {name: os.environ[name] for name in sorted(named) if name in os.environ}
 
 
-def send(batch: Batch, prepared: Submission, pool: Pool, config: Path, commit: Any) -> Submitted:
+def send(
+    batch: Batch, prepared: Submission, pool: Pool, config: Path, commit: Any, state: State = "queued"
+) -> Submitted:
     """Register the runs as queued and submit them; where the pool says no, everything is as it was."""
     root = registry.root()
     before = {job.name: registry.find(root, job.name) for job in batch.jobs}
     try:
         run_directory.runs_root().mkdir(parents=True, exist_ok=True)
-        _register(batch, before, config, commit)
+        _register(batch, before, config, commit, state)
         cluster = pool.submit(prepared.description)
     except BaseException:
         registry.restore(root, before)
@@ -138,15 +141,18 @@ def send(batch: Batch, prepared: Submission, pool: Pool, config: Path, commit: A
     return Submitted(prepared, cluster, runs)
 
 
-def _register(batch: Batch, before: Mapping[str, registry.Record | None], config: Path, commit: Any) -> None:
+def _register(
+    batch: Batch, before: Mapping[str, registry.Record | None], config: Path, commit: Any, state: State
+) -> None:
     records = []
     for job in batch.jobs:
         facts = facts_of(job, config, commit)
-        facts |= {"state": "queued", "reason": "", "host": "", "job_id": None}
+        facts |= {"state": state, "reason": "", "host": "", "job_id": None}
         facts["resources"] = job.resources.model_dump(mode="json", exclude_defaults=True) | {
             "request_memory": f"{batch.memory[job.name]}MB"
         }
         known = before[job.name]
-        record = registry.Record(run=job.name, **facts)
-        records.append(record if known is None else known.model_copy(update=facts))
+        if known is not None:
+            facts = dict(known) | facts | {"config": known.config or facts["config"], "finished": None}
+        records.append(registry.Record.model_validate({"run": job.name, **facts}))
     registry.create_all(registry.root(), records, replace=any(before.values()))

@@ -55,7 +55,7 @@ class Resources(Strict):
     )
     extra: dict[Key, Line] = Field(
         default_factory=dict,
-        description='further lines of the submit description: {"+AccountingGroup": "\\"group_x\\""}',
+        description='further lines of the submit description: {"accounting_group": "group_x"}',
     )
 
     @property

@@ -19,7 +19,12 @@ PLACE = re.compile(r"@\{(\w+)\}")
 CARRIED = ("app", "datasets", "losses", "jobs", "registry")
 """What HTCondor carries to a worker that does not see the checkout; no run may have such a name then."""
 FIRST_WITH_MEMORY_RETRY = (25, 0)
-ROOTS = ("WIRECHAMBER_RUNS", "WIRECHAMBER_REGISTRY", "WIRECHAMBER_DATA")
+ON_THE_WORKER = {
+    "WIRECHAMBER_RUNS": "$PWD",
+    "WIRECHAMBER_REGISTRY": "$PWD/$1/registry",
+    "WIRECHAMBER_DATA": "$PWD/data",
+}
+"""Where a run writes when HTCondor carries its results: all that is to come back lies in the run's own directory."""
 
 
 @dataclass(frozen=True)
@@ -116,14 +121,9 @@ def script(submission: Submission, request: Request) -> str:
     """Return the shell script that every process of the cluster runs."""
     wanted = request.resources
     values = dict(request.environment) | {"WIRECHAMBER_TIME_LIMIT": str(wanted.seconds)}
-    own = {
-        "WIRECHAMBER_RUNS": '"$PWD"',
-        "WIRECHAMBER_REGISTRY": '"$PWD/$1/registry"',
-        "WIRECHAMBER_DATA": '"$PWD/data"',
-    }
-    lines = [f"export {n}={shlex.quote(v)}" for n, v in values.items() if not (wanted.transfer and n in ROOTS)]
+    lines = [f"export {n}={shlex.quote(v)}" for n, v in values.items() if not (wanted.transfer and n in ON_THE_WORKER)]
     if wanted.transfer:
-        lines += ['mkdir -p "$1"', *(f"export {name}={value}" for name, value in own.items())]
+        lines += ['mkdir -p "$1"', *(f'export {name}="{value}"' for name, value in ON_THE_WORKER.items())]
     return fill(
         (TEMPLATES / "job.sh").read_text(encoding="utf-8"),
         {
