@@ -36,6 +36,11 @@ class TimeLimit:
             raise UserError(Problem("not a time limit", (VARIABLE,), None, "seconds above 0", text))
         return cls(seconds)
 
+    @property
+    def end(self) -> float:
+        """When the share that may be used is over, as time.monotonic() counts."""
+        return self.begun + SHARE * self.seconds
+
     def ends_in(self, seconds: float) -> bool:
         """Tell whether so many more seconds would pass the share of the limit that may be used."""
-        return time.monotonic() - self.begun + seconds > SHARE * self.seconds
+        return time.monotonic() + seconds > self.end

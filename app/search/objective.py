@@ -44,7 +44,7 @@ def direction(job: Job) -> Direction:
         return "min" if own["better"] == "lower" else "max"
     if any(name.endswith(word) for word in HIGHER):
         return "max"
-    if any(name.endswith(word) for word in NEITHER) or any(one["better"] == "higher" for one in facts.values()):
+    if any(word in name for word in NEITHER) or any(one["better"] == "higher" for one in facts.values()):
         what = f"nobody says whether a low or a high {name!r} is better"
         raise UserError(Problem(what, ("hyperopt", "objective"), None, "'direction': 'min' or 'max' beside it"))
     return "min"

@@ -60,7 +60,7 @@ def _record(job: Job, drawn: Any) -> Trial:
 
 
 def _draw(oracle: Any) -> Any:
-    if hasattr(oracle, "gpr"):
+    if hasattr(oracle, "gpr") and oracle.ongoing_trials:
         _fit_to_completed(oracle)
     return oracle.create_trial(f"draw {len(oracle.trials)}")
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import registry
 from app.config import Job
-from app.core.errors import Problem, UserError, WirechamberError
+from app.core.errors import Interrupted, Problem, UserError, WirechamberError
 from app.core.lock import LockTaken, locked
 from app.run_directory import RunDirectory
 from app.run_job import Options
@@ -19,6 +19,7 @@ from app.search.state import SearchState
 from app.search.trial import Order
 from app.search.trial_job import search_of
 from app.search.worker import Worker, winner
+from app.time_limit import TimeLimit
 
 logger = logging.getLogger(__name__)
 
@@ -49,8 +50,11 @@ def search_and_measure(job: Job, run: RunDirectory, options: Options, progress: 
     count = search.limit if search.limit < math.inf else "all"
     logger.info("%s: %s trials by %s search on %s, %d at once", job.name, count, search.tuner, words, len(devices))
     deadline = time.monotonic() + 3600 * search.max_hours if search.max_hours else math.inf
+    limit = TimeLimit.of_process()
     order = Order(job.dump(), run.path, options, registry.root().resolve())
-    finished = Worker(job, state, order, devices, deadline).work()
+    finished = Worker(job, state, order, devices, min(deadline, limit.end)).work()
+    if not finished and limit.end <= deadline:
+        raise Interrupted(f"the time limit of {limit.seconds:g} s")
     _publish(job, run, options, state, finished)
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import registry
-from app import checkpoint, run_directory
+from app import checkpoint, run_directory, time_limit
 from app.config import Job
 from app.core.errors import Interrupted, UserError, WirechamberError
 from app.core.files import write_json
@@ -81,6 +81,7 @@ def _execute(order: Order) -> int:
     os.environ["WIRECHAMBER_RUNS"], os.environ["WIRECHAMBER_REGISTRY"] = str(state.runs), str(state.registry)
     if order.device is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = order.device
+    os.environ.pop(time_limit.VARIABLE, None)  # the worker's, who stops us
     from app import device
 
     device.prepare(job.seed)

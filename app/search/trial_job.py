@@ -56,9 +56,15 @@ def with_values(job: Job, values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the content of the job with a trial's epochs and values."""
     content = job.dump() | {"hyperopt": None}
     content["training"]["epochs"] = search_of(job).epochs or job.training.epochs
-    for path, value in values.items():
+    for path, value in sorted(values.items(), key=_outer_first):
         _set(content, path, copy.deepcopy(value))
     return content
+
+
+def _outer_first(pair: tuple[str, Any]) -> tuple[int, bool]:
+    """A whole component before its parameters, and its name before the others."""
+    path = pair[0]
+    return path.count("."), path.rpartition(".")[2] != "name"
 
 
 def _set(content: dict[str, Any], path: str, value: Any) -> None:
