@@ -11,6 +11,7 @@ from typing import Any
 import registry
 from app import run_directory
 from app.config import Job
+from app.console import logged_to
 from app.core.files import write_json, write_text
 from app.job_file import parse
 from app.run_directory import RunDirectory
@@ -24,22 +25,38 @@ from app.search.worker import winner
 logger = logging.getLogger(__name__)
 
 
-def publish(job: Job, run: RunDirectory, options: Options, state: SearchState, finished: bool) -> None:
-    """Write the results of the trials that have ended, and measure the winner: it alone sees the test split."""
+def is_published(job: Job, run: RunDirectory, state: SearchState) -> bool:
+    """Tell whether the results of these very trials are there already."""
+    return run.metrics.exists() and state.published.exists() and bool(_read(state.published) == _summary(job, state))
+
+
+def _summary(job: Job, state: SearchState) -> dict[str, Any]:
     trials = state.trials()
     best = winner(job, trials)
-    summary = {"winner": best.id if best else None, "ended": sorted(t.id for t in trials if t.state != "running")}
-    if best is None or (run.metrics.exists() and state.published.exists() and _read(state.published) == summary):
-        logger.info("%s is finished already", job.name)
-        return
-    write_text(run.path / "trials.csv", table(job, trials))
-    write_json(run.path / "best.json", best_job(job, best.values, f"{job.name}_best").dump())
-    _measure(job, run, options, state, best, len(trials))
-    if job.plots != ():
-        from app.search.plots import draw
+    return {"winner": best.id if best else None, "ended": sorted(t.id for t in trials if t.state != "running")}
 
-        draw(job, trials, run)
-    _tell(job, trials, best, finished)
+
+def publish(content: dict[str, Any], run: RunDirectory, options: Options, finished: bool) -> None:
+    """Write the results of the trials that have ended, and measure the winner: it alone sees the test split.
+
+    Args:
+        content: the job of the search, of which one trial at least is done.
+        run: of the search.
+        options: as it was started.
+        finished: whether it has all the trials that it was to have.
+    """
+    job, state = parse(content), SearchState(run.path)
+    trials, summary = state.trials(), _summary(job, state)
+    best = state.read(summary["winner"])
+    with logged_to(run.log):
+        write_text(run.path / "trials.csv", table(job, trials))
+        write_json(run.path / "best.json", best_job(job, best.values, f"{job.name}_best").dump())
+        _measure(job, run, options, state, best, len(trials))
+        if job.plots != ():
+            from app.search.plots import draw
+
+            draw(job, trials, run)
+        _tell(job, trials, best, finished)
     write_json(state.published, summary)
 
 

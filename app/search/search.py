@@ -15,6 +15,8 @@ from app.core.lock import LockTaken, locked
 from app.run_directory import RunDirectory
 from app.run_job import Options
 from app.search.devices import in_words, slots
+from app.search.process import Processes
+from app.search.publish import is_published, publish
 from app.search.state import SearchState
 from app.search.trial import Order
 from app.search.trial_job import search_of
@@ -52,10 +54,11 @@ def search_and_measure(job: Job, run: RunDirectory, options: Options, progress: 
     deadline = time.monotonic() + 3600 * search.max_hours if search.max_hours else math.inf
     limit = TimeLimit.of_process()
     order = Order(job.dump(), run.path, options, registry.root().resolve())
-    finished = Worker(job, state, order, devices, min(deadline, limit.end)).work()
+    processes = Processes(warm=None in devices)
+    finished = Worker(job, state, order, processes, devices, min(deadline, limit.end)).work()
     if not finished and limit.end <= deadline:
         raise Interrupted(f"the time limit of {limit.seconds:g} s")
-    _publish(job, run, options, state, finished)
+    _publish(job, run, options, state, finished, processes)
 
 
 def _give_another_chance(state: SearchState) -> None:
@@ -67,7 +70,9 @@ def _give_another_chance(state: SearchState) -> None:
                 state.write(trial)
 
 
-def _publish(job: Job, run: RunDirectory, options: Options, state: SearchState, finished: bool) -> None:
+def _publish(
+    job: Job, run: RunDirectory, options: Options, state: SearchState, finished: bool, processes: Processes
+) -> None:
     """Publish, if this is the last worker and there is something to publish."""
     trials = state.trials()
     if any(trial.state == "running" and not state.is_free(trial.id) for trial in trials):
@@ -76,11 +81,12 @@ def _publish(job: Job, run: RunDirectory, options: Options, state: SearchState, 
     if winner(job, trials) is None:
         _nothing(job, trials, finished)
         return
-    from app.search.publish import publish
-
+    if is_published(job, run, state):
+        logger.info("%s is finished already", job.name)
+        return
     try:
         with locked(run.lock, wait=0.0):
-            publish(job, run, options, state, finished)
+            processes.run(publish, job.dump(), run, options, finished)
     except LockTaken:
         logger.info("another worker publishes the result")
 

@@ -5,17 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-import multiprocessing
 import os
 import shutil
-import signal
 import sys
-import threading
 import time
 import traceback
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import registry
 from app import checkpoint, run_directory, time_limit
@@ -25,6 +22,7 @@ from app.core.files import write_json
 from app.core.lock import LockTaken
 from app.job_file import parse
 from app.loss_terms import flat
+from app.progress import shown
 from app.run_directory import RunDirectory
 from app.run_job import Options, run_job
 from app.search.devices import in_words
@@ -40,7 +38,7 @@ OUT_OF_MEMORY = ("MemoryError", "ResourceExhaustedError")
 
 @dataclass(frozen=True)
 class Order:
-    """What a worker tells the process of a trial; `device` is what CUDA_VISIBLE_DEVICES shall be, None for the CPU."""
+    """What a worker tells the process of a trial; `device` is its GPU, None for the CPU."""
 
     job: dict[str, Any]
     run: Path
@@ -48,40 +46,26 @@ class Order:
     registry: Path
     device: str | None = None
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """That of the process: it sees one GPU, and keeps its run and its record inside the search.
+
+        The worker's time limit is not its own: the worker stops it.
+        """
+        state = SearchState(self.run)
+        roots = {"WIRECHAMBER_RUNS": str(state.runs.resolve()), "WIRECHAMBER_REGISTRY": str(state.registry.resolve())}
+        gpu = {} if self.device is None else {"CUDA_VISIBLE_DEVICES": self.device}
+        kept = {name: value for name, value in os.environ.items() if name != time_limit.VARIABLE}
+        return {**kept, **roots, **gpu}
+
 
 class NeverLogged(UserError):  # noqa: N818 - what happened
     """The objective is not among the figures of the trained job: no trial can be judged."""
 
 
-def execute(order: Order) -> NoReturn:
-    """Run one trial and end the process: what TensorFlow holds goes with it."""
-    threading.Thread(target=_follow_the_worker, daemon=True).start()
-    try:
-        code = _execute(order)
-    except (Interrupted, KeyboardInterrupt):
-        code = Interrupted.exit_code
-    except BaseException:
-        traceback.print_exc()
-        code = 1
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
-
-
-def _follow_the_worker() -> None:
-    """Stop at the last checkpoint when the worker dies, even by SIGKILL: nobody would look after this process."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os.kill(os.getpid(), signal.SIGTERM)
-
-
-def _execute(order: Order) -> int:
+def execute(order: Order) -> int:
+    """Run one trial in this process and return its exit code; what TensorFlow holds goes with the process."""
     state, job = SearchState(order.run), parse(order.job)
-    os.environ["WIRECHAMBER_RUNS"], os.environ["WIRECHAMBER_REGISTRY"] = str(state.runs), str(state.registry)
-    if order.device is not None:
-        os.environ["CUDA_VISIBLE_DEVICES"] = order.device
-    os.environ.pop(time_limit.VARIABLE, None)  # the worker's, who stops us
     from app import device
 
     device.prepare(job.seed)
@@ -160,7 +144,8 @@ def _train(job: Job, state: SearchState, trial: Trial, options: Options, executi
                 before = trial_job(job, trial.values, trial.drawn["tuner/trial_id"], execution)
                 _continue_from(run_directory.of(before.name), run, one)
             until = trial.drawn.get("tuner/epochs")
-            run_job(one, replace(options, resume=True, overwrite=False, test=False, until=until))
+            with shown(one) as report:
+                run_job(one, replace(options, resume=True, overwrite=False, test=False, until=until), report)
     history: dict[str, Any] = json.loads(run.history.read_text())
     if search_of(job).tuner != "hyperband":  # which may promote it
         shutil.rmtree(run.checkpoints, ignore_errors=True)

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import math
-import multiprocessing
-import os
-import signal
-import tempfile
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from multiprocessing import forkserver
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import wait
 from typing import Any
 
-from app import device as _device  # noqa: F401 - chooses Keras' backend for the processes of the trials
 from app.config import Job
-from app.core.errors import Interrupted, UserError, WirechamberError
+from app.core.errors import UserError, WirechamberError
 from app.search import trial as trial_process
 from app.search.devices import in_words
 from app.search.objective import direction
+from app.search.process import STOPPED, Processes, ended, stop
 from app.search.state import SearchState, Trial, owner
 from app.search.trial import NOTHING, Order
 from app.search.trial_job import search_of
@@ -30,10 +23,6 @@ logger = logging.getLogger(__name__)
 
 POLL = 2.0
 """Seconds between two looks at the trials of other workers."""
-GRACE = 60.0
-"""Seconds that a trial has to stop after SIGTERM: what a long step of XLA takes."""
-WARM = ("keras", "tensorflow", "keras_tuner")
-STOPPED = (Interrupted.exit_code, -signal.SIGTERM, -signal.SIGINT)
 
 
 @dataclass
@@ -44,6 +33,7 @@ class Worker:
         job: the search.
         state: its files.
         order: what each process is told, but for its device.
+        processes: how they are made.
         free: devices without a trial; None is the CPU.
         deadline: of `time.monotonic()`.
         children: the process on each busy device.
@@ -53,11 +43,11 @@ class Worker:
     job: Job
     state: SearchState
     order: Order
+    processes: Processes
     free: list[str | None]
     deadline: float = math.inf
     children: list[tuple[Any, str | None]] = field(default_factory=list)
     nothing_at: int = -1
-    warm: bool = True
 
     def work(self) -> bool:
         """Run trials; return False when the time was up before they were all done.
@@ -66,13 +56,12 @@ class Worker:
             UserError: the objective is never logged.
             WirechamberError: a process died before it had a trial.
         """
-        context = _context(self.warm and None in self.free)
         try:
             while True:
                 self._reap()
                 if time.monotonic() >= self.deadline:
                     return False
-                waiting = self._start(context)
+                waiting = self._start()
                 if not self.children and not waiting:
                     return True
                 patience = min(POLL, max(0.0, self.deadline - time.monotonic()))
@@ -82,7 +71,7 @@ class Worker:
         finally:
             self._stop()
 
-    def _start(self, context: Any) -> bool:
+    def _start(self) -> bool:
         """Start a process on each free device for which there is a trial; tell whether any trial is running."""
         trials = self.state.trials()
         running = [trial for trial in trials if trial.state == "running"]
@@ -92,15 +81,14 @@ class Worker:
         known = {trial.owner for trial in running}
         deciding = sum(owner(child.pid) not in known for child, _ in self.children)
         while self.free and orphans + new > deciding:
-            self._launch(context)
+            self._launch()
             deciding += 1
         return bool(running)
 
-    def _launch(self, context: Any) -> None:
+    def _launch(self) -> None:
         device = self.free.pop(0)
-        order = Order(self.order.job, self.order.run, self.order.options, self.order.registry, device)
-        child = context.Process(target=trial_process.execute, args=(order,))
-        child.start()
+        order = replace(self.order, device=device)
+        child = self.processes.start(trial_process.execute, order, environment=order.environment)
         self.children.append((child, device))
 
     def _reap(self) -> None:
@@ -119,7 +107,7 @@ class Worker:
         elif code in STOPPED:
             logger.info("trial %s stopped at its checkpoint", found.id if found else "")
         elif found is None:
-            raise WirechamberError(f"the process of a trial {_ended(code)} before it had one")
+            raise WirechamberError(f"the process of a trial {ended(code)} before it had one")
         elif found.state == "running":
             self._say(self._died(found, code))
         else:
@@ -130,7 +118,7 @@ class Worker:
         with self.state.locked():
             now = self.state.read(trial.id)
             if now.owner == trial.owner and now.state == "running":
-                now.state, now.killed, now.reason = "failed", True, f"the process {_ended(code)}"
+                now.state, now.killed, now.reason = "failed", True, f"the process {ended(code)}"
                 self.state.write(now)
         return now
 
@@ -153,10 +141,7 @@ class Worker:
         for child, _ in self.children:
             child.terminate()
         for child, device in self.children:
-            child.join(GRACE)
-            if child.is_alive():
-                child.kill()
-                child.join()
+            stop(child)
             logger.info("the trial on %s was stopped at its checkpoint", in_words(device))
         self.children.clear()
 
@@ -166,39 +151,3 @@ def winner(job: Job, trials: list[Trial]) -> Trial | None:
     done = [trial for trial in trials if trial.state == "done" and trial.score is not None]
     sign = 1.0 if direction(job) == "min" else -1.0
     return min(done, key=lambda trial: sign * (trial.score or 0.0), default=None)
-
-
-def _ended(code: int) -> str:
-    if code >= 0:
-        return f"ended with code {code}"
-    name = signal.Signals(-code).name if -code in signal.valid_signals() else str(-code)
-    hint = ", as the system does when memory runs out" if name == "SIGKILL" else ""
-    return f"was killed by {name}{hint}"
-
-
-def _context(warm: bool) -> Any:
-    """Return how processes are made: forked from one that has imported TensorFlow and done nothing, or from scratch.
-
-    TensorFlow starts its threads with the first operation, so that a fork before it is sound; what CUDA does when it is
-    loaded is not known to be, and there each process imports for itself.
-    """
-    if not warm:
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(list(WARM))
-    with _quiet():
-        forkserver.ensure_running()
-    return context
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep what TensorFlow says when it is imported from the terminal; a process that fails says so itself."""
-    with tempfile.TemporaryFile() as notes:
-        kept = os.dup(2)
-        os.dup2(notes.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
