@@ -99,6 +99,11 @@ def _submit(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--logs", type=Path, metavar="DIR", help="folder of the submissions (else $WIRECHAMBER_LOGS)")
 
 
+def _estimate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("config", type=Path, metavar="FILE", help="a job or sweep file")
+    _set(parser)
+
+
 def _status(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--all", action="store_true", help="those that are done as well")
     parser.add_argument("--logs", type=Path, metavar="DIR", help="folder of the submissions (else $WIRECHAMBER_LOGS)")
@@ -201,6 +206,7 @@ def _init(parser: argparse.ArgumentParser) -> None:
 OPEN_VERBS = ("simulate", "convert")  # their further options come from a component's signature
 VERBS: dict[str, tuple[str, Add]] = {
     "run": ("Run a job, or every job of a sweep: simulate, train, measure, register.", _run),
+    "estimate": ("Say what a job needs: parameters, memory, the largest batch that fits a GPU.", _estimate),
     "submit": ("Hand a job, or every job of a sweep, to an HTCondor pool.", _submit),
     "status": ("Show what became of submitted runs; the registry follows.", _status),
     "resubmit": ("Release held jobs and submit failed ones again, with more memory where it lacked.", _resubmit),

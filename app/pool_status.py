@@ -91,7 +91,7 @@ def held_in_words(job: JobState) -> str:
     history, explanation = job.history, job.explanation
     if history is None or explanation is None or history.hold is None:
         return "held"
-    figures = f" ({history.memory} MB of {job.asked} MB)" if explanation.memory and history.memory else ""
+    figures = f" ({history.memory} MB of {job.given} MB)" if explanation.memory and history.memory else ""
     return f"{explanation.words}{figures}: {history.hold[2]}".rstrip(": ")
 
 

@@ -49,13 +49,12 @@ def _broken(job: JobState) -> bool:
 
 def memory_of(job: JobState, wanted: int | None) -> int:
     """Return the MiB to ask for: `wanted`, or more than before where that was the reason, or as before."""
-    before = job.asked or 0
     if wanted is not None:
         return wanted
     if not job.wants_memory:
-        return before
+        return job.asked
     used = job.history.memory if job.history and job.history.memory else 0
-    return math.ceil(GROWTH * max(before, used))
+    return max(job.asked, math.ceil(GROWTH * max(job.given, used)))
 
 
 def release(jobs: Sequence[JobState], pool: Pool, wanted: int | None) -> dict[str, int]:

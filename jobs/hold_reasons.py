@@ -35,7 +35,7 @@ CODES: dict[int, Explanation] = {
     13: Explanation(_CARRY_IN, "see that the file exists and may be read"),
     14: Explanation("its initial folder is not there on the worker", "set resources.transfer, or use a shared folder"),
     15: Explanation("it was submitted on hold"),
-    16: Explanation("HTCondor is still taking in its files", "wait"),
+    16: Explanation("its files are still being taken in", "wait"),
     21: Explanation("the site's machine refused it (WANT_HOLD of the startd)", "ask the site"),
     22: Explanation("the site's machine refused it", "ask the site"),
     26: Explanation("the site's scheduler held it (SYSTEM_PERIODIC_HOLD)", "read the words of the site"),

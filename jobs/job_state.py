@@ -27,12 +27,21 @@ CHECKPOINTED = 85
 
 @dataclass(frozen=True)
 class JobState:
-    """A process of a cluster, and what is known of it; `history` is None where nobody knows anything any more."""
+    """A process of a cluster, and what is known of it.
+
+    Attributes:
+        run: whose it is.
+        id: cluster and process.
+        history: what happened to it; None where nobody knows anything any more.
+        given: MiB of its slot, or what it asked for at first.
+        asked: MiB that it would ask for now: HTCondor raises it by what it saw.
+    """
 
     run: str
     id: Id
     history: History | None
-    asked: int | None = None
+    given: int
+    asked: int
 
     @property
     def explanation(self) -> Explanation | None:
@@ -81,10 +90,10 @@ def states(submission: Submission, index: Index, ads: Mapping[Id, Ad] | None) ->
     found = []
     for process, run in enumerate(index.runs):
         job = (index.cluster, process)
-        ad = (ads or {}).get(job)
-        asked = ad.get("RequestMemory") if ad else index.memory[process]
-        known = _joined(told.get(process), ad)
-        found.append(JobState(run, job, known, asked if isinstance(asked, int) else index.memory[process]))
+        ad = (ads or {}).get(job) or {}
+        first = index.memory[process]
+        given, asked = (_number(ad.get(name), first) for name in ("MemoryProvisioned", "RequestMemory"))
+        found.append(JobState(run, job, _joined(told.get(process), ad), given, asked))
     return found
 
 
@@ -93,9 +102,13 @@ def by_id(ads: Iterable[Ad]) -> dict[Id, Ad]:
     return {(ad["ClusterId"], ad["ProcId"]): ad for ad in ads}
 
 
-def _joined(told: History | None, ad: Ad | None) -> History | None:
+def _number(value: object, otherwise: int) -> int:
+    return int(value) if isinstance(value, (int, float)) else otherwise
+
+
+def _joined(told: History | None, ad: Ad) -> History | None:
     """The queue says what is so now; the log knows of memory, evictions and ends."""
-    if ad is None:
+    if not ad:
         return told
     phase = PHASES.get(ad["JobStatus"], "idle")
     since = datetime.fromtimestamp(ad.get("EnteredCurrentStatus", 0), UTC)

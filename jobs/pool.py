@@ -18,7 +18,7 @@ Id = tuple[int, int]
 
 ATTRIBUTES = (
     *("ClusterId", "ProcId", "JobStatus", "EnteredCurrentStatus", "QDate", "NumJobStarts", "RemoteHost"),
-    *("HoldReason", "HoldReasonCode", "HoldReasonSubCode", "RequestMemory", "ResidentSetSize"),
+    *("HoldReason", "HoldReasonCode", "HoldReasonSubCode", "RequestMemory", "MemoryProvisioned", "ResidentSetSize"),
     *("ExitCode", "ExitBySignal", "ExitSignal", "RemoveReason"),
 )
 

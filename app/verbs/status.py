@@ -16,7 +16,7 @@ from jobs.job_state import JobState
 from jobs.pool import Pool, Unreachable, reach
 from registry.cells import duration
 
-HEADER = ("run", "job", "state", "since", "starts", "sent away", "epoch", "MB used", "MB asked", "remark")
+HEADER = ("run", "job", "state", "since", "starts", "sent away", "epoch", "MB used", "MB given", "remark")
 
 
 def execute(options: argparse.Namespace) -> int:
@@ -56,7 +56,7 @@ def _row(job: JobState) -> Sequence[str]:
     known, record = job.history, registry.find(registry.root(), job.run)
     epoch = "" if record is None or record.epoch is None else f"{record.epoch}/{record.epochs}"
     if known is None:
-        return (job.run, job.number, _state(job), "", "", "", epoch, "", str(job.asked or ""), "")
+        return (job.run, job.number, _state(job), "", "", "", epoch, "", str(job.given), "")
     seconds = (datetime.now(UTC) - known.since).total_seconds()
     return (
         job.run,
@@ -67,7 +67,7 @@ def _row(job: JobState) -> Sequence[str]:
         str(known.evictions),
         epoch,
         str(known.memory or ""),
-        str(job.asked or ""),
+        str(job.given),
         _remark(job),
     )
 

@@ -47,7 +47,20 @@ def execute(options: argparse.Namespace) -> int:
 
 
 def _memory(jobs: Sequence[Job], no_estimate: bool) -> dict[str, int]:
-    return {job.name: asked_memory(job) or DEFAULT_MEMORY for job in jobs}
+    """Return the MiB to ask for; jobs that differ in nothing that takes memory are estimated once."""
+    advised: dict[str, int] = {}
+    if not no_estimate:
+        from app.estimate import advise
+
+        advised = advise(jobs)
+    for job in jobs:
+        asked = asked_memory(job)
+        if asked is not None and asked < advised.get(job.name, 0):
+            console.print(
+                f"{job.name} asks for {asked} MB; about {advised[job.name]} MB are advised (wirechamber estimate)",
+                style="yellow",
+            )
+    return {job.name: asked_memory(job) or advised.get(job.name, DEFAULT_MEMORY) for job in jobs}
 
 
 def _show(groups: Sequence[Batch], stem: str, folder: Path) -> None:
