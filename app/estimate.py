@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from app.config import Job
+from app.core.errors import UserError
 from app.job_file import parse
 
 ROWS = 2000
@@ -102,7 +103,11 @@ def estimate(job: Job) -> Estimate:
 
 
 def advise(jobs: Sequence[Job]) -> dict[str, int]:
-    """Return the MiB to ask for by job; jobs that differ in nothing that takes memory are built once."""
+    """Return the MiB to ask for by job; jobs that differ in nothing that takes memory are built once.
+
+    Raises:
+        UserError: the networks of a job cannot be built on its data.
+    """
     known: dict[str, int] = {}
     return {job.name: _advised(job, known) for job in jobs}
 
@@ -113,7 +118,10 @@ def _advised(job: Job, known: dict[str, int]) -> int:
     parts = {name: content[name] for name in ("dataset", "model", "tasks", "constraints", "collocation", "unlabelled")}
     key = json.dumps([parts, training, job.resources.request_gpus > 0])
     if key not in known:
-        known[key] = estimate(job).request_memory
+        try:
+            known[key] = estimate(job).request_memory
+        except UserError as error:
+            raise error.under(job.name) from None
     return known[key]
 
 

@@ -54,7 +54,7 @@ class Resources(Strict):
         None, description="interpreter on the worker; null: the one that submits, python3 in a container or after setup"
     )
     extra: dict[Key, Line] = Field(
-        default_factory=dict,
+        {},
         description='further lines of the submit description: {"accounting_group": "group_x"}',
     )
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from app import run_directory
+from app.advice import advised_memory
 from app.config import Job
 from app.console import console
 from app.core.files import REPOSITORY
@@ -50,9 +51,8 @@ def _memory(jobs: Sequence[Job], no_estimate: bool) -> dict[str, int]:
     """Return the MiB to ask for; jobs that differ in nothing that takes memory are estimated once."""
     advised: dict[str, int] = {}
     if not no_estimate:
-        from app.estimate import advise
-
-        advised = advise(jobs)
+        console.print("estimating the memory that the jobs need ...")
+        advised = advised_memory(jobs)
     for job in jobs:
         asked = asked_memory(job)
         if asked is not None and asked < advised.get(job.name, 0):
