@@ -47,6 +47,12 @@ class RunDirectory:
     lock = property(lambda self: self.path / ".lock")
 
     @property
+    def trained_job(self) -> Path:
+        """The job of the model that the run has: of a search that of its winner."""
+        best = self.path / "best.json"
+        return best if best.exists() else self.job
+
+    @property
     def name(self) -> str:
         """The run's name."""
         return self.path.name
