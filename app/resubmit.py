@@ -28,7 +28,7 @@ def chosen(jobs: Sequence[JobState], runs: Sequence[str]) -> list[JobState]:
         UserError: a name was never submitted, or its run needs nothing.
     """
     known = {job.run: job for job in jobs}
-    mistakes = []
+    mistakes: list[Problem] = []
     for run in runs:
         if run not in known:
             mistakes.append(Problem("never submitted", (run,), nearest(run, known), "a run of wirechamber status"))

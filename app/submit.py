@@ -60,24 +60,31 @@ def asked_memory(job: Job) -> int | None:
     return megabytes(job.resources.request_memory) if job.resources.request_memory else None
 
 
-def refuse_registered(jobs: Sequence[Job], resume: bool) -> None:
-    """Raise UserError where a run of such a name is in the registry already, or, resumed, in the pool already."""
-    mistakes = []
+def refuse_known(jobs: Sequence[Job], resume: bool) -> None:
+    """Raise UserError where a run of such a name exists already, or, resumed, is another job or in the pool."""
+    mistakes: list[Problem] = []
     for job in every(jobs):
-        record = registry.find(registry.root(), job.name)
-        if record is None:
-            continue
-        where = (str(registry.root() / "runs" / f"{job.name}.json"),)
-        if not resume:
-            expected = "another name, or --resume to go on with that run"
-            mistakes.append(Problem("a run of this name is registered already", where, None, expected, job.name))
-        elif record.state in IN_THE_POOL:
-            expected = "a run that has ended; see wirechamber status"
-            mistakes.append(Problem(f"this run is {record.state}", where, None, expected, job.name))
-        elif run_directory.of(job.name).exists:
-            check_same_job(job, run_directory.of(job.name))
+        try:
+            _refuse_known(job, resume)
+        except UserError as error:
+            mistakes += error.problems
     if mistakes:
         raise UserError(*mistakes)
+
+
+def _refuse_known(job: Job, resume: bool) -> None:
+    run, root = run_directory.of(job.name), registry.root()
+    record, expected = registry.find(root, job.name), "another name, or --resume to go on with that run"
+    where = (str(root / "runs" / f"{job.name}.json"),)
+    if run.exists and not resume:
+        raise UserError(Problem("the run exists already", (str(run.path),), None, expected, job.name))
+    if record is not None and not resume:
+        raise UserError(Problem("a run of this name is registered already", where, None, expected, job.name))
+    if record is not None and record.state in IN_THE_POOL:
+        expected = "a run that has ended; see wirechamber status"
+        raise UserError(Problem(f"this run is {record.state}", where, None, expected, job.name))
+    if run.exists:
+        check_same_job(job, run)
 
 
 def prepare(batch: Batch, stem: str, folder: Path, version: tuple[int, ...]) -> Submission:

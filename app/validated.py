@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from app import run_directory
 from app.checks import check_jobs
 from app.config import Job
 from app.ensemble import every
 from app.job_file import load, refuse_equal_names
-from app.run_job import refuse_existing
 
 
 def validated(path: Path, overrides: Sequence[str]) -> list[Job]:
@@ -19,9 +17,3 @@ def validated(path: Path, overrides: Sequence[str]) -> list[Job]:
     check_jobs(every(jobs))
     refuse_equal_names(every(jobs))
     return jobs
-
-
-def refuse_existing_runs(jobs: Sequence[Job], resume: bool, overwrite: bool = False) -> None:
-    """Say it before the first job of a sweep starts, not after hours."""
-    for job in every(jobs):
-        refuse_existing(run_directory.of(job.name), resume, overwrite)

@@ -11,8 +11,8 @@ from app.advice import advised_memory
 from app.config import Job
 from app.console import console
 from app.core.files import REPOSITORY
-from app.submit import Batch, asked_memory, batches, prepare, refuse_registered, request_of, send
-from app.validated import refuse_existing_runs, validated
+from app.submit import Batch, asked_memory, batches, prepare, refuse_known, request_of, send
+from app.validated import validated
 from jobs import submission
 from jobs.pool import reach
 from jobs.submit_description import description, script
@@ -25,8 +25,7 @@ DEFAULT_MEMORY = 2048
 def execute(options: argparse.Namespace) -> int:
     """Validate everything, then register and submit; with --dry-run print what would be submitted."""
     jobs = validated(options.config, options.overrides)
-    refuse_existing_runs(jobs, options.resume)
-    refuse_registered(jobs, options.resume)
+    refuse_known(jobs, options.resume)
     for job in jobs:
         if job.ensemble is not None:
             console.print(f"{job.name}: one process trains the members of the ensemble one after the other")
