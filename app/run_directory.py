@@ -59,7 +59,7 @@ class RunDirectory:
 
     @property
     def exists(self) -> bool:
-        """Whether there is something to lose: a checkpoint, a model, trials. A run that failed before may begin again."""
+        """Whether there is something to lose: a checkpoint, a model, trials. One that failed before may begin again."""
         trials = self.path / "search" / "trials"
         return bool(self.model.exists()) or any(self.checkpoints.glob("epoch_*")) or any(trials.glob("*.json"))
 

@@ -9,12 +9,14 @@ import pytest
 import registry
 from app.checkpoint import latest
 from app.cli import main
-from app.job_file import load
+from app.core.errors import WirechamberError
+from app.job_file import load, parse
 from app.run_job import Options
 from app.search.devices import gpus, slots
 from app.search.process import ended
+from app.search.search import _nothing
 from app.search.state import SearchState, Trial
-from app.search.trial import Order
+from app.search.trial import NeverLogged, Order, _reason, _score
 
 LONG = {"epochs": 60, "batch_size": 64, "optimizer": {"name": "adam", "learning_rate": 1e-2}, "xla": False}
 SHORT = {**LONG, "epochs": 2}
@@ -215,3 +217,28 @@ def test_how_a_process_ended():
     assert ended(3) == "ended with code 3"
     assert ended(-9) == "was killed by SIGKILL, as the system does when memory runs out"
     assert ended(-6) == "was killed by SIGABRT"
+
+
+@pytest.mark.parametrize(("error", "words"), [
+    (MemoryError("no room"), "out of memory (MemoryError: no room)"),
+    (WirechamberError("loss is nan in batch 3"), "loss is nan in batch 3"),
+    (ValueError("a\n  b"), "ValueError: a b"),
+])  # fmt: skip
+def test_why_a_trial_failed(error, words):
+    assert _reason(error) == words
+
+
+def test_the_score_is_that_of_the_kept_model(searched):
+    job = parse(searched(objective="val_pos_mean_mm"))
+    epochs = [{"epoch": 1, "loss": 2.0, "pos_mean_mm": 0.1}, {"epoch": 2, "loss": 1.0, "pos_mean_mm": 0.3}]
+    assert _score(job, {"val": epochs, "best_epoch": 2}) == 0.3
+    with pytest.raises(WirechamberError, match="val_pos_mean_mm is nan"):
+        _score(job, {"val": [{"epoch": 1, "pos_mean_mm": float("nan")}], "best_epoch": 1})
+    with pytest.raises(NeverLogged, match="hyperopt.objective: never logged by this job. Did you mean 'val_pos_95_mm'"):
+        _score(parse(searched(objective="val_pos_96_mm")), {"val": [{"epoch": 1, "pos_95_mm": 1.0}], "best_epoch": 1})
+
+
+def test_no_trial_succeeded(searched, tmp_path):
+    job = parse(searched())
+    with pytest.raises(WirechamberError, match="none of 1 trials succeeded; trial 0000: loss is nan"):
+        _nothing(job, [Trial("0000", {}, {}, "failed", reason="loss is nan")], finished=True)
