@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,7 @@ def watched(trials: int, warm: bool) -> tuple[list[float], list[float], list[flo
 def overhead(trials: int, warm: bool) -> dict[str, Any]:
     """Return the seconds of a trial in all, and before and after its training."""
     _, times, training = watched(trials, warm)
-    each = [after - before for before, after in zip(times, times[1:], strict=False)][1:]  # the first starts the server
+    each = [after - before for before, after in pairwise(times)][1:]  # the first starts the server
     spent = [one - own for one, own in zip(each, training[1:], strict=True)]
     name = "forked from a warm process" if warm else "process from scratch"
     return {

@@ -234,7 +234,7 @@ def test_the_score_is_that_of_the_kept_model(searched):
     assert _score(job, {"val": epochs, "best_epoch": 2}) == 0.3
     with pytest.raises(WirechamberError, match="val_pos_mean_mm is nan"):
         _score(job, {"val": [{"epoch": 1, "pos_mean_mm": float("nan")}], "best_epoch": 1})
-    with pytest.raises(NeverLogged, match="hyperopt.objective: never logged by this job. Did you mean 'val_pos_95_mm'"):
+    with pytest.raises(NeverLogged, match=r"objective: never logged by this job. Did you mean 'val_pos_95_mm'"):
         _score(parse(searched(objective="val_pos_96_mm")), {"val": [{"epoch": 1, "pos_95_mm": 1.0}], "best_epoch": 1})
 
 
