@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
@@ -14,7 +15,7 @@ import registry
 from app import run_directory
 from app.config import Job
 from app.core.errors import Problem, UserError
-from app.core.files import REPOSITORY, write_json
+from app.core.files import REPOSITORY
 from app.data import data_root
 from app.ensemble import every
 from app.run_job import facts_of
@@ -93,7 +94,8 @@ def prepare(batch: Batch, stem: str, folder: Path, version: tuple[int, ...]) -> 
     try:
         write(made, request_of(batch, version))
         for job in batch.jobs:
-            write_json(made.job(job.name), job.dump())
+            # Not made durable one by one, which takes seconds for hundreds: a crash before the submission loses nothing.
+            made.job(job.name).write_text(json.dumps(job.dump(), indent=2), encoding="utf-8")
     except BaseException:
         made.remove()
         raise
@@ -133,8 +135,6 @@ def send(
         prepared.remove()
         raise
     runs = tuple(job.name for job in batch.jobs)
-    known = [registry.read(root, run) for run in runs]
-    registry.follow(root, [(record, {"job_id": f"{cluster}.{n}"}) for n, record in enumerate(known)])
     asked = batch.jobs[0].resources
     prepared.submitted(
         Index(

@@ -15,6 +15,9 @@ from jobs.pool_commands import Commands
 
 pytestmark = pytest.mark.condor
 
+LONG = 500
+"""Epochs that outlive the half minute in which the pool sees how much memory a job uses."""
+
 
 def state(name):
     return lambda record: record["state"] == name
@@ -60,7 +63,7 @@ def test_a_run_that_leaves_with_85_after_every_epoch_ends_with_the_same_bits(con
 
 
 def test_held_for_its_memory_released_with_more_sent_away_and_done(content, wirechamber, until, tmp_path, pool):
-    long = {**content["training"], "epochs": 400}
+    long = {**content["training"], "epochs": LONG}
     job = {**content, "name": "hog", "training": long, "resources": {**content["resources"], "request_memory": "256MB"}}
     assert wirechamber("submit", job=job)[0] == 0
     found = until("hog", state("held"))
@@ -74,7 +77,7 @@ def test_held_for_its_memory_released_with_more_sent_away_and_done(content, wire
     resumed = until("hog", lambda _: "sent away and resumed" in wirechamber("status")[1])
     assert resumed["job_id"] == found["job_id"]
     done = until("hog", state("done"))
-    assert done["epoch"] == 400
+    assert done["epoch"] == LONG
     assert "resumed from" in (tmp_path / "runs/hog/log.txt").read_text()
 
 
@@ -85,7 +88,7 @@ def _vacate(job):
 
 
 def test_memory_grows_by_itself(content, wirechamber, until, record, tmp_path):
-    long = {**content["training"], "epochs": 150}
+    long = {**content["training"], "epochs": LONG}
     asked = {**content["resources"], "request_memory": "256MB", "max_retries": 3}
     assert wirechamber("submit", job={**content, "name": "grows", "training": long, "resources": asked})[0] == 0
     until("grows", state("done"), looking=False)  # nobody looks, nobody releases
