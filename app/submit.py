@@ -94,7 +94,7 @@ def prepare(batch: Batch, stem: str, folder: Path, version: tuple[int, ...]) -> 
     try:
         write(made, request_of(batch, version))
         for job in batch.jobs:
-            # Not made durable one by one, which takes seconds for hundreds: a crash before the submission loses nothing.
+            # Not flushed to disk one by one, which takes seconds for hundreds: a crash before submission loses nothing.
             made.job(job.name).write_text(json.dumps(job.dump(), indent=2), encoding="utf-8")
     except BaseException:
         made.remove()
