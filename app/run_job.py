@@ -30,6 +30,7 @@ logger = logging.getLogger(__name__)
 JOB_ID = "WIRECHAMBER_JOB_ID"
 """Set by the script of a job in a pool: HTCondor's cluster.process."""
 
+
 @dataclass(frozen=True)
 class Options:
     """How a job is run, apart from what it says itself.
