@@ -117,21 +117,20 @@ def test_killed_worker_and_killed_trial(command, searched, kill_trial):
 
 @pytest.mark.slow
 def test_two_workers_of_which_one_is_killed(command, searched):
-    content = searched(max_trials=5, space=HIDDEN, training=LONG, seed=2)
+    content = searched(max_trials=4, space=HIDDEN, training=LONG, seed=2)
     one = command(content)
     state = one.state
     one.until(lambda trials: len(trials) == 1)
     other = command(content, "--resume")
-    both = one.until(lambda trials: len([t for t in trials if t.state == "running"]) == 2)
-    assert len({trial.owner for trial in both}) == 2
+    one.until(lambda trials: len({t.owner for t in trials if t.state == "running"} - {""}) == 2)
     one.until(lambda trials: checkpoint_of(state, trials) >= 1)
     one.kill()
     assert other.ends() == 0, other.output
     trials = state.trials()
-    assert [trial.state for trial in trials] == ["done"] * 5
-    assert [starts(state, trial)[0] for trial in trials] == [1] * 5
-    assert sum(trial.attempts for trial in trials) == 6
-    assert len(table(state)) == 5
+    assert [trial.state for trial in trials] == ["done"] * 4
+    assert [starts(state, trial)[0] for trial in trials] == [1] * 4
+    assert sum(trial.attempts for trial in trials) in (4, 5)  # the killed worker may have been between two trials
+    assert len(table(state)) == 4
     assert registry.read(registry.root(), "small").state == "done"
 
 
