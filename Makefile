@@ -13,7 +13,7 @@ UV = $(addprefix SSL_CERT_FILE=,$(call pip_option,cert)) $(BIN)/uv --quiet
 INSTALL = $(UV) pip install $(UV_SOURCES) --compile-bytecode
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-marked test-lowest lint format check docs lock clean
+.PHONY: help demo test test-all test-marked test-condor test-lowest lint format check docs lock clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -26,6 +26,12 @@ test: .venv/installed-test  ## install the test extra and run the quick tests wi
 
 test-marked: .venv/installed-test  ## run the slow tests and those that need external data
 	$(PYTEST) -m "slow or external"
+
+test-condor: .venv/installed-test  ## bring up a real HTCondor pool (as root), run the tests in it, take it down
+	$(INSTALL) --python $(BIN)/python --constraint constraints.txt --editable '.[test,htcondor]'
+	.ci/condor-pool up
+	.ci/condor-pool exec $(BIN)/python -B -m pytest -p no:cacheprovider -m condor tests/condor; \
+	  code=$$?; .ci/condor-pool down; exit $$code
 
 test-all: .venv/installed-test  ## run every test, those of the HTCondor pool too
 	$(PYTEST) -m "" --cov

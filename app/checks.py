@@ -11,6 +11,7 @@ from app.classical import check_classical, is_classical
 from app.config import Job
 from app.core.errors import Problem, UserError
 from app.core.files import matching
+from app.search.checks import check_search
 
 
 def check_jobs(jobs: Sequence[Job]) -> None:
@@ -77,6 +78,9 @@ def check_ensemble(job: Job) -> None:
     if is_classical(job):
         what = f"the model {job.model.name!r} needs no training: all members would be equal"
         raise UserError(Problem(what, ("ensemble",), None, "null, or a network"))
+    if job.hyperopt is not None:
+        what = "a search trains one network a trial, an ensemble several"
+        raise UserError(Problem(what, ("ensemble",), None, "one of 'ensemble' and 'hyperopt': search first"))
     if job.training.bootstrap is not None:
         where = ("training", "bootstrap")
         raise UserError(Problem("each member of an ensemble has its own draw", where, None, "null, or no ensemble"))
@@ -100,4 +104,5 @@ CHECKS = (
     physics_checks.check_constraints_apply,
     physics_checks.check_task_names,
     physics_checks.check_mirror_of_formula,
+    check_search,
 )

@@ -90,6 +90,31 @@ def _run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--deterministic", action="store_true", help="the same bits in every run; may be slower")
 
 
+def _submit(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("config", type=Path, metavar="FILE", help="a job or sweep file")
+    _set(parser)
+    parser.add_argument("--resume", action="store_true", help="go on with runs that were begun")
+    parser.add_argument("--dry-run", action="store_true", help="print the submit description, submit nothing")
+    parser.add_argument("--no-estimate", action="store_true", help="do not build the models to estimate their memory")
+    parser.add_argument("--logs", type=Path, metavar="DIR", help="folder of the submissions (else $WIRECHAMBER_LOGS)")
+
+
+def _estimate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("config", type=Path, metavar="FILE", help="a job or sweep file")
+    _set(parser)
+
+
+def _status(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--all", action="store_true", help="those that are done as well")
+    parser.add_argument("--logs", type=Path, metavar="DIR", help="folder of the submissions (else $WIRECHAMBER_LOGS)")
+
+
+def _resubmit(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("names", nargs="*", metavar="RUN", help="all that are held or have failed without it")
+    parser.add_argument("--memory", metavar="SIZE", help='ask for this, e.g. "4GB", and not for what seems enough')
+    parser.add_argument("--logs", type=Path, metavar="DIR", help="folder of the submissions (else $WIRECHAMBER_LOGS)")
+
+
 def _set(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--set", action="append", default=[], metavar="PATH=VALUE", dest="overrides", help="change a value"
@@ -183,6 +208,10 @@ def _init(parser: argparse.ArgumentParser) -> None:
 OPEN_VERBS = ("simulate", "convert")  # their further options come from a component's signature
 VERBS: dict[str, tuple[str, Add]] = {
     "run": ("Run a job, or every job of a sweep: simulate, train, measure, register.", _run),
+    "estimate": ("Say what a job needs: parameters, memory, the largest batch that fits a GPU.", _estimate),
+    "submit": ("Hand a job, or every job of a sweep, to an HTCondor pool.", _submit),
+    "status": ("Show what became of submitted runs; the registry follows.", _status),
+    "resubmit": ("Release held jobs and submit failed ones again, with more memory where it lacked.", _resubmit),
     "init": ("Write a job skeleton from the columns of a data file.", _init),
     "validate": ("Check job files; every mistake is reported at once.", _validate),
     "list": ("List components, or explain one.", _list),

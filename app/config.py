@@ -13,8 +13,10 @@ from app.models import HEADS, MODELS
 from app.optimizers import OPTIMIZERS
 from app.plots import PLOTS
 from app.schedules import SCHEDULES
+from app.search.space import Hyperopt
 from datasets import DATASETS
 from datasets.transforms import TRANSFORMS
+from jobs.resources import Resources
 from losses import LOSSES
 from losses.balancing import BALANCINGS
 from losses.constraints import CONSTRAINTS
@@ -169,6 +171,8 @@ class Job(Strict):
     weighting: Annotated[tuple[WEIGHTINGS.spec, ...], OneOrMore()] = ()
     training: Training = Training()
     ensemble: Ensemble | None = Field(None, description="null: one training")
+    hyperopt: Hyperopt | None = Field(None, description="null: one training; else a search for the best values")
+    resources: Resources = Resources()
     tracking: Tracking = Tracking()
     plots: tuple[PLOTS.spec, ...] | None = Field(default=None, description="null: all that apply; []: none")
 

@@ -13,7 +13,8 @@ from app.config import Job, Task
 from app.core.errors import Problem, UserError
 from app.job_file import parse
 from app.run_directory import RunDirectory
-from app.run_job import Options, check_same_job, run_job
+from app.run_job import Options, run_job
+from app.same_job import check_same_job
 
 logger = logging.getLogger(__name__)
 

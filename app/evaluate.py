@@ -191,6 +191,6 @@ def load(run: str) -> Loaded:
     if not directory.model.exists():
         raise UserError(Problem("the run has no model yet", (str(directory.path),), expected="a run that is done"))
     model = keras.saving.load_model(directory.model, compile=False)
-    job = json.loads(directory.job.read_text())
+    job = json.loads(directory.trained_job.read_text())
     columns = json.loads(directory.normalization.read_text())["columns"]
     return Loaded(directory, model, job, columns)

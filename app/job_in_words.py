@@ -9,7 +9,7 @@ from app.config import Job
 from app.core.catalog import Spec
 
 
-def facts_of(job: Job) -> dict[str, Any]:
+def words_of(job: Job) -> dict[str, Any]:
     """Return the fields of a record that follow from the job alone."""
     return {
         "application": job.application,

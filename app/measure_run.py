@@ -95,8 +95,7 @@ def measure(
         history: content of history.json so far.
         members: of an ensemble, the content of each member's metrics.json.
     """
-    built.deployed.save(run.path / "model.part.keras")
-    (run.path / "model.part.keras").replace(run.model)
+    _save(run, built)
     results, predictions = test_metrics(job, data, built.deployed)
     if members:
         results = beside_members(results, members)
@@ -107,6 +106,21 @@ def measure(
     write_displays(run.displays, job, data, predictions)
     draw_plots(run, job.plots)
     _finish(job, run, built, results, history)
+
+
+def keep(job: Job, run: RunDirectory, built: Built, history: dict[str, Any]) -> None:
+    """Save the best model and its history, and leave the test split alone: for the trials of a search."""
+    _save(run, built)
+    write_json(run.history, history)
+    facts = {name: history[name] for name in ("best_epoch", "training_time")}
+    row = evaluate.plain(history["val"][history["best_epoch"] - 1]) if history["best_epoch"] else {}
+    figures = {f"val_{name}": value for name, value in row.items() if name != "epoch"}
+    registry.update(registry.root(), job.name, state="done", metrics=figures, epoch=len(history["train"]), **facts)
+
+
+def _save(run: RunDirectory, built: Built) -> None:
+    built.deployed.save(run.path / "model.part.keras")
+    (run.path / "model.part.keras").replace(run.model)
 
 
 def test_metrics(job: Job, data: Data, deployed: Any) -> tuple[dict[str, Any], Predictions]:

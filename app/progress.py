@@ -21,7 +21,7 @@ Show = Callable[[Progress], None]
 @contextlib.contextmanager
 def shown(job: Job) -> Iterator[Show]:
     """Yield what a training calls with its progress after each epoch."""
-    if not console.is_terminal or is_classical(job):
+    if not console.is_terminal or is_classical(job) or job.hyperopt:
         yield lambda progress: _log(progress, job, every=max(1, job.training.epochs // LINES))
         return
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn

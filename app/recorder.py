@@ -11,10 +11,11 @@ from typing import Any
 from app import checkpoint
 from app.checkpoint import Arrays, Progress
 from app.config import Training
-from app.core.errors import WirechamberError
+from app.core.errors import Interrupted, WirechamberError
 from app.device import keras
 from app.run_directory import RunDirectory
 from app.schedules import Schedule
+from app.time_limit import TimeLimit
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +33,7 @@ class Recorder(keras.callbacks.Callback):
         run: where checkpoints go.
         validate: returns the validation metrics of the network as it is.
         report: told the progress after each epoch.
+        epochs: the last of this training; default: the job's.
     """
 
     def __init__(
@@ -41,14 +43,17 @@ class Recorder(keras.callbacks.Callback):
         run: RunDirectory,
         validate: Callable[[], Mapping[str, float]],
         report: Callable[[Progress], None],
+        epochs: int | None = None,
     ) -> None:
         super().__init__()
+        self.epochs = epochs or training.epochs
         self.training, self.schedule, self.run = training, schedule, run
         self.validate, self.report = validate, report
         self.progress = Progress()
         self.best: Arrays = []
         self._begun = self._saved = time.monotonic()
         self._cost = 0.0
+        self._limit = TimeLimit.of_process()
 
     def variables(self) -> list[Any]:
         """Return everything that a checkpoint must hold; weight files would omit the state of dropout's seeds."""
@@ -84,11 +89,15 @@ class Recorder(keras.callbacks.Callback):
         self._keep_best(figures["val_loss"])
         self._adapt(figures["val_loss"])
         self._stop_early(figures["val_loss"])
-        self.progress.seconds += self._lap()
-        last = self.model.stop_training or self.progress.epoch == self.training.epochs
-        if last or self._checkpoint_is_due():
+        seconds = self._lap()
+        self.progress.seconds += seconds
+        last = self.model.stop_training or self.progress.epoch == self.epochs
+        leave = not last and self._limit.ends_in(seconds)
+        if last or leave or self._checkpoint_is_due():
             self.save()
         self.report(self.progress)
+        if leave:
+            raise Interrupted(f"the time limit of {self._limit.seconds:g} s")
 
     def _refuse_nan(self, figures: Mapping[str, Any], where: str) -> None:
         for name, value in sorted(figures.items(), key=lambda item: item[0] in SUMS):

@@ -15,7 +15,7 @@ from app.config import Job
 from app.core.errors import UserError, WirechamberError
 from app.core.lock import LockTaken, locked
 from app.job_file import parse
-from app.job_in_words import facts_of
+from app.job_in_words import words_of
 from app.run_directory import RunDirectory
 from registry.record import is_better
 
@@ -94,16 +94,19 @@ def _unregistered(run: RunDirectory) -> Iterator[Drift]:
     except UserError:
         yield Drift(run.name, "a run directory with a job.json that is none (any more), and no record")
         return
-    changes = {**facts_of(job), **_made(job, run), **_ended(run)}
+    changes = {**words_of(job), **_made(job, run), **_ended(run)}
     yield Drift(run.name, f"{changes['state']} in its directory, but not in the registry", changes)
 
 
 def _is_held(run: RunDirectory) -> bool:
-    """Whether a living process works on the run."""
-    if not run.path.is_dir():
-        return False
+    """Whether a living process works on the run, or on a trial of the search that it is."""
+    trials = sorted(run.path.glob("search/**/*.lease"))
+    return run.path.is_dir() and any(map(_is_taken, [run.lock, *trials]))
+
+
+def _is_taken(lock: Path) -> bool:
     try:
-        with locked(run.lock, wait=0.0):
+        with locked(lock, wait=0.0):
             return False
     except LockTaken:
         return True

@@ -48,14 +48,21 @@ class RunDirectory:
     lock = property(lambda self: self.path / ".lock")
 
     @property
+    def trained_job(self) -> Path:
+        """The job of the model that the run has: of a search that of its winner."""
+        best = self.path / "best.json"
+        return best if best.exists() else self.job
+
+    @property
     def name(self) -> str:
         """The run's name."""
         return self.path.name
 
     @property
     def exists(self) -> bool:
-        """Whether there is something to lose: a checkpoint or a model. A run that failed before may begin again."""
-        return bool(self.model.exists()) or any(self.checkpoints.glob("epoch_*"))
+        """Whether there is something to lose: a checkpoint, a model, trials. One that failed before may begin again."""
+        trials = self.path / "search" / "trials"
+        return bool(self.model.exists()) or any(self.checkpoints.glob("epoch_*")) or any(trials.glob("*.json"))
 
     def clear(self) -> None:
         """Remove what an earlier run left, the lock that we hold kept."""

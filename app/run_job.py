@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
+import os
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -20,24 +20,32 @@ from app.console import logged_to
 from app.core.errors import Interrupted, Problem, UserError, WirechamberError
 from app.core.files import REPOSITORY, write_json
 from app.core.lock import LockTaken, locked
-from app.job_in_words import facts_of
+from app.job_in_words import words_of
 from app.run_directory import RunDirectory
+from app.same_job import check_same_job
+from app.time_limit import TimeLimit
 
 logger = logging.getLogger(__name__)
 
-SAME_TRAINING = {"rationale": "", "plots": None, "tracking": None}
-"""Keys of a job that may change when it is resumed."""
+JOB_ID = "WIRECHAMBER_JOB_ID"
+"""Set by the script of a job in a pool: HTCondor's cluster.process."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """How a job is run, apart from what it says itself."""
+    """How a job is run, apart from what it says itself.
+
+    Without `test` the test split is left alone: the model is kept and nothing measured. `until` ends the training after
+    so many epochs, as if the rest were to follow.
+    """
 
     config: Path
     resume: bool = False
     overwrite: bool = False
     deterministic: bool = False
     limit: int | None = None
+    test: bool = True
+    until: int | None = None
 
 
 def run_job(job: Job, options: Options, progress: Callable[[Progress], None] = lambda _: None) -> RunDirectory:
@@ -47,9 +55,10 @@ def run_job(job: Job, options: Options, progress: Callable[[Progress], None] = l
         UserError: the run exists and neither resume nor overwrite was asked for, or another process works on it.
         Interrupted: SIGTERM or Ctrl-C came; the last checkpoint stands.
     """
+    TimeLimit.of_process()  # a bad limit is a mistake now, not after the data were read
     run = run_directory.of(job.name)
     run_directory.make(run)
-    with _only_process(run), _signals():
+    with _alone(job, run, options), _signals():
         _begin(job, run, options)
         with logged_to(run.log), _registered(job, run, options):
             _work(job)(job, run, options, progress)
@@ -57,12 +66,27 @@ def run_job(job: Job, options: Options, progress: Callable[[Progress], None] = l
 
 
 def _work(job: Job) -> Callable[[Job, RunDirectory, Options, Callable[[Progress], None]], None]:
-    """Return what makes the result: a training, or those of an ensemble's members and their mean."""
+    """Return what makes the result: a training, those of a search, or of an ensemble's members."""
+    if job.hyperopt is not None:
+        from app.search.search import search_and_measure
+
+        return search_and_measure
     if job.ensemble is None:
         return _train_and_measure
     from app.ensemble import train_and_combine
 
     return train_and_combine
+
+
+def _alone(job: Job, run: RunDirectory, options: Options) -> contextlib.AbstractContextManager[None]:
+    """Return what keeps other processes away; several may work on one search, which has a lock of its own."""
+    if job.hyperopt is None:
+        return _only_process(run)
+    if options.overwrite:
+        from app.search.search import refuse_overwrite
+
+        refuse_overwrite(run)
+    return contextlib.nullcontext()
 
 
 @contextlib.contextmanager
@@ -110,36 +134,14 @@ def refuse_existing(run: RunDirectory, resume: bool, overwrite: bool) -> None:
         raise UserError(Problem("the run exists already", (str(run.path),), expected=expected, received=run.name))
 
 
-def check_same_job(job: Job, run: RunDirectory) -> None:
-    """Raise UserError when `run` was made by another job, naming the first difference."""
-    try:
-        old = json.loads(run.job.read_text())
-    except (OSError, ValueError) as error:
-        expected = "the job of the run that is resumed, or --overwrite"
-        raise UserError(Problem(f"cannot be read ({error})", (str(run.job),), expected=expected)) from None
-    found = _difference(old | SAME_TRAINING, job.dump() | SAME_TRAINING)
-    if found is not None:
-        place, before, now = found
-        expected = f"{json.dumps(before)[:80]}, as in the run, or --overwrite"
-        raise UserError(Problem("differs from the run that is resumed", (str(run.path), *place), None, expected, now))
-
-
-def _difference(old: Any, new: Any, place: tuple[str, ...] = ()) -> tuple[tuple[str, ...], Any, Any] | None:
-    """Return the first place where two jobs differ, with both values, or None."""
-    if old == new:
-        return None
-    if not (isinstance(old, dict) and isinstance(new, dict)):
-        return place, old, new
-    below = (_difference(old.get(key), new.get(key), (*place, key)) for key in sorted(old.keys() | new.keys()))
-    return next((found for found in below if found is not None), None)
-
-
 @contextlib.contextmanager
 def _registered(job: Job, run: RunDirectory, options: Options) -> Iterator[None]:
     """Keep the registry at the run's state, whatever happens to it."""
     root = registry.root()
-    facts = _facts(job, options)
-    if options.resume and registry.find(root, job.name) is not None:
+    facts = facts_of(job, options.config)
+    known = registry.find(root, job.name) if options.resume else None
+    if known is not None:
+        facts["config"] = known.config if facts["job_id"] else facts["config"]  # a pool runs a copy of that file
         registry.update(root, job.name, state="running", **facts)
     else:
         registry.create(
@@ -169,13 +171,15 @@ def _tell(root: Path, run: str, **changes: Any) -> None:
         logger.error("the registry was not told: %s", error)
 
 
-def _facts(job: Job, options: Options) -> dict[str, Any]:
-    commit, dirty = run_directory.commit_of(REPOSITORY)
+def facts_of(job: Job, config: Path, commit: tuple[str | None, bool] | None = None) -> dict[str, Any]:
+    """Return what the registry knows of a run before it has begun; `commit` is that of the program, if it is known."""
+    name, dirty = commit or run_directory.commit_of(REPOSITORY)
     return {
-        **facts_of(job),
-        "config": str(options.config.resolve()),
+        **words_of(job),
+        "config": str(config.resolve()),
         "host": socket.gethostname(),
-        "commit": commit or "",
+        "job_id": os.environ.get(JOB_ID),
+        "commit": name or "",
         "dirty": dirty,
     }
 
@@ -203,5 +207,8 @@ def _train_and_measure(job: Job, run: RunDirectory, options: Options, progress: 
             tracking.epochs(state.train, state.val)
             progress(state)
 
-        history = train(job, data, built, run, resume=options.resume, report=report)
-        measure_run.measure(job, run, data, built, history)
+        history = train(job, data, built, run, resume=options.resume, report=report, until=options.until)
+        if options.test:
+            measure_run.measure(job, run, data, built, history)
+        else:
+            measure_run.keep(job, run, built, history)

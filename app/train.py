@@ -72,9 +72,20 @@ def plan(job: Job, rows: int, parameters: int) -> Plan:
 
 
 def train(
-    job: Job, data: Data, built: Built, run: RunDirectory, *, resume: bool, report: Callable[[Progress], None]
+    job: Job,
+    data: Data,
+    built: Built,
+    run: RunDirectory,
+    *,
+    resume: bool,
+    report: Callable[[Progress], None],
+    until: int | None = None,
 ) -> dict[str, Any]:
-    """Fit the objective, leave the best weights in the networks, and return the history in its documented form."""
+    """Fit the objective, leave the best weights in the networks, and return the history in its documented form.
+
+    With `until` the training stops after so many of its epochs, to be resumed as if it had been interrupted there.
+    """
+    epochs = min(until or job.training.epochs, job.training.epochs)
     if built.objective is None:
         logger.info(nothing_to_train(job))
         return history(Progress(seconds=built.seconds))
@@ -84,12 +95,12 @@ def train(
     )
     optimizer = optimizers.make(job.training.optimizer, schedule.learning_rate, job.training.gradient_accumulation)
     built.objective.compile(optimizer=optimizer, jit_compile=steps.xla, steps_per_execution=steps.steps_per_execution)
-    recorder = Recorder(job.training, schedule, run, _validation(job, data, built), report)
+    recorder = Recorder(job.training, schedule, run, _validation(job, data, built), report, epochs)
     recorder.set_model(built.objective)
     _make_variables(built, data, job)
     if resume:
         recorder.resume()
-    if recorder.progress.epoch < job.training.epochs and not recorder.progress.stopped_early:
+    if recorder.progress.epoch < epochs and not recorder.progress.stopped_early:
         _fit(job, data, built, recorder, steps)
     built.network.set_weights(recorder.best)
     return history(recorder.progress)
@@ -101,7 +112,7 @@ def _fit(job: Job, data: Data, built: Built, recorder: Recorder, steps: Plan) ->
     built.objective.fit(
         with_unlabelled(labelled, job, data, recorder.progress.epoch * steps.steps_per_epoch),
         validation_data=ordered(data.splits.validation, built.prepare, steps.validation_batch),
-        epochs=job.training.epochs,
+        epochs=recorder.epochs,
         initial_epoch=recorder.progress.epoch,
         steps_per_epoch=steps.steps_per_epoch,
         callbacks=[recorder],

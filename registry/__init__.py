@@ -15,7 +15,7 @@ import os
 from pathlib import Path
 
 from app.core.files import REPOSITORY
-from registry.entry import create, note, update
+from registry.entry import create, create_all, follow, note, restore, update
 from registry.listing import Listing, list_runs
 from registry.readme import refresh
 from registry.record import STATES, Better, Record, Result, State, now, verdict
@@ -31,7 +31,9 @@ __all__ = [
     "Result",
     "State",
     "create",
+    "create_all",
     "find",
+    "follow",
     "list_runs",
     "note",
     "now",
@@ -39,6 +41,7 @@ __all__ = [
     "read_all",
     "refresh",
     "render",
+    "restore",
     "root",
     "update",
     "verdict",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,26 +25,56 @@ def create(root: Path, record: Record, *, replace: bool = False) -> Record:
     Raises:
         UserError: a run of this name is registered and `replace` was not asked for; nothing is overwritten.
     """
-    path = store.path_of(root, record.run)
+    return create_all(root, [record], replace=replace)[0]
+
+
+def create_all(root: Path, records: Sequence[Record], *, replace: bool = False) -> list[Record]:
+    """Register runs as `create` does: all of them, or none where one is refused."""
     try:
         root.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise not_written(root, error) from None
     with locked(root / ".lock"):
-        if path.exists() and not replace:
-            raise UserError(
-                Problem(
-                    "a run of this name is registered already",
-                    (str(path),),
-                    None,
-                    "another name, --resume or --overwrite",
-                    record.run,
-                )
-            )
-        record = store.changed(record, verdict=_verdict(record))
-        store.write(root, record)
+        taken = [] if replace else [r.run for r in records if store.path_of(root, r.run).exists()]
+        if taken:
+            raise UserError(*(_taken(store.path_of(root, run), run) for run in taken))
+        made = [store.changed(record, verdict=_verdict(record)) for record in records]
+        for record in made:
+            store.write(root, record)
     refresh(root)
-    return record
+    return made
+
+
+def _taken(path: Path, run: str) -> Problem:
+    expected = "another name, --resume or --overwrite"
+    return Problem("a run of this name is registered already", (str(path),), None, expected, run)
+
+
+def follow(root: Path, news: Sequence[tuple[Record, Mapping[str, Any]]]) -> list[Record]:
+    """Write what the pool says about runs: pairs of the record as it was read and what changes in it.
+
+    A run that wrote since its record was read knows better: its news are dropped. One that writes in the very moment
+    wins or loses; whoever looks at the pool next puts it right.
+    """
+    with locked(root / ".lock"):
+        current = [(seen, changes) for seen, changes in news if store.find(root, seen.run) == seen]
+        made = [store.changed(seen, **changes) for seen, changes in current]
+        for record in made:
+            store.write(root, record)
+    if made:
+        refresh(root)
+    return made
+
+
+def restore(root: Path, before: Mapping[str, Record | None]) -> None:
+    """Put back the records of runs whose submission was refused; None: there was none."""
+    with locked(root / ".lock"):
+        for run, record in before.items():
+            if record is None:
+                store.path_of(root, run).unlink(missing_ok=True)
+            else:
+                store.write(root, record)
+    refresh(root)
 
 
 def update(root: Path, run: str, **changes: Any) -> Record:

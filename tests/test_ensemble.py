@@ -57,6 +57,14 @@ def test_a_formula_has_no_ensemble(file, capsys):
     assert "all members would be equal" in " ".join(capsys.readouterr().err.split())
 
 
+def test_a_search_is_not_one_of_ensembles(small_job, tmp_path, capsys):
+    space = {"training.batch_size": {"choice": [32, 64]}}
+    path = tmp_path / "job.json"
+    path.write_text(json.dumps({**small_job, "ensemble": {}, "hyperopt": {"max_trials": 2, "space": space}}))
+    assert main(["validate", str(path)]) == 2
+    assert "a search trains one network a trial" in " ".join(capsys.readouterr().err.split())
+
+
 def test_from_the_job_to_the_registry(file, tmp_path, capsys):
     path = file(seeds=[1, 2])
     assert main(["run", "--config", str(path)]) == 0

@@ -8,23 +8,20 @@ from pathlib import Path
 from typing import Any
 
 from app import run_directory
-from app.checks import check_jobs
 from app.config import Job
 from app.console import console, table
 from app.core.errors import WirechamberError
 from app.ensemble import every
 from app.ensemble_gain import in_words
-from app.job_file import load, refuse_equal_names
 from app.progress import shown
 from app.run_directory import RunDirectory
 from app.run_job import Options, refuse_existing, run_job
+from app.validated import validated
 
 
 def execute(options: argparse.Namespace) -> int:
     """Validate all jobs, then run them one after the other."""
-    jobs = load(options.config, options.overrides)
-    check_jobs(every(jobs))
-    refuse_equal_names(every(jobs))
+    jobs = validated(options.config, options.overrides)
     if options.dry_run:
         from app.dry_run import dry_run
 
@@ -47,7 +44,8 @@ def _one(job: Job, settings: Options, alone: bool) -> int:
             raise
         console.print(f"{job.name}: {error}", style="bold red", markup=False)
         return error.exit_code
-    show(run)
+    if run.metrics.exists():  # of a search another worker may publish them, later
+        show(run)
     return 0
 
 

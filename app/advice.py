@@ -1,0 +1,52 @@
+"""The memory to ask for, estimated in a process of its own.
+
+TensorFlow brings its own cryptography, and HTCondor's bindings fail to reach a pool from a process that has loaded it.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+
+from app.config import Job
+from app.core.errors import UserError, WirechamberError
+from app.core.files import REPOSITORY
+from app.job_file import parse
+
+HINT = "--no-estimate submits without it"
+
+
+def advised_memory(jobs: Sequence[Job]) -> dict[str, int]:
+    """Return the MiB to ask for by job.
+
+    Raises:
+        UserError: the networks of a job cannot be built on its data, which the worker would have said hours later.
+    """
+    text = json.dumps([job.dump() for job in jobs])
+    command = [sys.executable, "-m", "app.advice"]
+    done = subprocess.run(command, cwd=REPOSITORY, input=text, capture_output=True, text=True, check=False)
+    if done.returncode == UserError.exit_code:
+        raise UserError(*done.stderr.splitlines())
+    if done.returncode:
+        last = next(reversed(done.stderr.strip().splitlines()), f"exit code {done.returncode}")
+        raise WirechamberError(f"The memory could not be estimated: {last} ({HINT}).")
+    return dict(json.loads(done.stdout.splitlines()[-1]))
+
+
+def _answer() -> int:
+    """Read jobs from standard input and write what to ask for as the last line."""
+    from app.estimate import advise
+
+    try:
+        found = advise([parse(content) for content in json.load(sys.stdin)])
+    except UserError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    sys.stdout.write(f"\n{json.dumps(found)}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(_answer())

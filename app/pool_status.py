@@ -1,0 +1,107 @@
+"""What became of the runs in the pool, and the registry brought up to it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+import registry
+from app import run_directory
+from app.core.errors import WirechamberError
+from jobs import submission
+from jobs.job_state import JobState, by_id, states
+from jobs.pool import Pool
+from registry import Record, State
+
+BROUGHT_HOME = ("run", "created", "config", "job_id", "resources", "rationale")
+"""What the registry here knows better than the record that a run wrote on its worker."""
+FINAL = ("done", "failed")
+
+
+def gather(folder: Path, pool: Pool | None) -> list[JobState]:
+    """Return the state of the last job of every run that was submitted, from the pool and from the event logs."""
+    submissions = submission.find_all(folder)
+    newest = submission.newest_of(submissions)
+    clusters = sorted({index.cluster for _, index, _ in newest.values()})
+    ads = None if pool is None else by_id([*pool.history(clusters), *pool.queue(clusters)])
+    every = {(s.path, n): job for s, i in submissions for n, job in enumerate(states(s, i, ads))}
+    return [every[s.path, process] for s, _, process in newest.values()]
+
+
+def follow_registry(jobs: Sequence[JobState], asked: bool) -> list[Record]:
+    """Bring the records of runs up to what the pool says; return those that changed.
+
+    Args:
+        jobs: what is known of the runs.
+        asked: whether a pool was asked, so that a job that nobody knows is lost and not merely out of sight.
+    """
+    root = registry.root()
+    news = []
+    for job in jobs:
+        record = _record(root, job.run)
+        changes = {} if record is None else _changes(job, record, asked)
+        if record is not None and changes:
+            news.append((record, changes))
+    return registry.follow(root, news) if news else []
+
+
+def _record(root: Path, run: str) -> Record | None:
+    try:
+        return registry.find(root, run)
+    except WirechamberError:  # damaged: the registry itself says so
+        return None
+
+
+def _changes(job: JobState, record: Record, asked: bool) -> dict[str, Any]:
+    home = _brought_home(job, record)
+    if home:
+        return home
+    state, reason = state_of(job, record.state, asked)
+    changes: dict[str, Any] = {} if record.job_id == job.number else {"job_id": job.number}
+    if state != record.state or (state == "held" and reason != record.reason):
+        changes |= {"state": state, "reason": reason}
+    return changes
+
+
+def state_of(job: JobState, known: State, asked: bool = True) -> tuple[State, str]:
+    """Return the state of a run in the registry and the reason for it; `known` is what stands there."""
+    history = job.history
+    if history is None:
+        return ("failed", job.ending) if asked and known not in FINAL else (known, "")
+    if history.phase == "held":
+        return "held", held_in_words(job)
+    if known in FINAL and history.phase != "idle":
+        return known, ""
+    if history.phase == "running":
+        return ("interrupted" if known == "interrupted" else "running"), ""
+    if history.phase == "idle":
+        return ("resubmitted" if known == "resubmitted" else "evicted" if history.starts else "idle"), ""
+    if job.failed:
+        return "failed", job.ending
+    finished = run_directory.of(job.run).metrics.exists()
+    return ("done", "") if finished else ("failed", "ended with exit code 0 and left no result")
+
+
+def held_in_words(job: JobState) -> str:
+    """Say why a job is held."""
+    history, explanation = job.history, job.explanation
+    if history is None or explanation is None or history.hold is None:
+        return "held"
+    figures = f" ({history.memory} MB of {job.given} MB)" if explanation.memory and history.memory else ""
+    return f"{explanation.words}{figures}: {history.hold[2]}".rstrip(": ")
+
+
+def _brought_home(job: JobState, record: Record) -> dict[str, Any]:
+    """Return what a run wrote on a worker that does not see this registry, once HTCondor has carried it here."""
+    path = run_directory.of(job.run).path / "registry" / "runs" / f"{job.run}.json"
+    if record.state in FINAL or job.history is None or job.history.phase != "completed" or not path.exists():
+        return {}
+    try:
+        content = Record.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError, json.JSONDecodeError):
+        return {}
+    return {name: value for name, value in dict(content).items() if name not in BROUGHT_HOME}

@@ -1,0 +1,94 @@
+"""Held jobs released, failed ones submitted again, with more memory where memory was the reason."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import registry
+from app.config import Job
+from app.core.errors import Problem, UserError, nearest
+from app.core.files import REPOSITORY
+from app.job_file import load
+from app.run_directory import commit_of
+from app.submit import Submitted, batches, prepare, send
+from jobs.job_state import JobState
+from jobs.pool import Pool
+from jobs.submission import Index, Submission
+
+GROWTH = 1.5
+"""Of what a job was seen to use, which was cut off, or of what it asked for."""
+
+
+def chosen(jobs: Sequence[JobState], runs: Sequence[str]) -> list[JobState]:
+    """Return the held and failed jobs among `runs`; without names all but those that were removed by hand.
+
+    Raises:
+        UserError: a name was never submitted, or its run needs nothing.
+    """
+    known = {job.run: job for job in jobs}
+    mistakes: list[Problem] = []
+    for run in runs:
+        if run not in known:
+            mistakes.append(Problem("never submitted", (run,), nearest(run, known), "a run of wirechamber status"))
+        elif not _broken(known[run]):
+            history = known[run].history
+            phase = "unknown" if history is None else history.phase
+            mistakes.append(Problem("nothing to mend", (run,), None, "a run that is held or has failed", phase))
+    if mistakes:
+        raise UserError(*mistakes)
+    if runs:
+        return [known[run] for run in dict.fromkeys(runs)]
+    return [job for job in jobs if _broken(job) and not (job.history and job.history.phase == "removed")]
+
+
+def _broken(job: JobState) -> bool:
+    return job.explanation is not None or job.failed
+
+
+def memory_of(job: JobState, wanted: int | None) -> int:
+    """Return the MiB to ask for: `wanted`, or more than before where that was the reason, or as before."""
+    if wanted is not None:
+        return wanted
+    if not job.wants_memory:
+        return job.asked
+    used = job.history.memory if job.history and job.history.memory else 0
+    return max(job.asked, math.ceil(GROWTH * max(job.given, used)))
+
+
+def release(jobs: Sequence[JobState], pool: Pool, wanted: int | None) -> dict[str, int]:
+    """Release held jobs and return the MiB that each asks for now."""
+    asked = {job.run: memory_of(job, wanted) for job in jobs}
+    for job in jobs:
+        if asked[job.run] != job.asked:
+            pool.edit([job.id], "RequestMemory", str(asked[job.run]))
+    if jobs:
+        pool.release([job.id for job in jobs], "wirechamber resubmit")
+        root = registry.root()
+        records = [registry.find(root, job.run) for job in jobs]
+        registry.follow(root, [(record, {"state": "resubmitted"}) for record in records if record is not None])
+    return asked
+
+
+def again(
+    jobs: Sequence[JobState],
+    newest: Mapping[str, tuple[Submission, Index, int]],
+    pool: Pool,
+    wanted: int | None,
+    folder: Path,
+) -> list[Submitted]:
+    """Submit failed jobs again, from the resolved job files of their last submission."""
+    found = [_job(newest[job.run][0].job(job.run)) for job in jobs]
+    memory = {job.run: memory_of(job, wanted) for job in jobs}
+    commit = commit_of(REPOSITORY)
+    sent = []
+    for group in batches(found, memory):
+        made = prepare(group, "resubmitted", folder, pool.version)
+        sent.append(send(group, made, pool, made.path, commit, state="resubmitted"))
+    return sent
+
+
+def _job(path: Path) -> Job:
+    (job,) = load(path)
+    return job

@@ -1,0 +1,140 @@
+"""Processes that load TensorFlow so that the worker need not: one for each trial, one for the result."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import sys
+import tempfile
+import threading
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from multiprocessing import forkserver
+from typing import Any, NoReturn
+
+from app import device as _device  # noqa: F401 - chooses Keras' backend before anything loads it
+from app.core.errors import Interrupted, WirechamberError
+
+WARM = ("keras", "tensorflow", "keras_tuner")
+GRACE = 60.0
+"""Seconds that a process has to stop after SIGTERM: what a long step of XLA takes."""
+STOPPED = (Interrupted.exit_code, -signal.SIGTERM, -signal.SIGINT)
+"""Exit codes of what was asked to stop."""
+
+
+@dataclass(frozen=True)
+class Processes:
+    """Makes processes, each with an environment of its own.
+
+    With `warm` they are forked from a server that has imported TensorFlow and done nothing with it: TensorFlow starts
+    its threads with the first operation, so that a fork before it is sound. What CUDA does when it is loaded is not
+    known to be, and there each process imports for itself.
+    """
+
+    warm: bool = True
+
+    def start(self, work: Callable[..., int], *arguments: Any, environment: Mapping[str, str]) -> Any:
+        """Start `work(*arguments)`; what it returns is the exit code."""
+        child = self._context().Process(target=_begin, args=(dict(environment), work, arguments))
+        child.start()
+        return child
+
+    def run(self, work: Callable[..., None], *arguments: Any) -> None:
+        """Run `work(*arguments)` in a process of its own to its end.
+
+        Raises:
+            WirechamberError: what `work` raised, or that the process died.
+        """
+        receive, send = multiprocessing.Pipe(duplex=False)
+        child = self.start(_told, send, work, arguments, environment=os.environ)
+        send.close()
+        try:
+            child.join()
+        finally:
+            stop(child)
+        with contextlib.suppress(EOFError):
+            raise receive.recv()
+        if child.exitcode:
+            raise WirechamberError(f"the process that publishes the result {ended(child.exitcode)}")
+
+    def _context(self) -> Any:
+        if not self.warm:
+            return multiprocessing.get_context("spawn")
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(list(WARM))
+        with _quiet():
+            forkserver.ensure_running()
+        return context
+
+
+def stop(child: Any) -> None:
+    """Ask a process to stop, and make it."""
+    if not child.is_alive():
+        return
+    child.terminate()
+    child.join(GRACE)
+    if child.is_alive():
+        child.kill()
+        child.join()
+
+
+def ended(code: int) -> str:
+    """Say how a process ended by its exit code, a signal where it is negative."""
+    if code >= 0:
+        return f"ended with code {code}"
+    name = signal.Signals(-code).name if -code in signal.valid_signals() else str(-code)
+    hint = ", as the system does when memory runs out" if name == "SIGKILL" else ""
+    return f"was killed by {name}{hint}"
+
+
+def _begin(environment: dict[str, str], work: Callable[..., int], arguments: tuple[Any, ...]) -> NoReturn:
+    """Do the work and end the process at once: nothing waits for TensorFlow's threads."""
+    os.environ.clear()
+    os.environ.update(environment)
+    threading.Thread(target=_follow_the_worker, daemon=True).start()
+    from app.console import configure
+
+    configure()
+    try:
+        code = work(*arguments)
+    except (Interrupted, KeyboardInterrupt):
+        code = Interrupted.exit_code
+    except BaseException:
+        traceback.print_exc()
+        code = 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _follow_the_worker() -> None:
+    """Stop when the worker dies, even by SIGKILL: nobody would look after this process."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _told(send: Any, work: Callable[..., None], arguments: tuple[Any, ...]) -> int:
+    try:
+        work(*arguments)
+    except WirechamberError as error:
+        send.send(error)
+        return error.exit_code
+    return 0
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep what TensorFlow says when it is imported from the terminal; a process that fails says so itself."""
+    with tempfile.TemporaryFile() as notes:
+        kept = os.dup(2)
+        os.dup2(notes.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)

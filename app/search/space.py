@@ -1,0 +1,131 @@
+"""The `hyperopt` block of a job: what is searched, by whom, for how long."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from app.core.errors import Problem, UserError
+from app.core.types import Count, Strict
+
+Tuner = Literal["random", "hyperband", "bayesian", "grid"]
+TRIALS = 20
+"""Of a tuner that would never stop by itself."""
+KINDS = ("choice", "int", "float", "bool")
+DIGITS = 6
+"""Of a drawn number: a learning rate of 0.00123457 is as good as one with seventeen digits, and can be read."""
+
+
+class Dimension(Strict):
+    """The values that one path of the job may take."""
+
+    choice: Annotated[tuple[Any, ...], Field(min_length=1)] | None = Field(None, description="any JSON values")
+    int_: tuple[int, int] | None = Field(None, alias="int", description="lowest and highest, both included")
+    float_: tuple[float, float] | None = Field(None, alias="float", description="lowest and highest")
+    bool_: Literal[True] | None = Field(None, alias="bool", description="true: false and true")
+    step: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="between values; with log the factor between them"
+    )
+    log: bool = Field(False, description="drawn evenly in the logarithm")
+    when: dict[str, Any] = Field({}, description="only where these paths have the value, or one of the list of values")
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Dimension:
+        given = [kind for kind in KINDS if self._given(kind) is not None]
+        if len(given) != 1:
+            raise UserError(Problem("not one kind of values", (), None, f"exactly one of {list(KINDS)}", given))
+        if self.kind in ("choice", "bool") and (self.log or self.step is not None):
+            raise UserError(Problem("'step' and 'log' belong to numbers", (), None, "'int' or 'float'", self.kind))
+        if self.kind in ("int", "float"):
+            self._check_range()
+        return self
+
+    def _given(self, kind: str) -> Any:
+        return self.choice if kind == "choice" else getattr(self, f"{kind}_")
+
+    def _check_range(self) -> None:
+        low, high = self._given(self.kind)
+        if low >= high:
+            raise UserError(Problem("an empty range", (self.kind,), None, "the lower end first", [low, high]))
+        if self.log and low <= 0:
+            raise UserError(Problem("a logarithm needs positive values", (self.kind,), None, "above 0", low))
+        if self.step is None:
+            return
+        if self.log and self.step <= 1:
+            raise UserError(Problem("with 'log' the step is a factor", ("step",), None, "above 1", self.step))
+        if self.kind == "int" and self.step != int(self.step):
+            raise UserError(Problem("not a whole number", ("step",), None, "as the values are", self.step))
+
+    @property
+    def kind(self) -> str:
+        """Which of KINDS it is."""
+        return next(kind for kind in KINDS if self._given(kind) is not None)
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """Both ends of numbers."""
+        low, high = self._given(self.kind)
+        return low, high
+
+    @property
+    def values(self) -> tuple[Any, ...]:
+        """All values that can be counted, in order; none of a range."""
+        return self.choice or ((False, True) if self.bool_ else ())
+
+    @property
+    def corners(self) -> tuple[Any, ...]:
+        """The values that a check must try: all of a choice, the ends of a range."""
+        return self.values or self.range
+
+    def value(self, drawn: float) -> Any:
+        """Return the job's value for what was drawn: the position of a choice, or the number itself."""
+        if self.values:
+            return self.values[int(drawn)]
+        if self.kind == "int":
+            return round(drawn)
+        low, high = self.range
+        return min(max(float(f"{drawn:.{DIGITS}g}"), low), high)
+
+
+class Hyperopt(Strict):
+    """A search: many trainings of one job that differ in some values, the best of them as the result."""
+
+    tuner: Tuner = "random"
+    objective: Annotated[str, Field(min_length=1)] = Field(
+        "val_loss", description="a validation metric that the job logs: val_loss, val_<metric>"
+    )
+    direction: Literal["min", "max"] | None = Field(None, description="default: known from the loss or the metric")
+    max_trials: Count | None = Field(None, description=f"default: {TRIALS}; of hyperband and grid all that they have")
+    epochs: Count | None = Field(None, description="of each trial; default: the job's. With hyperband the longest")
+    executions_per_trial: Count = Field(1, description="trainings with seeds that follow the job's; the mean counts")
+    max_hours: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="the search stops, publishes its best and can be resumed; counted from each start"
+    )
+    seed: int | None = Field(None, ge=0, lt=2**31, description="of the draws; default: the job's")
+    workers: Count = Field(1, description="how many workers 'wirechamber submit' sends to the pool")
+    parallel: Count | None = Field(None, description="trials at once on one machine; default: one for each GPU, or one")
+    space: Annotated[dict[str, Dimension], Field(min_length=1)]
+
+    @property
+    def limit(self) -> float:
+        """How many trials there may be."""
+        if self.max_trials is not None:
+            return self.max_trials
+        return math.inf if self.tuner in ("hyperband", "grid") else TRIALS
+
+
+def below(content: Any, path: str, nothing: Any = None) -> Any:
+    """Return what lies at `path` ("model.name") of some JSON; a short component "mlp" has this name."""
+    for part in path.split(".") if path else ():
+        if isinstance(content, str) and part == "name":
+            continue
+        if isinstance(content, (list, tuple)) and part.isdigit() and int(part) < len(content):
+            content = content[int(part)]
+        elif isinstance(content, Mapping) and part in content:
+            content = content[part]
+        else:
+            return nothing
+    return content

@@ -1,0 +1,126 @@
+"""The files of a search, the same for one worker and for many: one record per trial, all under one lock.
+
+A trial that is running has a lease, a lock file that its process keeps alive; one without is taken up by whoever comes
+next, from its checkpoint. No worker is special, so none is missed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from app.core.errors import Problem, UserError
+from app.core.files import write_json
+from app.core.lock import LockTaken, locked
+
+WAIT = 900.0
+"""Seconds for the search's own lock: a draw takes a second, a dead machine's lease half a minute to find out."""
+State = Literal["running", "done", "failed"]
+
+
+@dataclass
+class Trial:
+    """What the search knows of one trial.
+
+    Attributes:
+        id: as KerasTuner counts.
+        drawn: what was drawn, by path; KerasTuner's own entries are called "tuner/...".
+        values: the job's values by path.
+        state: running (with a lease, or to be taken up), done or failed.
+        score: the objective of the kept model on the validation split, the mean over the executions.
+        scores: of each execution.
+        best_epoch: of the kept model in the first execution.
+        reason: why it failed.
+        killed: failed because its process was killed: it gets another chance when the search is resumed.
+        fatal: failed for a reason that all trials share.
+        owner: host and process number of whoever runs it.
+        device: where it ran.
+        attempts: how many processes took it up.
+        started: time of the first of them [s since the epoch].
+        seconds: of training.
+    """
+
+    id: str
+    drawn: dict[str, Any]
+    values: dict[str, Any]
+    state: State = "running"
+    score: float | None = None
+    scores: list[float] = field(default_factory=list)
+    best_epoch: int | None = None
+    reason: str = ""
+    killed: bool = False
+    fatal: bool = False
+    owner: str = ""
+    device: str = ""
+    attempts: int = 0
+    started: float = 0.0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class SearchState:
+    """The files of the search in one run's directory."""
+
+    run: Path
+
+    folder = property(lambda self: self.run / "search")
+    oracle = property(lambda self: self.folder / "oracle.json")
+    records = property(lambda self: self.folder / "trials")
+    registry = property(lambda self: self.folder / "registry")
+    published = property(lambda self: self.folder / "published.json")
+    runs = property(lambda self: self.run / "trials")
+
+    def make(self) -> None:
+        """Make the folders."""
+        for folder in (self.records, self.runs):
+            folder.mkdir(parents=True, exist_ok=True)
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the lock of the search: whoever draws, takes up or ends a trial."""
+        with locked(self.folder / ".lock", wait=WAIT):
+            yield
+
+    def trials(self) -> list[Trial]:
+        """Return all trials in the order of their ids."""
+        return [self.read(path.stem) for path in sorted(self.records.glob("*.json"))]
+
+    def read(self, trial: str) -> Trial:
+        """Return one trial; raises UserError when its file is damaged."""
+        path = self.records / f"{trial}.json"
+        try:
+            return Trial(**json.loads(path.read_text()))
+        except (OSError, ValueError, TypeError) as error:
+            expected = "a trial of the search; without the file it is drawn anew"
+            raise UserError(Problem(f"cannot be read ({error})", (str(path),), None, expected)) from None
+
+    def write(self, trial: Trial) -> None:
+        """Write one trial; only under the lock."""
+        write_json(self.records / f"{trial.id}.json", asdict(trial))
+
+    def lease(self, trial: str) -> contextlib.AbstractContextManager[None]:
+        """Return the lease of a trial, which raises LockTaken where a living process has it."""
+        return locked(self.records / f"{trial}.lease", wait=0.0)
+
+    def is_free(self, trial: str) -> bool:
+        """Whether nobody who lives has the lease of a trial."""
+        try:
+            with self.lease(trial):
+                return True
+        except LockTaken:
+            return False
+
+    def orphans(self) -> list[Trial]:
+        """Return the trials that are running by their record, and by nobody."""
+        return [trial for trial in self.trials() if trial.state == "running" and self.is_free(trial.id)]
+
+
+def owner(pid: int | None = None) -> str:
+    """Return how a process of this machine is written down."""
+    return f"{socket.gethostname()}:{os.getpid() if pid is None else pid}"

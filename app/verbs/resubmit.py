@@ -1,0 +1,43 @@
+"""`wirechamber resubmit`: release held jobs and submit failed ones again."""
+
+from __future__ import annotations
+
+import argparse
+
+from app import run_directory
+from app.console import console
+from app.core.errors import Problem, UserError
+from app.pool_status import follow_registry, gather
+from app.resubmit import again, chosen, release
+from jobs import submission
+from jobs.pool import reach
+from jobs.resources import megabytes
+from jobs.submission import find_all, newest_of
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Mend the named runs, or all that are held or have failed."""
+    folder = options.logs or submission.root(run_directory.runs_root())
+    wanted = _memory(options.memory)
+    pool = reach()
+    jobs = gather(folder, pool)
+    follow_registry(jobs, asked=True)
+    broken = chosen(jobs, options.names)
+    held = [job for job in broken if job.explanation is not None]
+    failed = [job for job in broken if job.explanation is None]
+    for run, memory in release(held, pool, wanted).items():
+        console.print(f"{run}: released, asks for {memory} MB")
+    for sent in again(failed, newest_of(find_all(folder)), pool, wanted, folder):
+        console.print(f"cluster {sent.cluster}: {', '.join(sent.runs)} from the last checkpoint")
+    if not broken:
+        console.print("nothing is held or has failed")
+    return 0
+
+
+def _memory(text: str | None) -> int | None:
+    if text is None:
+        return None
+    try:
+        return megabytes(text)
+    except (AttributeError, ValueError):
+        raise UserError(Problem("not a size", ("--memory",), None, '"4GB" or "800MB"', text)) from None

@@ -1,0 +1,91 @@
+"""`wirechamber status`: what became of the runs that were submitted; the registry follows."""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import registry
+from app import run_directory
+from app.console import console, table
+from app.pool_status import follow_registry, gather, held_in_words, state_of
+from jobs import submission
+from jobs.job_state import JobState
+from jobs.pool import Pool, Unreachable, reach
+from registry.cells import duration
+
+HEADER = ("run", "job", "state", "since", "starts", "sent away", "epoch", "MB used", "MB given", "remark")
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Ask the pool, read the event logs, bring the registry up to both, and print it all."""
+    folder = options.logs or submission.root(run_directory.runs_root())
+    pool = reached()
+    jobs = gather(folder, pool)
+    if not jobs:
+        console.print(f"nothing was submitted from here ({folder})")
+        return 0
+    follow_registry(jobs, pool is not None)
+    shown = [job for job in jobs if options.all or _state(job) != "done"]
+    if shown:
+        table(f"jobs in {folder}", HEADER, [_row(job) for job in shown], numbers_from=4)
+    for job in jobs:
+        if job.explanation is not None:
+            console.print(f"{job.run} is held: {held_in_words(job)}", markup=False)
+            console.print(f"  to mend it: {job.explanation.remedy(job.run)}", markup=False)
+        elif job.failed and _state(job) == "failed":
+            console.print(f"{job.run} has failed: {_reason(job)}", markup=False)
+            console.print(f"  to try again: wirechamber resubmit {job.run}", markup=False)
+    counted = Counter(_state(job) for job in jobs)
+    console.print(", ".join(f"{number} {state}" for state, number in counted.items()))
+    return 0
+
+
+def reached() -> Pool | None:
+    """Return the pool, or None with a line that says that only the event logs speak."""
+    try:
+        return reach()
+    except Unreachable as error:
+        console.print(f"{error} What follows comes from the event logs alone.", style="yellow", markup=False)
+        return None
+
+
+def _row(job: JobState) -> Sequence[str]:
+    known, record = job.history, registry.find(registry.root(), job.run)
+    epoch = "" if record is None or record.epoch is None else f"{record.epoch}/{record.epochs}"
+    if known is None:
+        return (job.run, job.number, _state(job), "", "", "", epoch, "", str(job.given), "")
+    seconds = (datetime.now(UTC) - known.since).total_seconds()
+    return (
+        job.run,
+        job.number,
+        _state(job),
+        duration(max(0.0, round(seconds))),
+        str(known.starts),
+        str(known.evictions),
+        epoch,
+        str(known.memory or ""),
+        str(job.given),
+        _remark(job),
+    )
+
+
+def _remark(job: JobState) -> str:
+    known = job.history
+    if job.explanation is not None:
+        return job.explanation.words
+    if known is not None and known.phase == "running" and known.evictions:
+        return "sent away and resumed"
+    return ""
+
+
+def _state(job: JobState) -> str:
+    record = registry.find(registry.root(), job.run)
+    return record.state if record is not None else state_of(job, "queued")[0]
+
+
+def _reason(job: JobState) -> str:
+    record = registry.find(registry.root(), job.run)
+    return record.reason if record is not None and record.reason else job.ending

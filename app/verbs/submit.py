@@ -1,0 +1,77 @@
+"""`wirechamber submit`: the jobs of a file into an HTCondor pool."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from app import run_directory
+from app.advice import advised_memory
+from app.config import Job
+from app.console import console
+from app.core.files import REPOSITORY
+from app.submit import Batch, asked_memory, batches, prepare, refuse_known, request_of, send
+from app.validated import validated
+from jobs import submission
+from jobs.pool import reach
+from jobs.submit_description import description, script
+
+UNKNOWN_VERSION = (0,)
+DEFAULT_MEMORY = 2048
+"""MiB asked for where neither the job nor an estimate says how much."""
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Validate everything, then register and submit; with --dry-run print what would be submitted."""
+    jobs = validated(options.config, options.overrides)
+    refuse_known(jobs, options.resume)
+    for job in jobs:
+        if job.ensemble is not None:
+            console.print(f"{job.name}: one process trains the members of the ensemble one after the other")
+    memory = _memory(jobs, options.no_estimate)
+    folder = options.logs or submission.root(run_directory.runs_root())
+    if options.dry_run:
+        _show(batches(jobs, memory), options.config.stem, folder)
+        return 0
+    pool = reach()
+    groups = batches(jobs, memory)
+    commit = run_directory.commit_of(REPOSITORY)
+    for group in groups:
+        made = prepare(group, options.config.stem, folder, pool.version)
+        sent = send(group, made, pool, options.config, commit)
+        console.print(f"cluster {sent.cluster}: {_counted(sent.runs)}")
+        console.print(f"logs: {sent.submission.path}")
+    console.print("see how they do: wirechamber status")
+    return 0
+
+
+def _memory(jobs: Sequence[Job], no_estimate: bool) -> dict[str, int]:
+    """Return the MiB to ask for; jobs that differ in nothing that takes memory are estimated once."""
+    advised: dict[str, int] = {}
+    if not no_estimate:
+        console.print("estimating the memory that the jobs need ...")
+        advised = advised_memory(jobs)
+    for job in jobs:
+        asked = asked_memory(job)
+        if asked is not None and asked < advised.get(job.name, 0):
+            console.print(
+                f"{job.name} asks for {asked} MB; about {advised[job.name]} MB are advised (wirechamber estimate)",
+                style="yellow",
+            )
+    return {job.name: asked_memory(job) or advised.get(job.name, DEFAULT_MEMORY) for job in jobs}
+
+
+def _show(groups: Sequence[Batch], stem: str, folder: Path) -> None:
+    """Print the submit description and the script of each cluster."""
+    for group in groups:
+        request, made = request_of(group, UNKNOWN_VERSION), submission.Submission(folder.resolve() / f"{stem}-TIME")
+        for path, text in ((made.description, description(made, request)), (made.script, script(made, request))):
+            console.print(f"# {path}", style="bold", markup=False)
+            console.print(text, markup=False)
+    console.print("nothing was submitted or written")
+
+
+def _counted(runs: Sequence[str]) -> str:
+    shown = ", ".join(runs[:3])
+    return shown if len(runs) <= 3 else f"{len(runs)} runs ({shown}, ...)"

@@ -1,0 +1,99 @@
+"""The pool: submit, ask, release, through the Python bindings where they are installed, else through the commands."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shutil
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from app.core.errors import Problem, UserError, WirechamberError
+
+Ad = dict[str, Any]
+"""Attributes of a job as plain values; an expression is left out."""
+Id = tuple[int, int]
+"""Cluster and process."""
+
+ATTRIBUTES = (
+    *("ClusterId", "ProcId", "JobStatus", "EnteredCurrentStatus", "QDate", "NumJobStarts", "RemoteHost"),
+    *("HoldReason", "HoldReasonCode", "HoldReasonSubCode", "RequestMemory", "MemoryProvisioned", "ResidentSetSize"),
+    *("ExitCode", "ExitBySignal", "ExitSignal", "RemoveReason"),
+)
+
+
+class Unreachable(WirechamberError):  # noqa: N818 - a state, not a malfunction
+    """No pool answers: exit code 1."""
+
+
+class Refused(UserError):  # noqa: N818 - what the pool did
+    """The pool answered, and said no: exit code 2."""
+
+    def __init__(self, what: str, reason: object) -> None:
+        said = " ".join(re.sub(r"^ERROR:?\s*", "", line) for line in str(reason).split("\n") if line.strip())
+        super().__init__(Problem(f"the pool refused {what}: {said}"))
+
+
+class Pool(Protocol):
+    """What can be asked of a pool, whichever way it is spoken to."""
+
+    @property
+    def version(self) -> tuple[int, ...]:
+        """Version of the daemon that keeps the queue."""
+
+    def submit(self, description: Path) -> int:
+        """Submit a description and return the number of its cluster."""
+
+    def queue(self, clusters: Sequence[int]) -> list[Ad]:
+        """Return the jobs of the clusters that are in the queue."""
+
+    def history(self, clusters: Sequence[int]) -> list[Ad]:
+        """Return the jobs of the clusters that left the queue, as far as the pool remembers them."""
+
+    def edit(self, jobs: Sequence[Id], attribute: str, value: str) -> None:
+        """Change an attribute of jobs in the queue."""
+
+    def release(self, jobs: Sequence[Id], reason: str) -> None:
+        """Release held jobs."""
+
+    def remove(self, jobs: Sequence[Id], reason: str) -> None:
+        """Take jobs out of the queue."""
+
+
+def reach() -> Pool:
+    """Return the pool that this machine submits to.
+
+    Raises:
+        Unreachable: there is none, or it does not answer.
+    """
+    if importlib.util.find_spec("htcondor2") is not None:
+        from jobs.pool_bindings import Bindings
+
+        return Bindings()
+    if shutil.which("condor_submit") is not None:
+        from jobs.pool_commands import Commands
+
+        return Commands()
+    advice = "pip install 'wirechamber[htcondor]', or log in to a submit node"
+    raise Unreachable(f"No HTCondor here: neither its Python bindings nor condor_submit ({advice}).")
+
+
+def constraint(clusters: Iterable[int]) -> str:
+    """Return the expression that holds for the jobs of these clusters."""
+    return " || ".join(f"ClusterId == {number}" for number in clusters) or "false"
+
+
+def version_in(text: str) -> tuple[int, ...]:
+    """Return the version in HTCondor's words.
+
+    >>> version_in("$CondorVersion: 23.9.6 2026-07-12 BuildID: x $")
+    (23, 9, 6)
+    """
+    found = re.search(r"CondorVersion: (\d+)\.(\d+)\.(\d+)", text)
+    return tuple(map(int, found.groups())) if found else (0,)
+
+
+def as_text(jobs: Iterable[Id]) -> list[str]:
+    """Return the jobs as HTCondor writes them: 12.0."""
+    return [f"{cluster}.{process}" for cluster, process in jobs]
