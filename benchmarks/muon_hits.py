@@ -26,9 +26,23 @@ from app.metrics import METRICS
 from app.predictions import Predictions
 
 JOBS = ROOT / "json" / "muon_hits"
-SIMULATED = ("eta_phi_pt", "without_inverse", "q_over_pt", "transformer", "assignment")
-CURVATURE = ("q_over_pt", "transformer", "assignment")
-"""Jobs of one signed target: their task has both momentum and charge."""
+SIGNED = [
+    'tasks.pt.targets="q_over_pt"',
+    "tasks.pt.transform=standardize",
+    'tasks.pt.metrics=["muon_pt", "muon_charge"]',
+]
+SIMULATED: dict[str, tuple[str, list[str]]] = {
+    "segments": ("segments.json", []),
+    "segments, 1/pT": ("segments.json", ['tasks.pt.transform=["inverse", "standardize"]']),
+    "segments, pT": ("segments.json", ["tasks.pt.transform=standardize"]),
+    "segments, q/pT": ("segments.json", [*SIGNED, "tasks.charge.enabled=false"]),
+    "hits": ("eta_phi_pt.json", []),
+    "hits, pT": ("without_inverse.json", []),
+    "hits, q/pT": ("q_over_pt.json", []),
+    "transformer, q/pT": ("transformer.json", []),
+    "assignment, q/pT": ("assignment.json", []),
+}
+"""Jobs and settings; a loss is in log pT, 1/pT, pT or q/pT."""
 CIRCLE = "circle"
 OMTF = Path("muons") / "cms_omtf_train_valid.npz"
 BENDING, STRAIGHT, CENTRE, FEWEST = (1, 3, 5), 600.0, 900.0, 3
@@ -39,6 +53,7 @@ def run(name: str, job: str, settings: Sequence[str], chosen: argparse.Namespace
     """Train one job unless it is done, and return its folder."""
     folder = Path(chosen.runs) / name
     if not (folder / "metrics.json").exists():
+        settings = [*settings, "training.epochs=1"] if chosen.quick else settings
         words = [word for setting in (f"name={name}", "plots=[]", *settings) for word in ("--set", setting)]
         command = [sys.executable, str(ROOT / "app" / "run.py"), "--config", str(JOBS / job), "--overwrite", *words]
         roots = {"WIRECHAMBER_RUNS": str(chosen.runs), "WIRECHAMBER_REGISTRY": str(chosen.runs / "registry")}
@@ -61,9 +76,13 @@ def simulated(chosen: argparse.Namespace) -> None:
     """Simulated muons: momentum and charge in bins of pT, direction, assignment."""
     every = [f"dataset.simulate.events={chosen.events}"]
     lengths = [f"training.epochs={chosen.epochs}"] if chosen.epochs else []
-    folders = {name: run(name, f"{name}.json", [*every, *lengths], chosen) for name in chosen.jobs}
+    folders = {}
+    for name in chosen.cases:
+        job, own = SIMULATED[name]
+        word = name.replace(", ", "_").replace("/", "_over_")
+        folders[name] = run(word, job, [*every, *own, *(lengths if job != "segments.json" else [])], chosen)
     measured = {name: figures(folder) for name, folder in folders.items()}
-    momentum = {name: found["curvature" if name in CURVATURE else "pt"] for name, found in measured.items()}
+    momentum = {name: found.get("curvature") or found["pt"] for name, found in measured.items()}
     columns = {name: found["model"] for name, found in momentum.items()}
     first = next(iter(momentum))
     columns = {CIRCLE: momentum[first]["baselines"]["sagitta_fit"], **columns}
@@ -89,7 +108,7 @@ def charges(measured: dict[str, Any]) -> dict[str, Any]:
     """Return the figures of the charge by job, and those of the circle."""
     found: dict[str, Any] = {}
     for name, tasks in measured.items():
-        task = tasks["curvature" if name in CURVATURE else "charge"]
+        task = tasks.get("charge") or tasks.get("curvature") or tasks["pt"]
         if "charge_misidentification" in task["model"]:
             found |= {CIRCLE: task["baselines"]["sagitta_fit"]} if CIRCLE not in found else {}
             found[name] = task["model"]
@@ -208,15 +227,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=Path, required=True)
     parser.add_argument("--parts", nargs="+", choices=list(PARTS), default=list(PARTS))
-    parser.add_argument("--jobs", nargs="+", choices=SIMULATED, default=list(SIMULATED), help="on simulated muons")
+    parser.add_argument(
+        "--cases", nargs="+", choices=list(SIMULATED), default=list(SIMULATED), help="on simulated muons"
+    )
     parser.add_argument("--events", type=int, default=20_000)
-    parser.add_argument("--epochs", type=int, help="on simulated muons; those of the jobs by default")
+    parser.add_argument("--epochs", type=int, help="of networks of hits; those of the jobs by default")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4, 5], help="on the overlap trigger")
     parser.add_argument("--quick", action="store_true", help="600 events, 1 epoch, one seed: do they run?")
     parser.add_argument("--json", action="store_true", help="one JSON object for each table")
     chosen = parser.parse_args()
     if chosen.quick:
         chosen.events, chosen.epochs, chosen.seeds = 600, 1, chosen.seeds[:1]
+        chosen.runs = chosen.runs / "quick"
     for part in chosen.parts:
         PARTS[part](chosen)
 
