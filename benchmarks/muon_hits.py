@@ -36,6 +36,7 @@ SIMULATED: dict[str, tuple[str, list[str]]] = {
     "segments, 1/pT": ("segments.json", ['tasks.pt.transform=["inverse", "standardize"]']),
     "segments, pT": ("segments.json", ["tasks.pt.transform=standardize"]),
     "segments, q/pT": ("segments.json", [*SIGNED, "tasks.charge.enabled=false"]),
+    "segments, eta": ("segments_eta.json", []),
     "hits": ("eta_phi_pt.json", []),
     "hits, pT": ("without_inverse.json", []),
     "hits, q/pT": ("q_over_pt.json", []),
@@ -80,9 +81,10 @@ def simulated(chosen: argparse.Namespace) -> None:
     for name in chosen.cases:
         job, own = SIMULATED[name]
         word = name.replace(", ", "_").replace("/", "_over_")
-        folders[name] = run(word, job, [*every, *own, *(lengths if job != "segments.json" else [])], chosen)
+        folders[name] = run(word, job, [*every, *own, *([] if job.startswith("segments") else lengths)], chosen)
     measured = {name: figures(folder) for name, folder in folders.items()}
-    momentum = {name: found.get("curvature") or found["pt"] for name, found in measured.items()}
+    every_pt = {name: found.get("curvature") or found.get("pt") for name, found in measured.items()}
+    momentum = {name: found for name, found in every_pt.items() if found}
     columns = {name: found["model"] for name, found in momentum.items()}
     first = next(iter(momentum))
     columns = {CIRCLE: momentum[first]["baselines"]["sagitta_fit"], **columns}
@@ -108,8 +110,8 @@ def charges(measured: dict[str, Any]) -> dict[str, Any]:
     """Return the figures of the charge by job, and those of the circle."""
     found: dict[str, Any] = {}
     for name, tasks in measured.items():
-        task = tasks.get("charge") or tasks.get("curvature") or tasks["pt"]
-        if "charge_misidentification" in task["model"]:
+        task = tasks.get("charge") or tasks.get("curvature") or tasks.get("pt")
+        if task and "charge_misidentification" in task["model"]:
             found |= {CIRCLE: task["baselines"]["sagitta_fit"]} if CIRCLE not in found else {}
             found[name] = task["model"]
     return found
@@ -117,7 +119,7 @@ def charges(measured: dict[str, Any]) -> dict[str, Any]:
 
 def others(measured: dict[str, Any]) -> list[dict[str, Any]]:
     """Return direction [mrad and 1e-3] and assignment, of networks and of what takes none."""
-    keys = {"eta_68": 1e3, "phi_68": 1e3, "delta_r_68pct": 1e3, "purity": 1.0, "efficiency": 1.0}
+    keys = {"eta_68": 1e3, "phi_68": 1e3, "delta_r_68pct": 1e3, "hit_purity": 1.0, "hit_efficiency": 1.0}
     rows = []
     for name, tasks in measured.items():
         for task, found in tasks.items():
