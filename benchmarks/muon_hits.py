@@ -44,6 +44,7 @@ SIMULATED: dict[str, tuple[str, list[str]]] = {
     "assignment, q/pT": ("assignment.json", []),
 }
 """Jobs and settings; a loss is in log pT, 1/pT, pT or q/pT."""
+WIDTHS = ("pt_relative_68", "eta_68", "phi_68", "px_68", "py_68", "pz_68")
 CIRCLE = "circle"
 OMTF = Path("muons") / "cms_omtf_train_valid.npz"
 BENDING, STRAIGHT, CENTRE, FEWEST = (1, 3, 5), 600.0, 900.0, 3
@@ -52,6 +53,7 @@ BENDING, STRAIGHT, CENTRE, FEWEST = (1, 3, 5), 600.0, 900.0, 3
 
 def run(name: str, job: str, settings: Sequence[str], chosen: argparse.Namespace) -> Path:
     """Train one job unless it is done, and return its folder."""
+    name = name.replace(", ", "_").replace("/", "_over_")
     folder = Path(chosen.runs) / name
     if not (folder / "metrics.json").exists():
         settings = [*settings, "training.epochs=1"] if chosen.quick else settings
@@ -80,8 +82,7 @@ def simulated(chosen: argparse.Namespace) -> None:
     folders = {}
     for name in chosen.cases:
         job, own = SIMULATED[name]
-        word = name.replace(", ", "_").replace("/", "_over_")
-        folders[name] = run(word, job, [*every, *own, *([] if job.startswith("segments") else lengths)], chosen)
+        folders[name] = run(name, job, [*every, *own, *([] if job.startswith("segments") else lengths)], chosen)
     measured = {name: figures(folder) for name, folder in folders.items()}
     every_pt = {name: found.get("curvature") or found.get("pt") for name, found in measured.items()}
     momentum = {name: found for name, found in every_pt.items() if found}
@@ -90,8 +91,10 @@ def simulated(chosen: argparse.Namespace) -> None:
     columns = {CIRCLE: momentum[first]["baselines"]["sagitta_fit"], **columns}
     note = f"{chosen.events:,} simulated events; {columns[first]['rows']:,} muons are tested."
     times = "Training [s]: " + ", ".join(f"{name} {seconds(folder):.0f}" for name, folder in folders.items()) + "."
-    for key, title in (("q_over_pt_relative_68", "q/pT"), ("pt_relative_68", "pT")):
-        what = f"Muon hits: 68 % half width of the relative residual of {title} [%]"
+    for key, what in (
+        ("q_over_pt_relative_68", "Muon hits: 68 % half width of the relative residual of q/pT [%]"),
+        ("pt_relative_res_68pct", "Muon hits: |relative residual| of pT, 68th percentile [%]"),
+    ):
         report(what, in_bins(columns, key, 100.0), chosen, [note, times])
     report("Muon hits: wrong charges [%]", in_bins(charges(measured), "charge_misidentification", 100), chosen, [note])
     report("Muon hits: direction and assignment", others(measured), chosen, [note])
@@ -216,7 +219,7 @@ def spinquest(chosen: argparse.Namespace) -> None:
     rows = []
     for task, found in figures(folder).items():
         for who, values in {"network": found["model"], **found["baselines"]}.items():
-            rows.append({"task": task, "who": who, **{k: v for k, v in values.items() if k.endswith(("_68", "68pct"))}})
+            rows.append({"task": task, "who": who, **{k: v for k, v in values.items() if k in WIDTHS}})
     title = "Muon hits: spinquest, 68 % half widths [GeV, rad]"
     report(title, rows, chosen, [f"Split by generated momentum. Training: {seconds(folder):.0f} s."])
 
