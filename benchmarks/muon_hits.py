@@ -26,11 +26,8 @@ from app.metrics import METRICS
 from app.predictions import Predictions
 
 JOBS = ROOT / "json" / "muon_hits"
-SIGNED = [
-    'tasks.pt.targets="q_over_pt"',
-    "tasks.pt.transform=standardize",
-    'tasks.pt.metrics=["muon_pt", "muon_charge"]',
-]
+BOTH = 'tasks.pt.metrics=["muon_pt", "muon_charge"]'
+SIGNED = ['tasks.pt.targets="q_over_pt"', "tasks.pt.transform=standardize", BOTH]
 SIMULATED: dict[str, tuple[str, list[str]]] = {
     "segments": ("segments.json", []),
     "segments, 1/pT": ("segments.json", ['tasks.pt.transform=["inverse", "standardize"]']),
