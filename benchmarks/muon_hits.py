@@ -26,9 +26,22 @@ from app.metrics import METRICS
 from app.predictions import Predictions
 
 JOBS = ROOT / "json" / "muon_hits"
-SIMULATED = ("eta_phi_pt", "without_inverse", "q_over_pt", "transformer", "assignment")
-CURVATURE = ("q_over_pt", "transformer", "assignment")
-"""Jobs of one signed target: their task has both momentum and charge."""
+BOTH = 'tasks.pt.metrics=["muon_pt", "muon_charge"]'
+SIGNED = ['tasks.pt.targets="q_over_pt"', "tasks.pt.transform=standardize", BOTH]
+SIMULATED: dict[str, tuple[str, list[str]]] = {
+    "segments": ("segments.json", []),
+    "segments, 1/pT": ("segments.json", ['tasks.pt.transform=["inverse", "standardize"]']),
+    "segments, pT": ("segments.json", ["tasks.pt.transform=standardize"]),
+    "segments, q/pT": ("segments.json", [*SIGNED, "tasks.charge.enabled=false"]),
+    "segments, eta": ("segments_eta.json", []),
+    "hits": ("eta_phi_pt.json", []),
+    "hits, pT": ("without_inverse.json", []),
+    "hits, q/pT": ("q_over_pt.json", []),
+    "transformer, q/pT": ("transformer.json", []),
+    "assignment, q/pT": ("assignment.json", []),
+}
+"""Jobs and settings; a loss is in log pT, 1/pT, pT or q/pT."""
+WIDTHS = ("pt_relative_68", "eta_68", "phi_68", "px_68", "py_68", "pz_68")
 CIRCLE = "circle"
 OMTF = Path("muons") / "cms_omtf_train_valid.npz"
 BENDING, STRAIGHT, CENTRE, FEWEST = (1, 3, 5), 600.0, 900.0, 3
@@ -37,8 +50,10 @@ BENDING, STRAIGHT, CENTRE, FEWEST = (1, 3, 5), 600.0, 900.0, 3
 
 def run(name: str, job: str, settings: Sequence[str], chosen: argparse.Namespace) -> Path:
     """Train one job unless it is done, and return its folder."""
+    name = name.replace(", ", "_").replace("/", "_over_")
     folder = Path(chosen.runs) / name
     if not (folder / "metrics.json").exists():
+        settings = [*settings, "training.epochs=1"] if chosen.quick else settings
         words = [word for setting in (f"name={name}", "plots=[]", *settings) for word in ("--set", setting)]
         command = [sys.executable, str(ROOT / "app" / "run.py"), "--config", str(JOBS / job), "--overwrite", *words]
         roots = {"WIRECHAMBER_RUNS": str(chosen.runs), "WIRECHAMBER_REGISTRY": str(chosen.runs / "registry")}
@@ -61,16 +76,22 @@ def simulated(chosen: argparse.Namespace) -> None:
     """Simulated muons: momentum and charge in bins of pT, direction, assignment."""
     every = [f"dataset.simulate.events={chosen.events}"]
     lengths = [f"training.epochs={chosen.epochs}"] if chosen.epochs else []
-    folders = {name: run(name, f"{name}.json", [*every, *lengths], chosen) for name in chosen.jobs}
+    folders = {}
+    for name in chosen.cases:
+        job, own = SIMULATED[name]
+        folders[name] = run(name, job, [*every, *own, *([] if job.startswith("segments") else lengths)], chosen)
     measured = {name: figures(folder) for name, folder in folders.items()}
-    momentum = {name: found["curvature" if name in CURVATURE else "pt"] for name, found in measured.items()}
+    every_pt = {name: found.get("curvature") or found.get("pt") for name, found in measured.items()}
+    momentum = {name: found for name, found in every_pt.items() if found}
     columns = {name: found["model"] for name, found in momentum.items()}
     first = next(iter(momentum))
     columns = {CIRCLE: momentum[first]["baselines"]["sagitta_fit"], **columns}
     note = f"{chosen.events:,} simulated events; {columns[first]['rows']:,} muons are tested."
     times = "Training [s]: " + ", ".join(f"{name} {seconds(folder):.0f}" for name, folder in folders.items()) + "."
-    for key, title in (("q_over_pt_relative_68", "q/pT"), ("pt_relative_68", "pT")):
-        what = f"Muon hits: 68 % half width of the relative residual of {title} [%]"
+    for key, what in (
+        ("q_over_pt_relative_68", "Muon hits: 68 % half width of the relative residual of q/pT [%]"),
+        ("pt_relative_res_68pct", "Muon hits: |relative residual| of pT, 68th percentile [%]"),
+    ):
         report(what, in_bins(columns, key, 100.0), chosen, [note, times])
     report("Muon hits: wrong charges [%]", in_bins(charges(measured), "charge_misidentification", 100), chosen, [note])
     report("Muon hits: direction and assignment", others(measured), chosen, [note])
@@ -89,8 +110,8 @@ def charges(measured: dict[str, Any]) -> dict[str, Any]:
     """Return the figures of the charge by job, and those of the circle."""
     found: dict[str, Any] = {}
     for name, tasks in measured.items():
-        task = tasks["curvature" if name in CURVATURE else "charge"]
-        if "charge_misidentification" in task["model"]:
+        task = tasks.get("charge") or tasks.get("curvature") or tasks.get("pt")
+        if task and "charge_misidentification" in task["model"]:
             found |= {CIRCLE: task["baselines"]["sagitta_fit"]} if CIRCLE not in found else {}
             found[name] = task["model"]
     return found
@@ -98,7 +119,7 @@ def charges(measured: dict[str, Any]) -> dict[str, Any]:
 
 def others(measured: dict[str, Any]) -> list[dict[str, Any]]:
     """Return direction [mrad and 1e-3] and assignment, of networks and of what takes none."""
-    keys = {"eta_68": 1e3, "phi_68": 1e3, "delta_r_68pct": 1e3, "purity": 1.0, "efficiency": 1.0}
+    keys = {"eta_68": 1e3, "phi_68": 1e3, "delta_r_68pct": 1e3, "hit_purity": 1.0, "hit_efficiency": 1.0}
     rows = []
     for name, tasks in measured.items():
         for task, found in tasks.items():
@@ -195,7 +216,7 @@ def spinquest(chosen: argparse.Namespace) -> None:
     rows = []
     for task, found in figures(folder).items():
         for who, values in {"network": found["model"], **found["baselines"]}.items():
-            rows.append({"task": task, "who": who, **{k: v for k, v in values.items() if k.endswith(("_68", "68pct"))}})
+            rows.append({"task": task, "who": who, **{k: v for k, v in values.items() if k in WIDTHS}})
     title = "Muon hits: spinquest, 68 % half widths [GeV, rad]"
     report(title, rows, chosen, [f"Split by generated momentum. Training: {seconds(folder):.0f} s."])
 
@@ -208,15 +229,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=Path, required=True)
     parser.add_argument("--parts", nargs="+", choices=list(PARTS), default=list(PARTS))
-    parser.add_argument("--jobs", nargs="+", choices=SIMULATED, default=list(SIMULATED), help="on simulated muons")
+    parser.add_argument(
+        "--cases", nargs="+", choices=list(SIMULATED), default=list(SIMULATED), help="on simulated muons"
+    )
     parser.add_argument("--events", type=int, default=20_000)
-    parser.add_argument("--epochs", type=int, help="on simulated muons; those of the jobs by default")
+    parser.add_argument("--epochs", type=int, help="of networks of hits; those of the jobs by default")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4, 5], help="on the overlap trigger")
     parser.add_argument("--quick", action="store_true", help="600 events, 1 epoch, one seed: do they run?")
     parser.add_argument("--json", action="store_true", help="one JSON object for each table")
     chosen = parser.parse_args()
     if chosen.quick:
         chosen.events, chosen.epochs, chosen.seeds = 600, 1, chosen.seeds[:1]
+        chosen.runs = chosen.runs / "quick"
     for part in chosen.parts:
         PARTS[part](chosen)
 

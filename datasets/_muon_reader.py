@@ -14,6 +14,7 @@ from datasets._duplicates import Duplicates
 from datasets._event_hash import hash_rows
 from datasets._events import Events
 from datasets._jagged import Jagged
+from datasets._muon_bends import bends
 from datasets._muon_checks import Selection, check_hits, check_truth
 from datasets._muon_choice import Choice, chosen_muons, muon_of_hits
 from datasets._muon_features import table
@@ -48,6 +49,7 @@ class Reader:
         by_content: keys are hashes of truth and number of hits, whatever the file says of events.
         duplicates: sees the keys of all parts.
         tracks: give what the hits say without a network.
+        segments: give the row of numbers of `bends` in place of the hits.
     """
 
     features: Sequence[str]
@@ -57,6 +59,7 @@ class Reader:
     by_content: bool
     duplicates: Duplicates
     tracks: bool = False
+    segments: bool = False
     checked: set[int] = field(default_factory=set)
 
     def __call__(self, number: int, part: Part) -> Events:
@@ -89,10 +92,12 @@ class Reader:
         if self.tracks:
             extras |= track_columns(self.features, features, index.events, len(index))
         key = self._key(muons, own, every.counts[event])
-        inputs = {"hits": Jagged(features, index.offsets)}
+        inputs: dict[str, Any] = {"hits": Jagged(features, index.offsets)}
         inputs["mask"] = Jagged(np.ones(len(features), np.float32), index.offsets)
         if self.assigned:
             inputs["assigned"] = Jagged(is_own.astype(np.float32), index.offsets)
+        if self.segments:
+            inputs = {"segments": bends(self.features, features, index.events, len(index))}
         found = Events(inputs, {**{n: v.astype(np.float32) for n, v in own.items()}, **extras}, key)
         return found if kept.all() else found[np.flatnonzero(kept)]
 

@@ -72,24 +72,46 @@ def track_columns(
         event: number of the event of each hit, (M,).
         events: N.
     """
+    track = track_of(features, hits, event, events)
+    at = np.arange(events), np.argmax(track.there, axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        line = np.where(track.there.any(axis=1), np.arcsinh(track.z[at] / track.r[at]), np.nan)
+    found = {
+        "line_eta": line,
+        "line_phi": (track.phi + np.pi) % (2 * np.pi) - np.pi,
+        "mean_eta": _mean_eta(track.hits, events),
+        "curvature": 1000.0 * track.curvature,
+        "stations": track.stations.astype(np.float64),
+    }
+    return {name: np.asarray(found[name], np.float32) for name in COLUMNS}
+
+
+class Track(NamedTuple):
+    """What is found of N muons: r, z [mm], theta [rad] of the segment, whether it is there: (N, 6), others (N,)."""
+
+    hits: Hits
+    phi: Floats
+    sector: Floats
+    r: Floats
+    z: Floats
+    theta: Floats
+    there: NDArray[np.bool_]
+    curvature: Floats
+    stations: Places
+
+
+def track_of(features: Sequence[str], hits: NDArray[Any], event: NDArray[Any], events: int) -> Track:
+    """Return the segments in the stations and the circle through three of them; arguments as of `track_columns`."""
     values = {name: np.asarray(hits[:, list(features).index(name)], np.float64) for name in NEEDED}
     own = _of_the_muon(_in_chambers(values, np.asarray(event, np.intp)), events)
     phi, sector = _azimuth(own, events)
-    points, there = _points(own, events)
+    points, there, slope = _points(own, events)
     stretch = 1.0 / np.cos(phi - sector)[:, None]  # what lies along the sector's middle is nearer than the muon's r
-    curvature, stations = _circle(points[..., 0] * stretch, points[..., 1], there)
-    inner = np.argmax(there, axis=1)
-    at = np.arange(events), inner
-    with np.errstate(invalid="ignore", divide="ignore"):
-        line = np.where(there.any(axis=1), np.arcsinh(points[..., 1][at] / (points[..., 0] * stretch)[at]), np.nan)
-    found = {
-        "line_eta": line,
-        "line_phi": (phi + np.pi) % (2 * np.pi) - np.pi,
-        "mean_eta": _mean_eta(own, events),
-        "curvature": 1000.0 * curvature,
-        "stations": stations.astype(np.float64),
-    }
-    return {name: np.asarray(found[name], np.float32) for name in COLUMNS}
+    r, z = points[..., 0] * stretch, points[..., 1]
+    side = np.where(z < 0, -1.0, 1.0)
+    barrel = np.arange(STATIONS) < BARREL
+    theta = np.where(barrel, np.arctan2(stretch, slope), np.arctan2(slope * stretch * side, side))
+    return Track(own, phi, sector, r, z, theta, there, *_circle(r, z, there))
 
 
 def _in_chambers(values: Mapping[str, Floats], event: Places) -> Hits:
@@ -131,8 +153,8 @@ def _medians(values: Floats, group: Places, groups: int) -> Floats:
     return found
 
 
-def _points(hits: Hits, events: int) -> tuple[Floats, NDArray[np.bool_]]:
-    """Return a point (outward, z) of each event in each station, (N, 6, 2) [mm], and whether there is one."""
+def _points(hits: Hits, events: int) -> tuple[Floats, NDArray[np.bool_], Floats]:
+    """Return a point (outward, z) of each event in each station, (N, 6, 2) [mm], whether it is there, and slopes."""
     some = hits.take(hits.eta)
     barrel = some.station < BARREL
     depth, place = np.where(barrel, some.outward, some.z), np.where(barrel, some.z, some.outward)
@@ -147,7 +169,7 @@ def _points(hits: Hits, events: int) -> tuple[Floats, NDArray[np.bool_]]:
         good = np.isfinite(known)
         lines = fitted(group, groups, depth, np.where(good, known, place), np.where(good, some.variance, variance))
         slope = np.where(np.isfinite(lines.slope[group]), lines.slope[group], slope)
-    return _as_points(lines, events)
+    return *_as_points(lines, events), lines.slope.reshape(events, STATIONS)
 
 
 def _as_points(lines: Lines, events: int) -> tuple[Floats, NDArray[np.bool_]]:

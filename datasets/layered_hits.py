@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from app.core.errors import Problem, UserError
@@ -18,6 +19,7 @@ from app.core.types import Count, Listed
 from datasets import DATASETS, _npz
 from datasets._event_hash import hash_rows
 from datasets._events import Column, Events, Input, Source
+from datasets._layer_mirror import LayerMirror
 from datasets._muon_truth import COLUMNS
 
 logger = logging.getLogger(__name__)
@@ -49,6 +51,8 @@ def layered_hits(
     min_hits: Count = 1,
     differences: bool = True,
     angles: tuple[Annotated[int, Field(ge=0)], ...] = (),
+    mirror: float | None = None,
+    straight: float = 0.0,
     blocks: Count = 10,
 ) -> Source:
     """Azimuths in L layers of an overlap trigger, with transverse momentum and charge, from npz files.
@@ -70,6 +74,8 @@ def layered_hits(
         min_hits: least number of layers with a hit; what has fewer is left out and counted.
         differences: differences of all pairs of layers beside the values themselves.
         angles: numbers, from 0, of the layers whose value is a bending angle and no azimuth: no difference is taken.
+        mirror: mirror training events at random about this azimuth, anew in every pass, and their charge; null: do not.
+        straight: what the layers of angles say of a straight muon, about which these are mirrored.
         blocks: into how many the rows of each part are cut, in their order.
 
     Raises:
@@ -81,14 +87,15 @@ def layered_hits(
     if len(layers) > 1:
         what = "the parts have different numbers of layers"
         raise UserError(Problem(what, (str(files[0]),), expected="one number of layers", received=sorted(layers)))
-    if angles and max(angles) >= max(layers):
-        raise UserError(Problem("no such layer", ("dataset", "angles"), None, f"below {max(layers)}", max(angles)))
+    length = layers.pop()
+    if angles and max(angles) >= length:
+        raise UserError(Problem("no such layer", ("dataset", "angles"), None, f"below {length}", max(angles)))
     parts = [part for (path, prefix), shape in shapes.items() for part in _parts(path, prefix, shape[0], blocks)]
     rows = sum(shape[0] for shape in shapes.values())
     read = partial(_read, names=names, absent=absent, min_hits=min_hits)
     layer = {"name": "layer_differences", "pairs": differences, "angles": list(angles)}
     return Source(
-        inputs={"layers": Input(CHANNELS, (layers.pop(), 2), layer=layer)},
+        inputs={"layers": Input(CHANNELS, (length, 2), layer=layer)},
         targets=TARGETS,
         extras=EXTRAS,
         blocks=[partial(read, part) for part in parts],
@@ -96,7 +103,14 @@ def layered_hits(
         rows=rows,
         fingerprint=_npz.fingerprint(files),
         description=f"{rows:,} muons in layers, in {len(files)} file{'s' * (len(files) > 1)}",
+        augment=None if mirror is None else LayerMirror(_centres(length, angles, mirror, straight)),
     )
+
+
+def _centres(length: int, angles: Sequence[int], mirror: float, straight: float) -> NDArray[np.float32]:
+    centres = np.full(length, mirror, np.float32)
+    centres[list(angles)] = straight
+    return centres
 
 
 def _shape(path: Path, prefix: str, names: Mapping[str, str]) -> tuple[int, ...]:

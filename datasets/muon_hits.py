@@ -15,6 +15,7 @@ from app.core.types import Count, NonNegative, Positive
 from datasets import DATASETS, _root
 from datasets._duplicates import Duplicates
 from datasets._events import Column, Input, Source
+from datasets._muon_bends import COLUMNS as SEGMENTS
 from datasets._muon_checks import OnInvalid, Selection
 from datasets._muon_choice import Choice, Keep, Muons
 from datasets._muon_features import SCALES, STANDARD, UNITS
@@ -50,6 +51,7 @@ def muon_hits(
     standardize: bool = False,
     assignment: bool = False,
     tracks: bool = False,
+    inputs: Literal["hits", "segments"] = "hits",
     muons: Muons = "each",
     other_muons: Keep = "drop",
     noise: Keep = "keep",
@@ -87,6 +89,9 @@ def muon_hits(
         tracks: give what the hits say without a network, for the baselines `inner_station`, `all_hits` and
             `sagitta_fit`: `line_eta`, `line_phi`, `mean_eta`, `curvature`, `stations`; for chambers as in the
             simulation. It takes 0.2 ms for each muon.
+        inputs: "hits", or "segments": a row of numbers, standardised, in their place, from the straight segments in the
+            stations and the circle of `tracks`, for networks of rows like `mlp`. A large angle is a small momentum, so
+            that the bending is there as its logarithm and sign, and the angles of the segments in units of it.
         muons: every muon of an event is a sample ("each"), its muon of highest pt ("leading"), or only muons that are
             alone in their event ("single").
         other_muons: "drop" the hits of the other muons of an event, or "keep" them: then nothing in the hits says
@@ -107,19 +112,23 @@ def muon_hits(
             cannot be, nothing that tells the hits of several muons apart, duplicates.
     """
     naming = Naming(hit_prefix, truth_prefix, hit_branches or {}, truth_branches or {})
-    _check_names(naming, features, scales or {}, tracks)
+    segments = inputs == "segments"
+    _check_names(naming, features, scales or {}, tracks or segments)
+    if segments and assignment:
+        raise UserError(Problem("segments have no hits to assign", ("dataset", "assignment"), None, "false", True))
     trees = [opened(path, tree, features, naming, assignment or noise == "drop") for path in files]
     parts = _parts(trees, block_size)
     rows = sum(part.rows for part in parts)
     selection = Selection(min_pt, max_abs_eta, min_hits, max_hits, on_invalid, len(parts))
     choice = Choice(muons, other_muons, noise)
-    reader = Reader(features, choice, selection, assignment, key == "content", Duplicates(rows), tracks)
+    reader = Reader(features, choice, selection, assignment, key == "content", Duplicates(rows), tracks, segments)
     factors = [{**SCALES, **(scales or {})}.get(name, 1.0) for name in features]
     layer = {"name": "hit_features", "scales": factors, "standardize": standardize}
     columns = tuple(Column(name, UNITS.get(name, "")) for name in features)
     known = trees[0].truth
+    of_hits = {"hits": Input(columns, (None, len(features)), layer=layer), "mask": MASK}
     return Source(
-        inputs={"hits": Input(columns, (None, len(features)), layer=layer), "mask": MASK},
+        inputs={"segments": Input(SEGMENTS, (len(SEGMENTS),))} if segments else of_hits,
         targets=offered(known),
         extras={n: c for n, c in EXTRAS.items() if n not in EVENT or n in known} | (TRACKS if tracks else {}),
         blocks=[partial(reader, number, part) for number, part in enumerate(parts)],

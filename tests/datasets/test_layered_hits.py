@@ -97,6 +97,22 @@ def test_parts_of_other_numbers_of_layers(tmp_path):
     assert "different numbers of layers" in refused(tmp_path / "b.npz")
 
 
+def test_mirror_images_bend_the_other_way(path):
+    found = source(path, mirror=900.0, straight=600.0, angles=[1])
+    events = next(iter(found))
+    image = found.augment(events, np.arange(len(events), dtype=np.uint64))  # every second one
+    before, after = events.inputs["layers"], image.inputs["layers"]
+    np.testing.assert_array_equal(after[::2], before[::2])
+    np.testing.assert_array_equal(after[..., 1], before[..., 1])
+    there = before[1::2, :, 1] > 0
+    centres = np.broadcast_to([900.0, 600.0, 900.0, 900.0, 900.0], there.shape)
+    np.testing.assert_allclose((after + before)[1::2, :, 0], np.where(there, 2 * centres, 0))
+    for name, sign in (("charge", -1), ("q_over_pt", -1), ("pt", 1)):
+        np.testing.assert_array_equal(image.columns[name][1::2], sign * events.columns[name][1::2])
+    np.testing.assert_array_equal(image.columns["positive"], image.columns["charge"] > 0)
+    assert source(path).augment is None
+
+
 def test_an_angle_in_a_layer_that_is_not_there(path):
     assert "no such layer" in refused(path, angles=[5])
     assert source(path, angles=[1]).inputs["layers"].layer["angles"] == [1]

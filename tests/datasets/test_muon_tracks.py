@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from datasets._muon_bends import ANGLE, bends
+from datasets._muon_bends import COLUMNS as BEND_COLUMNS
 from datasets._muon_segments import fitted, passed
 from datasets._muon_tracks import COLUMNS, NEEDED, SECTORS, track_columns
 
@@ -158,3 +160,39 @@ def test_lines_are_least_squares():
     assert lines.slope[0] == pytest.approx(slope)
     assert lines.place[0] == pytest.approx(start + slope * lines.depth[0])
     assert np.isnan(lines.place[1])
+
+
+BENDS = [column.name for column in BEND_COLUMNS]
+
+
+def bend_row(hits):
+    (found,) = bends(FEATURES, np.array(hits), np.zeros(len(hits), int), 1)
+    return dict(zip(BENDS, found.tolist(), strict=True))
+
+
+def circle(radius):
+    """z = r^2 / 2 R nearly, tangential to the r axis at the origin."""
+    found = []
+    for station in (0, 1, 2):
+        r = DISTANCES[station]
+        other = np.sqrt(radius**2 - r**2)
+        found += tubes(station, 1, np.sign(radius) * (abs(radius) - other), r / other * np.sign(radius))
+    return bend_row(found)
+
+
+@pytest.mark.parametrize("radius", [200e3, -200e3, 2000e3])
+def test_ratios_are_lengths_whatever_momentum_and_charge(radius):
+    """The polar angle is pi / 2 - r / 2 R, the direction pi / 2 - r / R."""
+    found = circle(radius)
+    assert found["sign"] == np.sign(radius)
+    assert found["bending"] == pytest.approx(np.log(1e3 / abs(radius)), abs=0.01)
+    blurred = 1 + (ANGLE * radius / 1e3) ** 2
+    for name, r in (("BI", 5.0), ("BM", 7.5), ("BO", 10.0)):
+        assert found[f"there_{name}"] == 1
+        assert found[f"place_{name}"] == pytest.approx(np.arcsinh(-(r - 5.0) / 2), abs=0.02)
+        assert found[f"angle_{name}"] == pytest.approx(np.arcsinh(-r / 2 / blurred), abs=0.02)
+    assert (found["there_EI"], found["place_EI"], found["end_cap"]) == (0, 0, -3)
+
+
+def test_no_circle_is_a_row_of_zeros():
+    assert not any(bend_row(tubes(0, 1, 100.0, 0.02) + tubes(1, 1, 150.0, 0.02)).values())
