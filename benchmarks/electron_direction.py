@@ -35,6 +35,8 @@ ROWS: dict[str, list[str]] = {
     "hybrid": [f"tasks.{TASK}.loss=hybrid"],
     "focal_angular": [f"tasks.{TASK}.loss=focal_angular"],
     "X alone": [OTHER_PLANES, "model.name=plane_cnn"],
+    "ensemble of 3": ['ensemble={"members": 3, "bootstrap": false}'],
+    "bootstrap ensemble of 3": ['ensemble={"members": 3, "bootstrap": true}'],
     "attention": ["model.name=three_plane_attention"],
 }
 """What each row changes in the job."""

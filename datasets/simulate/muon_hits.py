@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-import lazy_loader
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
@@ -28,7 +27,6 @@ from datasets.simulate._muon_measurements import FLOATS, INTEGERS
 from datasets.simulate._muon_source import Source, Spectrum
 from datasets.simulate._progress import progress
 
-ak = lazy_loader.load("awkward")
 log = logging.getLogger(__name__)
 
 VERSION = 1
@@ -184,5 +182,7 @@ class _Generator:
 
 def _jagged(columns: dict[str, NDArray[Any]], kinds: dict[str, Any], counts: NDArray[np.intp]) -> Any:
     """Return lists of records, one list per event with as many as `counts` says."""
+    import awkward as ak  # loaded lazily by name, awkward would fail where numba loads its extension first
+
     record = ak.zip({name: columns[name].astype(kind) for name, kind in kinds.items()})
     return ak.unflatten(record, counts)
