@@ -25,7 +25,7 @@ def _ascending(edges: tuple[float, ...]) -> tuple[float, ...]:
 
 
 def _is_plain(component: Component[Any]) -> bool:
-    return not any(component.facts.get(kind) for kind in ("path", "classical", "momentum", "images", "sensors"))
+    return not any(component.facts.get(kind) for kind in ("path", "classical", "momentum", "images", "sensors", "hits"))
 
 
 def _plain(network: Spec[Any]) -> Spec[Any]:

@@ -10,7 +10,7 @@ from app.core.errors import UserError
 from app.models import HEADS, MODELS
 
 COUNTS = {"tiny": 4868, "small": 17924, "medium": 100996, "wide": 430980}
-OTHERS = ("path", "classical", "images", "sensors")
+OTHERS = ("path", "classical", "images", "sensors", "hits")
 NETWORKS = [c for c in MODELS if not any(c.facts.get(kind) for kind in OTHERS)]
 every_model = pytest.mark.parametrize("component", NETWORKS, ids=lambda c: c.name)
 every_head = pytest.mark.parametrize("component", list(HEADS), ids=lambda c: c.name)
