@@ -14,6 +14,21 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 
 import pytest
 
+COMPILED = {
+    "argon": ("argon", "plane_images", "volume_images", "plane_quality", "volume_quality"),
+    "xenon": ("xenon", "photon"),
+}
+"""Tests by the numba code that they call."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Give tests of one compiled code to one worker: with `--dist loadgroup` it is compiled once."""
+    for item in items:
+        for group, words in COMPILED.items():
+            if any(word in item.path.name for word in words):
+                item.add_marker(pytest.mark.xdist_group(group))
+
 
 @pytest.fixture(autouse=True)
 def _own_roots(tmp_path, monkeypatch):

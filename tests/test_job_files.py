@@ -28,12 +28,8 @@ FEW = {
     "photon_sensors": ("events=80", "shard_size=80", "light_sources=2"),
     "muon_hits": ("events=150", "shard_size=150"),
 }
-HEAVY = {
-    "photon_calorimeter": "all_tasks.json",
-    "electron_direction": "three_planes.json",
-    "channel_tagging": "volume_simple.json",
-}
-"""Applications whose graphs take long to build: one file is a quick test, the others are slow ones."""
+QUICK = ("mlp_tiny.json", "pinn.json", "rk_pinn.json", "polynomial.json", "three_planes.json", "q_over_pt.json")
+"""Building a graph takes seconds: one file of a kind is a quick test, the others are slow ones."""
 BASELINES = {
     "electron_direction/single_plane_x_angular.json": ["isotropic", "principal_axis", "principal_axis_true_sign"],
     "channel_tagging/volume_simple.json": ["charge_cut", "most_frequent"],
@@ -55,7 +51,7 @@ def every_job():
     for path in FILES:
         needs = re.findall(r"\$\{(\w+)\}", path.read_text())
         for number, job in enumerate(load(path)):
-            slow = number > 0 or HEAVY.get(path.parent.name, path.name) != path.name
+            slow = number > 0 or path.name not in QUICK
             marks = [pytest.mark.external] if EXTERNAL in needs else [pytest.mark.slow] if slow else []
             name = f"{path.relative_to(FOLDER).as_posix()}:{job.name}"
             yield pytest.param(path, number, needs, id=name, marks=marks)

@@ -36,8 +36,8 @@ def test_every_plot_becomes_a_file(inputs, tmp_path):
 def test_some_tasks_only(inputs, tmp_path):
     """Without names what is drawn for each task; with names those plots, of the targets of these tasks."""
     two = replace(inputs, tasks={"place": ("x", "y"), "slope": ("tx",)})
-    both = draw(two, tmp_path / "both")
-    assert [file.name for file in both if "resolution" in file.name] == [
+    both = draw(two, tmp_path / "both", ["resolution"])
+    assert [file.name for file in both] == [
         *("resolution_place.png", "resolution_place.pdf", "resolution_slope.png", "resolution_slope.pdf"),
     ]
     files = draw(two, tmp_path / "one", tasks=["slope"], formats=("png",))

@@ -46,6 +46,7 @@ def starts(state, trial):
     return log.count("epoch 1/"), log.count("resumed from")
 
 
+@pytest.mark.slow
 def test_from_the_job_to_the_registry(command, searched, capsys):
     content = searched(tuner="grid", objective="val_pos_mean_mm", space=RATES, training=SHORT, seed=1)
     search = command(content)
