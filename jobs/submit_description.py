@@ -39,6 +39,7 @@ class Request:
         environment: variables that the runs need, WIRECHAMBER_RUNS and the like.
         python: the interpreter that submits.
         version: of the pool's schedd.
+        words: the verb and its arguments, where it is not the run of a job.
     """
 
     resources: Resources
@@ -48,6 +49,7 @@ class Request:
     python: str
     environment: Mapping[str, str] = field(default_factory=dict)
     version: tuple[int, ...] = (0,)
+    words: tuple[str, ...] = ()
 
 
 def write(submission: Submission, request: Request) -> None:
@@ -131,9 +133,16 @@ def script(submission: Submission, request: Request) -> str:
             "setup": "\n".join(wanted.setup),
             "checkout": "." if wanted.transfer else shlex.quote(str(request.checkout)),
             "python": shlex.quote(_python(request)),
-            "jobs": "." if wanted.transfer else shlex.quote(str(submission.jobs)),
+            "command": _command(submission, request),
         },
     )
+
+
+def _command(submission: Submission, request: Request) -> str:
+    if request.words:
+        return f"-m app {shlex.join(request.words)}"
+    jobs = "." if request.resources.transfer else shlex.quote(str(submission.jobs))
+    return f'app/run.py --config {jobs}/"$1".json --resume'
 
 
 def _python(request: Request) -> str:

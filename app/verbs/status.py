@@ -11,6 +11,7 @@ import registry
 from app import run_directory
 from app.console import console, table
 from app.pool_status import follow_registry, gather, held_in_words, state_of
+from app.workflow_status import gather_workflows, show_workflow
 from jobs import submission
 from jobs.job_state import JobState
 from jobs.pool import Pool, Unreachable, reach
@@ -24,8 +25,13 @@ def execute(options: argparse.Namespace) -> int:
     folder = options.logs or submission.root(run_directory.runs_root())
     pool = reached()
     jobs = gather(folder, pool)
-    if not jobs:
+    workflows = gather_workflows(options.logs, pool)
+    for workflow in workflows:
+        show_workflow(workflow, options.all)
+    if not jobs and not workflows:
         console.print(f"nothing was submitted from here ({folder})")
+        return 0
+    if not jobs:
         return 0
     follow_registry(jobs, pool is not None)
     shown = [job for job in jobs if options.all or _state(job) != "done"]
