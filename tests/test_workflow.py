@@ -16,6 +16,8 @@ from datasets._shard_files import read_metadata
 
 SIMULATE = {"name": "track_states", "tracks": 600, "momentum": [5, 100], "accuracy": 1.0}
 
+WARM_UP = 'training.schedule={"name": "cosine", "warmup_epochs": 200}'
+
 
 @pytest.fixture
 def content(small_job, tmp_path):
@@ -98,7 +100,7 @@ def test_nodes_have_names_that_dagman_takes(content, plan, tmp_path, small_job):
         ("merge", {"resources": {"transfer": True}}, "flow.steps.merge.resources.transfer: steps share their files."),
         ("train", {"set": ["training.epohs=3"]}, "training.epohs: unknown key. Did you mean 'epochs'?"),
         ("train", {"jobs": ["sweep.json", "small.jsn"]}, "small.jsn: no such file. Did you mean 'small.json'?"),
-        ("train", {"set": ["training.schedule.warmup_epochs=200"]}, "w_s1."),
+        ("train", {"set": [WARM_UP]}, "w_s1.training.schedule.warmup_epochs: the warm-up is as long as"),
         ("train", {"name": "same"}, "two jobs have one name."),
         ("summary", {"verb": ["registri"]}, "flow.steps.summary.verb: no such verb. Did you mean 'registry'?"),
         ("summary", {"verb": ["registry", "--sate", "done"]}, "unknown argument --sate. Did you mean '--state'?"),
@@ -131,7 +133,7 @@ def test_validate_counts_nodes(content, flow, capsys):
 
 def test_a_run_that_exists_stops_the_whole(content, flow, tmp_path, capsys):
     of("w_s2").path.mkdir(parents=True)
-    of("w_s2").metrics.write_text("{}")
+    of("w_s2").model.touch()
     assert main(["run", "--config", str(flow(content))]) == 2
     assert "the run exists already" in capsys.readouterr().err
     assert not (tmp_path / "runs" / ".workflows").exists()
