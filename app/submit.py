@@ -7,7 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +86,9 @@ def _refuse_known(job: Job, resume: bool) -> None:
         raise UserError(Problem(f"this run is {record.state}", where, None, expected, job.name))
     if run.exists:
         check_same_job(job, run)
+    if job.hyperopt is not None and job.hyperopt.workers > 1 and job.resources.transfer:
+        place = (job.name, "resources", "transfer")
+        raise UserError(Problem("the workers of a search share its folder", place, None, "false, or one worker", True))
 
 
 def prepare(batch: Batch, stem: str, folder: Path, version: tuple[int, ...]) -> Submission:
@@ -104,7 +107,13 @@ def prepare(batch: Batch, stem: str, folder: Path, version: tuple[int, ...]) -> 
 
 def request_of(batch: Batch, version: tuple[int, ...]) -> Request:
     """Return what a batch asks of the pool."""
-    return request(batch.jobs[0].resources, batch.memory, batch.jobs, version)
+    found = request(batch.jobs[0].resources, batch.memory, batch.jobs, version)
+    return replace(found, workers=workers_of(batch.jobs))
+
+
+def workers_of(jobs: Sequence[Job]) -> dict[str, int]:
+    """Return how many processes work on each search: any number may take trials from its folder."""
+    return {job.name: job.hyperopt.workers for job in jobs if job.hyperopt is not None}
 
 
 def request(
@@ -145,8 +154,7 @@ def send(
         registry.restore(root, before)
         prepared.remove()
         raise
-    runs = tuple(job.name for job in batch.jobs)
-    asked = batch.jobs[0].resources
+    asked, runs = batch.jobs[0].resources, tuple(request_of(batch, pool.version).processes)
     prepared.submitted(
         Index(
             cluster=cluster,

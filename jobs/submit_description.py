@@ -40,6 +40,7 @@ class Request:
         python: the interpreter that submits.
         version: of the pool's schedd.
         words: the verb and its arguments, where it is not the run of a job.
+        workers: how many processes work on a run, where it is not one.
     """
 
     resources: Resources
@@ -50,6 +51,12 @@ class Request:
     environment: Mapping[str, str] = field(default_factory=dict)
     version: tuple[int, ...] = (0,)
     words: tuple[str, ...] = ()
+    workers: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def processes(self) -> list[str]:
+        """The run of each process, in the order of their numbers."""
+        return [run for run in self.memory for _ in range(self.workers.get(run, 1))]
 
 
 def write(submission: Submission, request: Request) -> None:
@@ -88,7 +95,7 @@ def description(submission: Submission, request: Request) -> str:
             "grace_seconds": wanted.grace_seconds,
             **_transfer(submission, request),
             "extra": "\n".join(f"{key} = {value}" for key, value in wanted.extra.items()),
-            "runs": "\n".join(f"{run}, {size}" for run, size in request.memory.items()),
+            "runs": "\n".join(f"{run}, {request.memory[run]}" for run in request.processes),
         },
     )
 

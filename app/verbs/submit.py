@@ -93,5 +93,7 @@ def _show(groups: Sequence[Batch], stem: str, folder: Path) -> None:
 
 
 def _counted(runs: Sequence[str]) -> str:
-    shown = ", ".join(runs[:3])
-    return shown if len(runs) <= 3 else f"{len(runs)} runs ({shown}, ...)"
+    names = list(dict.fromkeys(runs))
+    shown = ", ".join(names[:3])
+    words = shown if len(names) <= 3 else f"{len(names)} runs ({shown}, ...)"
+    return words if len(names) == len(runs) else f"{words}, {len(runs)} processes"
