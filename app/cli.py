@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from app.arguments import Parser, positive
+from app.arguments import Parser, natural, positive
 from app.core.errors import Interrupted, WirechamberError
 
 Add = Callable[[argparse.ArgumentParser], None]
@@ -59,7 +59,7 @@ def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     options, rest = parser.parse_known_args(arguments)
     if rest and options.verb not in OPEN_VERBS:
         verbs[options.verb].error(f"unknown argument {rest[0]}")
-    options.rest = rest
+    options.rest, options.parse = rest, _parsed
     return options
 
 
@@ -80,18 +80,19 @@ def _parser() -> tuple[Parser, dict[str, Parser]]:
 
 
 def _run(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="a job or sweep file")
+    parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="a job, sweep or workflow file")
     _set(parser)
     kept = parser.add_mutually_exclusive_group()
     kept.add_argument("--resume", action="store_true", help="continue a run from its last checkpoint, or begin it")
     kept.add_argument("--overwrite", action="store_true", help="replace a run of the same name")
     parser.add_argument("--dry-run", action="store_true", help="build everything on a few events, write nothing")
+    parser.add_argument("--workers", type=positive, metavar="N", help="of a workflow: at most N nodes at once (1)")
     parser.add_argument("--limit", type=positive, metavar="N", help="at most N events in each split: a smoke run")
     parser.add_argument("--deterministic", action="store_true", help="the same bits in every run; may be slower")
 
 
 def _submit(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("config", type=Path, metavar="FILE", help="a job or sweep file")
+    parser.add_argument("config", type=Path, metavar="FILE", help="a job, sweep or workflow file")
     _set(parser)
     parser.add_argument("--resume", action="store_true", help="go on with runs that were begun")
     parser.add_argument("--dry-run", action="store_true", help="print the submit description, submit nothing")
@@ -139,6 +140,7 @@ def _schema(parser: argparse.ArgumentParser) -> None:
 def _simulate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("dataset", nargs="?", help="e.g. track_states; -h behind it explains its options")
     parser.add_argument("--out", type=Path, help="folder of the shards; an interrupted one is continued")
+    parser.add_argument("--shard", type=natural, metavar="N", help="only the shard of this number, the first is 0")
     parser.epilog = "Every parameter of the simulator is an option: --tracks 100000 --momentum 2 100."
     parser.set_defaults(usage=parser.format_help)
 
@@ -153,6 +155,7 @@ def _convert(parser: argparse.ArgumentParser) -> None:
 def _merge(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("files", nargs="+", type=Path, help="shards to join")
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--resume", action="store_true", help="a file that holds just this already is well")
 
 
 def _inspect(parser: argparse.ArgumentParser) -> None:
@@ -207,9 +210,9 @@ def _init(parser: argparse.ArgumentParser) -> None:
 
 OPEN_VERBS = ("simulate", "convert")  # their further options come from a component's signature
 VERBS: dict[str, tuple[str, Add]] = {
-    "run": ("Run a job, or every job of a sweep: simulate, train, measure, register.", _run),
+    "run": ("Run a job, every job of a sweep, or a workflow: simulate, train, measure, register.", _run),
     "estimate": ("Say what a job needs: parameters, memory, the largest batch that fits a GPU.", _estimate),
-    "submit": ("Hand a job, or every job of a sweep, to an HTCondor pool.", _submit),
+    "submit": ("Hand a job, every job of a sweep, or a workflow to an HTCondor pool.", _submit),
     "status": ("Show what became of submitted runs; the registry follows.", _status),
     "resubmit": ("Release held jobs and submit failed ones again, with more memory where it lacked.", _resubmit),
     "init": ("Write a job skeleton from the columns of a data file.", _init),

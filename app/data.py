@@ -107,9 +107,7 @@ def _unlabelled(job: Job, source: Source, root: Path) -> Part:
 def simulated_files(dataset: Spec[Source], root: Path) -> list[Path]:
     """Return the files of a dataset's simulation, made now unless an equal one made them before."""
     spec = dataset.options.simulate
-    content = {"version": spec.component.facts.get("version"), **spec.dump()}
-    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
-    folder = root / f"{spec.name}-{digest}"
+    folder = simulated_folder(spec, root)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -117,6 +115,13 @@ def simulated_files(dataset: Spec[Source], root: Path) -> list[Path]:
     with locked(folder / ".lock", wait=SIMULATION_WAIT):
         spec.build(folder)
     return sorted(folder.glob("shard_*"))
+
+
+def simulated_folder(spec: Spec[None], root: Path) -> Path:
+    """Return the folder of a simulation's shards: equal simulations have one folder."""
+    content = {"version": spec.component.facts.get("version"), **spec.dump()}
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
+    return root / f"{spec.name}-{digest}"
 
 
 def _check_targets(job: Job, source: Source) -> None:

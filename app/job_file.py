@@ -12,12 +12,10 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationError
 
 from app.config import Job
-from app.core.errors import Problem, UserError, nearest
+from app.core.errors import Problem, UserError
 from app.core.types import Strict
 from app.core.validation import problems
-
-Content = dict[str, Any]
-
+from app.json_file import Content, is_workflow, read
 
 Values = Annotated[tuple[Any, ...] | dict[str, Any], Field(min_length=1)]
 """What a path of a sweep takes: a list, or an object from the words of the name to the values."""
@@ -53,7 +51,10 @@ def load(path: Path | str, overrides: Sequence[str] = ()) -> list[Job]:
         UserError: with every mistake of the file, each under its JSON path.
     """
     path = Path(path)
-    content = _read(path)
+    content = read(path)
+    if is_workflow(content):
+        expected = "a job or sweep; workflows go to run, submit and validate"
+        raise UserError(Problem("a workflow", (str(path),), expected=expected))
     contents = _expand(content, path) if "sweep" in content else [_extended(content, path)]
     for text in overrides:
         for one in contents:
@@ -84,34 +85,6 @@ def _all(contents: Sequence[tuple[Content, Path]]) -> list[Job]:
     return jobs
 
 
-def _read(path: Path) -> Content:
-    if not path.is_file():
-        near = sorted(p.name for p in path.parent.glob("*.json")) if path.parent.is_dir() else []
-        raise UserError(Problem("no such file", (str(path),), nearest(path.name, near), "a job file (JSON)"))
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_without_repeats)
-    except json.JSONDecodeError as error:
-        place = f"{path}:{error.lineno}:{error.colno}"
-        raise UserError(Problem(f"not JSON, {error.msg}", (place,))) from None
-    except (OSError, UnicodeDecodeError, RecursionError) as error:
-        raise UserError(Problem(f"cannot be read ({error})", (str(path),), expected="a job file (JSON)")) from None
-    except UserError as error:
-        raise error.under(str(path)) from None
-    if not isinstance(content, dict):
-        raise UserError(Problem("not a job", (str(path),), expected="a JSON object", received=content))
-    return content
-
-
-def _without_repeats(pairs: list[tuple[str, Any]]) -> Content:
-    """JSON lets a later key silently replace an earlier equal one; here that is a mistake."""
-    content = dict(pairs)
-    if len(content) < len(pairs):
-        names = [name for name, _ in pairs]
-        repeated = next(name for name in names if names.count(name) > 1)
-        raise UserError(Problem(f"the key {repeated!r} stands twice in one object"))
-    return content
-
-
 def _extended(content: Content, path: Path, seen: tuple[Path, ...] = ()) -> Content:
     """Merge `content` into the file that it extends, and that into the one that it extends."""
     content = dict(content)
@@ -123,7 +96,7 @@ def _extended(content: Content, path: Path, seen: tuple[Path, ...] = ()) -> Cont
     parent_path = (path.parent / parent).resolve()
     if parent_path in seen:
         raise UserError(Problem("the files extend each other in a circle", (str(path), "extends"), received=parent))
-    return merge(_extended(_read(parent_path), parent_path, (*seen, parent_path)), content)
+    return merge(_extended(read(parent_path), parent_path, (*seen, parent_path)), content)
 
 
 def merge(base: Content, changes: Mapping[str, Any]) -> Content:
@@ -191,7 +164,7 @@ def _expand(content: Content, path: Path) -> list[Content]:
     except ValidationError as error:
         raise UserError(*problems(error, Sweep)).under(path.stem) from None
     job_path = path.parent / sweep.job
-    base = json.dumps(_extended(_read(job_path), job_path))
+    base = json.dumps(_extended(read(job_path), job_path))
     try:
         combinations = itertools.product(*map(_named, sweep.sweep.values()))
         return [_one(json.loads(base), sweep, chosen) for chosen in combinations]

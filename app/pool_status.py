@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,16 +21,36 @@ from registry import Record, State
 BROUGHT_HOME = ("run", "created", "config", "job_id", "resources", "rationale")
 """What the registry here knows better than the record that a run wrote on its worker."""
 FINAL = ("done", "failed")
+AT_WORK = ("running", "idle", "held", "completed", "failed")
+"""Which of several workers counts: while one works, the search goes on."""
+TO_MEND = ("held", "running", "idle", "completed", "failed")
+"""Which counts when it is to be mended."""
 
 
 def gather(folder: Path, pool: Pool | None) -> list[JobState]:
-    """Return the state of the last job of every run that was submitted, from the pool and from the event logs."""
+    """Return the state of every process of the last submission of each run, from the pool and from the event logs."""
     submissions = submission.find_all(folder)
     newest = submission.newest_of(submissions)
     clusters = sorted({index.cluster for _, index, _ in newest.values()})
     ads = None if pool is None else by_id([*pool.history(clusters), *pool.queue(clusters)])
-    every = {(s.path, n): job for s, i in submissions for n, job in enumerate(states(s, i, ads))}
-    return [every[s.path, process] for s, _, process in newest.values()]
+    every = [(one, job) for one, index in submissions for job in states(one, index, ads)]
+    last = [job for one, job in every if newest[job.run][0].path == one.path]
+    place = {run: number for number, run in enumerate(newest)}
+    return sorted(last, key=lambda job: place[job.run])
+
+
+def foremost(jobs: Sequence[JobState], order: Sequence[str] = AT_WORK) -> list[JobState]:
+    """Return one process of each run: of the workers of a search the one that says where the search stands."""
+    found: dict[str, JobState] = {}
+    for job in sorted(jobs, key=lambda job: order.index(_standing(job))):
+        found.setdefault(job.run, job)
+    return [found[run] for run in dict.fromkeys(job.run for job in jobs)]
+
+
+def _standing(job: JobState) -> str:
+    if job.history is None or job.failed:
+        return "failed"
+    return job.history.phase
 
 
 def follow_registry(jobs: Sequence[JobState], asked: bool) -> list[Record]:
@@ -39,11 +60,12 @@ def follow_registry(jobs: Sequence[JobState], asked: bool) -> list[Record]:
         jobs: what is known of the runs.
         asked: whether a pool was asked, so that a job that nobody knows is lost and not merely out of sight.
     """
-    root = registry.root()
+    root, workers = registry.root(), Counter(job.run for job in jobs)
     news = []
-    for job in jobs:
+    for job in foremost(jobs):
         record = _record(root, job.run)
-        changes = {} if record is None else _changes(job, record, asked)
+        several = workers[job.run] > 1
+        changes = {} if record is None else _changes(job, record, asked, several)
         if record is not None and changes:
             news.append((record, changes))
     return registry.follow(root, news) if news else []
@@ -56,11 +78,14 @@ def _record(root: Path, run: str) -> Record | None:
         return None
 
 
-def _changes(job: JobState, record: Record, asked: bool) -> dict[str, Any]:
+def _changes(job: JobState, record: Record, asked: bool, several: bool) -> dict[str, Any]:
     home = _brought_home(job, record)
     if home:
         return home
-    state, reason = state_of(job, record.state, asked)
+    known = record.state
+    if several and known in ("interrupted", "failed") and _standing(job) == "running":
+        known = "running"  # said by a worker that was stopped; the others go on
+    state, reason = state_of(job, known, asked)
     changes: dict[str, Any] = {} if record.job_id == job.number else {"job_id": job.number}
     if state != record.state or (state == "held" and reason != record.reason):
         changes |= {"state": state, "reason": reason}

@@ -17,6 +17,7 @@ from app.catalogs import CATALOGS
 from app.config import Job
 from app.core.catalog import Component, Spec
 from app.job_file import Sweep
+from app.workflow import Workflow
 
 WORDS = {bool: "true or false", int: "whole number", float: "number", str: "text", NoneType: "null", Any: "anything"}
 LIMITS = (("gt", ">"), ("ge", ">="), ("lt", "<"), ("le", "<="))
@@ -37,7 +38,7 @@ def markdown() -> str:
 
 def _parts() -> Iterator[str]:
     options = (field.annotation for catalog in CATALOGS.values() for field in catalog.options.model_fields.values())
-    waiting: list[type[BaseModel]] = [Job, Sweep, *(model for one in options for model in _models(one))]
+    waiting: list[type[BaseModel]] = [Job, Sweep, Workflow, *(model for one in options for model in _models(one))]
     seen: list[type[BaseModel]] = []
     while waiting:
         model = waiting.pop(0)

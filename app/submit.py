@@ -7,7 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from app.run_job import facts_of
 from app.same_job import check_same_job
 from jobs import submission
 from jobs.pool import Pool
-from jobs.resources import megabytes
+from jobs.resources import Resources, megabytes
 from jobs.submission import Index, Submission
 from jobs.submit_description import Request, write
 from registry import State
@@ -86,6 +86,9 @@ def _refuse_known(job: Job, resume: bool) -> None:
         raise UserError(Problem(f"this run is {record.state}", where, None, expected, job.name))
     if run.exists:
         check_same_job(job, run)
+    if job.hyperopt is not None and job.hyperopt.workers > 1 and job.resources.transfer:
+        place = (job.name, "resources", "transfer")
+        raise UserError(Problem("the workers of a search share its folder", place, None, "false, or one worker", True))
 
 
 def prepare(batch: Batch, stem: str, folder: Path, version: tuple[int, ...]) -> Submission:
@@ -104,14 +107,31 @@ def prepare(batch: Batch, stem: str, folder: Path, version: tuple[int, ...]) -> 
 
 def request_of(batch: Batch, version: tuple[int, ...]) -> Request:
     """Return what a batch asks of the pool."""
+    found = request(batch.jobs[0].resources, batch.memory, batch.jobs, version)
+    return replace(found, workers=workers_of(batch.jobs))
+
+
+def workers_of(jobs: Sequence[Job]) -> dict[str, int]:
+    """Return how many processes work on each search: any number may take trials from its folder."""
+    return {job.name: job.hyperopt.workers for job in jobs if job.hyperopt is not None}
+
+
+def request(
+    resources: Resources,
+    memory: Mapping[str, int],
+    jobs: Sequence[Job],
+    version: tuple[int, ...],
+    words: Sequence[str] = (),
+) -> Request:
+    """Return what processes ask of the pool, with the variables that `jobs` name; `words` of another verb than run."""
     runs = run_directory.runs_root().resolve()
     roots = {
         "WIRECHAMBER_RUNS": str(runs),
         "WIRECHAMBER_REGISTRY": str(registry.root().resolve()),
         "WIRECHAMBER_DATA": str(data_root().resolve()),
     }
-    resources = batch.jobs[0].resources
-    return Request(resources, batch.memory, REPOSITORY, runs, sys.executable, roots | _variables(batch.jobs), version)
+    variables = roots | _variables(jobs)
+    return Request(resources, memory, REPOSITORY, runs, sys.executable, variables, version, tuple(words))
 
 
 def _variables(jobs: Sequence[Job]) -> dict[str, str]:
@@ -128,14 +148,13 @@ def send(
     before = {job.name: registry.find(root, job.name) for job in batch.jobs}
     try:
         run_directory.runs_root().mkdir(parents=True, exist_ok=True)
-        _register(batch, before, config, commit, state)
+        register(batch, before, config, commit, state)
         cluster = pool.submit(prepared.description)
     except BaseException:
         registry.restore(root, before)
         prepared.remove()
         raise
-    runs = tuple(job.name for job in batch.jobs)
-    asked = batch.jobs[0].resources
+    asked, runs = batch.jobs[0].resources, tuple(request_of(batch, pool.version).processes)
     prepared.submitted(
         Index(
             cluster=cluster,
@@ -148,9 +167,10 @@ def send(
     return Submitted(prepared, cluster, runs)
 
 
-def _register(
+def register(
     batch: Batch, before: Mapping[str, registry.Record | None], config: Path, commit: Any, state: State
 ) -> None:
+    """Write into the registry that the runs of a batch are on their way; `before` is what stands there."""
     records = []
     for job in batch.jobs:
         facts = facts_of(job, config, commit)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import logging
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -16,10 +18,24 @@ from app.core.errors import Problem, UserError
 from app.core.files import not_written, write_bytes
 from datasets import _root
 
+log = logging.getLogger(__name__)
+
 Arrays = Mapping[str, NDArray[Any]]
 
 METADATA, BESIDE = "metadata", "metadata_json"
 """Names of the JSON string about a file; the second where an array is called metadata."""
+
+_ONLY: ContextVar[int | None] = ContextVar("only", default=None)
+
+
+@contextmanager
+def only(shard: int | None) -> Iterator[None]:
+    """Let simulators write this one shard while the block runs: their shards do not depend on each other."""
+    token = _ONLY.set(shard)
+    try:
+        yield
+    finally:
+        _ONLY.reset(token)
 
 
 def shard_path(folder: Path, shard: int, suffix: str = ".npz") -> Path:
@@ -102,9 +118,11 @@ def unfinished(folder: Path, rows: Sequence[int], metadata: Mapping[str, Any], s
         suffix: of the shards' names.
 
     Raises:
-        UserError: the folder holds shards made with other options, or more of them than asked for.
+        UserError: the folder holds shards made with other options, or more of them than asked for; there is no shard
+            of the number that `only` asks for.
     """
     make_folder(folder)
+    chosen = _chosen(len(rows))
     present = {path: read_metadata(path) for path in sorted(folder.glob(f"shard_*{suffix}"))}
     for path, found in present.items():
         _require_equal(path, found, metadata)
@@ -113,7 +131,19 @@ def unfinished(folder: Path, rows: Sequence[int], metadata: Mapping[str, Any], s
     if surplus:
         what = f"holds {len(present)} shards where {len(rows)} are asked for"
         raise UserError(Problem(what, (str(folder),), expected="another folder", received=surplus[0]))
-    return [shard for path, shard in wanted.items() if present.get(path, {}).get("rows") != rows[shard]]
+    todo = [n for path, n in wanted.items() if n in chosen and present.get(path, {}).get("rows") != rows[n]]
+    if len(todo) < len(chosen):
+        log.info("%s: %d of %d shards are there already", folder, len(chosen) - len(todo), len(chosen))
+    return todo
+
+
+def _chosen(shards: int) -> range:
+    shard = _ONLY.get()
+    if shard is None:
+        return range(shards)
+    if shard >= shards:
+        raise UserError(Problem("no such shard", ("--shard",), None, f"a number from 0 to {shards - 1}", shard))
+    return range(shard, shard + 1)
 
 
 def _require_equal(path: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:

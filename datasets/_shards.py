@@ -25,12 +25,13 @@ Layout = dict[str, tuple[str, tuple[int, ...]]]
 """Type and shape of one event for each array."""
 
 
-def merge(files: Sequence[Path], out: Path) -> None:
+def merge(files: Sequence[Path], out: Path, resume: bool = False) -> None:
     """Join shards into one npz with one array of one shard in memory at a time, and verify what was written.
 
     Args:
         files: npz files written by `wirechamber simulate` or `merge`, in the order of the result.
         out: the file to write; it must not exist.
+        resume: it may, if it holds just what would be written.
 
     Raises:
         UserError: no files, a damaged one, `out` exists, row counts that contradict the metadata, different units,
@@ -43,7 +44,7 @@ def merge(files: Sequence[Path], out: Path) -> None:
         if _root.is_root(path):
             expected = "npz shards; a dataset reads any number of ROOT files as they are"
             raise UserError(Problem("a ROOT file is not merged", (str(path),), expected=expected))
-    if out.exists():
+    if out.exists() and not resume:
         raise UserError(Problem("exists already", (str(out),), expected="a new file"))
     layouts, parts = zip(*map(_inspected, files), strict=True)
     for path, layout, metadata in zip(files[1:], layouts[1:], parts[1:], strict=True):
@@ -52,9 +53,18 @@ def merge(files: Sequence[Path], out: Path) -> None:
             _require_same(files[0], path, name, _identity(parts[0], name), _identity(metadata, name))
     _require_unique(files)
     rows = sum(metadata["rows"] for metadata in parts)
+    if out.exists():
+        _require_equal(out, layouts[0], _joined(parts))
+        return
     make_folder(out.parent)
     write_bytes(out, lambda file: _write(file, files, layouts[0], rows, _joined(parts)))
     _verify(out, layouts[0], rows)
+
+
+def _require_equal(out: Path, layout: Layout, metadata: Mapping[str, Any]) -> None:
+    found = _inspected(out)
+    if found != (layout, json.loads(json.dumps(metadata))):
+        raise UserError(Problem("exists already with other content", (str(out),), expected="a new file"))
 
 
 def _inspected(path: Path) -> tuple[Layout, dict[str, Any]]:

@@ -19,12 +19,13 @@ OLD_TIME = re.compile(r"^\d\d/\d\d \d\d:\d\d:\d\d$")
 
 @dataclass(frozen=True)
 class Event:
-    """One event: its number in HTCondor's list, the process, the time (UTC), the rest of its text."""
+    """One event: its number in HTCondor's list, the process, the time (UTC), the rest of its text, the cluster."""
 
     kind: int
     process: int
     time: datetime
     text: str
+    cluster: int = 0
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,15 @@ def read(path: Path) -> dict[int, History]:
     return histories(events(text))
 
 
+def last_cluster(path: Path) -> int | None:
+    """Return the cluster that a log tells of last; the node of a workflow that is repeated is a new one."""
+    try:
+        found = list(events(path.read_text(encoding="utf-8", errors="replace")))
+    except FileNotFoundError:
+        return None
+    return found[-1].cluster if found else None
+
+
 def histories(found: Iterable[Event]) -> dict[int, History]:
     """Fold events into what they tell of each process."""
     known: dict[int, History] = {}
@@ -78,7 +88,7 @@ def events(text: str) -> Iterator[Event]:
         match = HEAD.match(head)
         time = match and _time(match[4])
         if match and time:
-            yield Event(int(match[1]), int(match[3]), time, f"{match[5]}\n{rest}")
+            yield Event(int(match[1]), int(match[3]), time, f"{match[5]}\n{rest}", int(match[2]))
 
 
 def _time(text: str) -> datetime | None:
@@ -94,7 +104,7 @@ def _time(text: str) -> datetime | None:
 
 
 def _after(before: History | None, event: Event) -> History:
-    if before is None:
+    if before is None or event.kind == SUBMIT:  # of a process once, but a repeated node goes on in its old log
         before = History("idle", event.time)
     now, kind, text = event.time, event.kind, event.text
     if kind == IMAGE_SIZE:

@@ -45,6 +45,9 @@ class Pool(Protocol):
     def submit(self, description: Path) -> int:
         """Submit a description and return the number of its cluster."""
 
+    def submit_dag(self, dag: Path) -> int:
+        """Submit a DAG, from its rescue file where it left one, and return the number of DAGMan's cluster."""
+
     def queue(self, clusters: Sequence[int]) -> list[Ad]:
         """Return the jobs of the clusters that are in the queue."""
 

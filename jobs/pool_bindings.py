@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.pool import ATTRIBUTES, Ad, Id, Refused, Unreachable, as_text, constraint, version_in
+from jobs.pool_commands import submit_dag
 
 
 class Bindings:
@@ -31,6 +32,10 @@ class Bindings:
         """Submit a description and return the number of its cluster."""
         with self._refusing("the job"):
             return int(self._schedd.submit(self._htcondor.Submit(description.read_text(encoding="utf-8"))).cluster())
+
+    def submit_dag(self, dag: Path) -> int:
+        """Submit a DAG by the command that comes with DAGMan: the bindings only write what it would submit."""
+        return submit_dag(dag)
 
     def queue(self, clusters: Sequence[int]) -> list[Ad]:
         """Return the jobs of the clusters that are in the queue."""

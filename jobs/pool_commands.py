@@ -26,6 +26,10 @@ class Commands:
         answer = _refused_or(_done("condor_submit", "-terse", str(description)), "the job")
         return int(answer.split(".")[0])
 
+    def submit_dag(self, dag: Path) -> int:
+        """Submit a DAG, from its rescue file where it left one, and return the number of DAGMan's cluster."""
+        return submit_dag(dag)
+
     def queue(self, clusters: Sequence[int]) -> list[Ad]:
         """Return the jobs of the clusters that are in the queue."""
         return self._asked("condor_q", clusters)
@@ -54,6 +58,15 @@ class Commands:
     def remove(self, jobs: Sequence[Id], reason: str) -> None:
         """Take jobs out of the queue."""
         _refused_or(_done("condor_rm", "-reason", reason, *as_text(jobs)), "the removal")
+
+
+def submit_dag(dag: Path) -> int:
+    """Submit a DAG; never by force, which would put its rescue file aside."""
+    answer = _refused_or(_done("condor_submit_dag", "-update_submit", str(dag)), "the workflow")
+    found = re.search(r"submitted to cluster (\d+)", answer)
+    if found is None:
+        raise Refused("the workflow", answer)
+    return int(found[1])
 
 
 def _done(*command: str) -> subprocess.CompletedProcess[str]:

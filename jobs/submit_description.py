@@ -39,6 +39,8 @@ class Request:
         environment: variables that the runs need, WIRECHAMBER_RUNS and the like.
         python: the interpreter that submits.
         version: of the pool's schedd.
+        words: the verb and its arguments, where it is not the run of a job.
+        workers: how many processes work on a run, where it is not one.
     """
 
     resources: Resources
@@ -48,6 +50,13 @@ class Request:
     python: str
     environment: Mapping[str, str] = field(default_factory=dict)
     version: tuple[int, ...] = (0,)
+    words: tuple[str, ...] = ()
+    workers: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def processes(self) -> list[str]:
+        """The run of each process, in the order of their numbers."""
+        return [run for run in self.memory for _ in range(self.workers.get(run, 1))]
 
 
 def write(submission: Submission, request: Request) -> None:
@@ -86,7 +95,7 @@ def description(submission: Submission, request: Request) -> str:
             "grace_seconds": wanted.grace_seconds,
             **_transfer(submission, request),
             "extra": "\n".join(f"{key} = {value}" for key, value in wanted.extra.items()),
-            "runs": "\n".join(f"{run}, {size}" for run, size in request.memory.items()),
+            "runs": "\n".join(f"{run}, {request.memory[run]}" for run in request.processes),
         },
     )
 
@@ -131,9 +140,16 @@ def script(submission: Submission, request: Request) -> str:
             "setup": "\n".join(wanted.setup),
             "checkout": "." if wanted.transfer else shlex.quote(str(request.checkout)),
             "python": shlex.quote(_python(request)),
-            "jobs": "." if wanted.transfer else shlex.quote(str(submission.jobs)),
+            "command": _command(submission, request),
         },
     )
+
+
+def _command(submission: Submission, request: Request) -> str:
+    if request.words:
+        return f"-m app {shlex.join(request.words)}"
+    jobs = "." if request.resources.transfer else shlex.quote(str(submission.jobs))
+    return f'app/run.py --config {jobs}/"$1".json --resume'
 
 
 def _python(request: Request) -> str:

@@ -12,13 +12,17 @@ import pytest
 
 from app.baseline_tables import fit_baselines
 from app.build import build
+from app.cli import main
 from app.core.files import REPOSITORY
 from app.data import load_data
 from app.job_file import load
+from app.json_file import is_workflow, read
 from app.run_directory import RunDirectory
 
 FOLDER = REPOSITORY / "json"
-FILES = [p for p in sorted(FOLDER.rglob("*.json")) if p.name not in ("job.schema.json", "base.json")]
+SHIPPED = [p for p in sorted(FOLDER.rglob("*.json")) if p.name not in ("job.schema.json", "base.json")]
+WORKFLOWS = [p for p in SHIPPED if is_workflow(read(p))]
+FILES = [p for p in SHIPPED if p not in WORKFLOWS]
 EXTERNAL = "WIRECHAMBER_EXTERNAL_DATA"
 ONE_STEP = ("training.epochs=1", "training.steps_per_epoch=1", "training.batch_size=32", "training.xla=false")
 FEW = {
@@ -114,3 +118,9 @@ def test_an_extending_file_only_says_what_differs():
 def test_the_presets_have_the_sizes_of_the_scan():
     found = {job.model.parameters["preset"] for job in load(FOLDER / "track_extrapolation" / "mlp_sizes.json")}
     assert found == {"tiny", "small", "medium", "wide"}
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_a_shipped_workflow_is_valid(path, capsys):
+    assert main(["validate", str(path)]) == 0
+    assert "a workflow of " in capsys.readouterr().out

@@ -26,10 +26,11 @@ MAY_IMPORT = {
     "registry": ("app.core", "registry"),
     "jobs": ("app.core", "jobs"),
     "app.run": ("app.core", "app.cli"),
+    "app.__main__": ("app.core", "app.cli", "jobs"),
     "app.cli": PACKAGES,
     "app": PACKAGES,
 }
-ENTRY_POINTS = ("app.run", "app.cli")
+ENTRY_POINTS = ("app.run", "app.cli", "app.__main__")
 
 
 def module_name(path):

@@ -12,7 +12,7 @@ import pytest
 import registry
 from app.cli import main
 from app.core.errors import UserError
-from app.pool_status import follow_registry, gather, state_of
+from app.pool_status import TO_MEND, follow_registry, foremost, gather, state_of
 from app.resubmit import chosen, memory_of
 from jobs.event_log import History
 from jobs.job_state import JobState
@@ -158,3 +158,11 @@ def test_the_files_of_a_submission_are_json(submitted, tmp_path):
     folder = submitted("retried")
     (index,) = folder.glob("*/submission.json")
     assert json.loads(index.read_text())["cluster"] == 4
+
+
+def test_of_several_workers_the_one_at_work_counts():
+    removed, running, held = job("removed", reason="a test"), job("running"), job("held", hold=(1, 0, "x"))
+    assert foremost([removed, running, held]) == [running]
+    assert foremost([removed, held]) == [held]
+    assert foremost([removed, running, held], TO_MEND) == [held]
+    assert foremost([removed, job("completed", exit_code=0)]) == [job("completed", exit_code=0)]

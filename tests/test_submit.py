@@ -125,3 +125,16 @@ def test_a_damaged_index_is_named(tmp_path):
     made.index.write_text('{"cluster": 7')
     with pytest.raises(ValueError, match=r"submission\.json: not the index of a submission"):
         find_all(tmp_path)
+
+
+@pytest.mark.usefixtures("nothing_written")
+def test_the_workers_of_a_search_are_processes_of_one_cluster(small_job, submit):
+    space = {"training.batch_size": {"choice": [32, 64]}}
+    small_job["hyperopt"] = {"max_trials": 2, "workers": 3, "space": space}
+    code, output = submit(small_job, "--dry-run")
+    assert code == 0
+    assert output.count("\nsmall, 2048") == 3
+    small_job["resources"] = {"transfer": True}
+    code, output = submit(small_job, "--dry-run")
+    assert code == 2
+    assert "small.resources.transfer: the workers of a search share its folder" in output

@@ -10,6 +10,6 @@ from datasets._shards import merge
 
 def execute(options: argparse.Namespace) -> int:
     """Join the files, verified; files that do not belong together are refused."""
-    merge(options.files, options.out)
+    merge(options.files, options.out, options.resume)
     console.print(f"merged {len(options.files)} files into {options.out}")
     return 0

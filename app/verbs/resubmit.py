@@ -7,7 +7,7 @@ import argparse
 from app import run_directory
 from app.console import console
 from app.core.errors import Problem, UserError
-from app.pool_status import follow_registry, gather
+from app.pool_status import TO_MEND, follow_registry, foremost, gather
 from app.resubmit import again, chosen, release
 from jobs import submission
 from jobs.pool import reach
@@ -22,13 +22,14 @@ def execute(options: argparse.Namespace) -> int:
     pool = reach()
     jobs = gather(folder, pool)
     follow_registry(jobs, asked=True)
-    broken = chosen(jobs, options.names)
-    held = [job for job in broken if job.explanation is not None]
+    broken = chosen(foremost(jobs, TO_MEND), options.names)
+    named = {job.run for job in broken}
+    held = [job for job in jobs if job.explanation is not None and job.run in named]
     failed = [job for job in broken if job.explanation is None]
     for run, memory in release(held, pool, wanted).items():
         console.print(f"{run}: released, asks for {memory} MB")
     for sent in again(failed, newest_of(find_all(folder)), pool, wanted, folder):
-        console.print(f"cluster {sent.cluster}: {', '.join(sent.runs)} from the last checkpoint")
+        console.print(f"cluster {sent.cluster}: {', '.join(dict.fromkeys(sent.runs))} from the last checkpoint")
     if not broken:
         console.print("nothing is held or has failed")
     return 0

@@ -10,17 +10,26 @@ from typing import Any
 from app import run_directory
 from app.config import Job
 from app.console import console, table
-from app.core.errors import WirechamberError
+from app.core.errors import Problem, UserError, WirechamberError
 from app.ensemble import every
 from app.ensemble_gain import in_words
+from app.json_file import is_workflow, read
 from app.progress import shown
 from app.run_directory import RunDirectory
 from app.run_job import Options, refuse_existing, run_job
 from app.validated import validated
+from app.workflow_plan import planned
+from app.workflow_run import run_workflow
+from app.workflow_run import show as show_nodes
 
 
 def execute(options: argparse.Namespace) -> int:
-    """Validate all jobs, then run them one after the other."""
+    """Validate all jobs, then run them one after the other; of a workflow, its nodes."""
+    if is_workflow(read(options.config)):
+        return _workflow(options)
+    if options.workers:
+        expected = "a workflow; jobs run one after the other"
+        raise UserError(Problem("not a workflow", ("--workers",), None, expected, str(options.config)))
     jobs = validated(options.config, options.overrides)
     if options.dry_run:
         from app.dry_run import dry_run
@@ -32,6 +41,18 @@ def execute(options: argparse.Namespace) -> int:
     for job in every(jobs):
         _refuse_existing(job, options)
     return max(_one(job, settings, alone=len(jobs) == 1) for job in jobs)
+
+
+def _workflow(options: argparse.Namespace) -> int:
+    if options.overwrite:
+        raise UserError(Problem("a workflow is not replaced", ("--overwrite",), None, "another name, or --resume"))
+    extra = ["--deterministic"] if options.deterministic else []
+    extra += ["--limit", str(options.limit)] if options.limit else []
+    plan = planned(options.config, options.overrides, options.parse, extra)
+    if options.dry_run:
+        show_nodes(plan)
+        return 0
+    return run_workflow(plan, options.resume, options.workers or 1)
 
 
 def _one(job: Job, settings: Options, alone: bool) -> int:

@@ -10,6 +10,7 @@ from app.config import Job
 from app.console import console
 from app.core.files import write_text
 from app.job_file import Sweep
+from app.workflow import Workflow
 
 
 def execute(options: argparse.Namespace) -> int:
@@ -23,7 +24,7 @@ def execute(options: argparse.Namespace) -> int:
 
 
 def schema() -> dict[str, Any]:
-    """Return the schema of a file that is a job, a job that extends another, or a sweep.
+    """Return the schema of a file that is a job, a job that extends another, a sweep or a workflow.
 
     A file that extends another may leave out any key at any depth, so only a job that stands alone is told, and only at
     its top level, that a key is missing; `wirechamber validate` tells the rest.
@@ -33,6 +34,8 @@ def schema() -> dict[str, Any]:
     definitions = whole.pop("$defs")
     extending = {"extends": {"type": "string", "description": "a job file whose content this one changes"}}
     job = {**whole, "properties": {**whole["properties"], **extending}}
+    workflow = Workflow.model_json_schema(by_alias=True)
+    definitions |= {name: one for name, one in workflow.pop("$defs").items() if name not in definitions}
     alone = {"anyOf": [{"required": required}, {"required": ["extends"]}, {"not": {"required": ["name"]}}]}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -40,7 +43,11 @@ def schema() -> dict[str, Any]:
         "$defs": _all_optional(definitions),
         "if": {"required": ["sweep"]},
         "then": Sweep.model_json_schema(by_alias=True),
-        "else": {**_all_optional(job), **alone},
+        "else": {
+            "if": {"anyOf": [{"required": ["workflow"]}, {"required": ["steps"]}]},
+            "then": workflow,
+            "else": {**_all_optional(job), **alone},
+        },
     }
 
 

@@ -9,6 +9,7 @@ from app.component_arguments import parsed
 from app.console import console
 from app.core.errors import Problem, UserError
 from datasets import SIMULATORS
+from datasets._shard_files import only
 
 
 def execute(options: argparse.Namespace) -> int:
@@ -26,7 +27,8 @@ def execute(options: argparse.Namespace) -> int:
         options.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(Problem(f"cannot be made ({error.strerror})", (str(options.out),))) from None
-    spec.build(options.out)
+    with only(options.shard):
+        spec.build(options.out)
     console.print(f"written: {options.out}")
     return 0
 

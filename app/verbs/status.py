@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 import registry
 from app import run_directory
 from app.console import console, table
-from app.pool_status import follow_registry, gather, held_in_words, state_of
+from app.pool_status import follow_registry, foremost, gather, held_in_words, state_of
+from app.workflow_status import gather_workflows, show_workflow
 from jobs import submission
 from jobs.job_state import JobState
 from jobs.pool import Pool, Unreachable, reach
@@ -24,10 +25,16 @@ def execute(options: argparse.Namespace) -> int:
     folder = options.logs or submission.root(run_directory.runs_root())
     pool = reached()
     jobs = gather(folder, pool)
-    if not jobs:
+    workflows = gather_workflows(options.logs, pool)
+    for workflow in workflows:
+        show_workflow(workflow, options.all)
+    if not jobs and not workflows:
         console.print(f"nothing was submitted from here ({folder})")
         return 0
+    if not jobs:
+        return 0
     follow_registry(jobs, pool is not None)
+    counting = foremost(jobs)
     shown = [job for job in jobs if options.all or _state(job) != "done"]
     if shown:
         table(f"jobs in {folder}", HEADER, [_row(job) for job in shown], numbers_from=4)
@@ -35,10 +42,10 @@ def execute(options: argparse.Namespace) -> int:
         if job.explanation is not None:
             console.print(f"{job.run} is held: {held_in_words(job)}", markup=False)
             console.print(f"  to mend it: {job.explanation.remedy(job.run)}", markup=False)
-        elif job.failed and _state(job) == "failed":
+        elif job in counting and job.failed and _state(job) == "failed":
             console.print(f"{job.run} has failed: {_reason(job)}", markup=False)
             console.print(f"  to try again: wirechamber resubmit {job.run}", markup=False)
-    counted = Counter(_state(job) for job in jobs)
+    counted = Counter(_state(job) for job in counting)
     console.print(", ".join(f"{number} {state}" for state, number in counted.items()))
     return 0
 
@@ -74,6 +81,8 @@ def _row(job: JobState) -> Sequence[str]:
 
 def _remark(job: JobState) -> str:
     known = job.history
+    if job.failed and _state(job) != "failed":
+        return f"this worker: {job.ending}"
     if job.explanation is not None:
         return job.explanation.words
     if known is not None and known.phase == "running" and known.evictions:

@@ -6,13 +6,15 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from app import run_directory
+from app import run_directory, workflow_submit
 from app.advice import advised_memory
 from app.config import Job
 from app.console import console
 from app.core.files import REPOSITORY
+from app.json_file import is_workflow, read
 from app.submit import Batch, asked_memory, batches, prepare, refuse_known, request_of, send
 from app.validated import validated
+from app.workflow_plan import planned
 from jobs import submission
 from jobs.pool import reach
 from jobs.submit_description import description, script
@@ -24,6 +26,8 @@ DEFAULT_MEMORY = 2048
 
 def execute(options: argparse.Namespace) -> int:
     """Validate everything, then register and submit; with --dry-run print what would be submitted."""
+    if is_workflow(read(options.config)):
+        return _workflow(options)
     jobs = validated(options.config, options.overrides)
     refuse_known(jobs, options.resume)
     for job in jobs:
@@ -42,6 +46,22 @@ def execute(options: argparse.Namespace) -> int:
         sent = send(group, made, pool, options.config, commit)
         console.print(f"cluster {sent.cluster}: {_counted(sent.runs)}")
         console.print(f"logs: {sent.submission.path}")
+    console.print("see how they do: wirechamber status")
+    return 0
+
+
+def _workflow(options: argparse.Namespace) -> int:
+    plan = planned(options.config, options.overrides, options.parse, logs=options.logs)
+    workflow_submit.refuse(plan, options.resume)
+    asked = _memory([training.stand_in for training in plan.trainings.values()], options.no_estimate)
+    memory = workflow_submit.memory_of(plan, asked)
+    if options.dry_run:
+        workflow_submit.show(plan, memory)
+        return 0
+    sent = workflow_submit.send(plan, memory, reach())
+    again = ", those that are not done yet" if sent.rescued else ""
+    console.print(f"cluster {sent.cluster}: {len(plan.nodes)} nodes of {plan.name}{again}", markup=False)
+    console.print(f"logs: {sent.dag.folder}", markup=False)
     console.print("see how they do: wirechamber status")
     return 0
 
@@ -73,5 +93,7 @@ def _show(groups: Sequence[Batch], stem: str, folder: Path) -> None:
 
 
 def _counted(runs: Sequence[str]) -> str:
-    shown = ", ".join(runs[:3])
-    return shown if len(runs) <= 3 else f"{len(runs)} runs ({shown}, ...)"
+    names = list(dict.fromkeys(runs))
+    shown = ", ".join(names[:3])
+    words = shown if len(names) <= 3 else f"{len(names)} runs ({shown}, ...)"
+    return words if len(names) == len(runs) else f"{words}, {len(runs)} processes"

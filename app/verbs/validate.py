@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from pathlib import Path
 
 from app.checks import check_jobs
+from app.config import Job
 from app.console import console
 from app.core.errors import Problem, UserError
 from app.ensemble import every
 from app.job_file import load, refuse_equal_names
+from app.json_file import is_workflow, read
+from app.workflow_plan import planned
 
 
 def execute(options: argparse.Namespace) -> int:
@@ -16,14 +21,27 @@ def execute(options: argparse.Namespace) -> int:
     jobs, mistakes = [], list[Problem]()
     for path in options.files:
         try:
-            found = load(path, options.overrides)
-            check_jobs(every(found))
+            found, words = _jobs(path, options)
         except UserError as error:
             mistakes += error.problems
         else:
-            console.print(f"{path}: {len(found)} job{'s' * (len(found) > 1)}, valid")
+            console.print(f"{path}: {words}, valid")
             jobs += found
     if mistakes:
         raise UserError(*mistakes)
     refuse_equal_names(every(jobs))
     return 0
+
+
+def _jobs(path: Path, options: argparse.Namespace) -> tuple[list[Job], str]:
+    """Return the jobs of a file, checked, and what the file holds in words."""
+    if is_workflow(read(path)):
+        plan = planned(path, options.overrides, options.parse)
+        return plan.jobs, f"a workflow of {len(plan.nodes)} nodes, {_counted(plan.jobs)}"
+    found = load(path, options.overrides)
+    check_jobs(every(found))
+    return found, _counted(found)
+
+
+def _counted(jobs: Sequence[Job]) -> str:
+    return f"{len(jobs)} job{'s' * (len(jobs) != 1)}"

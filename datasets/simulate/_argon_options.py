@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -25,8 +24,6 @@ from datasets.simulate._argon_sources import Neutrinos, neutrinos
 from datasets.simulate._argon_tables import Recombination, Tables, tables
 from datasets.simulate._event_keys import keys
 from datasets.simulate._progress import progress
-
-log = logging.getLogger(__name__)
 
 Kind = Literal["es", "cc", "mixed"]
 Arrays = dict[str, NDArray[Any]]
@@ -148,8 +145,6 @@ class Generator(ABC):
         rows = [min(self.shard_size, events - first) for first in range(0, events, self.shard_size)]
         metadata = self.metadata()
         todo = unfinished(out, rows, metadata)
-        if len(todo) < len(rows):
-            log.info("%s: %d of %d shards are there already", out, len(rows) - len(todo), len(rows))
         text = json.dumps(metadata["options"])
         stream = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8])
         with progress(sum(rows[shard] for shard in todo), "events") as advance:

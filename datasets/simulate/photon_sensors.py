@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,8 +22,6 @@ from datasets.simulate._progress import progress
 from datasets.simulate._xenon_events import Clock, Light, PileUp, Readout, Setup, truth_branches
 from datasets.simulate._xenon_gammas import Target
 from datasets.simulate._xenon_sensors import Quality
-
-log = logging.getLogger(__name__)
 
 VERSION = 1
 TREE = "tree"
@@ -45,7 +42,7 @@ UNITS = {
 }  # fmt: skip
 
 
-@SIMULATORS("photon_sensors", version=VERSION)
+@SIMULATORS("photon_sensors", version=VERSION, suffix=".root")
 def photon_sensors(
     out: Path,
     *,
@@ -141,8 +138,6 @@ def photon_sensors(
     generator = _Generator(setup, int(seed), shard_size)
     rows = [min(shard_size, events - first) for first in range(0, events, shard_size)]
     todo = unfinished(out, rows, generator.metadata(), ".root")
-    if len(todo) < len(rows):
-        log.info("%s: %d of %d shards are there already", out, len(rows) - len(todo), len(rows))
     with progress(sum(rows[shard] for shard in todo), "events") as advance:
         for shard in todo:
             generator.write(shard_path(out, shard, ".root"), shard, rows[shard])

@@ -91,8 +91,6 @@ def track_states(
     generator = _Generator(sampling, FIELDS.parse(field), accuracy, int(seed), shard_size)
     rows = [min(shard_size, tracks - first) for first in range(0, tracks, shard_size)]
     todo = unfinished(out, rows, generator.metadata())
-    if len(todo) < len(rows):
-        log.info("%s: %d of %d shards are there already", out, len(rows) - len(todo), len(rows))
     if not todo:
         return
     generator.prepare()

@@ -1,5 +1,6 @@
 #!/bin/bash
-# What a process of the cluster does on its worker: the run of one job, from its checkpoint where there is one.
+# What a process of the cluster does on its worker: the run of one job, from its checkpoint where there is one, or
+# another command that is a node of a workflow.
 # HTCondor gives a job no HOME and no PATH.
 export HOME="${HOME:-${_CONDOR_SCRATCH_DIR:-/tmp}}"
 export PATH="${PATH:-/usr/local/bin:/usr/bin:/bin}"
@@ -8,4 +9,4 @@ export PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 WIRECHAMBER_JOB_ID="$2"
 @{setup}
 cd @{checkout} || exit 1
 # exec: the SIGTERM of the pool reaches the run itself.
-exec @{python} app/run.py --config @{jobs}/"$1".json --resume
+exec @{python} @{command}
