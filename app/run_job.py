@@ -25,7 +25,7 @@ from app.run_directory import RunDirectory
 
 logger = logging.getLogger(__name__)
 
-SAME_TRAINING = {"rationale": "", "plots": None, "tracking": None}
+SAME_TRAINING = {"rationale": "", "plots": None, "tracking": None, "export": None}
 """Keys of a job that may change when it is resumed."""
 
 
