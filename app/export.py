@@ -10,7 +10,7 @@ import lazy_loader
 import numpy as np
 
 from app.core.errors import Problem, UserError
-from app.physics.arrays import tensorflow
+from app.physics.arrays import for_other_compilers, tensorflow
 
 onnx = lazy_loader.load("onnx")
 
@@ -36,9 +36,7 @@ def to_onnx(model: Any, name: str) -> Any:
     """
     from tf2onnx import convert, tf_loader
 
-    logging.getLogger("tf2onnx").setLevel(
-        logging.CRITICAL
-    )  # it tells the console every step; what fails is found below
+    logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)  # it tells every step; what fails is found below
     function, inputs, outputs = _traced(model)
     frozen = tf_loader.from_function(function, list(inputs), list(outputs))
     proto, _ = convert._convert_common(
@@ -76,7 +74,8 @@ def _traced(model: Any) -> tuple[Any, dict[str, str], dict[str, str]]:
     def answer(inputs: Mapping[str, Any]) -> dict[str, Any]:
         return {name: tf.identity(value) for name, value in model(inputs, training=False).items()}
 
-    function = answer.get_concrete_function(signature)
+    with for_other_compilers():
+        function = answer.get_concrete_function(signature)
     inputs = {tensor.name: name for tensor, name in zip(function.inputs, names, strict=False)}
     outputs = {function.structured_outputs[n].name: said for n, said in output_names(model).items()}
     return function, inputs, outputs
