@@ -26,12 +26,16 @@ HITS = {
 }
 STATE = {"targets": ["x", "y", "tx", "ty"], "transform": "kick", "metrics": ["track_residuals"]}
 PLAIN = {"targets": ["x", "y", "tx", "ty"]}
+BENT = {**PLAIN, "transform": {"name": "kick", "baseline": "straight_line"}}
 LENS = ["tx", "ty", "qop", "lens_u", "lens_tx", "lens_ty"]
 DIRECTION = {"targets": ["direction_x", "direction_y", "direction_z"], "loss": "von_mises_fisher"}
 CURVATURE = {"targets": "q_over_pt", "metrics": ["muon_pt"]}
 LIGHT = {
     "energy": {"targets": "energy", "transform": ["log", "standardize"], "loss": "gaussian_nll"},
-    "angle": {"targets": ["theta", "phi"], "transform": [{"name": "circular", "columns": "phi"}, "standardize"]},
+    "angle": {
+        "targets": ["theta", "phi"],
+        "transform": [{"name": "circular", "columns": "phi", "period": 360}, "standardize"],
+    },
     "n_gamma": {"targets": "n_gamma", "head": {"name": "softmax", "classes": 5}, "loss": "categorical_crossentropy"},
 }
 SMALL = {"conv_layers": 2, "filters": 4, "dense_units": 8, "dropout": 0.1}
@@ -44,10 +48,10 @@ FAMILIES = {
     "momentum_ranges": (
         TRACKS, {"name": "momentum_ranges", "edges": [10, 20], "network": {"name": "mlp", "hidden": [8]}}, STATE
     ),
-    "pinn spectral": (TRACKS, {"name": "pinn", "hidden": [16]}, PLAIN),
-    "pinn forward": (TRACKS, {"name": "pinn", "hidden": [16], "derivative": "forward", "activation": "gelu"}, PLAIN),
-    "pinn gradient_tape": (TRACKS, {"name": "pinn", "hidden": [16], "derivative": "gradient_tape"}, PLAIN),
-    "rk_pinn": (TRACKS, {"name": "rk_pinn", "hidden": [16]}, PLAIN),
+    "pinn spectral": (TRACKS, {"name": "pinn", "hidden": [16]}, BENT),
+    "pinn forward": (TRACKS, {"name": "pinn", "hidden": [16], "derivative": "forward", "activation": "gelu"}, BENT),
+    "pinn gradient_tape": (TRACKS, {"name": "pinn", "hidden": [16], "derivative": "gradient_tape"}, BENT),
+    "rk_pinn": (TRACKS, {"name": "rk_pinn", "hidden": [16]}, BENT),
     "polynomial": (TRACKS, "polynomial", PLAIN),
     "rk4": (TRACKS, {"name": "rk4", "steps": 3}, PLAIN),
     "rk4 float64": (TRACKS, {"name": "rk4", "steps": 3, "precision": "float64"}, PLAIN),
