@@ -164,6 +164,16 @@ def _best(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", metavar="FINGERPRINT", help="among the runs on these data; else where most runs are")
 
 
+def _benchmark(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("finished", nargs="+", metavar="RUN", help="name or path of a finished run")
+    parser.add_argument("--batch-sizes", nargs="+", type=positive, default=[1, 32, 256, 1024, 4096], metavar="N")
+    parser.add_argument("--warmup", type=positive, default=10, metavar="N", help="calls that are not measured")
+    parser.add_argument("--iterations", type=positive, default=100, metavar="N", help="calls that are measured")
+    parser.add_argument(
+        "--n-tracks", type=positive, default=10000, metavar="N", help="for Runge-Kutta beside the model"
+    )
+
+
 def _plots(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", help="name or path of a run")
     parser.add_argument("--names", nargs="+", metavar="PLOT", help="which plots; all that apply without it")
@@ -206,6 +216,7 @@ VERBS: dict[str, tuple[str, Add]] = {
     "inspect": ("Print what is in a data file and what a loader makes of it, or what a job's weights do.", _inspect),
     "evaluate": ("Predict and measure with a finished run's model.", _evaluate),
     "export": ("Write a finished run's model as ONNX, checked against Keras.", _export),
+    "benchmark": ("Measure how fast finished runs predict, beside Runge-Kutta where they extrapolate.", _benchmark),
     "best": ("Show the best run of an application, and copy its model.", _best),
     "plots": ("Draw a run's plots again from its saved predictions.", _plots),
     "track": ("Send finished runs to MLflow: those that it missed, or all of them to another server.", _track),

@@ -24,14 +24,19 @@ Differences = dict[str, dict[str, float | None]]
 in one of the two alone."""
 
 
-def session_of(content: bytes) -> Any:
+def session_of(content: bytes, threads: int = 0) -> Any:
     """Return an onnxruntime session; what it warns of while it optimises a graph is no concern of the user.
+
+    Args:
+        content: of an ONNX file.
+        threads: how many work on one operation; 0: all cores.
 
     Raises:
         UserError: the runtime cannot load the graph.
     """
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
+    options.intra_op_num_threads = threads
     try:
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # the runtime has a dozen kinds of its own

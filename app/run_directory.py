@@ -44,6 +44,7 @@ class RunDirectory:
     root_predictions = property(lambda self: self.path / "predictions.root")
     displays = property(lambda self: self.path / "displays.npz")
     jacobian = property(lambda self: self.path / "jacobian.json")
+    benchmark = property(lambda self: self.path / "benchmark.json")
     mlflow = property(lambda self: self.path / "mlflow.json")
     plots = property(lambda self: self.path / "plots")
     log = property(lambda self: self.path / "log.txt")
