@@ -34,10 +34,22 @@ def to_onnx(model: Any, name: str) -> Any:
     Raises:
         UserError: an operation of a layer has no counterpart in ONNX.
     """
+    function, inputs, outputs = _traced(model)
+    try:
+        proto = _converted(function, inputs, outputs, name)
+    except Exception as error:  # the converter raises what it likes
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+        raise UserError(Problem(f"tf2onnx cannot write this model ({reason})", ("export",))) from error
+    _check_operations(proto)
+    _name_axes(proto.graph)
+    onnx.checker.check_model(proto, full_check=True)
+    return proto
+
+
+def _converted(function: Any, inputs: dict[str, str], outputs: dict[str, str], name: str) -> Any:
     from tf2onnx import convert, tf_loader
 
     logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)  # it tells every step; what fails is found below
-    function, inputs, outputs = _traced(model)
     frozen = tf_loader.from_function(function, list(inputs), list(outputs))
     proto, _ = convert._convert_common(
         frozen,
@@ -49,9 +61,6 @@ def to_onnx(model: Any, name: str) -> Any:
         tensors_to_rename=inputs | outputs,
         custom_op_handlers={op: (handler, []) for op, handler in _handlers().items()},
     )
-    _check_operations(proto)
-    _name_axes(proto.graph)
-    onnx.checker.check_model(proto, full_check=True)
     return proto
 
 
