@@ -169,6 +169,7 @@ def _evaluate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", help="name or path of a run")
     parser.add_argument("--data", nargs="+", metavar="FILE", help="other files of the same kind; else the test split")
     parser.add_argument("--out", type=Path, help="folder for predictions and metrics (with --data)")
+    parser.add_argument("--root", action="store_true", help="write predictions.root besides: a flat ROOT tree")
     parser.add_argument(
         "--jacobian",
         nargs="?",
@@ -176,6 +177,28 @@ def _evaluate(parser: argparse.ArgumentParser) -> None:
         const=1000,
         metavar="N",
         help="hold d(x, y, tx, ty) out / d(x, y, tx, ty, q/p) in of N tracks (1000) against Runge-Kutta: jacobian.json",
+    )
+
+
+def _export(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", help="name or path of a finished run")
+    parser.add_argument("--root", action="store_true", help="write the saved predictions as predictions.root besides")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the files; else the run's own")
+
+
+def _best(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("application", help="e.g. track_extrapolation")
+    parser.add_argument("--copy-to", type=Path, metavar="DIR", help="copy model, ONNX, job, metrics, provenance there")
+    parser.add_argument("--data", metavar="FINGERPRINT", help="among the runs on these data; else where most runs are")
+
+
+def _benchmark(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("finished", nargs="+", metavar="RUN", help="name or path of a finished run")
+    parser.add_argument("--batch-sizes", nargs="+", type=positive, default=[1, 32, 256, 1024, 4096], metavar="N")
+    parser.add_argument("--warmup", type=positive, default=10, metavar="N", help="calls that are not measured")
+    parser.add_argument("--iterations", type=positive, default=100, metavar="N", help="calls that are measured")
+    parser.add_argument(
+        "--n-tracks", type=positive, default=10000, metavar="N", help="for Runge-Kutta beside the model"
     )
 
 
@@ -224,6 +247,9 @@ VERBS: dict[str, tuple[str, Add]] = {
     "merge": ("Join shards into one file, verified.", _merge),
     "inspect": ("Print what is in a data file and what a loader makes of it, or what a job's weights do.", _inspect),
     "evaluate": ("Predict and measure with a finished run's model.", _evaluate),
+    "export": ("Write a finished run's model as ONNX, checked against Keras.", _export),
+    "benchmark": ("Measure how fast finished runs predict, beside Runge-Kutta where they extrapolate.", _benchmark),
+    "best": ("Show the best run of an application, and copy its model.", _best),
     "plots": ("Draw a run's plots again from its saved predictions.", _plots),
     "track": ("Send finished runs to MLflow: those that it missed, or all of them to another server.", _track),
     "registry": ("List the registry, or note something about a run.", _registry),

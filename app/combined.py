@@ -139,7 +139,7 @@ def _deviation(residuals: Values) -> Any:
 
 def _classes(probabilities: Values) -> dict[str, Any]:
     mean = _arithmetic(probabilities)
-    best = keras.ops.cast(keras.ops.argmax(mean, axis=-1), "float32")[:, None]
+    best = keras.ops.cast(keras.ops.top_k(mean, 1)[1], "float32")  # not argmax, see app/physical.py
     return {VALUE: best, PROBABILITY: mean, SPREAD: _deviation([p - mean for p in probabilities])}
 
 

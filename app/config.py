@@ -153,6 +153,13 @@ def _forgotten(_value: str | None) -> None:
     """`$schema` speaks to editors: it makes no other job."""
 
 
+class Export(Strict):
+    """What else a finished run writes, for programs that know no Keras."""
+
+    onnx: bool = Field(False, description="model.onnx: raw physical inputs to physical outputs, checked against Keras")
+    root: bool = Field(False, description="predictions.root: what predictions.csv holds, as a flat tree")
+
+
 class Job(Strict):
     """One training, complete: the same file on the same data gives the same run."""
 
@@ -174,6 +181,7 @@ class Job(Strict):
     hyperopt: Hyperopt | None = Field(None, description="null: one training; else a search for the best values")
     resources: Resources = Resources()
     tracking: Tracking = Tracking()
+    export: Export = Export()
     plots: tuple[PLOTS.spec, ...] | None = Field(default=None, description="null: all that apply; []: none")
 
     @model_validator(mode="after")

@@ -32,7 +32,7 @@ def members(job: Job) -> list[Job]:
 def _member(job: Job, seed: int) -> Job:
     content = job.dump()
     content |= {"name": f"{job.name}_seed{seed}", "seed": seed, "ensemble": None}
-    content |= {"rationale": f"A member of {job.name}."}
+    content |= {"rationale": f"A member of {job.name}.", "export": {}}
     content["training"] = {**content["training"], "bootstrap": seed if job.ensemble.bootstrap else None}  # type: ignore[union-attr]
     return parse(content)
 

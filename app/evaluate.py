@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import importlib
-import json
 import pkgutil
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +14,7 @@ import numpy as np
 
 from app.config import Job, Task
 from app.core.errors import Problem, UserError
+from app.core.files import read_json
 from app.data import stacked
 from app.device import keras
 from app.hit_assignment import hit_columns
@@ -190,7 +191,14 @@ def load(run: str) -> Loaded:
     directory = find(run)
     if not directory.model.exists():
         raise UserError(Problem("the run has no model yet", (str(directory.path),), expected="a run that is done"))
-    model = keras.saving.load_model(directory.model, compile=False)
-    job = json.loads(directory.trained_job.read_text())
-    columns = json.loads(directory.normalization.read_text())["columns"]
-    return Loaded(directory, model, job, columns)
+    job, columns = read_json(directory.trained_job), read_json(directory.normalization)["columns"]
+    return Loaded(directory, _model(directory), job, columns)
+
+
+def _model(directory: RunDirectory) -> Any:
+    try:
+        return keras.saving.load_model(directory.model, compile=False)
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+        what = f"cannot be read as a model ({reason})"
+        raise UserError(Problem(what, (str(directory.model),), None, "the model of a run that is done")) from None

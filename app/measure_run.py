@@ -19,9 +19,11 @@ from app.core.files import matching, write_json
 from app.data import Data
 from app.displays import write_displays
 from app.ensemble_gain import beside_members, gains
+from app.export_run import after_run
 from app.loss_terms import final_terms, unmoved
 from app.predictions import Predictions
 from app.predictor import Predictor
+from app.root_file import about, write_root
 from app.run_directory import RunDirectory
 from app.run_plots import draw_plots
 from datasets._events import Events
@@ -103,6 +105,9 @@ def measure(
     history["test_final"] = evaluate.merged({name: found["model"] for name, found in results.items()})
     write_json(run.history, history)
     predictions.write(run.predictions)
+    if job.export.root:
+        write_root(run.root_predictions, predictions, about(run))
+    write_json(run.metrics, after_run(job, run, data, built.deployed, results))
     write_displays(run.displays, job, data, predictions)
     draw_plots(run, job.plots)
     _finish(job, run, built, results, history)

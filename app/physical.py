@@ -102,8 +102,8 @@ def _gaussian(output: Any, inverse: Inverse) -> dict[str, Any]:
 
 
 def _classes(output: Any, inverse: Inverse) -> dict[str, Any]:
-    best = keras.ops.cast(keras.ops.argmax(output, axis=-1), "float32")
-    return {VALUE: inverse(best[:, None]), PROBABILITY: keras.ops.softmax(output, axis=-1)}
+    best = keras.ops.top_k(output, 1)[1]  # Keras' argmax looks at the sign bit of zeros, which ONNX cannot
+    return {VALUE: inverse(keras.ops.cast(best, "float32")), PROBABILITY: keras.ops.softmax(output, axis=-1)}
 
 
 def _yes(output: Any, inverse: Inverse) -> dict[str, Any]:

@@ -108,7 +108,8 @@ class Predictions:
             *(joined([getattr(part, name) for part in parts]) for name in EXTRAS),
         )
 
-    def _flat(self) -> dict[str, Values]:
+    def flat(self) -> dict[str, Values]:
+        """Return all columns of the CSV but `key`, by name."""
         flat = dict(self.columns)
         parts = (self.true, self.predicted, *(getattr(self, name) for name in EXTRAS[1:]))
         for prefix, values in zip(PREFIXES, parts, strict=True):
@@ -123,7 +124,7 @@ class Predictions:
         Its columns are `key`, the extra ones, `true_<target>`, `pred_<target>`, `sigma_<target>`,
         `prob_<target>_<class>`, `kappa_<task>`, `spread_<...>` and `<baseline>.<target>`.
         """
-        flat = self._flat()
+        flat = self.flat()
         table = np.column_stack([np.asarray(v, np.float64) for v in flat.values()])
         form = "%d," + ",".join(["%.9g"] * len(flat)) + "\n"
 

@@ -34,15 +34,21 @@ class Predictor:
 
     def __call__(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """Predict, some events at a time."""
+        parts = [self.portion(cut) for cut in self.portions(inputs)]
+        return {task: _joined([part[task] for part in parts]) for task in parts[0]}
+
+    def portions(self, inputs: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """Yield the inputs of some events at a time, images and hits as dense arrays."""
         inputs = {name: array for name, array in inputs.items() if name in self.names}
         rows = len(next(iter(inputs.values())))
         size = min(self.rows_at_once, *map(_jagged_rows, inputs.values()), rows_at_once(list(inputs.values())))
-        parts = [self._some(inputs, slice(first, first + size)) for first in range(0, rows, size)]
-        return {task: _joined([part[task] for part in parts]) for task in parts[0]}
+        for first in range(0, rows, size):
+            yield {name: dense(array[first : first + size]) for name, array in inputs.items()}
 
-    def _some(self, inputs: Mapping[str, Any], rows: slice) -> dict[str, Any]:
-        cut = {name: tf.constant(dense(array[rows])) for name, array in inputs.items()}
-        return {task: tensor.numpy() for task, tensor in self._call(cut).items()}
+    def portion(self, cut: Mapping[str, Any]) -> dict[str, Any]:
+        """Predict what `portions` yields."""
+        tensors = {name: tf.constant(array) for name, array in cut.items()}
+        return {task: tensor.numpy() for task, tensor in self._call(tensors).items()}
 
 
 def _layers(model: Any) -> Iterator[Any]:

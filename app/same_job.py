@@ -9,7 +9,7 @@ from app.config import Job
 from app.core.errors import Problem, UserError
 from app.run_directory import RunDirectory
 
-SAME_TRAINING = {"rationale": "", "plots": None, "tracking": None, "resources": None}
+SAME_TRAINING = {"rationale": "", "plots": None, "tracking": None, "resources": None, "export": None}
 SAME_SEARCH = {"max_trials": None, "max_hours": None, "workers": None, "parallel": None}
 """Keys of a job, and of its search, that may change when it is resumed."""
 

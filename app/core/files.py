@@ -72,6 +72,18 @@ def write_json(path: Path, content: Any) -> None:
     write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
 
 
+def read_json(path: Path, expected: str = "a file of a run that is done") -> dict[str, Any]:
+    """Return the object in a JSON file; raises UserError when the file is missing, damaged or holds another thing."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise UserError(Problem(f"cannot be read ({reason})", (str(path),), None, expected)) from None
+    if not isinstance(content, dict):
+        raise UserError(Problem("holds no JSON object", (str(path),), None, expected))
+    return content
+
+
 def expand(text: str, place: Place = ()) -> Path:
     """Return the path that a job file means: `${VARIABLE}` and `~` expanded, relative ones from the repository root."""
     for variable in re.findall(r"\$\{(\w+)\}", text):

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+from collections.abc import Iterator
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+_FOR_XLA = ContextVar("for_xla", default=True)
 
 Array = Any
 """A NumPy array, a TensorFlow tensor or a number."""
@@ -43,13 +48,23 @@ def integers(values: Array) -> Array:
     return np.asarray(values).astype(np.int32) if _plain(values) else module_of(values).cast(values, "int32")
 
 
+@contextlib.contextmanager
+def for_other_compilers() -> Iterator[None]:
+    """Let graphs that are traced meanwhile do without what only XLA needs: loops around single numbers."""
+    token = _FOR_XLA.set(False)
+    try:
+        yield
+    finally:
+        _FOR_XLA.reset(token)
+
+
 def computed_once(values: Array) -> Array:
     """Return the same integers, computed once by XLA and read back, instead of once for every number looked up.
 
     XLA fuses the arithmetic of an index into the look-up that uses it, and repeats it for each of the numbers in a row.
     It does not look through a loop whose length it does not know.
     """
-    if _plain(values):
+    if _plain(values) or not _FOR_XLA.get():
         return values
     tf = tensorflow()
     with tf.init_scope():

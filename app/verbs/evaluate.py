@@ -34,8 +34,10 @@ def execute(options: argparse.Namespace) -> int:
     device.prepare(0)
     from app.data import load_data
     from app.evaluate import load
+    from app.export_run import with_old_parity
     from app.job_file import parse
     from app.measure_run import events_of, measure_events
+    from app.root_file import about, write_root
     from app.verbs.run import show_results
 
     job = parse(json.loads(run.job.read_text()))
@@ -45,8 +47,12 @@ def execute(options: argparse.Namespace) -> int:
     jacobian = _jacobian(job, data, blocks, model, options.jacobian) if options.jacobian else None
     results, predictions = measure_events(job, data, blocks, model)
     predictions.write(folder / "predictions.csv")
+    if options.root:
+        write_root(folder / run.root_predictions.name, predictions, about(run))
     if jacobian:
         _write_jacobian(run, job, data, jacobian, results, folder)
+    if folder == run.path:
+        results = with_old_parity(results, run.metrics)
     write_json(folder / "metrics.json", results)
     show_results(run.name, results, folder, "the test split" if options.data is None else "the given files")
     if jacobian:

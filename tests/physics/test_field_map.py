@@ -77,6 +77,24 @@ def test_tensors_give_the_numbers_of_numpy_inside_a_compiled_function(dtype):
     assert np.allclose(found, field(*places), atol=1e-6 if dtype == "float32" else 1e-14)
 
 
+def test_a_graph_for_other_compilers_has_no_loop_and_the_same_numbers():
+    from app.physics.arrays import for_other_compilers, tensorflow
+
+    tf = tensorflow()
+    field = FieldMap.of_grid(AXES, VALUES)
+    places = np.random.default_rng(0).uniform([-25, -12, -5], [25, 12, 85], (10, 3)).T
+    given = [tf.constant(place) for place in places]
+
+    def loops(graph):
+        return [operation.type for operation in graph.get_operations() if "While" in operation.type]
+
+    assert loops(tf.function(lambda *place: field(*place)).get_concrete_function(*given).graph)
+    with for_other_compilers():
+        plain = tf.function(lambda *place: field(*place)).get_concrete_function(*given)
+    assert not loops(plain.graph)
+    assert np.allclose(plain(*given), field(*places), atol=1e-14)
+
+
 def test_gradient_is_that_of_the_interpolated_field():
     from app.physics.arrays import tensorflow
 

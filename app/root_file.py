@@ -1,0 +1,55 @@
+"""Predictions as a flat ROOT tree, to be opened beside the original file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import lazy_loader
+import numpy as np
+
+from app.core.files import read_json, write_file
+from app.predictions import Predictions
+from app.run_directory import RunDirectory
+
+uproot = lazy_loader.load("uproot")
+
+TREE = "predictions"
+ABOUT = "about"
+"""Name of the string beside the tree: JSON with the run and the units."""
+
+
+def about(run: RunDirectory) -> dict[str, Any]:
+    """Return what the file says of the run: its name, the commit, the data and the units."""
+    provenance = read_json(run.provenance)
+    return {"run": run.name, "commit": provenance.get("commit"), "dataset": provenance.get("dataset", {})}
+
+
+def branches(predictions: Predictions) -> dict[str, Any]:
+    """Return {branch: (N,)}: the columns of predictions.csv, of a baseline as <baseline>_<target>: no dots.
+
+    In ROOT a dot in the name of a branch asks for a member of an object.
+    """
+    flat = {name.replace(".", "_"): np.asarray(values, np.float64) for name, values in predictions.flat().items()}
+    return {"key": np.asarray(predictions.key, np.uint64), **flat}
+
+
+def write_root(path: Path, predictions: Predictions, about: Mapping[str, Any]) -> None:
+    """Write the tree atomically.
+
+    Args:
+        path: of the file.
+        predictions: of N events, which are the entries.
+        about: what else the file says, as JSON in the string `about`.
+    """
+    content = branches(predictions)
+
+    def write(part: Path) -> None:
+        with uproot.recreate(part) as file:
+            tree = file.mktree(TREE, {name: values.dtype for name, values in content.items()})
+            tree.extend(content)
+            file[ABOUT] = json.dumps(dict(about))
+
+    write_file(path, write)

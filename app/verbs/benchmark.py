@@ -1,0 +1,61 @@
+"""`wirechamber benchmark`: how fast finished runs predict, beside Runge-Kutta where they extrapolate tracks."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from app.console import console, table
+from app.core.files import read_json, write_json
+from app.finished import find_finished
+from registry.record import number
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Write each run's benchmark.json and print its tables; all runs are looked at before the first is measured."""
+    runs = [find_finished(text) for text in options.finished]
+    contents = [read_json(run.job) for run in runs]
+    from app import device
+
+    device.prepare(0)
+    from app.benchmark_run import benchmark
+    from app.data import load_data
+    from app.evaluate import load
+    from app.job_file import parse
+
+    for run, content in zip(runs, contents, strict=True):
+        job = parse(content)
+        calls = (sorted(set(options.batch_sizes)), options.warmup, options.iterations, options.n_tracks)
+        found = benchmark(job, load_data(job), load(str(run.path)).model, *calls)
+        write_json(run.benchmark, found)
+        show(run.name, found)
+        console.print(f"benchmark: {run.benchmark}", markup=False)
+    return 0
+
+
+def show(run: str, found: dict[str, Any]) -> None:
+    """Print events/s by batch size and engine, and the rows of Runge-Kutta."""
+    sizes = list(found["batch_sizes"])
+    names = [(d, n) for d, known in found["batch_sizes"][sizes[0]]["engines"].items() for n in known] if sizes else []
+    rows = [[f"{d} {n}", *(_cell(found["batch_sizes"][size]["engines"][d][n]) for size in sizes)] for d, n in names]
+    words = f"{found['parameters']:,} parameters, {found['flops_per_event']:,} FLOPs per event"
+    title = f"{run}: events/s (ms per batch, 95 %; share of the matmul peak); {words}; {found['device']}"
+    table(title, ["batch", *sizes], rows)
+    if "runge_kutta" in found:
+        _show_runge_kutta(run, found)
+
+
+def _cell(figures: dict[str, Any]) -> str:
+    times = f"{1e3 * figures['median']:.3g}, {1e3 * figures['quantile_95']:.3g}"
+    return f"{figures['throughput']:,.0f} ({times}; {figures['share_of_matmul_peak']:.1%})"
+
+
+def _show_runge_kutta(run: str, found: dict[str, Any]) -> None:
+    best = max(figures["throughput_cpu"] for figures in found["batch_sizes"].values())
+    rows = [[run, "", number(found["pos_mean_mm"]), f"{best:,.0f}"]]
+    rows += [
+        [row["engine"], str(row["steps"]), number(row["pos_mean_mm"]), f"{row['throughput']:,.0f}"]
+        for row in found["runge_kutta"]
+    ]
+    table("Runge-Kutta on the same tracks", ["", "steps", "mean error [mm]", "tracks/s"], rows)
+    console.print(found["verdict"], markup=False)

@@ -1,0 +1,36 @@
+"""`wirechamber best`: the best run of an application, and its model where others take it from."""
+
+from __future__ import annotations
+
+import argparse
+
+import registry
+from app import run_directory
+from app.best_run import copy_run
+from app.console import console
+from registry.best import best_run
+from registry.record import number
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Print the best run, and copy its files where it was asked for."""
+    found = best_run(registry.root(), options.application, options.data)
+    record, metric = found.record, found.metric
+    value = number(record.figure(metric))
+    run = run_directory.of(record.run)
+    simulated = "SIMULATED, " if record.simulated else ""
+    lines = [
+        f"{record.run}: {metric} {value}, the best of {found.runs} on {simulated}{record.dataset}",
+        f"  {record.model}, {record.verdict}",
+        f"  {run.path if run.model.exists() else 'its directory is not on this machine'}",
+    ]
+    lines += [
+        f"on other data ({other.dataset}): {other.run} {number(other.figure(metric))}; --data {other.fingerprint[:8]}"
+        for other in found.elsewhere
+    ]
+    for line in lines:
+        console.print(line, markup=False)
+    if options.copy_to:
+        for path in copy_run(run, options.copy_to):
+            console.print(f"copied: {path}", markup=False)
+    return 0

@@ -1,0 +1,56 @@
+"""`wirechamber export`: a finished run's model as ONNX, and its predictions as a ROOT tree."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from app.console import console, table
+from app.core.errors import Problem, UserError
+from app.finished import find_finished
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Write model.onnx, and predictions.root where it was asked for; print how well ONNX and Keras agree."""
+    run = find_finished(options.run)
+    folder: Path = options.out or run.path
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(Problem(f"cannot be made ({error.strerror})", (str(folder),), None, "a folder")) from None
+    from app.core.files import read_json
+    from app.job_file import parse
+
+    job, results = parse(read_json(run.job)), read_json(run.metrics)
+    if options.root:
+        from app.predictions import Predictions
+        from app.root_file import about, write_root
+
+        path = folder / run.root_predictions.name
+        write_root(path, Predictions.read(run.predictions), about(run))
+        console.print(f"ROOT: {path}", markup=False)
+    from app import device
+
+    device.prepare(0)
+    from app.data import load_data
+    from app.evaluate import load
+    from app.export_run import export_onnx
+
+    model = load(str(run.path)).model
+    path = folder / run.onnx.name
+    show(run.name, export_onnx(job, run, load_data(job), model, results, path))
+    console.print(f"ONNX: {path}", markup=False)
+    return 0
+
+
+def show(run: str, results: dict[str, Any]) -> None:
+    """Print the largest differences of each output."""
+    told = [figures["onnx"] for figures in results.values()]
+    rows = [
+        [name, f"{found['max_abs']:.2g}", f"{found['max_rel']:.2g}"]
+        for one in told
+        for name, found in one["outputs"].items()
+    ]
+    title = f"{run}: ONNX against Keras on {told[0]['events']} validation events"
+    table(title, ["output", "largest difference", "of its largest value"], rows)

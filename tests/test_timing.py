@@ -1,0 +1,54 @@
+"""Timings and counts: calls that are measured, operations that are counted by hand, engines that agree."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+
+from app import timing
+from app.engines import engines, flops
+from app.export import to_onnx
+from app.timing import Timing, matmul_peak, timed
+
+
+def model():
+    inputs = {"a": keras.Input((3,), name="a")}
+    return keras.Model(inputs, {"b": keras.layers.Dense(4)(inputs["a"])})
+
+
+def test_calls_before_the_measurement_are_not_measured():
+    calls = []
+    found = timed(lambda: calls.append(1), warmup=3, iterations=7)
+    assert (len(calls), found.iterations) == (10, 7)
+    assert 0 <= found.median <= found.quantile_95
+
+
+def test_a_long_measurement_stops_with_a_few_figures(monkeypatch):
+    monkeypatch.setattr(timing, "MOST_SECONDS", 0.0)
+    assert timed(lambda: None, 0, 100).iterations == timing.FEWEST
+
+
+def test_throughput():
+    assert Timing(0.5, 1.0, 3).of(100) == {"median": 0.5, "quantile_95": 1.0, "iterations": 3, "throughput": 200.0}
+
+
+def test_operations_of_a_dense_layer():
+    """3 x 4 products and their sums, and the 4 biases."""
+    assert flops(model(), {"a": np.zeros((1, 3), np.float32)}) == 2 * 3 * 4 + 4
+
+
+def test_the_peak_is_that_of_a_computer():
+    assert 1e8 < matmul_peak("/CPU:0") < 1e15
+
+
+def test_every_engine_says_the_same():
+    network = model()
+    inputs = {"a": np.random.default_rng(1).normal(size=(5, 3)).astype(np.float32)}
+    known = engines(network, to_onnx(network, "model").SerializeToString())["cpu"]
+    assert {"keras", "keras_xla", "onnx_1_thread"} <= set(known)
+    expected = np.asarray(network(inputs)["b"])
+    for name, engine in known.items():
+        said = engine(inputs)
+        assert (said["b"] if isinstance(said, dict) else said[0]) == pytest.approx(expected, rel=1e-5, abs=1e-6), name
+    assert set(engines(network, None)["cpu"]) == {"keras", "keras_xla"}

@@ -1,0 +1,43 @@
+"""`wirechamber benchmark` on a finished run, and what it refuses before it measures anything."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+import registry
+from app import runge_kutta_reference
+from app.cli import main
+
+
+def test_it_writes_and_prints_the_figures(copied, capsys, monkeypatch):
+    monkeypatch.setattr(runge_kutta_reference, "STEPS", (5, 10))
+    words = ["--batch-sizes", "32", "1", "--warmup", "1", "--iterations", "3", "--n-tracks", "500"]
+    assert main(["benchmark", "trained", *words]) == 0
+    output = capsys.readouterr().out
+    assert "FLOPs per event" in output
+    assert "Runge-Kutta on the same tracks" in output
+    found = json.loads((copied / "runs" / "trained" / "benchmark.json").read_text())
+    assert list(found["batch_sizes"]) == ["1", "32"]
+    one = found["batch_sizes"]["32"]
+    fastest = min(figures["median"] for figures in one["engines"]["cpu"].values())
+    assert one["inference_time_cpu"] == fastest
+    assert one["throughput_cpu"] == pytest.approx(32 / fastest)
+    assert {row["steps"] for row in found["runge_kutta"]} == {5, 10}
+    metrics = json.loads((copied / "runs" / "trained" / "metrics.json").read_text())
+    assert found["pos_mean_mm"] == pytest.approx(metrics["state"]["model"]["pos_mean_mm"], rel=1e-4)
+    assert found["verdict"] in output
+
+
+def test_what_cannot_be_measured(copied, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["benchmark", "trained", "--batch-sizes", "0"])
+    assert stopped.value.code == 2
+    assert "expected a whole number of at least 1, received '0'" in capsys.readouterr().err
+    assert main(["benchmark", "trained", "absent"]) == 2
+    assert "absent: no such run" in capsys.readouterr().err
+    registry.update(registry.root(), "trained", state="failed", reason="NaN")
+    assert main(["benchmark", "trained"]) == 2
+    assert "the run is failed (NaN)" in capsys.readouterr().err
+    assert not (copied / "runs" / "trained" / "benchmark.json").exists()

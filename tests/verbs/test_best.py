@@ -1,0 +1,47 @@
+"""`wirechamber best`: what it prints, what it copies, and what it cannot."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from app.cli import main
+
+
+@pytest.fixture
+def run(copied):
+    (copied / "runs" / "trained" / "model.onnx").write_bytes(b"a graph")
+    return copied / "runs" / "trained"
+
+
+def test_it_prints_and_copies_the_best_run(run, tmp_path, capsys):
+    folder = tmp_path / "deployed" / "tracks"
+    assert main(["best", "track_extrapolation", "--copy-to", str(folder)]) == 0
+    words = " ".join(capsys.readouterr().out.split())
+    assert "trained: pos_mean_mm" in words
+    assert "the best of 1 on SIMULATED, 600 tracks" in words
+    names = {"model.keras", "model.onnx", "job.json", "metrics.json", "provenance.json", "normalization.json"}
+    assert {path.name for path in folder.iterdir()} == names
+    assert all((folder / name).read_bytes() == (run / name).read_bytes() for name in names)
+
+
+@pytest.mark.parametrize(("spoil", "words"), [
+    (lambda run: (run / "provenance.json").write_text("{"), "provenance.json: cannot be read"),
+    (lambda run: (run / "metrics.json").unlink(), "metrics.json: cannot be read"),
+    (lambda run: (run / "model.keras").unlink(), "model.keras: the run has no model"),
+])  # fmt: skip
+def test_nothing_is_copied_of_a_run_that_is_not_whole(run, tmp_path, capsys, spoil, words):
+    spoil(run)
+    assert main(["best", "track_extrapolation", "--copy-to", str(tmp_path / "out")]) == 2
+    assert words in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_it_does_not_know(run, tmp_path, capsys):
+    assert main(["best", "track_extrapolatio"]) == 2
+    assert "unknown application. Did you mean 'track_extrapolation'?" in capsys.readouterr().err
+    (tmp_path / "file").write_text("")
+    assert main(["best", "track_extrapolation", "--copy-to", str(tmp_path / "file")]) == 2
+    assert "cannot be made" in capsys.readouterr().err
+    assert json.loads((run / "job.json").read_text())["name"] == "trained"
