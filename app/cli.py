@@ -158,6 +158,19 @@ def _plots(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output-dir", type=Path, help="else the run's plots/")
 
 
+def _compare(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("compared", nargs="+", metavar="RUN", help="names or paths of finished runs")
+    parser.add_argument("--reference", metavar="RUN", help="the run that the others are held against; else the first")
+    parser.add_argument("--draws", type=positive, default=300, metavar="N", help="of the test events (300)")
+    parser.add_argument("--output-dir", type=Path, metavar="DIR", help="draw the plots into this folder")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure to this file")
+
+
+def _report(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--application", help="only this application")
+    parser.add_argument("--out", type=Path, default=Path("report.html"), metavar="FILE", help="else report.html")
+
+
 def _track(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("finished", nargs="+", metavar="RUN", help="name or path of a finished run")
     parser.add_argument("--uri", help="MLflow server or store; else what the run's job says")
@@ -193,6 +206,8 @@ VERBS: dict[str, tuple[str, Add]] = {
     "inspect": ("Print what is in a data file and what a loader makes of it, or what a job's weights do.", _inspect),
     "evaluate": ("Predict and measure with a finished run's model.", _evaluate),
     "plots": ("Draw a run's plots again from its saved predictions.", _plots),
+    "compare": ("Hold finished runs of one application against each other, with uncertainties.", _compare),
+    "report": ("Write one HTML page about all runs, that opens without a network.", _report),
     "track": ("Send finished runs to MLflow: those that it missed, or all of them to another server.", _track),
     "registry": ("List the registry, or note something about a run.", _registry),
 }
