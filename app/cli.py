@@ -169,6 +169,9 @@ def _compare(parser: argparse.ArgumentParser) -> None:
 def _report(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--application", help="only this application")
     parser.add_argument("--out", type=Path, default=Path("report.html"), metavar="FILE", help="else report.html")
+    parser.add_argument(
+        "--pictures", type=int, default=25, metavar="N", help="runs of each application, the best, with plots (25)"
+    )
 
 
 def _track(parser: argparse.ArgumentParser) -> None:

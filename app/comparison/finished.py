@@ -62,14 +62,15 @@ def read_finished(text: str, root: Path | None = None) -> Finished:
     """
     run = find(text, root)
     _refuse_unfinished(run)
-    files = (run.job, run.metrics, run.history, run.provenance, run.model_config)
-    contents = [read_object(path) for path in files]
+    job, metrics = read_object(run.job), read_object(run.metrics)
+    history, provenance, model = (read_object(p) for p in (run.history, run.provenance, run.model_config))
     for key in ("application", "tasks"):
-        if key not in contents[0]:
+        if key not in job:
             raise UserError(Problem(f"the key {key!r} is missing", (str(run.job),), expected="the job of a run"))
-    _check_metrics(run, contents[1])
+    _check_metrics(run, metrics)
     benchmark = run.path / "benchmark.json"
-    return Finished(run, *contents, read_object(benchmark) if benchmark.exists() else {})
+    measured = read_object(benchmark) if benchmark.exists() else {}
+    return Finished(run, job, metrics, history, provenance, model, measured)
 
 
 def _refuse_unfinished(run: RunDirectory) -> None:
