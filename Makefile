@@ -13,7 +13,7 @@ UV = $(addprefix SSL_CERT_FILE=,$(call pip_option,cert)) $(BIN)/uv --quiet
 INSTALL = $(UV) pip install $(UV_SOURCES) --compile-bytecode
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-marked test-lowest lint format check docs lock clean
+.PHONY: help demo test test-all test-browser test-marked test-lowest lint format check docs lock clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -26,6 +26,9 @@ test: .venv/installed-test  ## install the test extra and run the quick tests wi
 
 test-marked: .venv/installed-test  ## run the slow tests and those that need external data
 	$(PYTEST) -m "slow or external"
+
+test-browser: .venv/installed-test  ## open the report in a headless Chromium (apt-get install chromium chromium-driver)
+	$(BIN)/python -m pytest -m browser
 
 test-all: .venv/installed-test  ## run every test, those of the HTCondor pool too
 	$(PYTEST) -m "" --cov

@@ -37,9 +37,9 @@ class Section:
 
     throughput = property(lambda self: throughput(self.benchmark))
     is_reference = property(lambda self: self.job.get("model", {}).get("name") in CLASSICAL)
-    state = property(lambda self: cells.state(self.record))
+    state = property(lambda self: cells.state(self.record).partition(" ")[2])  # not every screen has the symbols
     time = property(lambda self: cells.duration(self.record.training_time))
-    against = property(lambda self: cells.against(self.record) if self.record.state == "done" else self.record.reason)
+    against = property(lambda self: _against(self.record))
     job_text = property(lambda self: json.dumps(self.job, indent=2))
     provenance_text = property(lambda self: json.dumps(self.provenance, indent=2))
 
@@ -69,6 +69,10 @@ class Section:
         if len(terms) > 1:
             lines |= {term.removesuffix("_loss"): [_short(row.get(term)) for row in rows] for term in terms}
         return {"epochs": [row["epoch"] for row in rows], "lines": lines}
+
+
+def _against(record: Record) -> str:
+    return cells.against(record).removeprefix(cells.UNBEATEN).strip() if record.state == "done" else record.reason
 
 
 def _rows(found: Mapping[str, Any]) -> list[tuple[str, list[float | None]]]:

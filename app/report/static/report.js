@@ -39,7 +39,7 @@ function filterRows(form) {
     shown += fits;
   }
   const all = table.tBodies[0].rows.length;
-  form.querySelector("output").textContent = shown === all ? `${all} runs` : `${shown} of ${all} runs`;
+  form.querySelector("output").textContent = shown === all ? `${all} run${all === 1 ? "" : "s"}` : `${shown} of ${all} runs`;
 }
 
 function drawChart(run) {
@@ -53,7 +53,7 @@ function drawChart(run) {
   }));
   const options = {
     width: Math.min(900, run.clientWidth - 40), height: 320, scales: { x: { time: false }, y: { distr: 3 } },
-    axes: [{ label: "epoch" }, { label: "loss", size: 70 }], series: [{ label: "epoch" }, ...series],
+    axes: [{ label: "epoch", incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000] }, { label: "loss", size: 70 }], series: [{ label: "epoch" }, ...series],
   };
   new uPlot(options, [epochs, ...names.map((name) => lines[name])], place);
 }
@@ -70,7 +70,7 @@ for (const head of document.querySelectorAll(".sortable th")) {
   head.querySelector("button").addEventListener("click", () => sortBy(head.closest("table"), head));
 }
 for (const form of document.querySelectorAll("form.filter")) {
-  form.addEventListener("input", () => filterRows(form));
+  for (const event of ["input", "change"]) form.addEventListener(event, () => filterRows(form));
   form.addEventListener("submit", (event) => event.preventDefault());
 }
 for (const run of document.querySelectorAll("details.run")) {
@@ -84,3 +84,4 @@ addEventListener("beforeprint", () => {
 addEventListener("afterprint", () => closed.forEach((run) => { run.open = false; }));
 addEventListener("hashchange", openTarget);
 openTarget();
+document.querySelectorAll("form.filter").forEach(filterRows); // a reloaded page keeps what was typed
