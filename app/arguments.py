@@ -36,3 +36,10 @@ def positive(text: str) -> int:
     if not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, received {text!r}")
     return int(text)
+
+
+def natural(text: str) -> int:
+    """Return a count, 0 included, from the command line."""
+    if not text.isdigit():
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 0, received {text!r}")
+    return int(text)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from app.arguments import Parser, positive
+from app.arguments import Parser, natural, positive
 from app.core.errors import Interrupted, WirechamberError
 
 Add = Callable[[argparse.ArgumentParser], None]
@@ -170,7 +170,7 @@ def _report(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--application", help="only this application")
     parser.add_argument("--out", type=Path, default=Path("report.html"), metavar="FILE", help="else report.html")
     parser.add_argument(
-        "--pictures", type=int, default=25, metavar="N", help="runs of each application, the best, with plots (25)"
+        "--pictures", type=natural, default=20, metavar="N", help="runs of each application, the best, with plots (20)"
     )
 
 

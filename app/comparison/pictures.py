@@ -160,7 +160,7 @@ def speed(found: Comparison) -> Figure | None:
     for axes, what, label in zip(
         panels,
         ("epochs_to_90", "seconds_to_90"),
-        ("epochs to 90 % of the final accuracy", "time to it [s]"),
+        ("epochs to 90 % of the final accuracy", "training time to 90 % [s]"),
         strict=True,
     ):
         for run, (colour, marker) in zip(known, cycle(LOOKS), strict=False):
@@ -168,6 +168,7 @@ def speed(found: Comparison) -> Figure | None:
             if value is not None:
                 axes.plot(run.parameters, value, marker=marker, color=colour, linestyle="none", label=run.name)
         axes.set(xscale="log", xlabel="parameters", ylabel=label)
+        axes.margins(0.15)
         axes.set_ylim(bottom=0)
     panels[1].legend(loc="best")
     _entitle(panels[0], found)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from app.report.section import Section
 from registry import Record, order
@@ -35,9 +34,9 @@ class Leaderboard:
         """The rows of the summary: finished runs, then what they are held against."""
         if self.application != TRACKS:
             return []
-        done = [one for one in self.sections if one.record.state == "done"]
-        rows = [_of_run(one) for one in done]
-        rows += [row for one in done for row in _of_rk4(one.benchmark, one.record.run)]
+        done = [(data, one) for data, group in self.groups for one in group if one.record.state == "done"]
+        rows = [_of_run(one, data) for data, one in done]
+        rows += [row for data, one in done for row in _of_rk4(one, data)]
         return sorted(rows, key=lambda row: row.is_reference)
 
     @property
@@ -53,6 +52,7 @@ class Suite:
     run: str
     anchor: str
     model: str
+    data: str
     parameters: int | None
     mean: float | None
     tail: float | None
@@ -61,21 +61,21 @@ class Suite:
     is_reference: bool = False
 
 
-def _of_run(one: Section) -> Suite:
+def _of_run(one: Section, data: str) -> Suite:
     record = one.record
     mean, tail = (record.figure(name) for name in ("pos_mean_mm", "pos_95_mm"))
     figures = (record.parameters, mean, tail, one.throughput, record.training_time)
-    return Suite(record.run, one.anchor, record.model, *figures, is_reference=one.is_reference)
+    return Suite(record.run, one.anchor, record.model, data, *figures, is_reference=one.is_reference)
 
 
-def _of_rk4(benchmark: Mapping[str, Any], run: str) -> Iterator[Suite]:
+def _of_rk4(one: Section, data: str) -> Iterator[Suite]:
     """Yield the Runge-Kutta rows of a benchmark: objects with steps, pos_mean_mm, pos_95_mm and throughput_cpu."""
-    rows = benchmark.get("rk4", ())
+    rows = one.benchmark.get("rk4", ())
     for row in rows if isinstance(rows, list) else ():
         if isinstance(row, dict):
             figures = (row.get("pos_mean_mm"), row.get("pos_95_mm"), row.get("throughput_cpu"))
             name = f"RK4 {row.get('name', '')} {row.get('steps', '?')} steps".replace("  ", " ")
-            yield Suite(f"measured with {run}", f"run-{run}", name, None, *figures, None, is_reference=True)
+            yield Suite(f"measured with {one.record.run}", one.anchor, name, data, None, *figures, None, True)
 
 
 def leaderboards(contents: Contents, sections: Mapping[str, Section]) -> list[Leaderboard]:

@@ -18,7 +18,7 @@ from registry.record import number
 from registry.store import Contents
 
 HERE = Path(__file__).parent
-PICTURED = 25
+PICTURED = 20
 """Runs of each application whose plots are in the page: a page of a thousand pictures opens slowly."""
 
 

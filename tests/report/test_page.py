@@ -140,7 +140,8 @@ def test_plots_of_the_best_runs_only(made_run, tmp_path, picture):
 
 
 def test_a_large_picture_is_reduced(tmp_path, picture):
-    large, small = tmp_path / "large.png", tmp_path / "small.png"
+    (tmp_path / "plots").mkdir()
+    large, small = tmp_path / "plots" / "large.png", tmp_path / "plots" / "small.png"
     picture(large)
     picture(small, 60, 40)
     found = embedded([large, small])
@@ -148,6 +149,17 @@ def test_a_large_picture_is_reduced(tmp_path, picture):
     assert Image.open(io.BytesIO(content)).size == (800, 600)
     assert len(content) < large.stat().st_size / 2
     assert base64.b64decode(found[small].partition(",")[2]) == small.read_bytes()
+
+
+def test_the_small_picture_is_kept_until_the_large_one_changes(tmp_path, picture):
+    (tmp_path / "plots").mkdir()
+    large, kept = tmp_path / "plots" / "roc.png", tmp_path / ".report" / "roc.png"
+    picture(large)
+    before = embedded([large])[large]
+    kept.write_bytes(b"kept")
+    assert embedded([large])[large].endswith(base64.b64encode(b"kept").decode())
+    os.utime(large, ns=(large.stat().st_atime_ns, kept.stat().st_mtime_ns + 1))
+    assert embedded([large])[large] == before
 
 
 def test_curves_leave_gaps_where_a_logarithm_has_no_value(made_run, tmp_path):
