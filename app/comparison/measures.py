@@ -26,7 +26,7 @@ class Place:
     @property
     def label(self) -> str:
         """The bin as it is written: "2 - 5", or "all"."""
-        return "all" if self.low is None else f"{self.low:g} - {self.high:g}"
+        return "all" if self.low is None else f"{self.low:.4g} - {self.high:.4g}"
 
 
 @dataclass(frozen=True)
