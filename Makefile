@@ -13,7 +13,7 @@ UV = $(addprefix SSL_CERT_FILE=,$(call pip_option,cert)) $(BIN)/uv --quiet
 INSTALL = $(UV) pip install $(UV_SOURCES) --compile-bytecode
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-marked test-condor test-lowest lint format check docs lock clean
+.PHONY: help demo test test-all test-marked test-browser test-condor test-lowest lint format check docs lock clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -32,6 +32,9 @@ test-condor: .venv/installed-test  ## bring up a real HTCondor pool (as root), r
 	.ci/condor-pool up
 	.ci/condor-pool exec $(BIN)/python -B -m pytest -p no:cacheprovider -m condor tests/condor; \
 	  code=$$?; .ci/condor-pool down; exit $$code
+
+test-browser: .venv/installed-test  ## open the report in a headless Chromium (apt-get install chromium chromium-driver)
+	$(BIN)/python -m pytest -m browser
 
 test-all: .venv/installed-test  ## run every test, those of the HTCondor pool too
 	$(PYTEST) -m "" --cov

@@ -17,11 +17,14 @@ from app.core.errors import Problem, UserError
 from app.core.files import read_json
 from app.data import stacked
 from app.device import keras
+from app.figures import figures, merged, plain
 from app.hit_assignment import hit_columns
 from app.predictions import PREFIXES, Predictions
 from app.predictor import Predictor
 from app.run_directory import RunDirectory, find
 from datasets._events import Events
+
+__all__ = ["Loaded", "figures", "load", "measure", "merged", "plain", "predict", "said"]
 
 if TYPE_CHECKING:
     from app.along import Along
@@ -66,41 +69,6 @@ def _spread(task: str, targets: Sequence[str], values: Any, classes: bool) -> It
     names = [f"{targets[0]}_{k}" for k in range(values.shape[1])] if classes else list(targets)
     for name, column in zip(names if values.shape[1] == len(names) else [task], values.T, strict=True):
         yield "spread_", name, column
-
-
-def figures(predictions: Predictions, task: Task) -> dict[str, Any]:
-    """Return what the task's metrics say of its targets; in the bins of the first that has them stand all of them."""
-    own = predictions.only(task.targets)
-    found: dict[str, Any] = {}
-    for metric in task.metrics:
-        for key, value in metric.build(own).items():
-            found[key] = _joined(found[key], value) if key in found and _is_binned(value) else value
-    return found
-
-
-def _is_binned(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(one, dict) for one in value)
-
-
-def _joined(bins: Sequence[Mapping[str, Any]], others: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    more = {(other["low"], other["high"]): other for other in others}
-    return [{**one, **more.get((one["low"], one["high"]), {})} for one in bins]
-
-
-def plain(figures: Mapping[str, Any]) -> dict[str, float]:
-    """Return the single figures among metrics, those by bin left out."""
-    return {name: value for name, value in figures.items() if isinstance(value, (int, float))}
-
-
-def merged(figures_of_tasks: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
-    """Return the single figures of all tasks; a name that several of them give is written as <task>_<name>."""
-    single = {task: plain(found) for task, found in figures_of_tasks.items()}
-    every = [name for found in single.values() for name in found]
-    return {
-        f"{task}_{name}" if every.count(name) > 1 else name: value
-        for task, found in single.items()
-        for name, value in found.items()
-    }
 
 
 def measure(predictions: Predictions, task: Task, fitted: Mapping[str, Any]) -> dict[str, Any]:

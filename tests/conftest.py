@@ -84,3 +84,51 @@ def copied(trained, tmp_path, simulated, monkeypatch):
     shutil.copytree(trained, tmp_path, dirs_exist_ok=True)
     monkeypatch.setenv("WIRECHAMBER_DATA", str(simulated))
     return tmp_path
+
+
+@pytest.fixture
+def made_run(tmp_path):
+    """Return a function that writes the directory and the record of a run that was never trained.
+
+    `error` [mm] is what its positions are off by on average; `seed` that of the test tracks.
+    """
+    import numpy as np
+
+    import registry
+    from app.predictions import Predictions
+
+    def make(name, error=1.0, seed=1, rows=400, train_rows=1000, application="track_extrapolation", **record):
+        rng = np.random.default_rng(seed)
+        true = {"x": rng.normal(0, 500, rows), "y": rng.normal(0, 400, rows)}
+        p, key = rng.uniform(5, 100, rows), rng.integers(1, 2**60, rows).astype(np.uint64)
+        lost = np.random.default_rng([seed, len(name)])
+        predicted = {t: v + error * lost.normal(0, 1, rows) for t, v in true.items()}
+        folder = tmp_path / "runs" / name
+        (folder / "plots").mkdir(parents=True)
+        Predictions(key, true, predicted, {}, {"p": p}).write(folder / "predictions.csv")
+        job = {**small(name), "application": application}
+        job["tasks"]["state"] |= {"targets": ["x", "y"], "metrics": ["track_residuals"]}
+        value, baselines = 1.25 * error, {"straight_line": {"pos_mean_mm": 3.0, "bins": []}}
+        facts = {"metric": "pos_mean_mm", "better": "lower", "binned_in": "p [GeV]", "descriptions": {}}
+        epochs = [{"epoch": i, "loss": 1.0 / i, "data_loss": 1.0 / i} for i in range(1, 6)]
+        contents = {
+            "job": job,
+            "metrics": {"state": {**facts, "model": {"pos_mean_mm": value, "bins": []}, "baselines": baselines}},
+            "history": {
+                "train": epochs,
+                "val": [{**epoch, "loss": 2 * epoch["loss"], "pos_mean_mm": 8.0 / epoch["epoch"]} for epoch in epochs],
+                "best_epoch": 5,
+                "training_time": 10.0,
+            },
+            "provenance": {"dataset": {"simulated": True, "rows": {"train": train_rows, "test": rows}}},
+            "model_config": {"parameters": 1000, "layers": []},
+        }
+        for file, content in contents.items():
+            (folder / f"{file}.json").write_text(json.dumps(content))
+        known = {"model": "mlp", "metric": "pos_mean_mm", "value": value, "baselines": {"straight_line": 3.0}}
+        known |= {"state": "done", "parameters": 1000, "training_time": 10.0, "fingerprint": f"data{seed}"}
+        root = tmp_path / "registry"
+        registry.create(root, registry.Record(run=name, application=application, **known | record))
+        return folder
+
+    return make

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from app.cli import VERBS
 from app.job_file import merge, parse
+from app.verb_arguments import VERBS
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()

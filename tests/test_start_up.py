@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from app.cli import VERBS
+from app.verb_arguments import VERBS
 
 ROOT = Path(__file__).resolve().parents[1]
 HEAVY = ("tensorflow", "keras", "uproot", "awkward", "matplotlib", "sklearn", "scipy", "pandas", "numba", "tf2onnx")

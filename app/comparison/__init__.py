@@ -1,0 +1,1 @@
+"""Finished runs of one application held against each other: figures with uncertainties, changes, convergence."""

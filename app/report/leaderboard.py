@@ -1,0 +1,101 @@
+"""The runs of one application in order, and the summary of the track suite."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from app.report.section import Section
+from registry import Record, order
+from registry.notes import Notes
+from registry.store import Contents
+
+TRACKS = "track_extrapolation"
+
+
+@dataclass(frozen=True)
+class Leaderboard:
+    """The runs of an application, those on the same data together, the best of them first."""
+
+    application: str
+    metric: str
+    better: str
+    goal: str
+    groups: Sequence[tuple[str, Sequence[Section]]]
+    unit: str = ""
+
+    @property
+    def sections(self) -> list[Section]:
+        """All runs in order."""
+        return [one for _, group in self.groups for one in group]
+
+    @property
+    def suite(self) -> list[Suite]:
+        """The rows of the summary: finished runs, then what they are held against."""
+        if self.application != TRACKS:
+            return []
+        done = [(data, one) for data, group in self.groups for one in group if one.record.state == "done"]
+        rows = [_of_run(one, data) for data, one in done]
+        rows += [row for data, one in done for row in _of_rk4(one, data)]
+        return sorted(rows, key=lambda row: row.is_reference)
+
+    @property
+    def has_rk4(self) -> bool:
+        """Whether the summary holds a Runge-Kutta row."""
+        return any("rk4" in row.model.lower() and row.is_reference for row in self.suite)
+
+
+@dataclass(frozen=True)
+class Suite:
+    """One row of the track suite's summary; None where it was not measured."""
+
+    run: str
+    anchor: str
+    model: str
+    data: str
+    parameters: int | None
+    mean: float | None
+    tail: float | None
+    throughput: float | None
+    time: float | None
+    is_reference: bool = False
+
+
+def _of_run(one: Section, data: str) -> Suite:
+    record = one.record
+    mean, tail = (record.figure(name) for name in ("pos_mean_mm", "pos_95_mm"))
+    figures = (record.parameters, mean, tail, one.throughput, record.training_time)
+    return Suite(record.run, one.anchor, record.model, data, *figures, is_reference=one.is_reference)
+
+
+def _of_rk4(one: Section, data: str) -> Iterator[Suite]:
+    """Yield the Runge-Kutta rows of a benchmark: objects with steps, pos_mean_mm, pos_95_mm and throughput_cpu."""
+    rows = one.benchmark.get("rk4", ())
+    for row in rows if isinstance(rows, list) else ():
+        if isinstance(row, dict):
+            figures = (row.get("pos_mean_mm"), row.get("pos_95_mm"), row.get("throughput_cpu"))
+            name = f"RK4 {row.get('name', '')} {row.get('steps', '?')} steps".replace("  ", " ")
+            yield Suite(f"measured with {one.record.run}", one.anchor, name, data, None, *figures, None, True)
+
+
+def leaderboards(contents: Contents, sections: Mapping[str, Section]) -> list[Leaderboard]:
+    """Return one leaderboard for each application that has runs."""
+    names = sorted({one.record.application for one in sections.values()})
+    return [_leaderboard(name, contents, sections) for name in names]
+
+
+def _leaderboard(name: str, contents: Contents, sections: Mapping[str, Section]) -> Leaderboard:
+    notes = contents.notes.get(name, Notes())
+    records = [record for record in contents.records if record.application == name]
+    metric, better = order.metric_of(notes, records)
+    groups = []
+    for group in order.comparable(records):
+        ranked = order.by_metric(group, metric, better)
+        groups.append((_data(ranked), [sections[record.run] for record in ranked]))
+    return Leaderboard(name, metric, better, notes.goal, groups)
+
+
+def _data(group: Sequence[Record]) -> str:
+    mark = next((r.fingerprint[:8] for r in group if r.fingerprint), "")
+    said = group[0].dataset or "data not named"
+    return f"{said} ({mark})" if mark else said

@@ -1,0 +1,30 @@
+"""`wirechamber compare`: runs of one application held against each other; no TensorFlow."""
+
+from __future__ import annotations
+
+import argparse
+
+from app.comparison.compare import compare
+from app.comparison.finished import read_all_finished
+from app.comparison.tables import tables
+from app.console import console, table
+from app.core.files import write_json
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Print the tables; draw the plots and write the figures where asked."""
+    runs = read_all_finished(options.compared)
+    reference = options.reference and options.reference.rstrip("/").rpartition("/")[2]
+    found = compare(runs, reference, options.draws)
+    for one in tables(found):
+        table(one.title, one.header, one.rows, one.numbers_from)
+    if options.output_dir:
+        from app.comparison.pictures import draw
+
+        for path in draw(found, options.output_dir):
+            console.print(f"plot: {path}")
+    if options.json:
+        options.json.parent.mkdir(parents=True, exist_ok=True)
+        write_json(options.json, found.dump())
+        console.print(f"figures: {options.json}")
+    return 0

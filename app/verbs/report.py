@@ -1,0 +1,20 @@
+"""`wirechamber report`: one HTML page about all runs; no TensorFlow."""
+
+from __future__ import annotations
+
+import argparse
+
+import registry
+from app.console import console
+from app.core.files import write_text
+from app.report.page import render
+from app.run_directory import runs_root
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Write the page and say where it is."""
+    page = render(registry.root(), runs_root(), options.application, options.pictures)
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    write_text(options.out, page)
+    console.print(f"report: {options.out} ({len(page) / 1e6:.1f} MB)")
+    return 0

@@ -1,0 +1,146 @@
+"""Runs held against each other: uncertainties, paired changes, what must not be compared."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import numpy as np
+import pytest
+
+from app.cli import main
+from app.comparison.bootstrap import Sampled
+from app.comparison.change import changes
+from app.comparison.compare import compare
+from app.comparison.finished import read_all_finished
+from app.comparison.measures import Measures, Place
+
+MEAN = Place("pos_mean_mm")
+
+
+def compared(*names, **options):
+    return compare(read_all_finished(list(names)), **options)
+
+
+def test_the_uncertainty_of_a_mean_is_that_of_statistics(made_run):
+    """The standard deviation of a mean over N events is their standard deviation / sqrt(N)."""
+    made_run("one")
+    made_run("other", 2.0)
+    found = compared("one", "other", draws=400)
+    events = read_all_finished(["one"])[0].predictions
+    distance = np.hypot(*(events.predicted[t] - events.true[t] for t in ("x", "y")))
+    assert found.figures["one"].value[MEAN] == pytest.approx(distance.mean())
+    assert found.figures["one"].error(MEAN) == pytest.approx(distance.std() / np.sqrt(400), rel=0.12)
+
+
+def test_a_change_has_the_sign_that_means_better(made_run):
+    made_run("one")
+    made_run("half", 0.5)
+    change = compared("one", "half", draws=100).changes["half"]["state"]
+    assert [c.place.label for c in change] == ["all", "5 - 10", "10 - 20", "20 - 50", "50 - 100"]
+    assert change[0].percent == pytest.approx(50, abs=5)
+    assert change[0].verdict == "better"
+    assert change[0].p_value == pytest.approx(2 / 101)
+    assert change[0].significance > 10
+    back = compared("one", "half", reference="half", draws=100).changes["one"]["state"][0]
+    assert 1 - back.percent / 100 == pytest.approx(1 / (1 - change[0].percent / 100))
+    assert back.verdict == "worse"
+
+
+def sampled(value, draws):
+    return Sampled({MEAN: value}, {MEAN: np.array(draws)})
+
+
+@pytest.mark.parametrize(("better", "percent"), [("lower", -25.0), ("higher", 25.0)])
+def test_a_change_by_hand(better, percent):
+    measures = Measures({}, {"state": "pos_mean_mm"}, {"state": better}, {})
+    (change,) = changes(sampled(5.0, [4.0, 6.0, 6.0]), sampled(4.0, [4.0, 4.0, 4.0]), measures, "state")
+    assert change.percent == percent
+    assert change.error == pytest.approx(np.std([0, 50, 50], ddof=1))
+    assert change.p_value == 1.0  # one draw of three is equal: min(2 (1 + 1) / 4, 1)
+    assert change.verdict == "no clear difference"
+
+
+def test_equal_runs_do_not_differ(made_run):
+    made_run("one")
+    made_run("two")  # a name of the same length makes the same errors
+    change = compared("one", "two", draws=20).changes["two"]["state"][0]
+    assert (change.percent, change.error, change.significance, change.p_value) == (0.0, 0.0, None, None)
+    assert change.verdict == "no clear difference"
+
+
+def test_a_perfect_reference_has_no_per_cent(made_run):
+    made_run("zero", 0.0)
+    made_run("one")
+    change = compared("zero", "one", draws=20).changes["one"]["state"][0]
+    assert change.percent is None
+
+
+def test_the_verb_writes_tables_plots_and_json(made_run, tmp_path, capsys):
+    made_run("one")
+    made_run("half", 0.5, train_rows=4000)
+    out = tmp_path / "out"
+    words = ["compare", "one", "half", "--draws", "60", "--json", str(out / "c.json"), "--output-dir", str(out)]
+    assert main(words) == 0
+    said = capsys.readouterr().out
+    assert re.search(r"one .* reference", said)
+    assert re.search(r"half .* \+[45]\d ± .* %.*: better", said)
+    assert {p.name for p in out.iterdir()} == {
+        *("c.json", "metric_state.png", "change_state.png", "learning_curve_state.png"),
+        *("loss_curves.png", "convergence.png"),
+    }
+    found = json.loads((out / "c.json").read_text())
+    assert found["runs"]["half"]["train_rows"] == 4000
+    assert found["runs"]["half"]["changes"]["state"][0]["verdict"] == "better"
+    assert found["runs"]["one"]["convergence"]["epochs_to_90"] == 5
+
+
+def refused(words, capsys):
+    assert main(["compare", *words]) == 2
+    captured = capsys.readouterr()
+    assert not captured.out
+    assert captured.err.count("\n") == 1
+    return captured.err
+
+
+def test_other_events_are_refused(made_run, capsys):
+    made_run("one")
+    made_run("two", seed=2, rows=300)
+    err = refused(["one", "two"], capsys)
+    assert "two: tested on other data than one" in err
+    assert "400 and 300 test events, 0 of them in both" in err
+
+
+def test_other_truth_is_refused(made_run, capsys):
+    made_run("one")
+    path = made_run("two") / "predictions.csv"
+    head, first, *rest = path.read_text().splitlines(keepends=True)
+    cells = first.split(",")
+    cells[head.split(",").index("true_x")] = "123"
+    path.write_text("".join([head, ",".join(cells), *rest]))
+    assert "equal keys, but another true x" in refused(["one", "two"], capsys)
+
+
+def test_what_cannot_be_compared(made_run, capsys):
+    made_run("one")
+    made_run("calorimeter", application="photon_calorimeter")
+    made_run("early", state="running")
+    made_run("broken", state="failed", reason="no memory")
+    made_run("damaged")
+    (made_run("lost") / "history.json").unlink()
+    (made_run("gone") / "metrics.json").unlink()
+    damaged = read_all_finished(["damaged"])[0].run
+    damaged.provenance.write_text('{"dataset": ')
+    assert "different applications" in refused(["one", "calorimeter"], capsys)
+    assert "the run is running" in refused(["one", "early"], capsys)
+    assert "the run is failed (no memory)" in refused(["one", "broken"], capsys)
+    assert "provenance.json: cannot be read" in refused(["one", "damaged"], capsys)
+    assert "history.json: is missing" in refused(["one", "lost"], capsys)
+    assert "the run has not finished" in refused(["one", "gone"], capsys)
+    assert "given twice" in refused(["one", "one"], capsys)
+    assert "Expected two runs or more" in refused(["one"], capsys)
+    assert "damagd: no such run. Did you mean 'damaged'?" in refused(["one", "damagd"], capsys)
+    damaged.provenance.write_text("{}")
+    assert "Did you mean 'damaged'?" in refused(["one", "damaged", "--reference", "damagd"], capsys)
+    damaged.predictions.write_text("key,true_x\n1,2")
+    assert "cannot be read as predictions" in refused(["one", "damaged"], capsys)

@@ -1,0 +1,188 @@
+"""The page: what stands in it, what is left out, and that nothing in it comes from elsewhere."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from app.cli import main
+from app.report.pictures import embedded
+from app.report.section import section_of
+from registry import Record
+
+ROOT = Path(__file__).resolve().parents[2]
+PROBE = """
+import sys
+from app.cli import main
+code = main(sys.argv[1:])
+sys.exit(f"loaded: {loaded}" if (loaded := {"tensorflow.python", "keras.src"} & set(sys.modules)) else code)
+"""
+
+
+class Page(HTMLParser):
+    """Collects what a page refers to, and the identifiers of its elements."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.links, self.ids, self.outside = [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        found = dict(attrs)
+        self.ids += [found["id"]] if "id" in found else []
+        self.links += [found["href"]] if tag == "a" else []
+        loads = [found.get(key) or "" for key in ("src", "srcset", "action", "data")]
+        loads += [found.get("href", "")] if tag == "link" else []
+        self.outside += [value for value in loads if value and not value.startswith("data:")]
+
+
+@pytest.fixture
+def picture():
+    """Return a function that writes a PNG with `noise`, which does not compress."""
+
+    def write(path, width=1600, height=1200):
+        noise = np.random.default_rng(1).integers(0, 256, (height // 20, width // 20, 3), dtype=np.uint8)
+        Image.fromarray(noise).resize((width, height), Image.Resampling.BICUBIC).save(path)
+
+    return write
+
+
+def report(tmp_path, *words):
+    out = tmp_path / "report.html"
+    assert main(["report", "--out", str(out), *words]) == 0
+    return out.read_text()
+
+
+def test_the_page_is_whole(made_run, tmp_path, picture):
+    folder = made_run("one")
+    picture(folder / "plots" / "residuals.png")
+    made_run("two", 4.0, rationale="<script>alert(1)</script> & more", seed=2)
+    made_run("early", state="running", epoch=3, epochs=9)
+    made_run("broken", state="failed", reason="no memory")
+    text = report(tmp_path)
+    page = Page(text)
+    assert not page.outside
+    assert not re.search(r"url\(|@import|https?://(?!github\.com/leeoniya)", text)
+    assert len(page.ids) == len(set(page.ids))
+    assert {link.removeprefix("#") for link in page.links} <= set(page.ids)
+    assert {"run-one", "run-two", "run-early", "run-broken", "track_extrapolation"} <= set(page.ids)
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; more" in text
+    assert "running 3/9" in text
+    assert "no memory" in text
+    assert "beats straight_line (3.00) by 2.4x" in text
+    assert 'alt="residuals of one" src="data:image/png;base64,' in text
+    assert "Copyright (c) 2022 Leon Sorokin" in text
+    assert "RK4 <small>(reference)</small></td><td" in text
+
+
+def test_one_application(made_run, tmp_path, capsys):
+    made_run("one")
+    made_run("other", application="photon_calorimeter")
+    text = report(tmp_path, "--application", "photon_calorimeter")
+    assert "run-other" in text
+    assert "run-one" not in text
+    assert "Track suite" not in text
+    assert main(["report", "--application", "photon_calorimetry"]) == 2
+    assert "--application: unknown application. Did you mean" in capsys.readouterr().err
+
+
+def test_an_empty_registry(tmp_path, capsys):
+    assert main(["report", "--out", str(tmp_path / "r.html")]) == 2
+    assert "no run to report" in capsys.readouterr().err
+    assert not (tmp_path / "r.html").exists()
+
+
+def test_damage_is_told_and_hides_nothing_else(made_run, tmp_path):
+    (made_run("one") / "metrics.json").write_text("{")
+    (made_run("two") / "history.json").unlink()
+    (made_run("three") / "plots" / "roc.png").write_bytes(b"no picture" * 9999)
+    (tmp_path / "registry" / "runs" / "bad.json").write_text("{}")
+    text = report(tmp_path)
+    assert "metrics.json: cannot be read" in text
+    assert "history.json: is missing" in text
+    assert "runs/bad.json" in text
+    assert "run-three" in text
+    assert "<img" not in text
+
+
+def test_the_track_suite_holds_the_benchmark(made_run, tmp_path):
+    benchmark = {
+        "batches": [{"batch_size": 1, "throughput_cpu": 2e3}, {"batch_size": 256, "throughput_cpu": 54321}],
+        "rk4": [{"steps": 10, "pos_mean_mm": 0.001, "pos_95_mm": 0.002, "throughput_cpu": 98765}],
+    }
+    (made_run("one") / "benchmark.json").write_text(json.dumps(benchmark))
+    text = report(tmp_path)
+    suite = text[text.index("Track suite") : text.index("Leaderboard")]
+    assert "54,321" in suite
+    assert "RK4 10 steps" in suite
+    assert "98,765" in suite
+    assert "not measured" not in suite
+
+
+def test_plots_of_the_best_runs_only(made_run, tmp_path, picture):
+    for name, error in (("worse", 2.0), ("best", 1.0)):
+        picture(made_run(name, error) / "plots" / "roc.png", 200, 100)
+    text = report(tmp_path, "--pictures", "1")
+    assert 'alt="roc of best"' in text
+    assert 'alt="roc of worse"' not in text
+    assert re.search(r"1 plots? lies? in .*worse/plots", text)
+
+
+def test_a_large_picture_is_reduced(tmp_path, picture):
+    (tmp_path / "plots").mkdir()
+    large, small = tmp_path / "plots" / "large.png", tmp_path / "plots" / "small.png"
+    picture(large)
+    picture(small, 60, 40)
+    found = embedded([large, small])
+    content = base64.b64decode(found[large].partition(",")[2])
+    assert Image.open(io.BytesIO(content)).size == (800, 600)
+    assert len(content) < large.stat().st_size / 2
+    assert base64.b64decode(found[small].partition(",")[2]) == small.read_bytes()
+
+
+def test_the_small_picture_is_kept_until_the_large_one_changes(tmp_path, picture):
+    (tmp_path / "plots").mkdir()
+    large, kept = tmp_path / "plots" / "roc.png", tmp_path / ".report" / "roc.png"
+    picture(large)
+    before = embedded([large])[large]
+    kept.write_bytes(b"kept")
+    assert embedded([large])[large].endswith(base64.b64encode(b"kept").decode())
+    os.utime(large, ns=(large.stat().st_atime_ns, kept.stat().st_mtime_ns + 1))
+    assert embedded([large])[large] == before
+
+
+def test_curves_leave_gaps_where_a_logarithm_has_no_value(made_run, tmp_path):
+    folder = made_run("one")
+    history = json.loads((folder / "history.json").read_text())
+    history["train"][1]["loss"] = 0.0
+    (folder / "history.json").write_text(json.dumps(history))
+    section = section_of(Record(run="one", application="track_extrapolation", state="done"), tmp_path / "runs")
+    assert section.curves["lines"]["training"] == [1.0, None, 0.3333, 0.25, 0.2]
+    assert section.curves["epochs"] == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("words", [["report"], ["compare", "one", "two", "--output-dir", "plots", "--draws", "5"]])
+def test_no_tensorflow_is_needed(made_run, tmp_path, words):
+    made_run("one")
+    made_run("two")
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE, *words],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
