@@ -30,7 +30,9 @@ def test_a_function_knows_the_digest():
 def test_without_a_folder_to_write_it_is_compiled_every_time(monkeypatch):
     compiled, kept = numba.njit, []
 
-    def refusing(**options):
+    def refusing(*function, **options):
+        if function:  # numba compiles parts of itself when it is used for the first time
+            return compiled(*function, **options)
         kept.append(options.get("cache", False))
         if kept[-1]:
             raise RuntimeError("cannot cache function: no locator available")

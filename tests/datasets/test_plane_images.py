@@ -422,7 +422,7 @@ def spoiled(kind, folder):
 )
 def test_the_command_line_ends_with_code_2_and_one_line_for_each_mistake(kind, message, tmp_path, capsys):
     spoiled(kind, tmp_path)
-    assert main(["inspect", str(tmp_path), "--dataset", "plane_images"]) == 2
+    assert main(["inspect", str(tmp_path), "--dataset", "plane_images", "--output-dir", str(tmp_path)]) == 2
     text = capsys.readouterr().err
     assert message in text
     assert "Traceback" not in text
