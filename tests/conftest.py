@@ -23,11 +23,15 @@ COMPILED = {
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Give tests of one compiled code to one worker: with `--dist loadgroup` it is compiled once."""
+    """Give tests of one compiled code, or of one file, to one worker (`--dist loadgroup`): they share what they make.
+
+    The shipped jobs share nothing, and would keep one worker busy while the other waits.
+    """
     for item in items:
-        for group, words in COMPILED.items():
-            if any(word in item.path.name for word in words):
-                item.add_marker(pytest.mark.xdist_group(group))
+        name = item.path.name
+        groups = [group for group, words in COMPILED.items() if any(word in name for word in words)]
+        if name != "test_job_files.py":
+            item.add_marker(pytest.mark.xdist_group(groups[0] if groups else str(item.path)))
 
 
 @pytest.fixture(autouse=True)

@@ -111,6 +111,7 @@ def test_many_tracks_are_taken_in_parts(monkeypatch):
     np.testing.assert_allclose(one["x"], whole["x"][:3, 3:4], rtol=1e-6, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_trained_run_follows_the_tracks_through_the_magnet(tmp_path):
     """Labels stand at the end only: in between the equation of motion has taught it."""
     training = {"epochs": 40, "batch_size": 64, "optimizer": {"name": "adam", "learning_rate": 1e-2}, "xla": False}

@@ -41,6 +41,7 @@ def record(tmp_path):
     return registry.read(tmp_path / "registry", "classical")
 
 
+@pytest.mark.slow
 def test_a_run_leaves_behind_what_a_trained_one_does(run, read, tmp_path):
     code, output, _ = run({"model": {"name": "rk4", "steps": 2}, "plots": None})
     assert code == 0

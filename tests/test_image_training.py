@@ -141,6 +141,7 @@ def test_best_weights_and_checkpoints_hold_the_averages(trained):
     np.testing.assert_array_equal(best[paths.index(first.moving_variance.path)], variance)
 
 
+@pytest.mark.slow
 def test_a_resumed_training_ends_with_the_same_bits(trained, tmp_path):
     """Two epochs, then a new process' worth of networks for the third."""
     of, known, whole, _, history = trained

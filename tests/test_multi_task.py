@@ -166,6 +166,7 @@ def test_inspect_says_and_draws_what_the_weights_do(small_job, tmp_path, capsys)
     assert main(["inspect", str(path), "--set", "weighting.bins=[6]"]) == 2
 
 
+@pytest.mark.slow
 def test_the_histogram_is_kept_with_the_run_and_drawn(small_job, tmp_path):
     flat = {"name": "histogram", "targets": ["x"], "bins": 5}
     ran = run(small_job, tmp_path, {"place": PLACE, "slopes": SLOPES}, weighting=flat, plots=None)

@@ -37,6 +37,7 @@ def test_a_bad_limit_is_the_users_mistake(monkeypatch, text):
         TimeLimit.of_process()
 
 
+@pytest.mark.slow
 def test_a_run_leaves_with_85_after_an_epoch_and_goes_on(small_job, tmp_path):
     """A limit that is over before the first epoch ends: each start does one epoch, and the last one finishes."""
     path = tmp_path / "small.json"

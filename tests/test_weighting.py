@@ -200,6 +200,7 @@ def test_a_curriculum_that_cannot_be_meant(small_job, changes, text):
     assert str(caught.value) == text
 
 
+@pytest.mark.slow
 def test_a_training_with_weights_and_a_curriculum_resumes_with_the_same_bits(small_job, tmp_path):
     """Three epochs, an interruption in the middle of the curriculum, three more: as six in one go."""
     training = {**small_job["training"], "epochs": 6, "keep_every": 1, "schedule": "constant"}

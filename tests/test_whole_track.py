@@ -234,6 +234,7 @@ def arrays(path):
         return [content[name] for name in content.files]
 
 
+@pytest.mark.slow
 def test_a_training_with_random_points_resumes_bit_for_bit(tmp_path):
     """Warm-up, learned weights and the state of the points are all in the checkpoint."""
     settings = {

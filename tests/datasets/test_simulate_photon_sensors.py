@@ -282,6 +282,7 @@ def test_an_interrupted_generation_continues_and_gives_the_same_data(default, tm
     assert all(np.array_equal(values, default[1][name], equal_nan=True) for name, values in events.items())
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_one_line_and_leaves_no_half_shard(tmp_path):
     code = (
         "import pathlib, resource, sys\nfrom datasets import SIMULATORS\n"

@@ -145,6 +145,7 @@ def wait_for(book, line):
         time.sleep(0.02)
 
 
+@pytest.mark.slow
 def test_after_a_sigkill_finished_nodes_are_not_repeated_and_no_node_runs_twice_at_once(tmp_path, program, book):
     driver = drive(tmp_path, program, book)
     wait_for(book, "begin b")

@@ -193,6 +193,7 @@ def test_the_ranges_go_by_the_raw_momentum_whatever_the_network_sees(small_job):
         np.testing.assert_array_equal(np.asarray(ranges(block.inputs))[:, -3:], expected)
 
 
+@pytest.mark.slow
 def test_a_job_is_trained_and_its_model_loads_in_another_process(small_job, tmp_path):
     run = run_job(job(small_job), Options(config=tmp_path / "job.json"))
     assert "momentum ranges: p < 10 GeV 1" in run.log.read_text()

@@ -32,6 +32,7 @@ def test_a_number_can_be_read_on_its_colour(inputs):
         assert text.get_color() == ("black" if luminance > 0.4 else "white"), (row, column, luminance)
 
 
+@pytest.mark.slow
 def test_it_is_left_out_where_nobody_asked_for_it(inputs, tmp_path, caplog):
     """Silently among all plots, with a word when it was named."""
     caplog.set_level(logging.INFO)

@@ -69,6 +69,7 @@ def test_energy_bins_and_what_is_not_known(electrons):
     assert [text.split(":")[0] for text in legend(curve)] == ["is_es = 1", "charge cut", "most frequent"]
 
 
+@pytest.mark.slow
 def test_of_more_classes_each_has_a_curve_and_of_numbers_there_is_none(electrons, tmp_path, caplog):
     random = np.random.default_rng(1)
     true = random.integers(0, 3, 500)
