@@ -122,7 +122,6 @@ def test_runs_of_ticks_are_counted():
     assert runs(images).tolist() == [3, 0]
 
 
-@pytest.mark.slow
 def test_inspect_prints_the_tables_and_what_the_loader_makes_of_the_files(tmp_path, capsys):
     for plane in "UVX":
         write(tmp_path, plane, wrong=5)

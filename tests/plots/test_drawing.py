@@ -33,7 +33,6 @@ def test_every_plot_becomes_a_file(inputs, tmp_path):
     assert all(file.read_bytes().startswith(PDF if file.suffix == ".pdf" else PNG) for file in files)
 
 
-@pytest.mark.slow
 def test_some_tasks_only(inputs, tmp_path):
     """Without names what is drawn for each task; with names those plots, of the targets of these tasks."""
     two = replace(inputs, tasks={"place": ("x", "y"), "slope": ("tx",)})

@@ -97,7 +97,6 @@ def test_a_window_shows_the_charge_and_leaves_far_background_out(shown):
     assert low < 600 < 640 < high
 
 
-@pytest.mark.slow
 def test_it_needs_the_images(shown, tmp_path, caplog):
     caplog.set_level("INFO")
     assert draw(replace(shown, displays=None), tmp_path, ["event_display"]) == []
