@@ -116,7 +116,7 @@ def _beside_runge_kutta(
     table = {n: events.inputs[name][:, i] for name, names in data.columns.items() for i, n in enumerate(names)}
     rows = runge_kutta_reference.reference(magnet, table, events.columns, tracks, warmup, iterations)
     said = predict(Predictor(model), events, job)
-    error = float(np.hypot(*(said.predicted[name] - said.true[name] for name in ("x", "y"))).mean())
+    errors = runge_kutta_reference.position_errors(*(said.predicted[name] - said.true[name] for name in ("x", "y")))
     best = max(float(figures["throughput_cpu"]) for figures in found["batch_sizes"].values())
-    verdict = runge_kutta_reference.in_words(error, best, rows)
-    return {"pos_mean_mm": error, "runge_kutta": rows, "verdict": verdict}
+    verdict = runge_kutta_reference.in_words(errors["pos_mean_mm"], best, rows)
+    return {**errors, "runge_kutta": rows, "verdict": verdict}

@@ -13,6 +13,7 @@ from app.displays import Displays
 from app.plots.drawing import draw
 from app.plots.inputs import PlotInputs
 from app.predictions import Predictions
+from app.report.pictures import keep_small
 from app.run_directory import RunDirectory
 
 log = logging.getLogger(__name__)
@@ -52,7 +53,10 @@ def draw_plots(
         tasks=_tasks(_read(run.job, "which targets belong to one task"), predictions),
         displays=_displays(run, predictions),
     )
-    return draw(inputs, folder or run.plots, names, tasks=tasks)
+    drawn = draw(inputs, folder or run.plots, names, tasks=tasks)
+    if folder is None:
+        keep_small(drawn)
+    return drawn
 
 
 def _displays(run: RunDirectory, predictions: Predictions) -> Displays | None:

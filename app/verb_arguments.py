@@ -153,7 +153,11 @@ def _report(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--application", help="only this application")
     parser.add_argument("--out", type=Path, default=Path("report.html"), metavar="FILE", help="else report.html")
     parser.add_argument(
-        "--pictures", type=natural, default=20, metavar="N", help="runs of each application, the best, with plots (20)"
+        "--pictures",
+        type=natural,
+        default=200,
+        metavar="N",
+        help="runs of each application, the best, with plots (200)",
     )
 
 

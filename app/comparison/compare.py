@@ -78,7 +78,7 @@ def facts(run: Finished) -> dict[str, Any]:
         "train_rows": run.train_rows,
         "training_time": run.training_time,
         "throughput_cpu": throughput(run.benchmark),
-        "throughput_gpu": throughput(run.benchmark, "throughput_gpu"),
+        "throughput_gpu": throughput(run.benchmark, "gpu"),
     }
 
 

@@ -14,16 +14,14 @@ from app.comparison.change import Change
 from app.comparison.compare import Comparison
 from app.comparison.curves import loss_curves, term_curves
 from app.comparison.measures import Place
+from app.comparison.speed_accuracy import Point, speed_and_accuracy
+from app.comparison.throughput import runge_kutta, throughput
 from app.core.files import write_bytes
-from app.plots.style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, new_figure, style, styled
+from app.plots.style import BLUE, GREY, LOOKS, RED, WIDE, new_figure, style, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-LOOKS = tuple(zip((BLUE, ORANGE, GREEN, RED, PURPLE), "osvD^", strict=True))
-WIDE = 20.0
-"""A ratio of the largest to the smallest value from which an axis is logarithmic."""
 
 
 def draw(found: Comparison, folder: Path) -> list[Path]:
@@ -44,6 +42,7 @@ def _plots(found: Comparison) -> Iterator[tuple[str, Callable[[], Figure | None]
         yield f"metric_{task}", partial(metric, found, task)
         yield f"change_{task}", partial(change_by_bin, found, task)
         yield f"learning_curve_{task}", partial(learning_curve, found, task)
+        yield f"accuracy_speed_{task}", partial(accuracy_and_speed, found, task)
     histories = {run.name: run.history for run in found.runs}
     yield "loss_curves", partial(loss_curves, histories)
     yield "loss_terms", partial(term_curves, histories)
@@ -147,6 +146,18 @@ def learning_curve(found: Comparison, task: str) -> Figure | None:
     axes.legend(loc="best")
     _entitle(axes, found)
     return figure
+
+
+def accuracy_and_speed(found: Comparison, task: str) -> Figure | None:
+    """The leading figure against the throughput, beside Runge-Kutta; None where fewer than two were benchmarked."""
+    metric, better = found.measures.leading[task], found.measures.better[task]
+    points = [
+        Point(run.name, run.job["model"]["name"], speed, found.figures[run.name].value[Place(metric)])
+        for run in found.runs
+        if (speed := throughput(run.benchmark))
+    ]
+    front = runge_kutta(run.benchmark for run in found.runs) if metric == "pos_mean_mm" else []
+    return speed_and_accuracy(points, front, metric, better) if len(points) > 1 else None
 
 
 @styled

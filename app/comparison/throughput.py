@@ -1,42 +1,74 @@
-"""Events per second from benchmark.json."""
+"""What benchmark.json says: events per second of a run, and Runge-Kutta beside it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-KEYS = ("throughput_cpu", "throughput_gpu")
+BETTER = 0.99
+"""A row is more accurate than another when its error is below so many times the other's: the rest is rounding."""
 
 
-def throughput(benchmark: Mapping[str, Any], key: str = "throughput_cpu") -> float | None:
-    """Return the highest throughput [events/s] of any backend and batch size, None where there is no benchmark.
+@dataclass(frozen=True)
+class RungeKutta:
+    """One row of Runge-Kutta: how accurate, and how fast.
+
+    Attributes:
+        engine: e.g. rk4_cpp_1_thread.
+        steps: of a track.
+        mean: position error [mm].
+        tail: 95 % of the tracks are better [mm].
+        throughput: tracks/s.
+    """
+
+    engine: str
+    steps: int
+    mean: float
+    tail: float
+    throughput: float
+
+    @property
+    def name(self) -> str:
+        """As in a table: 'RK4, 5 steps (cpp 1 thread)'."""
+        engine = self.engine.removeprefix("rk4_").replace("_", " ")
+        return f"RK4, {self.steps} step{'s' if self.steps > 1 else ''} ({engine})"
+
+
+def throughput(benchmark: Mapping[str, Any], device: str = "cpu") -> float | None:
+    """Return the highest throughput [events/s] of any engine and batch size, None where none was measured.
 
     Args:
-        benchmark: content of benchmark.json: objects in it with the key, whose value is a number or, by batch size,
-            several.
-        key: of KEYS.
+        benchmark: content of benchmark.json.
+        device: cpu or gpu.
     """
-    return max(_values(benchmark, key), default=None)
+    rows = (row.get(f"throughput_{device}") for _, row in batch_sizes(benchmark))
+    return max((float(value) for value in rows if isinstance(value, int | float)), default=None)
 
 
-def _values(content: Any, key: str) -> Iterator[float]:
-    if isinstance(content, list):
-        for one in content:
-            yield from _values(one, key)
-    if not isinstance(content, Mapping):
-        return
-    for name, value in content.items():
-        if name in ("rk4", "references"):  # what the network is held against
-            continue
-        if name == key:
-            yield from _numbers(value)
-        else:
-            yield from _values(value, key)
+def batch_sizes(benchmark: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    """Return (batch size, its figures)."""
+    found = benchmark.get("batch_sizes")
+    return [(s, row) for s, row in found.items() if isinstance(row, Mapping)] if isinstance(found, Mapping) else []
 
 
-def _numbers(value: Any) -> Iterator[float]:
-    if isinstance(value, Mapping):
-        for one in value.values():
-            yield from _numbers(one)
-    elif isinstance(value, int | float):
-        yield float(value)
+def runge_kutta(benchmarks: Iterable[Mapping[str, Any]]) -> list[RungeKutta]:
+    """Return the rows of Runge-Kutta that no other one beats in speed and accuracy, the fastest first.
+
+    Args:
+        benchmarks: contents of benchmark.json of runs on the same data.
+    """
+    kept: list[RungeKutta] = []
+    for row in sorted(_rows(benchmarks), key=lambda row: -row.throughput):
+        if not kept or row.mean < BETTER * kept[-1].mean:
+            kept.append(row)
+    return kept
+
+
+def _rows(benchmarks: Iterable[Mapping[str, Any]]) -> Iterator[RungeKutta]:
+    for benchmark in benchmarks:
+        rows = benchmark.get("runge_kutta")
+        for row in rows if isinstance(rows, Sequence) else ():
+            if isinstance(row, Mapping) and {"engine", "steps", "pos_mean_mm", "pos_95_mm", "throughput"} <= row.keys():
+                errors = float(row["pos_mean_mm"]), float(row["pos_95_mm"])
+                yield RungeKutta(str(row["engine"]), int(row["steps"]), *errors, float(row["throughput"]))

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from app.comparison.throughput import runge_kutta
 from app.report.section import Section
+from app.report.speed_pictures import speed_picture
 from registry import Record, order
 from registry.notes import Notes
 from registry.store import Contents
@@ -22,7 +24,12 @@ class Leaderboard:
     better: str
     goal: str
     groups: Sequence[tuple[str, Sequence[Section]]]
-    unit: str = ""
+
+    @property
+    def speeds(self) -> list[tuple[str, str]]:
+        """Data set and its picture of accuracy against speed, where runs were benchmarked."""
+        drawn = [(data, speed_picture(_done(group), self.metric, self.better)) for data, group in self.groups]
+        return [(data, address) for data, address in drawn if address]
 
     @property
     def sections(self) -> list[Section]:
@@ -34,9 +41,7 @@ class Leaderboard:
         """The rows of the summary: finished runs, then what they are held against."""
         if self.application != TRACKS:
             return []
-        done = [(data, one) for data, group in self.groups for one in group if one.record.state == "done"]
-        rows = [_of_run(one, data) for data, one in done]
-        rows += [row for data, one in done for row in _of_rk4(one, data)]
+        rows = [row for data, group in self.groups for row in _of_group(data, _done(group))]
         return sorted(rows, key=lambda row: row.is_reference)
 
     @property
@@ -61,21 +66,24 @@ class Suite:
     is_reference: bool = False
 
 
+def _done(group: Sequence[Section]) -> list[Section]:
+    return [one for one in group if one.record.state == "done"]
+
+
+def _of_group(data: str, done: Sequence[Section]) -> Iterator[Suite]:
+    """Yield the rows of runs on the same data, then Runge-Kutta as measured beside them."""
+    yield from (_of_run(one, data) for one in done)
+    measured = [one for one in done if one.benchmark.get("runge_kutta")]
+    for row in runge_kutta(one.benchmark for one in measured):
+        figures = (None, row.mean, row.tail, row.throughput, None)
+        yield Suite("measured beside these runs", measured[0].anchor, row.name, data, *figures, is_reference=True)
+
+
 def _of_run(one: Section, data: str) -> Suite:
     record = one.record
     mean, tail = (record.figure(name) for name in ("pos_mean_mm", "pos_95_mm"))
     figures = (record.parameters, mean, tail, one.throughput, record.training_time)
     return Suite(record.run, one.anchor, record.model, data, *figures, is_reference=one.is_reference)
-
-
-def _of_rk4(one: Section, data: str) -> Iterator[Suite]:
-    """Yield the Runge-Kutta rows of a benchmark: objects with steps, pos_mean_mm, pos_95_mm and throughput_cpu."""
-    rows = one.benchmark.get("rk4", ())
-    for row in rows if isinstance(rows, list) else ():
-        if isinstance(row, dict):
-            figures = (row.get("pos_mean_mm"), row.get("pos_95_mm"), row.get("throughput_cpu"))
-            name = f"RK4 {row.get('name', '')} {row.get('steps', '?')} steps".replace("  ", " ")
-            yield Suite(f"measured with {one.record.run}", one.anchor, name, data, None, *figures, None, True)
 
 
 def leaderboards(contents: Contents, sections: Mapping[str, Section]) -> list[Leaderboard]:

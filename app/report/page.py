@@ -18,18 +18,16 @@ from registry.record import number
 from registry.store import Contents
 
 HERE = Path(__file__).parent
-PICTURED = 20
-"""Runs of each application whose plots are in the page: a page of a thousand pictures opens slowly."""
 
 
-def render(root: Path, runs: Path, application: str | None = None, pictured: int = PICTURED) -> str:
+def render(root: Path, runs: Path, application: str | None, pictured: int) -> str:
     """Return the HTML of the report.
 
     Args:
         root: the registry's folder.
         runs: the folder of the runs.
         application: only this one.
-        pictured: so many runs of each application, the best, have their plots in the page.
+        pictured: so many runs of each application, the best, have their plots in the page: of 200 they are 50 MB.
 
     Raises:
         UserError: the registry holds no run, or none of the application.

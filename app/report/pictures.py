@@ -30,6 +30,11 @@ def embedded(paths: Iterable[Path]) -> dict[Path, str]:
         return {path: address for path, address in zip(wanted, made, strict=True) if address}
 
 
+def keep_small(paths: Iterable[Path]) -> None:
+    """Make the small pictures of plots that were just drawn, so that no report has to wait for them."""
+    embedded(path for path in paths if path.suffix == ".png")
+
+
 def _address(path: Path) -> str:
     try:
         small = path.read_bytes() if path.stat().st_size <= SMALL else _kept(path)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from app.comparison.finished import read_object
-from app.comparison.throughput import throughput
+from app.comparison.throughput import batch_sizes, throughput
 from app.core.errors import UserError
 from app.loss_terms import flat
 from app.run_directory import RunDirectory
@@ -49,6 +49,11 @@ class Section:
         return f"run-{self.record.run}"
 
     @property
+    def inference(self) -> list[tuple[str, str, str]]:
+        """Rows of the benchmark: batch size, and for processor and accelerator the time [ms] and the events/s."""
+        return [(size, _speed(row, "cpu"), _speed(row, "gpu")) for size, row in batch_sizes(self.benchmark)]
+
+    @property
     def tasks(self) -> list[tuple[str, str, list[tuple[str, list[float | None]]]]]:
         """Task, leading figure, and its value by bin, of the run and each baseline: (bin, values)."""
         return [(name, found["metric"], _rows(found)) for name, found in self.metrics.items()]
@@ -73,6 +78,13 @@ class Section:
 
 def _against(record: Record) -> str:
     return cells.against(record).removeprefix(cells.UNBEATEN).strip() if record.state == "done" else record.reason
+
+
+def _speed(row: Mapping[str, Any], device: str) -> str:
+    seconds, rate = row.get(f"inference_time_{device}"), row.get(f"throughput_{device}")
+    if isinstance(seconds, int | float) and isinstance(rate, int | float):
+        return f"{1e3 * seconds:.3g} ms, {rate:,.0f} events/s"
+    return ""
 
 
 def _rows(found: Mapping[str, Any]) -> list[tuple[str, list[float | None]]]:

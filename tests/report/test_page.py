@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 
 from app.cli import main
+from app.comparison.throughput import runge_kutta, throughput
 from app.report.pictures import embedded
 from app.report.section import section_of
 from registry import Record
@@ -117,17 +118,44 @@ def test_damage_is_told_and_hides_nothing_else(made_run, tmp_path):
 
 
 def test_the_track_suite_holds_the_benchmark(made_run, tmp_path):
+    row = {"steps": 10, "pos_mean_mm": 0.001, "pos_95_mm": 0.002}
     benchmark = {
-        "batches": [{"batch_size": 1, "throughput_cpu": 2e3}, {"batch_size": 256, "throughput_cpu": 54321}],
-        "rk4": [{"steps": 10, "pos_mean_mm": 0.001, "pos_95_mm": 0.002, "throughput_cpu": 98765}],
+        "batch_sizes": {
+            "1": {"inference_time_cpu": 5e-4, "throughput_cpu": 2e3},
+            "256": {"inference_time_cpu": 0.00471, "throughput_cpu": 54321},
+        },
+        "runge_kutta": [
+            {**row, "engine": "rk4_xla_float64", "throughput": 765},
+            {**row, "engine": "rk4_cpp_1_thread", "throughput": 98765},
+        ],
+        "verdict": "Runge-Kutta WINS",
     }
     (made_run("one") / "benchmark.json").write_text(json.dumps(benchmark))
     text = report(tmp_path)
     suite = text[text.index("Track suite") : text.index("Leaderboard")]
     assert "54,321" in suite
-    assert "RK4 10 steps" in suite
+    assert "RK4, 10 steps (cpp 1 thread)" in suite
     assert "98,765" in suite
+    assert "xla" not in suite
     assert "not measured" not in suite
+    assert "4.71 ms, 54,321 events/s" in text
+    assert "Runge-Kutta WINS" in text
+    assert "Accuracy against speed" in text
+
+
+def test_the_rows_of_runge_kutta_that_no_other_one_beats():
+    def row(steps, mean, throughput):
+        return {"engine": "e", "steps": steps, "pos_mean_mm": mean, "pos_95_mm": mean, "throughput": throughput}
+
+    one = {"runge_kutta": [row(5, 0.0138, 100), row(10, 0.001, 50), row(20, 0.002, 40), "damaged"]}
+    other = {"runge_kutta": [row(5, 0.01379, 90), row(40, 1e-5, 30), {"steps": 3}]}
+    assert [found.steps for found in runge_kutta([one, other, {}])] == [5, 10, 40]
+    assert [found.throughput for found in runge_kutta([one, other, {}])] == [100, 50, 30]
+
+
+@pytest.mark.parametrize("content", [{}, {"batch_sizes": []}, {"batch_sizes": {"1": 3}}, {"batch_sizes": {"1": {}}}])
+def test_a_benchmark_without_figures_has_no_throughput(content):
+    assert throughput(content) is None
 
 
 def test_plots_of_the_best_runs_only(made_run, tmp_path, picture):
