@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from app.comparison.looks import add_legend, looks
 from app.loss_terms import SUMS, flat
 from app.plots.style import grid, new_figure, styled
 
@@ -13,34 +14,42 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Histories = Mapping[str, Mapping[str, Any]]
-SINGLE = 10
-"""Runs up to which each has a colour of its own and a line in the legend."""
 
 
 @styled
-def loss_curves(histories: Histories) -> Figure | None:
-    """Training (thin) and validation loss (thick) of every run, its best epoch marked; None where none has epochs."""
+def loss_curves(histories: Histories, models: Mapping[str, str]) -> Figure | None:
+    """Training (thin) and validation loss (thick) of every run, its best epoch marked; None where none has epochs.
+
+    Args:
+        histories: contents of history.json by run.
+        models: by run; runs of one model share a colour.
+    """
     known = {name: history for name, history in histories.items() if history.get("train")}
     if not known:
         return None
+    from matplotlib.ticker import MaxNLocator
+
     figure = new_figure(9.0, 6.0)
     axes = figure.subplots()
-    for (name, history), colour in zip(known.items(), colours(len(known)), strict=True):
+    drawn = looks(models)
+    for name, history in known.items():
+        colour = drawn[name].colour
         marker = "o" if len(history["train"]) < 3 else ""
         axes.plot(*series(history["train"], "loss"), color=colour, linewidth=1, linestyle=":", marker=marker)
         x, y = series(history.get("val", ()), "loss")
-        axes.plot(x, y, color=colour, marker=marker, label=name if len(known) <= 2 * SINGLE else None)
+        axes.plot(x, y, color=colour, marker=marker, label=name)
         best = history.get("best_epoch")
         if best in x:
             axes.plot(best, y[x.index(best)], "*", color=colour, markersize=13, markeredgecolor="white")
     axes.set(yscale="log", xlabel="epoch", ylabel="loss")
     axes.set_title("dotted: training, full: validation, star: best epoch", loc="left", fontsize=11)
-    axes.legend(loc="upper right", ncols=1 + (len(known) > SINGLE))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    add_legend(axes)
     return figure
 
 
 @styled
-def term_curves(histories: Histories) -> Figure | None:
+def term_curves(histories: Histories, models: Mapping[str, str]) -> Figure | None:
     """Each single term of the training loss against the epoch, one panel a term; None where no run has terms."""
     rows = {name: [flat(epoch) for epoch in history.get("train", ())] for name, history in histories.items()}
     found = {name: {key for epoch in epochs for key in epoch if key.endswith("_loss")} for name, epochs in rows.items()}
@@ -48,22 +57,14 @@ def term_curves(histories: Histories) -> Figure | None:
     if not terms:
         return None
     figure, panels = grid(len(terms))
+    drawn = looks(models)
     for term, axes in zip(terms, panels, strict=True):
-        for (name, epochs), colour in zip(rows.items(), colours(len(rows)), strict=True):
+        for name, epochs in rows.items():
             if term in found[name]:
-                axes.plot(*series(epochs, term), color=colour, label=name)
+                axes.plot(*series(epochs, term), color=drawn[name].colour, label=name)
         axes.set(yscale="log", xlabel="epoch", ylabel=term.removesuffix("_loss").replace("_", " ") + " term")
-        axes.legend(loc="best")
+        add_legend(axes)
     return figure
-
-
-def colours(count: int) -> list[Any]:
-    """Return a colour for each of `count` runs, and a scale of colours where they do not suffice."""
-    from matplotlib import colormaps
-
-    if count <= SINGLE:
-        return [colormaps["tab10"](i) for i in range(count)]
-    return [colormaps["viridis"](i / (count - 1)) for i in range(count)]
 
 
 def series(epochs: Sequence[Mapping[str, Any]], key: str) -> tuple[list[int], list[float]]:

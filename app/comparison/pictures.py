@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +12,13 @@ import numpy as np
 from app.comparison.change import Change
 from app.comparison.compare import Comparison
 from app.comparison.curves import loss_curves, term_curves
+from app.comparison.finished import Finished
+from app.comparison.looks import add_legend, looks
 from app.comparison.measures import Place
 from app.comparison.speed_accuracy import Point, speed_and_accuracy
 from app.comparison.throughput import runge_kutta, throughput
 from app.core.files import write_bytes
-from app.plots.style import BLUE, GREY, LOOKS, RED, WIDE, new_figure, style, styled
+from app.plots.style import GREY, WIDE, new_figure, style, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,9 +45,13 @@ def _plots(found: Comparison) -> Iterator[tuple[str, Callable[[], Figure | None]
         yield f"learning_curve_{task}", partial(learning_curve, found, task)
         yield f"accuracy_speed_{task}", partial(accuracy_and_speed, found, task)
     histories = {run.name: run.history for run in found.runs}
-    yield "loss_curves", partial(loss_curves, histories)
-    yield "loss_terms", partial(term_curves, histories)
+    yield "loss_curves", partial(loss_curves, histories, _models(found))
+    yield "loss_terms", partial(term_curves, histories, _models(found))
     yield "convergence", partial(speed, found)
+
+
+def _models(found: Comparison) -> dict[str, str]:
+    return {run.name: run.job["model"]["name"] for run in found.runs}
 
 
 @styled
@@ -54,11 +59,13 @@ def metric(found: Comparison, task: str) -> Figure:
     """The leading figure of every run with its uncertainty, and the strongest baseline."""
     figure = new_figure(8.0, 1.8 + 0.5 * len(found.runs))
     axes = figure.subplots()
-    place = Place(found.measures.leading[task])
+    place, drawn = Place(found.measures.leading[task]), looks(_models(found))
     for row, run in enumerate(found.runs):
         sampled = found.figures[run.name]
-        colour = RED if run.name == found.reference else BLUE
-        axes.errorbar(sampled.value[place], row, xerr=sampled.error(place), fmt="o", color=colour, capsize=4)
+        look = drawn[run.name]
+        axes.errorbar(
+            sampled.value[place], row, xerr=sampled.error(place), fmt=look.marker, color=look.colour, capsize=4
+        )
     values = [found.figures[run.name].value[place] for run in found.runs]
     baseline = _strongest(found, task)
     if baseline:
@@ -67,12 +74,16 @@ def metric(found: Comparison, task: str) -> Figure:
         values.append(baseline[1])
     if _is_wide(values):
         axes.set_xscale("log")
-    axes.set_yticks(range(len(found.runs)), [run.name for run in found.runs])
+    axes.set_yticks(range(len(found.runs)), [_marked(run.name, found) for run in found.runs])
     axes.tick_params(axis="y", which="minor", left=False, right=False)
     axes.set_ylim(len(found.runs) - 0.5, -0.5)
     axes.set_xlabel(f"{place.name} ({found.measures.better[task]} is better)")
     _entitle(axes, found)
     return figure
+
+
+def _marked(run: str, found: Comparison) -> str:
+    return f"{run} (reference)" if run == found.reference else run
 
 
 def _strongest(found: Comparison, task: str) -> tuple[str, float] | None:
@@ -99,20 +110,20 @@ def change_by_bin(found: Comparison, task: str) -> Figure | None:
     figure = new_figure(8.0, 5.2)
     axes = figure.subplots()
     width = 0.6 / max(len(found.changes), 1)
-    for number, ((name, changes), (colour, marker)) in enumerate(
-        zip(found.changes.items(), cycle(LOOKS), strict=False)
-    ):
+    drawn = looks(_models(found))
+    for number, (name, changes) in enumerate(found.changes.items()):
         shift = width * (number - (len(found.changes) - 1) / 2)
-        _points(axes, changes[task], labels, shift, {"color": colour, "marker": marker, "label": name})
+        look = {"color": drawn[name].colour, "marker": drawn[name].marker, "label": name}
+        _points(axes, changes[task], labels, shift, look)
     axes.axhline(0.0, color=GREY, linewidth=1.2)
     shown = [c.percent for changes in found.changes.values() for c in changes[task] if c.percent is not None]
-    if shown and max(map(abs, shown)) > 200:
+    if shown and max(map(abs, shown)) > 1000:
         axes.set_yscale("symlog", linthresh=100)
     axes.set_xticks(range(len(labels)), labels)
     axes.tick_params(axis="x", which="minor", bottom=False, top=False)
     axes.set_xlabel(found.measures.binned_in[task] or "events")
     axes.set_ylabel(f"{found.measures.leading[task]}:\nchange against {found.reference} [%]")
-    axes.legend(loc="best", title="above 0: better")
+    add_legend(axes, title="above 0: better")
     _entitle(axes, found)
     return figure
 
@@ -133,17 +144,19 @@ def learning_curve(found: Comparison, task: str) -> Figure | None:
     figure = new_figure(8.0, 5.2)
     axes, place = figure.subplots(), Place(found.measures.leading[task])
     models = {run.model: [one for one in runs if one.model == run.model] for run in runs}
-    for (model, same), (colour, marker) in zip(models.items(), cycle(LOOKS), strict=False):
+    drawn = looks({model: model for model in models})
+    for model, same in models.items():
         y = [found.figures[run.name].value[place] for run in same]
         errors = np.array([found.figures[run.name].error(place) or 0.0 for run in same])
         x = np.array([run.train_rows or 0 for run in same], np.float64)
-        axes.errorbar(x, y, yerr=errors, color=colour, marker=marker, capsize=3, label=model)
+        look = drawn[model]
+        axes.errorbar(x, y, yerr=errors, color=look.colour, marker=look.marker, capsize=3, label=model)
     axes.set_xscale("log")
     if _is_wide([found.figures[run.name].value[place] for run in runs]):
         axes.set_yscale("log")
     axes.set_xlabel("training events")
     axes.set_ylabel(f"{place.name} ({found.measures.better[task]} is better)")
-    axes.legend(loc="best")
+    add_legend(axes)
     _entitle(axes, found)
     return figure
 
@@ -166,21 +179,26 @@ def speed(found: Comparison) -> Figure | None:
     known = [run for run in found.runs if run.parameters and found.convergence[run.name].epochs_to_90]
     if not known:
         return None
-    figure = new_figure(12.0, 4.8)
+    figure = new_figure(13.5, 4.8)
     panels = figure.subplots(1, 2)
-    for axes, what, label in zip(
-        panels,
-        ("epochs_to_90", "seconds_to_90"),
-        ("epochs to 90 % of the final accuracy", "training time to 90 % [s]"),
-        strict=True,
-    ):
-        for run, (colour, marker) in zip(known, cycle(LOOKS), strict=False):
-            value = getattr(found.convergence[run.name], what)
-            if value is not None:
-                axes.plot(run.parameters, value, marker=marker, color=colour, linestyle="none", label=run.name)
-        axes.set(xscale="log", xlabel="parameters", ylabel=label)
-        axes.margins(0.15)
-        axes.set_ylim(bottom=0)
-    panels[1].legend(loc="best")
+    _against_size(panels[0], found, known, "epochs_to_90", "epochs to 90 % of the final accuracy")
+    _against_size(panels[1], found, known, "seconds_to_90", "training time to 90 % [s]")
+    add_legend(panels[1])
     _entitle(panels[0], found)
     return figure
+
+
+def _against_size(axes: Axes, found: Comparison, runs: list[Finished], what: str, label: str) -> None:
+    drawn, models = looks(_models(found)), _models(found)
+    values = {run.name: getattr(found.convergence[run.name], what) for run in runs}
+    for model in dict.fromkeys(models[run.name] for run in runs):
+        same = sorted((run for run in runs if models[run.name] == model), key=lambda run: run.parameters)
+        line = [(run.parameters, values[run.name]) for run in same if values[run.name] is not None]
+        axes.plot(*zip(*line, strict=True), color=GREY, linewidth=0.6, zorder=1) if line else None
+    for run in runs:
+        if values[run.name] is not None:
+            look = drawn[run.name]
+            axes.plot(run.parameters, values[run.name], look.marker, color=look.colour, markersize=9, label=run.name)
+    axes.set(xscale="log", xlabel="parameters", ylabel=label)
+    axes.margins(0.15)
+    axes.set_ylim(bottom=0)

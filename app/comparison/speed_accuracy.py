@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import cycle
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from app.comparison.looks import looks
 from app.comparison.throughput import RungeKutta
-from app.plots.style import GREY, LOOKS, WIDE, new_figure, styled
+from app.plots.style import GREY, WIDE, new_figure, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Point:
-    """One benchmarked run: its name, the family that gives the colour, events/s, leading figure."""
+    """One benchmarked run: its name, the model that gives the colour, events/s, leading figure."""
 
     run: str
-    family: str
+    model: str
     throughput: float
     value: float
 
@@ -37,13 +37,12 @@ def speed_and_accuracy(points: Sequence[Point], front: Sequence[RungeKutta], fig
     """
     figure = new_figure(9.0, 6.0)
     axes = figure.subplots()
-    families = list(dict.fromkeys(point.family for point in points))
-    for family, (colour, marker) in zip(families, cycle(LOOKS), strict=False):
-        same = [point for point in points if point.family == family]
+    for model, look in looks({point.model: point.model for point in points}).items():
+        same = [point for point in points if point.model == model]
         x, y = [point.throughput for point in same], [point.value for point in same]
-        axes.plot(x, y, marker=marker, color=colour, linestyle="none", markersize=9, label=family)
+        axes.plot(x, y, marker=look.marker, color=look.colour, linestyle="none", markersize=9, label=model)
         for point in same:
-            _name(axes, point.run, point.throughput, point.value, colour)
+            _name(axes, point.run, point.throughput, point.value, look.colour)
     if front:
         x, y = [row.throughput for row in front], [row.mean for row in front]
         axes.plot(x, y, color=GREY, marker="x", markersize=8, linestyle="--", label="Runge-Kutta, 4th order")
@@ -56,7 +55,7 @@ def speed_and_accuracy(points: Sequence[Point], front: Sequence[RungeKutta], fig
     return figure
 
 
-def _name(axes: Axes, text: str, x: float, y: float, colour: str) -> None:
+def _name(axes: Axes, text: str, x: float, y: float, colour: Any) -> None:
     axes.annotate(text, (x, y), xytext=(7, 4), textcoords="offset points", fontsize=9, color=colour)
 
 

@@ -12,6 +12,10 @@ from app.comparison.measures import Place
 from registry import cells
 
 NONE = "-"
+SIDE_BY_SIDE = 4
+"""More runs have a row each, else their columns do not fit on a line."""
+COLUMNS = 6
+"""Figures in one table of many runs."""
 
 
 @dataclass(frozen=True)
@@ -25,12 +29,17 @@ class Table:
 
 
 def tables(found: Comparison) -> Iterator[Table]:
-    """Yield the runs, all their figures, the changes of each task, and the convergence."""
+    """Yield the runs, all their figures, the changes of each task, the convergence and its terms.
+
+    Few runs stand side by side; of many each has a row, and its figures are spread over several tables.
+    """
     yield _summary(found)
-    yield _figures(found)
+    many = len(found.runs) > SIDE_BY_SIDE
+    yield from _figures_of_many(found) if many else [_figures(found)]
     for task in found.measures.leading:
-        yield _changes(found, task)
+        yield _changes_of_many(found, task) if many else _changes(found, task)
     yield _convergence(found)
+    yield from _terms(found)
 
 
 def with_error(value: float, error: float | None) -> str:
@@ -72,13 +81,36 @@ def change_in_words(change: Change) -> str:
 
 
 def _digits(percent: float) -> str:
-    return f"{percent:,.0f}" if abs(percent) >= 100 else f"{percent:.2g}"
+    return f"{percent:,.0f}" if abs(percent) >= 10 else f"{percent:.2g}"
 
 
 def _figures(found: Comparison) -> Table:
     header = ["figure", *(run.name for run in found.runs)]
     rows = [[name, *(_cell(found, run.name, Place(name)) for run in found.runs)] for name in found.names]
     return Table("All figures", header, rows)
+
+
+def _figures_of_many(found: Comparison) -> Iterator[Table]:
+    for begin in range(0, len(found.names), COLUMNS):
+        names = found.names[begin : begin + COLUMNS]
+        rows = [[run.name, *(_cell(found, run.name, Place(name)) for name in names)] for run in found.runs]
+        yield Table(f"Figures {begin + 1} to {begin + len(names)} of {len(found.names)}", ["run", *names], rows)
+
+
+def _changes_of_many(found: Comparison, task: str) -> Table:
+    metric, unit = found.measures.leading[task], found.measures.binned_in[task] or "events"
+    columns = {name: {c.place.label: _short(c) for c in changes[task]} for name, changes in found.changes.items()}
+    places = list(dict.fromkeys(label for column in columns.values() for label in column))
+    rows = [[name, *(column.get(place, NONE) for place in places)] for name, column in columns.items()]
+    title = f"{task}: change of {metric} in % against {found.reference} (+ is better; in brackets: no clear difference)"
+    return Table(title, [f"run, {unit}:", *places], rows)
+
+
+def _short(change: Change) -> str:
+    if change.percent is None:
+        return NONE
+    said = f"{change.percent:+.0f}" + (f" ± {_digits(change.error)}" if change.error is not None else "")
+    return said if change.verdict in ("better", "worse") else f"({said})"
 
 
 def _changes(found: Comparison, task: str) -> Table:
@@ -92,14 +124,22 @@ def _changes(found: Comparison, task: str) -> Table:
 
 
 def _convergence(found: Comparison) -> Table:
-    terms = sorted({term for one in found.convergence.values() for term in one.terms})
-    header = ["run", "epochs", "best epoch", "epochs to 90 %", "time to 90 %", "validation / training loss", *terms]
-    rows = [[run.name, *_of_training(found.convergence[run.name], terms)] for run in found.runs]
+    header = ["run", "epochs", "best epoch", "epochs to 90 %", "time to 90 %", "validation / training loss"]
+    rows = [[run.name, *_of_training(found.convergence[run.name])] for run in found.runs]
     return Table("Convergence", header, rows)
 
 
-def _of_training(one: Convergence, terms: Sequence[str]) -> list[str]:
+def _of_training(one: Convergence) -> list[str]:
     best = NONE if one.best_epoch is None else f"{one.best_epoch}{' (the last)' if one.at_the_end else ''}"
     quick = [NONE if one.epochs_to_90 is None else str(one.epochs_to_90), cells.duration(one.seconds_to_90) or NONE]
     ratio = NONE if one.overfitting is None else f"{one.overfitting:.3g}"
-    return [str(one.epochs), best, *quick, ratio, *(f"{one.terms[t]:.3g}" if t in one.terms else NONE for t in terms)]
+    return [str(one.epochs), best, *quick, ratio]
+
+
+def _terms(found: Comparison) -> Iterator[Table]:
+    terms = sorted({term for one in found.convergence.values() for term in one.terms})
+    if terms:
+        names = [term.removesuffix("_loss").replace("_", " ") for term in terms]
+        known = {run.name: found.convergence[run.name].terms for run in found.runs}
+        rows = [[run, *(f"{own[t]:.3g}" if t in own else NONE for t in terms)] for run, own in known.items()]
+        yield Table("Terms of the training loss at the best epoch, without their weights", ["run", *names], rows)

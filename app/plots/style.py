@@ -25,8 +25,6 @@ BLUE, ORANGE, GREEN, RED, PURPLE, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E
 """Okabe and Ito's colours; they stay apart under every common colour blindness and, with line styles, in print."""
 
 COLOURS, MARKERS = (BLUE, ORANGE, GREEN, RED, PURPLE), "osvD^"
-LOOKS = tuple((COLOURS[i % 5], MARKERS[(i + i // 5) % 5]) for i in range(25))
-"""Colour and marker of the runs of one figure: 25 that differ."""
 WIDE = 20.0
 """A ratio of the largest to the smallest value from which an axis is logarithmic."""
 

@@ -95,6 +95,19 @@ def test_the_verb_writes_tables_plots_and_json(made_run, tmp_path, capsys):
     assert found["runs"]["one"]["convergence"]["epochs_to_90"] == 5
 
 
+def test_many_runs_have_a_row_each_and_nothing_is_cut(made_run, capsys):
+    for number in range(6):
+        made_run(f"a_run_with_a_long_name_{number}", 1.0 + 0.5 * number)
+    names = [f"a_run_with_a_long_name_{number}" for number in range(6)]
+    assert main(["compare", *names, "--draws", "60"]) == 0
+    said = capsys.readouterr().out
+    assert "…" not in said
+    assert "change of pos_mean_mm in % against a_run_with_a_long_name_0" in said
+    last = said[said.index("change of pos_mean_mm in %") :]
+    assert re.search(r"name_5 │ +-2[0-9][0-9] ± \d", last)
+    assert "Figures 1 to 6 of" in said
+
+
 def refused(words, capsys):
     assert main(["compare", *words]) == 2
     captured = capsys.readouterr()
