@@ -83,6 +83,7 @@ def _environment() -> Any:
         lstrip_blocks=True,
     )
     static = {path.name: Markup(path.read_text(encoding="utf-8")) for path in (HERE / "static").iterdir()}
+    made.policies["json.dumps_kwargs"] = {"sort_keys": False}  # the first lines of a chart are drawn thick
     made.globals.update(static=static, cells=cells)
     made.filters.update(figure=_figure, duration=cells.duration)
     return made

@@ -49,9 +49,15 @@ class Section:
         return f"run-{self.record.run}"
 
     @property
-    def inference(self) -> list[tuple[str, str, str]]:
-        """Rows of the benchmark: batch size, and for processor and accelerator the time [ms] and the events/s."""
-        return [(size, _speed(row, "cpu"), _speed(row, "gpu")) for size, row in batch_sizes(self.benchmark)]
+    def devices(self) -> list[str]:
+        """What was benchmarked: cpu, and gpu where there was one."""
+        rows = [row for _, row in batch_sizes(self.benchmark)]
+        return [device for device in ("cpu", "gpu") if any(f"throughput_{device}" in row for row in rows)]
+
+    @property
+    def inference(self) -> list[tuple[str, list[str]]]:
+        """Rows of the benchmark: batch size, and for each device the time [ms] and the events/s."""
+        return [(size, [_speed(row, device) for device in self.devices]) for size, row in batch_sizes(self.benchmark)]
 
     @property
     def tasks(self) -> list[tuple[str, str, list[tuple[str, list[float | None]]]]]:

@@ -42,6 +42,10 @@ function filterRows(form) {
   form.querySelector("output").textContent = shown === all ? `${all} run${all === 1 ? "" : "s"}` : `${shown} of ${all} runs`;
 }
 
+function short(value) {
+  return value == null ? "" : value < 0.01 ? value.toExponential(0) : String(value);
+}
+
 function drawChart(run) {
   const place = run.querySelector(".chart");
   if (!place || place.firstChild) return;
@@ -53,7 +57,7 @@ function drawChart(run) {
   }));
   const options = {
     width: Math.min(900, run.clientWidth - 40), height: 320, scales: { x: { time: false }, y: { distr: 3 } },
-    axes: [{ label: "epoch", incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000] }, { label: "loss", size: 70 }], series: [{ label: "epoch" }, ...series],
+    axes: [{ label: "epoch", incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000] }, { label: "loss", size: 80, values: (_, ticks) => ticks.map(short) }], series: [{ label: "epoch" }, ...series],
   };
   new uPlot(options, [epochs, ...names.map((name) => lines[name])], place);
 }
