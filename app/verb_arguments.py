@@ -147,6 +147,7 @@ def _compare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--draws", type=positive, default=300, metavar="N", help="of the test events (300)")
     parser.add_argument("--output-dir", type=Path, metavar="DIR", help="draw the plots into this folder")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure to this file")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables to this file")
 
 
 def _report(parser: argparse.ArgumentParser) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from app.comparison.change import Change
@@ -26,6 +26,17 @@ class Table:
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
     numbers_from: int = 1
+
+
+def markdown(tables: Iterable[Table]) -> str:
+    """Return the tables as Markdown, for a page or a slide."""
+    return "\n".join(_markdown(one) for one in tables)
+
+
+def _markdown(table: Table) -> str:
+    rule = ["---"] * table.numbers_from + ["---:"] * (len(table.header) - table.numbers_from)
+    lines = [table.header, rule, *table.rows]
+    return "\n".join([f"**{table.title}**", "", *(f"| {' | '.join(line)} |" for line in lines), ""])
 
 
 def tables(found: Comparison) -> Iterator[Table]:

@@ -6,9 +6,9 @@ import argparse
 
 from app.comparison.compare import compare
 from app.comparison.finished import read_all_finished
-from app.comparison.tables import tables
+from app.comparison.tables import markdown, tables
 from app.console import console, table
-from app.core.files import write_json
+from app.core.files import write_json, write_text
 
 
 def execute(options: argparse.Namespace) -> int:
@@ -27,4 +27,8 @@ def execute(options: argparse.Namespace) -> int:
         options.json.parent.mkdir(parents=True, exist_ok=True)
         write_json(options.json, found.dump())
         console.print(f"figures: {options.json}")
+    if options.markdown:
+        options.markdown.parent.mkdir(parents=True, exist_ok=True)
+        write_text(options.markdown, markdown(tables(found)))
+        console.print(f"tables: {options.markdown}")
     return 0

@@ -95,6 +95,19 @@ def test_the_verb_writes_tables_plots_and_json(made_run, tmp_path, capsys):
     assert found["runs"]["one"]["convergence"]["epochs_to_90"] == 5
 
 
+def test_tables_as_markdown(made_run, tmp_path):
+    made_run("one")
+    made_run("half", 0.5)
+    page = tmp_path / "pages" / "tables.md"
+    assert main(["compare", "one", "half", "--draws", "60", "--markdown", str(page)]) == 0
+    lines = page.read_text().splitlines()
+    assert lines[0].startswith("**track_extrapolation: 400 test events")
+    assert lines[2].startswith("| run | model | parameters |")
+    assert lines[3].startswith("| --- | --- | ---: |")
+    assert lines[4].startswith("| one | mlp")
+    assert re.match(r"\| half \|.*\| \+[45]\d ± .* better \|$", lines[5])
+
+
 def test_many_runs_have_a_row_each_and_nothing_is_cut(made_run, capsys):
     for number in range(6):
         made_run(f"a_run_with_a_long_name_{number}", 1.0 + 0.5 * number)
