@@ -141,7 +141,7 @@ def test_a_run_is_done_whatever_becomes_of_its_export(monkeypatch, caplog, tmp_p
     (lambda run: run.model.unlink(), "the run has no model yet"),
     (lambda run: run.model.write_bytes(b"x"), "cannot be read as a model"),
     (lambda run: run.metrics.write_text("{"), "metrics.json: cannot be read"),
-    (lambda run: run.metrics.unlink(), "metrics.json: cannot be read (No such file"),
+    (lambda run: run.metrics.unlink(), "runs/trained: the run has not finished: there is no metrics.json"),
     (lambda run: run.job.write_text("[]"), "job.json: holds no JSON object"),
     (lambda run: registry.update(registry.root(), run.name, state="running"), "the run is running"),
     (lambda run: registry.update(registry.root(), run.name, state="failed", reason="NaN"), "the run is failed (NaN)"),

@@ -9,11 +9,16 @@ from app.comparison.finished import read_all_finished
 from app.comparison.tables import tables
 from app.console import console, table
 from app.core.files import write_json
+from app.destination import check_file, check_folder, make_folder
 
 
 def execute(options: argparse.Namespace) -> int:
     """Print the tables; draw the plots and write the figures where asked."""
     runs = read_all_finished(options.compared)
+    if options.output_dir:
+        check_folder(options.output_dir, "--output-dir")
+    if options.json:
+        check_file(options.json, "--json")
     reference = options.reference and options.reference.rstrip("/").rpartition("/")[2]
     found = compare(runs, reference, options.draws)
     for one in tables(found):
@@ -21,10 +26,11 @@ def execute(options: argparse.Namespace) -> int:
     if options.output_dir:
         from app.comparison.pictures import draw
 
+        make_folder(options.output_dir, "--output-dir")
         for path in draw(found, options.output_dir):
             console.print(f"plot: {path}")
     if options.json:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(options.json.parent, "--json")
         write_json(options.json, found.dump())
         console.print(f"figures: {options.json}")
     return 0

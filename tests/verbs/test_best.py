@@ -28,7 +28,7 @@ def test_it_prints_and_copies_the_best_run(run, tmp_path, capsys):
 
 @pytest.mark.parametrize(("spoil", "words"), [
     (lambda run: (run / "provenance.json").write_text("{"), "provenance.json: cannot be read"),
-    (lambda run: (run / "metrics.json").unlink(), "metrics.json: cannot be read"),
+    (lambda run: (run / "metrics.json").unlink(), "runs/trained: the run has not finished: there is no metrics.json"),
     (lambda run: (run / "model.keras").unlink(), "model.keras: the run has no model"),
 ])  # fmt: skip
 def test_nothing_is_copied_of_a_run_that_is_not_whole(run, tmp_path, capsys, spoil, words):
