@@ -12,6 +12,8 @@ from app.run_directory import RunDirectory, find, runs_root
 from app.run_files import check_file
 
 EXPECTED = "a run that is done"
+ORPHANED = "says the registry, but nobody holds its lock"
+"""Of a run whose process was killed, or that runs where it does not see this folder."""
 MOMENT = 1.0
 """Seconds in which another verb that looks at the same run gives the lock back; a run that works keeps it."""
 
@@ -86,4 +88,6 @@ def _state(run: RunDirectory) -> tuple[str, str]:
     if run.path.parent != runs_root().resolve():
         return "", ""
     record = registry.find(registry.root(), run.name)
-    return (record.state, record.reason) if record else ("", "")
+    if record is None:
+        return "", ""
+    return record.state, record.reason or (ORPHANED if record.state == "running" else "")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import zipfile
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, RootModel, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, RootModel, ValidationError
 
 from app.core.errors import Problem, UserError
 from app.core.files import read_json
@@ -28,9 +29,14 @@ def _some(tasks: dict[str, Any]) -> dict[str, Any]:
     return tasks
 
 
+class _Aim(_Shape):
+    targets: list[str]
+    metrics: Annotated[list[Any], Field(min_length=1)]
+
+
 class _Job(_Shape):
     application: str
-    tasks: Annotated[dict[str, Object], AfterValidator(_some)]
+    tasks: Annotated[dict[str, _Aim], AfterValidator(_some)]
     model: Object = {}
 
 
@@ -87,7 +93,7 @@ def read_file(path: Path) -> Object:
     content, shape = read_json(path, EXPECTED), SHAPES.get(path.name)
     try:
         if shape is not None:
-            shape.model_validate(content)
+            shape.model_validate_json(json.dumps(content))
     except ValidationError as error:
         raise UserError(problems(error, shape or BaseModel)[0].under(str(path))) from None
     return content

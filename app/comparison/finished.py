@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from app.core.errors import Problem, UserError
+from app.core.errors import Problem, UserError, unknown
 from app.finished import find_finished
 from app.predictions import Predictions
 from app.run_directory import RunDirectory
@@ -63,7 +63,11 @@ def read_finished(text: str, root: Path | None = None) -> Finished:
     run = find_finished(text, *FILES, root=root)
     benchmark = read_file(run.benchmark) if run.benchmark.exists() else {}
     history, provenance, model = (read_file(path) for path in (run.history, run.provenance, run.model_config))
-    return Finished(run, read_file(run.job), read_file(run.metrics), history, provenance, model, benchmark)
+    job, metrics = read_file(run.job), read_file(run.metrics)
+    for task in metrics:
+        if task not in job["tasks"]:
+            raise UserError(unknown("task", task, list(job["tasks"]), (str(run.metrics),)))
+    return Finished(run, job, metrics, history, provenance, model, benchmark)
 
 
 def read_all_finished(names: list[str]) -> list[Finished]:

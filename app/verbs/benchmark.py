@@ -7,6 +7,7 @@ from typing import Any
 
 from app.console import console, table
 from app.core.files import write_json
+from app.destination import check_folder
 from app.finished import all_finished
 from app.run_files import read_file
 from registry.record import number
@@ -15,6 +16,8 @@ from registry.record import number
 def execute(options: argparse.Namespace) -> int:
     """Write each run's benchmark.json and print its tables; all runs are looked at before the first is measured."""
     runs = all_finished(options.finished, "normalization", "model")
+    for run in runs:
+        check_folder(run.path)
     from app import device
 
     device.prepare(0)

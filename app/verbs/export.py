@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from app.console import console, table
-from app.destination import check_folder, make_folder
+from app.destination import check_folder
 from app.finished import find_finished
 from app.run_files import read_file
 
@@ -18,6 +18,7 @@ def execute(options: argparse.Namespace) -> int:
     """Write model.onnx, and predictions.root where it was asked for; print how well ONNX and Keras agree."""
     run = find_finished(options.run, *FILES, *(["predictions"] if options.root else []))
     folder: Path = options.out or run.path
+    check_folder(run.path)
     check_folder(folder, "--out")
     from app.job_file import parse
     from app.predictions import Predictions
@@ -32,10 +33,9 @@ def execute(options: argparse.Namespace) -> int:
     from app.evaluate import load
     from app.export_run import export_onnx
 
-    model, data = load(str(run.path)).model, load_data(job)
-    make_folder(folder, "--out")
+    model = load(str(run.path)).model
     path = folder / run.onnx.name
-    show(run.name, export_onnx(job, run, data, model, results, path))
+    show(run.name, export_onnx(job, run, load_data(job), model, results, path))
     console.print(f"ONNX: {path}", markup=False)
     if predictions is not None:
         path = folder / run.root_predictions.name

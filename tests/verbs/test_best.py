@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 
@@ -45,3 +46,9 @@ def test_what_it_does_not_know(run, tmp_path, capsys):
     assert main(["best", "track_extrapolation", "--copy-to", str(tmp_path / "file")]) == 2
     assert "cannot be made" in capsys.readouterr().err
     assert json.loads((run / "job.json").read_text())["name"] == "trained"
+    shutil.rmtree(run)
+    assert main(["best", "track_extrapolation", "--copy-to", str(tmp_path / "new")]) == 2
+    assert "runs/trained: the run's directory is not on this machine." in capsys.readouterr().err
+    shutil.rmtree(tmp_path / "registry")
+    assert main(["best", "track_extrapolation"]) == 2
+    assert "registry: no run in the registry. Expected a run that is done." in capsys.readouterr().err
