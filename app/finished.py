@@ -46,7 +46,7 @@ def all_finished(texts: Sequence[str], *needs: str) -> list[RunDirectory]:
         if run in found[:position]:
             mistakes.append(Problem("given twice", (run.name,), None, "different runs"))
     if mistakes:
-        raise UserError(*dict.fromkeys(mistakes))
+        raise UserError(*{str(problem): problem for problem in mistakes}.values())
     return found
 
 

@@ -133,6 +133,13 @@ def test_the_mistakes_of_several_runs_are_told_at_once(one, made_run):
     ]  # fmt: skip
 
 
+def test_a_mistake_is_told_once_whatever_came(one):
+    (one / "metrics.json").write_text("{}")
+    with pytest.raises(UserError) as error:
+        all_finished(["one", "one"])
+    assert str(error.value) == f"{one}/metrics.json: holds no task. Received {{}}."
+
+
 def test_metrics_of_a_task_that_the_job_lacks(one, made_run, capsys):
     made_run("two")
     job = json.loads((one / "job.json").read_text())
