@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from app.core.errors import nearest
@@ -36,6 +37,17 @@ def positive(text: str) -> int:
     if not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, received {text!r}")
     return int(text)
+
+
+def at_most(most: int) -> Callable[[str], int]:
+    """Return what takes a count from 1 to `most` from the command line: more would not fit into memory."""
+
+    def count(text: str) -> int:
+        if not text.isdigit() or not 1 <= int(text) <= most:
+            raise argparse.ArgumentTypeError(f"expected a whole number from 1 to {most}, received {text!r}")
+        return int(text)
+
+    return count
 
 
 def natural(text: str) -> int:

@@ -12,7 +12,7 @@ import numpy as np
 from app import engines, runge_kutta_reference
 from app.baseline_tables import first_events
 from app.config import Job
-from app.core.errors import UserError
+from app.core.errors import Problem, UserError
 from app.data import Data
 from app.device import describe, tf
 from app.evaluate import predict
@@ -47,12 +47,14 @@ def benchmark(
         tracks: in one call of Runge-Kutta.
     """
     model = in_float32(deployed)
+    most = Predictor(model).rows_at_once
+    if min(sizes) > most:
+        raise UserError(Problem("no batch fits into memory", ("--batch-sizes",), None, f"{most} at most", list(sizes)))
     events = first_events(data.splits.test, max(*sizes, 1000))
     operations = engines.flops(model, _batch(model, events, 1))
     peak = {"cpu": matmul_peak(engines.CPU)}
     peak |= {"gpu": matmul_peak(engines.GPU)} if tf.config.list_physical_devices("GPU") else {}
     ways = engines.engines(model, _onnx(model, job.name))
-    most = Predictor(model).rows_at_once
     for size in (size for size in sizes if size > most):
         logger.warning("batches of %d are left out: %d at most fit into memory", size, most)
     found = {

@@ -6,8 +6,9 @@ import shutil
 from functools import partial
 from pathlib import Path
 
-from app.core.errors import Problem, UserError
-from app.core.files import read_json, write_file
+from app.core.files import write_file
+from app.destination import check_folder, make_folder
+from app.finished import refuse_unfinished
 from app.run_directory import RunDirectory
 
 CARDS = ("job", "metrics", "provenance", "normalization")
@@ -19,19 +20,12 @@ def copy_run(run: RunDirectory, folder: Path) -> list[Path]:
     Every file is looked at before the first one is copied, and each is replaced at once.
 
     Raises:
-        UserError: the run's directory is not on this machine, a file is missing or damaged, or the folder cannot be
-            made.
+        UserError: as `app.finished.refuse_unfinished`, or the folder cannot be made or written to.
     """
-    cards = [getattr(run, name) for name in CARDS]
-    for card in cards:
-        read_json(card)
-    if not run.model.exists():
-        raise UserError(Problem("the run has no model", (str(run.model),), None, "a run directory of this machine"))
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(Problem(f"cannot be made ({error.strerror})", (str(folder),), None, "a folder")) from None
-    files = [run.model, *(path for path in [run.onnx] if path.exists()), *cards]
+    refuse_unfinished(run, "model", *CARDS)
+    check_folder(folder, "--copy-to")
+    make_folder(folder, "--copy-to")
+    files = [run.model, *(path for path in [run.onnx] if path.exists()), *(getattr(run, name) for name in CARDS)]
     for path in files:
         write_file(folder / path.name, partial(shutil.copyfile, path))
     return [folder / path.name for path in files]

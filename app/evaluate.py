@@ -166,7 +166,7 @@ def load(run: str) -> Loaded:
 def _model(directory: RunDirectory) -> Any:
     try:
         return keras.saving.load_model(directory.model, compile=False)
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
         what = f"cannot be read as a model ({reason})"
         raise UserError(Problem(what, (str(directory.model),), None, "the model of a run that is done")) from None

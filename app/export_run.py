@@ -14,6 +14,7 @@ from app.config import Job
 from app.core.errors import UserError, WirechamberError
 from app.core.files import read_json, write_bytes, write_json
 from app.data import Data
+from app.destination import make_folder
 from app.device import keras
 from app.export import output_names, to_onnx
 from app.onnx_card import card
@@ -68,6 +69,7 @@ def export_onnx(job: Job, run: RunDirectory, data: Data, deployed: Any, results:
 
 
 def _write(path: Path, content: bytes, bad: list[str], run: RunDirectory, results: Results) -> None:
+    make_folder(path.parent)
     write_json(run.metrics, results)
     if not bad:
         write_bytes(path, lambda file: file.write(content))

@@ -1,35 +1,85 @@
-"""Finished runs, and what is said of those that are not."""
+"""Whether a run is finished, and what is said of one that is not: the same by every verb that works with runs."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
 
 import registry
 from app.core.errors import Problem, UserError
 from app.core.lock import LockTaken, locked
 from app.run_directory import RunDirectory, find, runs_root
+from app.run_files import check_file
 
 EXPECTED = "a run that is done"
+ORPHANED = "says the registry, but nobody holds its lock"
+"""Of a run whose process was killed, or that runs where it does not see this folder."""
+MOMENT = 1.0
+"""Seconds in which another verb that looks at the same run gives the lock back; a run that works keeps it."""
 
 
-def find_finished(text: str) -> RunDirectory:
-    """Return the run that `text` means, a name or a path.
+def find_finished(text: str, *needs: str, root: Path | None = None) -> RunDirectory:
+    """Return the run that `text` means, a name or a path, finished and with the files that are needed.
+
+    Args:
+        text: name or path.
+        needs: files besides job.json and metrics.json, as `RunDirectory` calls them.
+        root: the folder of all runs.
 
     Raises:
-        UserError: no such run, or it is still running, was interrupted, failed, or has no model.
+        UserError: no such run, or as `refuse_unfinished`.
     """
-    run = find(text)
+    run = find(text, root)
+    refuse_unfinished(run, *needs)
+    return run
+
+
+def all_finished(texts: Sequence[str], *needs: str) -> list[RunDirectory]:
+    """Return several runs as `find_finished` does, each once; the mistake of every one is told."""
+    found, mistakes = list[RunDirectory](), list[Problem]()
+    for text in texts:
+        try:
+            found.append(find_finished(text, *needs))
+        except UserError as error:
+            mistakes += error.problems
+    for position, run in enumerate(found):
+        if run in found[:position]:
+            mistakes.append(Problem("given twice", (run.name,), None, "different runs"))
+    if mistakes:
+        raise UserError(*{str(problem): problem for problem in mistakes}.values())
+    return found
+
+
+def refuse_unfinished(run: RunDirectory, *needs: str) -> None:
+    """Raise UserError unless a run is finished and whole.
+
+    Somebody who holds its lock works on it; else its record in the registry says how it ended; then the files are
+    looked at.
+
+    Raises:
+        UserError: it is not on this machine, is still running, was interrupted or failed, or a file is missing or
+            damaged.
+    """
+    if not run.path.is_dir():
+        what = "the run's directory is not on this machine"
+        raise UserError(Problem(what, (str(run.path),), None, "a run directory of this machine"))
     state, reason = _state(run)
     if state not in ("done", ""):
         words = f" ({reason})" if reason else ""
         raise UserError(Problem(f"the run is {state}{words}", (str(run.path),), None, EXPECTED))
-    if not run.model.exists():
-        raise UserError(Problem("the run has no model yet", (str(run.path),), None, EXPECTED))
-    return run
+    if not run.metrics.exists():
+        what = "the run has not finished: there is no metrics.json"
+        raise UserError(Problem(what, (str(run.path),), None, EXPECTED))
+    if "model" in needs and not run.model.exists():
+        raise UserError(Problem("the run has no model yet", (str(run.model),), None, EXPECTED))
+    for name in ("job", "metrics", *needs):
+        check_file(getattr(run, name))
 
 
 def _state(run: RunDirectory) -> tuple[str, str]:
     """Return the state and its reason; ("", "") of a run that the registry does not know, as one of elsewhere."""
     try:
-        with locked(run.lock, wait=0.0):
+        with locked(run.lock, wait=MOMENT):
             pass
     except LockTaken:
         return "running", ""
@@ -38,4 +88,6 @@ def _state(run: RunDirectory) -> tuple[str, str]:
     if run.path.parent != runs_root().resolve():
         return "", ""
     record = registry.find(registry.root(), run.name)
-    return (record.state, record.reason) if record else ("", "")
+    if record is None:
+        return "", ""
+    return record.state, record.reason or (ORPHANED if record.state == "running" else "")

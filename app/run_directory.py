@@ -82,11 +82,22 @@ def of(name: str, root: Path | None = None) -> RunDirectory:
 
 def find(text: str, root: Path | None = None) -> RunDirectory:
     """Return the existing run that `text` means, a name or a path; raises UserError naming the nearest one."""
-    for path in (Path(text), (root or runs_root()) / text):
-        if (path / "job.json").exists():
+    places = [Path(text), (root or runs_root()) / text]
+    for path in places:
+        if _there(path / "job.json"):
             return RunDirectory(path.resolve())
+    for path in places:
+        if _there(path / "metrics.json") or _there(path / "model.keras"):
+            raise UserError(Problem("is missing", (str(path / "job.json"),), expected="the job of a run"))
     known = [p.parent.name for p in (root or runs_root()).glob("*/job.json")]
     raise UserError(Problem("no such run", (text,), nearest(Path(text).name, known), f"a run in {root or runs_root()}"))
+
+
+def _there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name too long, a folder that is closed to us
+        return False
 
 
 def make(run: RunDirectory) -> None:

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from app.arguments import natural, positive
+from app.arguments import at_most, natural, positive
 
 Add = Callable[[argparse.ArgumentParser], None]
 
@@ -130,7 +130,7 @@ def _benchmark(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--warmup", type=positive, default=10, metavar="N", help="calls that are not measured")
     parser.add_argument("--iterations", type=positive, default=100, metavar="N", help="calls that are measured")
     parser.add_argument(
-        "--n-tracks", type=positive, default=10000, metavar="N", help="for Runge-Kutta beside the model"
+        "--n-tracks", type=at_most(10**7), default=10000, metavar="N", help="for Runge-Kutta beside the model"
     )
 
 
@@ -144,7 +144,7 @@ def _plots(parser: argparse.ArgumentParser) -> None:
 def _compare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("compared", nargs="+", metavar="RUN", help="names or paths of finished runs")
     parser.add_argument("--reference", metavar="RUN", help="the run that the others are held against; else the first")
-    parser.add_argument("--draws", type=positive, default=300, metavar="N", help="of the test events (300)")
+    parser.add_argument("--draws", type=at_most(10**6), default=300, metavar="N", help="of the test events (300)")
     parser.add_argument("--output-dir", type=Path, metavar="DIR", help="draw the plots into this folder")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure to this file")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables to this file")

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import io
 import json
 import os
-import pkgutil
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,21 +15,21 @@ from app import run_directory
 from app.checks import check_jobs
 from app.config import Job
 from app.core.catalog import Spec
-from app.core.errors import Problem, UserError, nearest
+from app.core.errors import Problem, UserError
 from app.data import data_root, simulated_folder
 from app.ensemble import every
 from app.job_file import load, parse, refuse_equal_names
 from app.json_file import read
+from app.repeated import said_once
 from app.workflow import KINDS, Step, Workflow, is_reference, suffix_of
 from app.workflow import parse as parse_workflow
+from app.workflow_words import Parse, check_verb, check_words
 from datasets._shard_files import shard_path
 from jobs.nodes import Node
 from jobs.resources import Resources
 
 FOLDER = ".workflows"
 """Below the folder of the runs, or of the logs: no run's name begins with a dot."""
-Parse = Callable[[Sequence[str]], Any]
-"""Reads a command line; ends with SystemExit where it is wrong."""
 
 
 @dataclass(frozen=True)
@@ -106,17 +103,24 @@ def planned(
         try:
             maker.add(name)
         except UserError as error:
+            maker.failed.add(name)
             mistakes += error.under(path.stem, "steps", name).problems
     if mistakes:
         raise UserError(*mistakes)
     refuse_equal_names(every(plan.jobs))
-    check_jobs(every([training.stand_in for training in plan.trainings.values()]))
+    for name, nodes in maker.of_step.items():
+        try:
+            check_jobs(every([plan.trainings[node].stand_in for node in nodes if node in plan.trainings]))
+        except UserError as error:
+            mistakes += UserError(*said_once(error.problems)).under(path.stem, "steps", name).problems
+    if mistakes:
+        raise UserError(*mistakes)
     return plan
 
 
 @dataclass
 class _Maker:
-    """Adds step after step; `made` is what each leaves: files, or names of runs."""
+    """Adds step after step; `made` is what each leaves: files, or names of runs. Of `failed` ones nobody knows."""
 
     workflow: Workflow
     plan: Plan
@@ -125,6 +129,7 @@ class _Maker:
     extra: Sequence[str]
     made: dict[str, list[str]] = field(default_factory=dict)
     of_step: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    failed: set[str] = field(default_factory=set)
 
     def add(self, name: str) -> None:
         step, before = self.workflow.steps[name], len(self.plan.nodes)
@@ -168,7 +173,7 @@ class _Maker:
             except UserError as error:
                 mistakes += error.problems
         if mistakes:
-            raise UserError(*mistakes)
+            raise UserError(*said_once(mistakes))
 
     def _training(self, name: str, step: Step, job: Job) -> None:
         content = job.dump() | {"name": step.name.replace("{name}", job.name)}
@@ -195,7 +200,10 @@ class _Maker:
 
     def _verb(self, name: str, step: Step) -> None:
         words = [made for word in step.verb or () for made in (self.made[word[1:-1]] if is_reference(word) else [word])]
-        _check_words(words, self.words)
+        check_verb(words[0])
+        if self.failed & {word[1:-1] for word in step.verb or () if is_reference(word)}:
+            return  # what the other step makes is not known, and its own mistake is told
+        check_words(words, self.words)
         self._node(step, name, words, None, step.resources)
 
 
@@ -208,22 +216,6 @@ def _options(spec: Spec[None]) -> list[str]:
             continue
         found += [option] if value is True else [option, json.dumps(value)]
     return found
-
-
-def _check_words(words: Sequence[str], parse_words: Parse) -> None:
-    """Read a verb's command line as the node will."""
-    import app.verbs
-
-    known = [module.name for module in pkgutil.iter_modules(app.verbs.__path__)]
-    if words[0] not in known:
-        raise UserError(Problem("no such verb", ("verb",), nearest(words[0], known), "a verb of wirechamber", words[0]))
-    said = io.StringIO()
-    try:
-        with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
-            parse_words(list(words))
-    except SystemExit:
-        line = next(reversed(said.getvalue().strip().splitlines()), "not understood")
-        raise UserError(Problem(line, ("verb",), None, "a command line that is understood", list(words))) from None
 
 
 def difference(old: Mapping[str, Any], plan: Plan) -> str | None:

@@ -44,6 +44,8 @@ def best_run(root: Path, application: str, data: str | None = None) -> Best:
         UserError: an application or data that no run knows, or no run is done.
     """
     contents = read_all(root)
+    if not contents.records:
+        raise UserError(Problem("no run in the registry", (str(root),), None, "a run that is done"))
     own = [record for record in contents.records if record.application == application]
     if not own:
         raise UserError(unknown("application", application, sorted({r.application for r in contents.records})))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from types import SimpleNamespace
 
 import keras
@@ -140,8 +141,14 @@ def test_a_run_is_done_whatever_becomes_of_its_export(monkeypatch, caplog, tmp_p
 @pytest.mark.parametrize(("spoil", "words"), [
     (lambda run: run.model.unlink(), "the run has no model yet"),
     (lambda run: run.model.write_bytes(b"x"), "cannot be read as a model"),
+    (lambda run: run.model.write_bytes(run.model.read_bytes()[:5000]), "model.keras: cannot be read as a model"),
+    (lambda run: _archive(run.model, "[]"), "model.keras: cannot be read as a model (list indices"),
+    (lambda run: run.metrics.write_text("{}"), "metrics.json: holds no task"),
+    (lambda run: run.normalization.write_text("{}"), "normalization.json.columns: missing key"),
+    (lambda run: run.provenance.unlink(), "provenance.json: is missing"),
+    (lambda run: run.job.unlink(), "job.json: is missing"),
     (lambda run: run.metrics.write_text("{"), "metrics.json: cannot be read"),
-    (lambda run: run.metrics.unlink(), "metrics.json: cannot be read (No such file"),
+    (lambda run: run.metrics.unlink(), "runs/trained: the run has not finished: there is no metrics.json"),
     (lambda run: run.job.write_text("[]"), "job.json: holds no JSON object"),
     (lambda run: registry.update(registry.root(), run.name, state="running"), "the run is running"),
     (lambda run: registry.update(registry.root(), run.name, state="failed", reason="NaN"), "the run is failed (NaN)"),
@@ -154,6 +161,24 @@ def test_what_is_no_finished_run(copied, monkeypatch, capsys, spoil, words):
     error = capsys.readouterr().err
     assert words in error
     assert len(error.splitlines()) == 1
+
+
+def _archive(path, config):
+    with zipfile.ZipFile(path, "w") as file:
+        for name, content in (("config.json", config), ("metadata.json", "{}"), ("model.weights.h5", "")):
+            file.writestr(name, content)
+
+
+def test_nothing_is_left_of_a_model_that_onnx_lacks_a_layer_for(copied, tmp_path, capsys):
+    run = RunDirectory(copied / "runs" / "trained")
+    state = keras.Input((6,), name="state")
+    said = keras.ops.fft2((state[:, :4, None], state[:, :4, None]))[0][:, :, 0]
+    keras.Model({"state": state}, {"state": said}).save(run.model)
+    before = {path: path.read_bytes() for path in copied.rglob("*") if path.is_file()}
+    assert main(["export", "trained", "--root", "--out", str(tmp_path / "new")]) == 2
+    assert "export: ONNX has no operation for Complex (in " in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()
+    assert {path: path.read_bytes() for path in copied.rglob("*") if path.is_file()} == before
 
 
 def test_a_run_that_a_process_works_on(copied, capsys):

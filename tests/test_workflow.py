@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from app.run_directory import of
 from app.workflow_plan import planned
 from datasets._shard_files import read_metadata
 
+SUITE = Path(__file__).resolve().parents[1] / "json" / "track_extrapolation" / "suite.json"
 SIMULATE = {"name": "track_states", "tracks": 600, "momentum": [5, 100], "accuracy": 1.0}
 
 WARM_UP = 'training.schedule={"name": "cosine", "warmup_epochs": 200}'
@@ -124,6 +126,55 @@ def test_mistakes_of_several_steps_are_told_at_once(content, flow, capsys):
     content["steps"]["summary"]["verb"] = ["registri"]
     assert main(["validate", str(flow(content))]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 2
+
+
+def test_a_mistake_of_many_jobs_is_told_once(content, flow, capsys):
+    content["steps"]["look"] = {"verb": ["compare", "{train}"]}
+    assert main(["run", "--config", str(flow(content)), "--set", "training.epochz=3"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    place = "flow.steps.train.2 jobs such as sweep:s1.training.epochz: unknown key."
+    assert line.startswith(f"{place} Did you mean 'epochs'? Expected one of [epochs,")
+    assert main(["run", "--config", str(flow(content)), "--set", WARM_UP]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("flow.steps.train.2 jobs such as w_s1.training.schedule.warmup_epochs: the warm-up")
+
+
+def test_a_mistake_of_one_job_names_that_job(content, flow, capsys, tmp_path, small_job):
+    (tmp_path / "other.json").write_text(json.dumps({**small_job, "name": "other", "trainin": {}}))
+    content["steps"]["train"]["jobs"] = ["sweep.json", "other.json"]
+    assert main(["validate", str(flow(content))]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "flow.steps.train.other.trainin: unknown key. Did you mean 'training'?" in line
+
+
+def test_a_verb_of_a_step_that_failed_is_still_named(content, flow, capsys):
+    content["steps"]["look"] = {"verb": ["compair", "{train}"]}
+    assert main(["validate", str(flow(content)), "--set", "training.epochz=3"]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 2
+    assert "flow.steps.look.verb: no such verb. Did you mean 'compare'?" in lines[1]
+
+
+def test_runs_are_benchmarked_between_training_and_report(content, plan, flow, capsys):
+    content["steps"]["speed"] = {"verb": ["benchmark", "{train}", "--batch-sizes", "1", "256"], "after": "train"}
+    content["steps"]["report"] = {"verb": ["report"], "after": "speed"}
+    nodes = {node.name: node for node in plan(content).nodes}
+    assert nodes["speed"].words == ("benchmark", "w_s1", "w_s2", "--batch-sizes", "1", "256")
+    assert nodes["speed"].after == ("train-w_s1", "train-w_s2")
+    assert nodes["report"].after == ("speed",)
+    assert main(["submit", str(flow(content)), "--dry-run", "--no-estimate"]) == 0
+    shown = capsys.readouterr().out
+    assert "PARENT train-w_s1 train-w_s2 CHILD speed" in shown
+    assert "PARENT speed CHILD report" in shown
+
+
+def test_the_nodes_of_the_track_suite(monkeypatch, tmp_path):
+    monkeypatch.setenv("WIRECHAMBER_DATA", str(tmp_path))
+    nodes = planned(SUITE, (), _parsed).nodes
+    assert len(nodes) == 20
+    assert [node.name for node in nodes[-3:]] == ["benchmark", "compare", "report"]
+    assert "benchmark" in nodes[-2].after
+    assert nodes[-1].after == ("compare",)
 
 
 def test_validate_counts_nodes(content, flow, capsys):

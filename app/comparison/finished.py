@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import registry
-from app.core.errors import Problem, UserError
+from app.core.errors import Problem, UserError, unknown
+from app.finished import find_finished
 from app.predictions import Predictions
-from app.run_directory import RunDirectory, find, runs_root
+from app.run_directory import RunDirectory
+from app.run_files import read_file
 
-LIVE = ("queued", "idle", "running", "evicted", "held", "interrupted", "resubmitted")
+FILES = ("history", "provenance", "model_config", "predictions")
 
 
 @dataclass(frozen=True)
@@ -58,50 +58,16 @@ def read_finished(text: str, root: Path | None = None) -> Finished:
     """Return the run that `text`, a name or a path, means.
 
     Raises:
-        UserError: there is no such run, it is still running or has failed, or a file is missing or damaged.
+        UserError: as `app.finished.find_finished`.
     """
-    run = find(text, root)
-    _refuse_unfinished(run)
-    job, metrics = read_object(run.job), read_object(run.metrics)
-    history, provenance, model = (read_object(p) for p in (run.history, run.provenance, run.model_config))
-    for key in ("application", "tasks"):
-        if key not in job:
-            raise UserError(Problem(f"the key {key!r} is missing", (str(run.job),), expected="the job of a run"))
-    _check_metrics(run, metrics)
-    benchmark = run.path / "benchmark.json"
-    measured = read_object(benchmark) if benchmark.exists() else {}
-    return Finished(run, job, metrics, history, provenance, model, measured)
-
-
-def _refuse_unfinished(run: RunDirectory) -> None:
-    here = run.path.parent == runs_root().resolve()  # of runs that lie elsewhere the registry does not speak
-    record = registry.find(registry.root(), run.name) if here else None
-    if record and (record.state in LIVE or record.state == "failed"):
-        reason = f" ({record.reason})" if record.reason else ""
-        raise UserError(Problem(f"the run is {record.state}{reason}", (str(run.path),), expected="a run that is done"))
-    if not run.metrics.exists():
-        what = "the run has not finished: there is no metrics.json"
-        raise UserError(Problem(what, (str(run.path),), expected="a run that is done"))
-
-
-def read_object(path: Path) -> dict[str, Any]:
-    """Return the content of one of a run's JSON files; raises UserError when it is missing or damaged."""
-    expected = "a file of a finished run"
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(Problem("is missing", (str(path),), expected=expected)) from None
-    except (OSError, ValueError) as error:
-        raise UserError(Problem(f"cannot be read ({error})", (str(path),), expected=expected)) from None
-    if not isinstance(content, dict):
-        raise UserError(Problem("is not a JSON object", (str(path),), expected=expected))
-    return content
-
-
-def _check_metrics(run: RunDirectory, metrics: Mapping[str, Any]) -> None:
-    for task, found in metrics.items():
-        if not isinstance(found, dict) or not {"metric", "better", "model", "baselines"} <= found.keys():
-            raise UserError(Problem("does not hold the figures of a task", (str(run.metrics), task)))
+    run = find_finished(text, *FILES, root=root)
+    benchmark = read_file(run.benchmark) if run.benchmark.exists() else {}
+    history, provenance, model = (read_file(path) for path in (run.history, run.provenance, run.model_config))
+    job, metrics = read_file(run.job), read_file(run.metrics)
+    for task in metrics:
+        if task not in job["tasks"]:
+            raise UserError(unknown("task", task, list(job["tasks"]), (str(run.metrics),)))
+    return Finished(run, job, metrics, history, provenance, model, benchmark)
 
 
 def read_all_finished(names: list[str]) -> list[Finished]:

@@ -76,7 +76,9 @@ def read_json(path: Path, expected: str = "a file of a run that is done") -> dic
     """Return the object in a JSON file; raises UserError when the file is missing, damaged or holds another thing."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except FileNotFoundError:
+        raise UserError(Problem("is missing", (str(path),), None, expected)) from None
+    except (OSError, ValueError, RecursionError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise UserError(Problem(f"cannot be read ({reason})", (str(path),), None, expected)) from None
     if not isinstance(content, dict):

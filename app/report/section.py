@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from app.comparison.finished import read_object
 from app.comparison.throughput import batch_sizes, throughput
 from app.core.errors import UserError
 from app.loss_terms import flat
 from app.run_directory import RunDirectory
+from app.run_files import read_file
 from registry import Record, cells
 
 CLASSICAL = ("polynomial", "rk4", "straight_line", "thin_lens")
@@ -127,7 +127,7 @@ def _read(path: Path, troubles: list[str], wanted: bool) -> dict[str, Any]:
     if not path.exists() and not wanted:
         return {}
     try:
-        return read_object(path)
+        return read_file(path)
     except UserError as error:
         troubles.append(str(error))
         return {}

@@ -6,15 +6,18 @@ import argparse
 from typing import Any
 
 from app.console import console, table
-from app.core.files import read_json, write_json
-from app.finished import find_finished
+from app.core.files import write_json
+from app.destination import check_folder
+from app.finished import all_finished
+from app.run_files import read_file
 from registry.record import number
 
 
 def execute(options: argparse.Namespace) -> int:
     """Write each run's benchmark.json and print its tables; all runs are looked at before the first is measured."""
-    runs = [find_finished(text) for text in options.finished]
-    contents = [read_json(run.job) for run in runs]
+    runs = all_finished(options.finished, "normalization", "model")
+    for run in runs:
+        check_folder(run.path)
     from app import device
 
     device.prepare(0)
@@ -23,8 +26,8 @@ def execute(options: argparse.Namespace) -> int:
     from app.evaluate import load
     from app.job_file import parse
 
-    for run, content in zip(runs, contents, strict=True):
-        job = parse(content)
+    jobs = [parse(read_file(run.job), str(run.job)) for run in runs]
+    for run, job in zip(runs, jobs, strict=True):
         calls = (sorted(set(options.batch_sizes)), options.warmup, options.iterations, options.n_tracks)
         found = benchmark(job, load_data(job), load(str(run.path)).model, *calls)
         write_json(run.benchmark, found)

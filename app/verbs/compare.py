@@ -9,11 +9,17 @@ from app.comparison.finished import read_all_finished
 from app.comparison.tables import markdown, tables
 from app.console import console, table
 from app.core.files import write_json, write_text
+from app.destination import check_file, check_folder, make_folder
 
 
 def execute(options: argparse.Namespace) -> int:
     """Print the tables; draw the plots and write the figures where asked."""
     runs = read_all_finished(options.compared)
+    if options.output_dir:
+        check_folder(options.output_dir, "--output-dir")
+    for option, path in (("--json", options.json), ("--markdown", options.markdown)):
+        if path:
+            check_file(path, option)
     reference = options.reference and options.reference.rstrip("/").rpartition("/")[2]
     found = compare(runs, reference, options.draws)
     for one in tables(found):
@@ -21,14 +27,15 @@ def execute(options: argparse.Namespace) -> int:
     if options.output_dir:
         from app.comparison.pictures import draw
 
+        make_folder(options.output_dir, "--output-dir")
         for path in draw(found, options.output_dir):
             console.print(f"plot: {path}")
     if options.json:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(options.json.parent, "--json")
         write_json(options.json, found.dump())
         console.print(f"figures: {options.json}")
     if options.markdown:
-        options.markdown.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(options.markdown.parent, "--markdown")
         write_text(options.markdown, markdown(tables(found)))
         console.print(f"tables: {options.markdown}")
     return 0

@@ -7,29 +7,25 @@ from pathlib import Path
 from typing import Any
 
 from app.console import console, table
-from app.core.errors import Problem, UserError
+from app.destination import check_folder
 from app.finished import find_finished
+from app.run_files import read_file
+
+FILES = ("provenance", "normalization", "model")
 
 
 def execute(options: argparse.Namespace) -> int:
     """Write model.onnx, and predictions.root where it was asked for; print how well ONNX and Keras agree."""
-    run = find_finished(options.run)
+    run = find_finished(options.run, *FILES, *(["predictions"] if options.root else []))
     folder: Path = options.out or run.path
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(Problem(f"cannot be made ({error.strerror})", (str(folder),), None, "a folder")) from None
-    from app.core.files import read_json
+    check_folder(run.path)
+    check_folder(folder, "--out")
     from app.job_file import parse
+    from app.predictions import Predictions
+    from app.root_file import about, write_root
 
-    job, results = parse(read_json(run.job)), read_json(run.metrics)
-    if options.root:
-        from app.predictions import Predictions
-        from app.root_file import about, write_root
-
-        path = folder / run.root_predictions.name
-        write_root(path, Predictions.read(run.predictions), about(run))
-        console.print(f"ROOT: {path}", markup=False)
+    job, results = parse(read_file(run.job), str(run.job)), read_file(run.metrics)
+    predictions = Predictions.read(run.predictions) if options.root else None
     from app import device
 
     device.prepare(0)
@@ -41,6 +37,10 @@ def execute(options: argparse.Namespace) -> int:
     path = folder / run.onnx.name
     show(run.name, export_onnx(job, run, load_data(job), model, results, path))
     console.print(f"ONNX: {path}", markup=False)
+    if predictions is not None:
+        path = folder / run.root_predictions.name
+        write_root(path, predictions, about(run))
+        console.print(f"ROOT: {path}", markup=False)
     return 0
 
 

@@ -7,14 +7,16 @@ import argparse
 import registry
 from app.console import console
 from app.core.files import write_text
+from app.destination import check_file, make_folder
 from app.report.page import render
 from app.run_directory import runs_root
 
 
 def execute(options: argparse.Namespace) -> int:
     """Write the page and say where it is."""
+    check_file(options.out, "--out")
     page = render(registry.root(), runs_root(), options.application, options.pictures)
-    options.out.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(options.out.parent, "--out")
     write_text(options.out, page)
     console.print(f"report: {options.out} ({len(page) / 1e6:.1f} MB)")
     return 0

@@ -170,3 +170,11 @@ def test_what_cannot_be_compared(made_run, capsys):
     assert "Did you mean 'damaged'?" in refused(["one", "damaged", "--reference", "damagd"], capsys)
     damaged.predictions.write_text("key,true_x\n1,2")
     assert "cannot be read as predictions" in refused(["one", "damaged"], capsys)
+
+
+@pytest.mark.parametrize("draws", ["0", "-3", "x", "1.5", "99999999999"])
+def test_draws_that_are_none(capsys, draws):
+    with pytest.raises(SystemExit) as stopped:
+        main(["compare", "one", "two", "--draws", draws])
+    assert stopped.value.code == 2
+    assert f"--draws: expected a whole number from 1 to 1000000, received '{draws}'" in capsys.readouterr().err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 
@@ -41,3 +42,46 @@ def test_what_cannot_be_measured(copied, capsys):
     assert main(["benchmark", "trained"]) == 2
     assert "the run is failed (NaN)" in capsys.readouterr().err
     assert not (copied / "runs" / "trained" / "benchmark.json").exists()
+
+
+def test_everything_is_looked_at_before_the_first_run_is_measured(copied, capsys):
+    first, second = copied / "runs" / "trained", copied / "runs" / "second"
+    shutil.copytree(first, second)
+    assert main(["benchmark", "trained", str(first)]) == 2
+    assert capsys.readouterr().err == "trained: given twice. Expected different runs.\n"
+    (second / "normalization.json").write_text("[]")
+    assert main(["benchmark", "trained", "second"]) == 2
+    assert "second/normalization.json: holds no JSON object" in capsys.readouterr().err
+    (second / "model.keras").write_bytes((first / "model.keras").read_bytes()[:5000])
+    (second / "normalization.json").write_bytes((first / "normalization.json").read_bytes())
+    assert main(["benchmark", "trained", "second"]) == 2
+    assert "second/model.keras: cannot be read as a model" in capsys.readouterr().err
+    assert not (first / "benchmark.json").exists()
+
+
+def test_batches_that_do_not_fit(copied, capsys):
+    assert main(["benchmark", "trained", "--batch-sizes", "1000000000"]) == 2
+    error = capsys.readouterr().err
+    assert error == "--batch-sizes: no batch fits into memory. Expected 8192 at most. Received [1000000000].\n"
+    assert not (copied / "runs" / "trained" / "benchmark.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["--batch-sizes", "-1"], "--batch-sizes: expected a whole number of at least 1, received '-1'."),
+        (["--batch-sizes", "4", "1e9"], "--batch-sizes: expected a whole number of at least 1, received '1e9'."),
+        (["--warmup", "-1"], "--warmup: expected a whole number of at least 1, received '-1'."),
+        (["--iterations", "0"], "--iterations: expected a whole number of at least 1, received '0'."),
+        (["--n-tracks", "0"], "--n-tracks: expected a whole number from 1 to 10000000, received '0'."),
+        (["--n-tracks", "1000000000000"], "--n-tracks: expected a whole number from 1 to 10000000, received"),
+        (["--iteration", "5"], "unknown argument --iteration. Did you mean '--iterations'?"),
+    ],
+)
+def test_numbers_that_are_none(capsys, words, line):
+    with pytest.raises(SystemExit) as stopped:
+        main(["benchmark", "trained", *words])
+    assert stopped.value.code == 2
+    error = capsys.readouterr().err
+    assert line in error
+    assert len(error.splitlines()) == 1

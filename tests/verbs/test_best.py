@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 
@@ -28,7 +29,7 @@ def test_it_prints_and_copies_the_best_run(run, tmp_path, capsys):
 
 @pytest.mark.parametrize(("spoil", "words"), [
     (lambda run: (run / "provenance.json").write_text("{"), "provenance.json: cannot be read"),
-    (lambda run: (run / "metrics.json").unlink(), "metrics.json: cannot be read"),
+    (lambda run: (run / "metrics.json").unlink(), "runs/trained: the run has not finished: there is no metrics.json"),
     (lambda run: (run / "model.keras").unlink(), "model.keras: the run has no model"),
 ])  # fmt: skip
 def test_nothing_is_copied_of_a_run_that_is_not_whole(run, tmp_path, capsys, spoil, words):
@@ -45,3 +46,9 @@ def test_what_it_does_not_know(run, tmp_path, capsys):
     assert main(["best", "track_extrapolation", "--copy-to", str(tmp_path / "file")]) == 2
     assert "cannot be made" in capsys.readouterr().err
     assert json.loads((run / "job.json").read_text())["name"] == "trained"
+    shutil.rmtree(run)
+    assert main(["best", "track_extrapolation", "--copy-to", str(tmp_path / "new")]) == 2
+    assert "runs/trained: the run's directory is not on this machine." in capsys.readouterr().err
+    shutil.rmtree(tmp_path / "registry")
+    assert main(["best", "track_extrapolation"]) == 2
+    assert "registry: no run in the registry. Expected a run that is done." in capsys.readouterr().err

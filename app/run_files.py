@@ -1,0 +1,117 @@
+"""The files of a finished run as others read them: each is there, whole, and holds what its readers rely on."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, RootModel, ValidationError
+
+from app.core.errors import Problem, UserError
+from app.core.files import read_json
+from app.core.validation import problems
+
+EXPECTED = "a file of a run that is done"
+Object = dict[str, Any]
+
+
+class _Shape(BaseModel):
+    """What must be there; a file may hold more."""
+
+    model_config = ConfigDict(extra="allow", strict=True, protected_namespaces=())
+
+
+def _some(tasks: dict[str, Any]) -> dict[str, Any]:
+    if not tasks:
+        raise ValueError("holds no task")
+    return tasks
+
+
+class _Aim(_Shape):
+    targets: list[str]
+    metrics: Annotated[list[Any], Field(min_length=1)]
+
+
+class _Job(_Shape):
+    application: str
+    tasks: Annotated[dict[str, _Aim], AfterValidator(_some)]
+    model: Object = {}
+
+
+class _Task(_Shape):
+    metric: str
+    better: Literal["lower", "higher"]
+    model: Object
+    baselines: dict[str, Object]
+
+
+class _Metrics(RootModel[dict[str, _Task]]):
+    root: Annotated[dict[str, _Task], AfterValidator(_some)]
+
+
+class _Epoch(_Shape):
+    epoch: int
+
+
+class _History(_Shape):
+    train: list[_Epoch] = []
+    val: list[_Epoch] = []
+    best_epoch: int | None = None
+    training_time: float | None = None
+
+
+class _Dataset(_Shape):
+    rows: dict[str, int] = {}
+
+
+class _Provenance(_Shape):
+    dataset: _Dataset = _Dataset()
+
+
+class _ModelConfig(_Shape):
+    parameters: int | None = None
+
+
+class _Normalization(_Shape):
+    columns: dict[str, list[str]]
+
+
+SHAPES: dict[str, type[BaseModel]] = {
+    "job.json": _Job,
+    "metrics.json": _Metrics,
+    "history.json": _History,
+    "provenance.json": _Provenance,
+    "model_config.json": _ModelConfig,
+    "normalization.json": _Normalization,
+}
+
+
+def read_file(path: Path) -> Object:
+    """Return the content of one of a run's JSON files; raises UserError when it is missing, damaged or another's."""
+    content, shape = read_json(path, EXPECTED), SHAPES.get(path.name)
+    try:
+        if shape is not None:
+            shape.model_validate_json(json.dumps(content))
+    except ValidationError as error:
+        raise UserError(problems(error, shape or BaseModel)[0].under(str(path))) from None
+    return content
+
+
+def check_file(path: Path) -> None:
+    """Raise UserError when a file is missing or damaged; of a model and of predictions no more than a look is taken."""
+    if path.suffix == ".json":
+        read_file(path)
+    elif not path.exists():
+        raise UserError(Problem("is missing", (str(path),), None, EXPECTED))
+    elif path.suffix == ".keras" and not _is_archive(path):
+        what = "cannot be read as a model (it is no whole zip archive)"
+        raise UserError(Problem(what, (str(path),), None, "the model of a run that is done"))
+
+
+def _is_archive(path: Path) -> bool:
+    try:
+        return zipfile.is_zipfile(path)
+    except OSError:
+        return False
