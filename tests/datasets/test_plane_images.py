@@ -288,7 +288,7 @@ def test_damaged_files_are_named_and_counted_or_skipped(load, refused, tmp_path,
     for plane in "UVX":
         for number in range(5):
             (tmp_path / f"prod_{number}_plane{plane}.npz").write_bytes(b"")
-    refused("5 of 5 files cannot be used", tmp_path, on_bad_file="skip")
+    refused("5 of 5 files cannot be used", tmp_path, lines=6, on_bad_file="skip")
 
 
 def test_pixels_that_cannot_be_read_are_noticed_at_first_reading(load, refused, tmp_path):
