@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 from app.catalogs import CATALOGS
 from app.config import Job
 from app.core.catalog import Component, Spec
+from app.core.types import Shared
 from app.job_file import Sweep
 from app.workflow import Workflow
 
@@ -90,7 +91,7 @@ def default_of(field: FieldInfo, quote: str = "") -> str:
 def arguments_of(component: Component[Any]) -> dict[str, str]:
     """Return what the docstrings say of the arguments by name: of shared options their own, unless the component's."""
     shared = (kind for name, kind in component.types.items() if name not in component.keys)
-    texts = [_section("Attributes", kind) for kind in shared]
+    texts = [_section("Attributes", part) for kind in shared for part in kind.__mro__ if issubclass(part, Shared)]
     return dict(ChainMap(_section("Args", component.call), *texts))
 
 

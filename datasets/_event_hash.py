@@ -24,10 +24,14 @@ def mix(values: NDArray[np.uint64], seed: int) -> NDArray[np.uint64]:
     return z ^ (z >> np.uint64(31))
 
 
-def hash_rows(columns: Sequence[Array]) -> NDArray[np.uint64]:
-    """Return a key per row from the bytes of its values: equal rows get equal keys, whatever file they stand in."""
-    key = np.zeros(len(columns[0]), np.uint64)
-    for position, column in enumerate(columns):
+def hash_rows(arrays: Sequence[Array]) -> NDArray[np.uint64]:
+    """Return a key per row from the bytes of its values: equal rows get equal keys, whatever file they stand in.
+
+    Args:
+        arrays: single columns (N,), or several side by side, (N, C).
+    """
+    key = np.zeros(len(arrays[0]), np.uint64)
+    for position, column in enumerate(column for values in arrays for column in np.atleast_2d(np.asarray(values).T)):
         bits = (np.asarray(column, np.float64) + 0.0).view(np.uint64)  # + 0.0 because -0.0 equals 0.0
         key = mix(key ^ bits, position)
     return key

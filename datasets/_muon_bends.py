@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from app.physics import muon_spectrometer
 from datasets._events import Column
 from datasets._muon_segments import Floats
 from datasets._muon_tracks import BARREL, STATIONS, track_of
 
-NAMES = ("BI", "BM", "BO", "EI", "EM", "EO")
+NAMES = tuple(station.name for station in muon_spectrometer.STATIONS)
 WHOLE = (
     Column("bending", "", "log of the circle's curvature times 1 m"),
     Column("sign", "", "of the curvature, 0 without a circle"),

@@ -6,26 +6,18 @@ import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.core.errors import Problem, UserError
 from datasets._jagged import Jagged
+from datasets._root_parts import Part
 
 logger = logging.getLogger(__name__)
 
 OnInvalid = Literal["stop", "drop"]
-
-
-class Part(Protocol):
-    """Some rows of a file."""
-
-    @property
-    def place(self) -> tuple[str]:
-        """Where a mistake lies."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -85,7 +77,7 @@ class Selection:
         return index, is_own, ~few
 
 
-def check_truth(own: Mapping[str, NDArray[Any]], selection: Selection, part: Part) -> NDArray[np.bool_]:
+def check_truth(own: Mapping[str, NDArray[Any]], selection: Selection, part: Part[Any]) -> NDArray[np.bool_]:
     """Return which muons are kept: finite, with pt above 0, charge +1 or -1, and inside the cuts.
 
     Raises:
@@ -121,7 +113,7 @@ def _not_finite(own: Mapping[str, NDArray[Any]]) -> NDArray[np.bool_]:
 
 
 def check_hits(
-    features: NDArray[np.float32], index: Jagged, names: Sequence[str], selection: Selection, part: Part
+    features: NDArray[np.float32], index: Jagged, names: Sequence[str], selection: Selection, part: Part[Any]
 ) -> NDArray[np.bool_]:
     """Return which samples have finite hits only.
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +16,7 @@ from datasets import _root
 from datasets._jagged import Jagged
 from datasets._muon_features import DERIVED, needed
 from datasets._muon_truth import CARTESIAN, OF_VERTEX, POLAR
+from datasets._root_parts import OpenTree, unpacking
 
 LINK = "truthLink"
 TRUTH = {**{name: name for name in (*POLAR, *CARTESIAN, *OF_VERTEX)}, "charge": "q", "link": "link"}
@@ -48,18 +47,16 @@ class Naming:
 
 
 @dataclass(frozen=True)
-class Tree:
+class Tree(OpenTree):
     """One file's tree and the branches of the columns that it has."""
 
-    path: Path
-    tree: Any
     hits: Mapping[str, str]
     truth: Mapping[str, str]
 
     @property
-    def rows(self) -> int:
-        """The number of events."""
-        return int(self.tree.num_entries)
+    def columns(self) -> frozenset[str]:
+        """Our names of the columns that it has."""
+        return frozenset([*self.hits, *self.truth])
 
     def edges(self, size: int) -> list[int]:
         """Return where blocks of about `size` events begin and end, at ends of baskets where that is possible."""
@@ -78,7 +75,7 @@ class Tree:
     def read(self, first: int, rows: int) -> tuple[Columns, Columns]:
         """Return columns of hits, and of muons and events (Jagged, or (N,)), as they stand in the file."""
         branches = [*self.hits.values(), *self.truth.values()]
-        arrays = _root.awkward_rows(self.tree, branches, first, rows, self.path, _unpacking())
+        arrays = _root.awkward_rows(self.tree, branches, first, rows, self.path, unpacking())
         place = (str(self.path),)
         hits = {name: _numbers(arrays[b], b, place) for name, b in self.hits.items()}
         truth = {name: _numbers(arrays[b], b, place) for name, b in self.truth.items()}
@@ -101,12 +98,6 @@ def _require_equal_lengths(columns: Mapping[str, Jagged], row: int, place: tuple
             what = f"branches of different lengths in {len(bad)} events, the first is event {row + bad[0]}"
             came = {name: int(columns[name].counts[bad[0]]) for name in (one, branch)}
             raise UserError(Problem(what, place, None, "one value for each hit or muon", came))
-
-
-@cache
-def _unpacking() -> ThreadPoolExecutor:
-    """Two threads unpack baskets: reading alone would wait for that half of the time."""
-    return ThreadPoolExecutor(2)
 
 
 def opened(path: Path, name: str, features: Sequence[str], naming: Naming, link: bool) -> Tree:

@@ -21,20 +21,7 @@ from datasets._muon_features import table
 from datasets._muon_files import EVENT, LINK, Columns, Tree
 from datasets._muon_tracks import track_columns
 from datasets._muon_truth import completed
-
-
-@dataclass(frozen=True)
-class Part:
-    """Some rows of one tree."""
-
-    tree: Tree
-    first: int
-    rows: int
-
-    @property
-    def place(self) -> tuple[str]:
-        """Where a mistake lies: the file, and where in it when the part does not begin it."""
-        return (f"{self.tree.path}[{self.first}:]" if self.first else str(self.tree.path),)
+from datasets._root_parts import Part
 
 
 @dataclass
@@ -62,7 +49,7 @@ class Reader:
     segments: bool = False
     checked: set[int] = field(default_factory=set)
 
-    def __call__(self, number: int, part: Part) -> Events:
+    def __call__(self, number: int, part: Part[Tree]) -> Events:
         """Read part number `number`."""
         hits, truth = part.tree.read(part.first, part.rows)
         first_time = number not in self.checked
@@ -74,7 +61,7 @@ class Reader:
             self.selection.tell(len(self.checked))
         return events
 
-    def _events(self, hits: dict[str, Jagged], truth: Columns, part: Part, counter: Selection) -> Events:
+    def _events(self, hits: dict[str, Jagged], truth: Columns, part: Part[Tree], counter: Selection) -> Events:
         event, muons = chosen_muons(truth, part.rows, self.choice, counter)
         own = completed(
             {name: values for name, values in muons.items() if name not in (*EVENT, "link", "muon", "muons")}
@@ -108,7 +95,7 @@ class Reader:
         every: Jagged,
         event: NDArray[np.intp],
         muons: Columns,
-        part: Part,
+        part: Part[Tree],
     ) -> tuple[Jagged, NDArray[np.bool_]]:
         """Return the numbers of the hits of each sample, and whether each of them is of the sample's muon."""
         index = Jagged(np.arange(len(every.values)), every.offsets)
@@ -122,7 +109,7 @@ class Reader:
         kept = self.choice.kept(whose, is_own)
         return (index, is_own) if kept is None else (index.where(kept), is_own[kept])
 
-    def _require_link(self, muons: Columns, part: Part) -> None:
+    def _require_link(self, muons: Columns, part: Part[Tree]) -> None:
         several = muons["muons"] > 1
         if several.any() and self.choice.muons != "single" and self.choice.others == "drop":
             what = f"no {LINK!r} tells the hits of several muons apart, which {several.sum()} samples have"

@@ -12,16 +12,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from app.physics import muon_spectrometer
+from app.physics.muon_spectrometer import MDT, SECTORS, TUBE_RADIUS, along_sector, azimuth_of, sector_of
 from datasets._events import Column
+from datasets._muon_features import EDGES
 from datasets._muon_segments import Floats, Lines, Places, fitted, passed
 
-SECTORS = 16
-STATIONS = 6
+STATIONS = len(muon_spectrometer.STATIONS)
 BARREL = 3
 """Stations 0, 1, 2 are of the barrel, 3, 4, 5 of the end-caps, from the inside outwards."""
-MDT = 0
-TUBE_RADIUS = 15.0
-"""[mm]."""
 ROAD = 0.03
 """Hits whose theta [rad] is further from the median of their station are noise."""
 FEWEST_HITS = 3
@@ -29,7 +28,6 @@ FEWEST_HITS = 3
 LONGEST_CHANNEL = 400.0
 """Longer ones say nothing of the coordinate along them [mm]."""
 
-EDGES = tuple(f"globEdge{side}{axis}" for side in ("High", "Low") for axis in "XYZ")
 NEEDED = (*EDGES, "driftR", "covXX", "covYY", "stationPhi", "stationIndex", "technology")
 COLUMNS = {
     "line_eta": Column("line_eta", "", "pseudorapidity of a straight line to the innermost station"),
@@ -116,20 +114,20 @@ def track_of(features: Sequence[str], hits: NDArray[Any], event: NDArray[Any], e
 
 def _in_chambers(values: Mapping[str, Floats], event: Places) -> Hits:
     high, low = (np.stack([values[f"globEdge{side}{axis}"] for axis in "XYZ"]) for side in ("High", "Low"))
-    azimuth = 2.0 * np.pi / SECTORS * (values["stationPhi"] - 1.0)
+    azimuth = azimuth_of(values["stationPhi"])
     cosine, sine = np.cos(azimuth), np.sin(azimuth)
     (x, y, z), (dx, dy, _) = (high + low) / 2.0, high - low
     length = np.sqrt(((high - low) ** 2).sum(axis=0))
     eta = np.abs(dy * cosine - dx * sine) > 0.5 * length
     station = values["stationIndex"].astype(np.intp)
     tube = values["technology"] == MDT
-    place = x * cosine + y * sine, y * cosine - x * sine, z
-    return Hits(event, azimuth, station, *place, eta, length, values["covXX"], values["driftR"], tube)
+    outward, across = along_sector(x, y, cosine, sine)
+    return Hits(event, azimuth, station, outward, across, z, eta, length, values["covXX"], values["driftR"], tube)
 
 
 def _of_the_muon(hits: Hits, events: int) -> Hits:
     """Return the hits in the sector with the most of them, near the median of their station, which has several."""
-    number = np.rint(hits.sector * (SECTORS / (2 * np.pi))).astype(np.intp) % SECTORS
+    number = sector_of(hits.sector) - 1
     counts = np.bincount(hits.event * SECTORS + number, minlength=events * SECTORS)
     most = np.argmax(counts.reshape(events, -1), axis=1)
     hits = hits.take((number == most[hits.event]) & (hits.station >= 0) & (hits.station < STATIONS))

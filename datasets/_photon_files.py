@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,7 @@ import numpy as np
 from app.core.errors import Problem, UserError, unknown
 from app.physics.xenon_calorimeter import SENSORS
 from datasets import _root
+from datasets._root_parts import OpenTree, unpacking
 
 READINGS = {"npho": "npho", "relative_time": "relative_time"}
 TRUTH = {
@@ -38,22 +37,20 @@ Columns = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Tree:
+class Tree(OpenTree):
     """One file's tree with the columns that it has: `found[column]` is (branch, element or None)."""
 
-    path: Path
-    tree: Any
     found: Mapping[str, tuple[str, int | None]]
 
     @property
-    def rows(self) -> int:
-        """The number of events."""
-        return int(self.tree.num_entries)
+    def columns(self) -> frozenset[str]:
+        """Our names of the columns that it has."""
+        return frozenset(self.found)
 
     def read(self, first: int, rows: int) -> Columns:
         """Return readings (rows, 4760) and the other columns (rows,) of some events, as they stand in the file."""
         branches = list(dict.fromkeys(branch for branch, _ in self.found.values()))
-        arrays = _root.rows(self.tree, branches, first, rows, self.path, _unpacking())
+        arrays = _root.rows(self.tree, branches, first, rows, self.path, unpacking())
         return {column: self._column(column, arrays[branch], e) for column, (branch, e) in self.found.items()}
 
     def _column(self, column: str, array: Any, element: int | None) -> Any:
@@ -69,12 +66,6 @@ class Tree:
             expected = f"one number per event for {column!r}, or '{place[1]}[0]' in 'branches'"
             raise UserError(Problem("not a column of numbers", place, None, expected, f"{array.shape[1:]} per event"))
         return values
-
-
-@cache
-def _unpacking() -> ThreadPoolExecutor:
-    """Two threads unpack baskets: reading alone would wait for that half of the time."""
-    return ThreadPoolExecutor(2)
 
 
 def opened(path: Path, name: str, branches: Mapping[str, str]) -> Tree:

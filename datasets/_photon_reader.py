@@ -16,25 +16,12 @@ from datasets._event_hash import hash_rows
 from datasets._events import Events
 from datasets._photon_checks import check_readings, check_truth
 from datasets._photon_files import TRUTH, Tree
+from datasets._root_parts import Part
 
 logger = logging.getLogger(__name__)
 
 SUMS = ("light", "centroid_u", "centroid_v", "centroid_w", "time_first")
 Columns = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Part:
-    """Some rows of one tree."""
-
-    tree: Tree
-    first: int
-    rows: int
-
-    @property
-    def place(self) -> tuple[str]:
-        """Where a mistake lies: the file, and where in it when the part does not begin it."""
-        return (f"{self.tree.path}[{self.first}:]" if self.first else str(self.tree.path),)
 
 
 @dataclass
@@ -58,7 +45,7 @@ class Reader:
     duplicates: Duplicates
     checked: set[int] = field(default_factory=set)
 
-    def __call__(self, number: int, part: Part) -> Events:
+    def __call__(self, number: int, part: Part[Tree]) -> Events:
         """Read part number `number`."""
         columns = part.tree.read(part.first, part.rows)
         npho, times = columns.pop("npho"), columns.pop("relative_time")

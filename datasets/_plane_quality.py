@@ -18,16 +18,7 @@ from datasets._options import Split
 from datasets._plane_files import PLANES, Group, Plane, check_images, groups, table
 from datasets._plane_join import Joined, event_key, join
 from datasets._plane_layouts import MISMATCH, Clusters, energy_of, mismatched, moving
-from datasets._quality import (
-    Quality,
-    Sample,
-    Table,
-    calibration_table,
-    correction_table,
-    duplicates_table,
-    percent,
-    share_of,
-)
+from datasets._quality import Quality, Sample, Table, common_tables, percent, share_of
 
 ROWS_AT_ONCE = 4096
 PER_IMAGE = ("key", "pixels", "primitives", "charge")
@@ -68,8 +59,7 @@ def quality(files: Sequence[Path], options: Mapping[str, Any], split: Split | No
         )
         if len(stack.key):
             sample = _sample(stack, plane, shares[plane])
-            made += [_classes(stack, plane), _energies(stack, plane), correction_table(sample)]
-            made += [calibration_table(sample), duplicates_table(sample, split or Split())]
+            made += [_classes(stack, plane), _energies(stack, plane), *common_tables(sample, split)]
             samples.append(sample)
     return Quality(made, samples)
 
@@ -104,13 +94,12 @@ def _sample(stack: Stack, plane: str, shares: Mapping[str, float]) -> Sample:
     """Return what all kinds of images have; cluster energies are tested on main tracks, where there are any."""
     columns, some = stack.clusters.columns, moving(stack.clusters)
     main = columns["is_main_track"] == 1
-    every = [c for values in columns.values() for c in np.atleast_2d(values.T)]
     return Sample(
         name=plane.upper(),
         noun="main tracks" if main.any() else "clusters",
         key=stack.key,
         pixels=stack.pixels,
-        content=stack.pixels ^ hash_rows(every),
+        content=stack.pixels ^ hash_rows([*columns.values()]),
         charge=stack.charge,
         primitives=stack.primitives,
         is_es=columns["is_es"] == 1,

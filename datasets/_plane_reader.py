@@ -157,5 +157,4 @@ def _lit(chosen: Joined, images: dict[str, Any], block: Block, *, tell: bool) ->
 def _identity(chosen: Joined, images: Mapping[str, NDArray[np.float32]]) -> NDArray[np.uint64]:
     """Return a key per cluster from its pixels on one plane and all its metadata."""
     name = next(iter(images))
-    columns = [column for values in chosen.clusters.columns.values() for column in np.atleast_2d(values.T)]
-    return np.asarray(hash_images(images[name]) ^ hash_rows(columns))
+    return np.asarray(hash_images(images[name]) ^ hash_rows([*chosen.clusters.columns.values()]))

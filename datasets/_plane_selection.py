@@ -92,4 +92,4 @@ def _place(part: Joined) -> NDArray[np.uint64]:
     columns = part.clusters.columns
     numbers = [columns[name] for name in ("event", "match_id", "cluster_energy", "energy") if name in columns]
     row = next(iter(part.rows.values()))
-    return mix(part.key ^ hash_rows([*numbers, *columns["momentum"].T, row]), 7)
+    return mix(part.key ^ hash_rows([*numbers, columns["momentum"], row]), 7)

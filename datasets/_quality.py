@@ -81,6 +81,11 @@ class Quality:
     samples: Sequence[Sample]
 
 
+def common_tables(sample: Sample, split: Split | None) -> list[Table]:
+    """Return what is looked at whatever the images are; `split` is how events would be split, None by default."""
+    return [correction_table(sample), calibration_table(sample), duplicates_table(sample, split or Split())]
+
+
 def correction(sample: Sample, added: float) -> tuple[float, float]:
     """Return the correlation of cluster energies with the truth, and the share that is more than 5 MeV off.
 

@@ -15,16 +15,7 @@ from datasets._bad_files import readable
 from datasets._event_hash import hash_rows, mix
 from datasets._options import Split
 from datasets._plane_layouts import MISMATCH, energy_of
-from datasets._quality import (
-    Quality,
-    Sample,
-    Table,
-    calibration_table,
-    correction_table,
-    duplicates_table,
-    percent,
-    share_of,
-)
+from datasets._quality import Quality, Sample, Table, common_tables, percent, share_of
 from datasets._volume_files import PIXELS, PLANES, SHAPE, Shard, opened
 
 CHIEF = PLANES.index("x")
@@ -58,9 +49,8 @@ def quality(files: Sequence[Path], options: Mapping[str, Any], split: Split | No
     parts = [pixels_of(shard) for shard in shards]
     pixels = Pixels(*(np.concatenate([getattr(p, n) for p in parts]) for n in Pixels.__dataclass_fields__))
     sample = _sample(columns, np.concatenate([shard.key for shard in shards]), pixels)
-    tables = [_classes(columns), _figures(columns, pixels, sample), _planes(pixels, columns)]
-    tables += [correction_table(sample), calibration_table(sample), duplicates_table(sample, split or Split())]
-    return Quality(tables, [sample])
+    own = [_classes(columns), _figures(columns, pixels, sample), _planes(pixels, columns)]
+    return Quality([*own, *common_tables(sample, split)], [sample])
 
 
 def pixels_of(shard: Shard) -> Pixels:
@@ -94,7 +84,6 @@ def _sample(columns: Mapping[str, Any], key: NDArray[np.uint64], pixels: Pixels)
     """
     momentum = columns.get("main_track_momentum", np.zeros((len(key), 3)))
     moving = momentum.any(axis=1)
-    every = [c for values in columns.values() for c in np.atleast_2d(values.T)]
     energy = columns.get("cluster_energy")
     shares = {f"charge on {p.upper()}": float((pixels.number[:, i] > 0).mean()) for i, p in enumerate(PLANES)}
     if "match_id" in columns:
@@ -104,7 +93,7 @@ def _sample(columns: Mapping[str, Any], key: NDArray[np.uint64], pixels: Pixels)
         noun="events of one cluster",
         key=key,
         pixels=pixels.content,
-        content=pixels.content ^ hash_rows(every),
+        content=pixels.content ^ hash_rows([*columns.values()]),
         charge=pixels.charge.sum(axis=1),
         primitives=pixels.primitives,
         is_es=columns["is_es"] == 1,

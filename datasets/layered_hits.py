@@ -147,7 +147,7 @@ def _read(part: Part, names: Mapping[str, str], absent: float, min_hits: int) ->
     layers = np.stack([np.where(present, values, 0.0), present], axis=-1).astype(np.float32)
     pt, charge = arrays["pt"], arrays["charge"]
     columns = {"pt": pt, "charge": charge, "positive": charge > 0, "q_over_pt": charge / pt, "n_hits": counts}
-    key = hash_rows([pt, charge, *values.T])
+    key = hash_rows([pt, charge, values])
     return Events({"layers": layers}, {n: v.astype(np.float32) for n, v in columns.items()}, key)[np.flatnonzero(kept)]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -19,11 +18,12 @@ from datasets._muon_bends import COLUMNS as SEGMENTS
 from datasets._muon_checks import OnInvalid, Selection
 from datasets._muon_choice import Choice, Keep, Muons
 from datasets._muon_features import SCALES, STANDARD, UNITS
-from datasets._muon_files import EVENT, LINK, TRUTH, Naming, Tree, opened
-from datasets._muon_reader import Part, Reader
+from datasets._muon_files import EVENT, LINK, TRUTH, Naming, opened
+from datasets._muon_reader import Reader
 from datasets._muon_tracks import COLUMNS as TRACKS
 from datasets._muon_tracks import NEEDED
 from datasets._muon_truth import offered
+from datasets._root_parts import parts_of
 
 EXTRAS = {
     "muon": Column("muon", "", "number of the muon in its event"),
@@ -117,7 +117,7 @@ def muon_hits(
     if segments and assignment:
         raise UserError(Problem("segments have no hits to assign", ("dataset", "assignment"), None, "false", True))
     trees = [opened(path, tree, features, naming, assignment or noise == "drop") for path in files]
-    parts = _parts(trees, block_size)
+    parts = parts_of(trees, block_size)
     rows = sum(part.rows for part in parts)
     selection = Selection(min_pt, max_abs_eta, min_hits, max_hits, on_invalid, len(parts))
     choice = Choice(muons, other_muons, noise)
@@ -141,17 +141,6 @@ def muon_hits(
     )
 
 
-def _parts(trees: Sequence[Tree], block_size: int) -> list[Part]:
-    """Return the blocks of all trees, which must have the same columns."""
-    for other in trees[1:]:
-        _require_same_columns(trees[0], other)
-    parts = [Part(t, first, last - first) for t in trees for first, last in pairwise(t.edges(block_size))]
-    if not parts:
-        what = "no events in these files"
-        raise UserError(Problem(what, ("dataset", "files"), received=[str(t.path) for t in trees[:3]]))
-    return parts
-
-
 def _check_names(naming: Naming, features: Sequence[str], scales: dict[str, float], tracks: bool) -> None:
     """Refuse names of columns that mean nothing here."""
     missing = [name for name in NEEDED if tracks and name not in features]
@@ -172,12 +161,3 @@ def _check_names(naming: Naming, features: Sequence[str], scales: dict[str, floa
         if name in features[:position]:
             where = ("dataset", "features", position)
             raise UserError(Problem("the feature is there twice", where, expected="every feature once", received=name))
-
-
-def _require_same_columns(first: Tree, other: Tree) -> None:
-    one, two = ({*t.hits, *t.truth} for t in (first, other))
-    if one != two:
-        name = min(one ^ two)
-        have, lack = (first, other) if name in one else (other, first)
-        what = f"has no branch for the column {name!r}, which {have.path} has"
-        raise UserError(Problem(what, (str(lack.path),), expected="files with the same columns"))

@@ -9,14 +9,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from app.core.errors import Problem, UserError
 from app.core.types import Count, NonNegative
 from app.physics.xenon_calorimeter import SENSORS
 from datasets import DATASETS, _root
 from datasets._duplicates import Duplicates
 from datasets._events import Column, Input, Source
-from datasets._photon_files import Tree, opened
-from datasets._photon_reader import Part, Reader
+from datasets._photon_files import opened
+from datasets._photon_reader import Reader
+from datasets._root_parts import parts_of
 
 SENSOR_COLUMNS = (
     Column("npho", "", "photons that arrived at the sensor"),
@@ -89,11 +89,7 @@ def photon_sensors(
             another unit or out of range, duplicates.
     """
     trees = [opened(path, tree, branches or {}) for path in files]
-    for other in trees[1:]:
-        _require_same_columns(trees[0], other)
-    parts = [Part(t, n, min(block_size, t.rows - n)) for t in trees for n in range(0, t.rows, block_size)]
-    if not parts:
-        raise UserError(Problem("no events in these files", ("dataset", "files"), received=[str(p) for p in files[:3]]))
+    parts = parts_of(trees, block_size)
     rows = sum(part.rows for part in parts)
     drops = (empty == "drop", on_invalid == "drop")
     reader = Reader(time_threshold, dead, key == "readings", *drops, Duplicates(rows))
@@ -110,11 +106,3 @@ def photon_sensors(
         description=f"{rows:,} events of {SENSORS} photon sensors in {len(files)} file{'s' * (len(files) > 1)}",
         facts=_root.metadata(files[0]),
     )
-
-
-def _require_same_columns(first: Tree, other: Tree) -> None:
-    if set(other.found) != set(first.found):
-        name = min(set(other.found) ^ set(first.found))
-        have, lack = (first, other) if name in first.found else (other, first)
-        what = f"has no branch for the column {name!r}, which {have.path} has"
-        raise UserError(Problem(what, (str(lack.path),), expected="files with the same columns"))

@@ -138,7 +138,7 @@ class _Reader:
             raise UserError(Problem("the images are all zero", place, expected="events with pixels"))
         if not lit.all():
             logger.warning("%s: %d of %d images are all zero and were dropped", *place, (~lit).sum(), len(lit))
-        columns = [c for v in shard.columns.values() if v.dtype.kind != "U" for c in np.atleast_2d(v[rows].T)]
+        columns = [values[rows] for values in shard.columns.values() if values.dtype.kind != "U"]
         self.duplicates.check(shard.key[rows] ^ hash_rows([*columns, *sums.values()]), place)
 
 

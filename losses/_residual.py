@@ -27,6 +27,17 @@ def residual(y_true: Any, y_pred: Any) -> Any:
     return y_pred - y_true
 
 
+def rounded(r: Any, delta: float) -> Any:
+    """Return Huber's function of residuals: r^2 / 2 for |r| <= delta, delta (|r| - delta / 2) beyond.
+
+    One form for both: the square of a large residual, which overflows, is never made; the gradient is min(|r|, delta)
+    with the sign of r exactly.
+    """
+    size = keras.ops.abs(r)
+    core = keras.ops.minimum(size, delta)
+    return core * (size - core / 2)
+
+
 def in_single(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
     """Return both as tensors of one precision, float32 (float64 when one of them is).
 

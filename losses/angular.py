@@ -13,16 +13,12 @@ import numpy as np
 
 from app.core.types import Fraction, NonNegative
 from losses import LOSSES
-from losses.direction import direction, vectors
+from losses.direction import direction, directions, vectors
 
 keras = lazy_loader.load("keras")
 
 
-def _example(random: Any) -> tuple[Any, Any]:
-    return tuple(random.normal(size=(2, 6, 3)))
-
-
-@LOSSES("angular", physical=True, transform=("unit_vector",), example=_example)
+@LOSSES("angular", physical=True, transform=("unit_vector",), example=directions)
 def angular(y_true: Any, y_pred: Any) -> Any:
     """The angle between prediction and truth [rad], from 0 to pi.
 
@@ -43,7 +39,7 @@ def angular(y_true: Any, y_pred: Any) -> Any:
     return _angle(*vectors(y_true, y_pred))
 
 
-@LOSSES("focal_angular", physical=True, transform=("unit_vector",), example=_example)
+@LOSSES("focal_angular", physical=True, transform=("unit_vector",), example=directions)
 def focal_angular(y_true: Any, y_pred: Any, *, gamma: NonNegative = 1.0) -> Any:
     """The angle, weighted by its own size: directions that are nearly right no longer matter.
 
@@ -70,7 +66,7 @@ def focal_angular(y_true: Any, y_pred: Any, *, gamma: NonNegative = 1.0) -> Any:
     return angle * keras.ops.power(positive / np.pi, gamma)
 
 
-@LOSSES("hybrid", physical=True, transform=("unit_vector",), example=_example)
+@LOSSES("hybrid", physical=True, transform=("unit_vector",), example=directions)
 def hybrid(y_true: Any, y_pred: Any, *, alpha: Fraction = 0.5) -> Any:
     """A mixture of the angle and of one minus its cosine.
 

@@ -16,11 +16,12 @@ SHORTEST = 1e-3
 """A shorter vector has no direction: it stands for a part of one, down to none at 0."""
 
 
-def _directions(random: Any) -> tuple[Any, Any]:
+def directions(random: Any) -> tuple[Any, Any]:
+    """Return examples of two directions, (6, 3) each."""
     return tuple(random.normal(size=(2, 6, 3)))
 
 
-@LOSSES("cosine_similarity", physical=True, transform=("unit_vector",), example=_directions)
+@LOSSES("cosine_similarity", physical=True, transform=("unit_vector",), example=directions)
 def cosine_similarity(y_true: Any, y_pred: Any) -> Any:
     """One minus the cosine of the angle between prediction and truth: from 0 to 2, whatever their lengths.
 

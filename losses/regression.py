@@ -9,7 +9,7 @@ import lazy_loader
 
 from app.core.types import Positive
 from losses import LOSSES
-from losses._residual import residual
+from losses._residual import residual, rounded
 
 keras = lazy_loader.load("keras")
 
@@ -76,10 +76,7 @@ def huber(y_true: Any, y_pred: Any, *, delta: Positive = 1.0) -> Any:
         P. J. Huber, Robust Estimation of a Location Parameter, Ann. Math. Statist. 35 (1964) 73,
         doi:10.1214/aoms/1177703732.
     """
-    size = keras.ops.abs(residual(y_true, y_pred))
-    core = keras.ops.minimum(size, delta)
-    # One form for both: the square of a large residual, which overflows, is never made; the gradient is `core` exactly.
-    return keras.ops.mean(core * (size - core / 2), axis=-1)
+    return keras.ops.mean(rounded(residual(y_true, y_pred), delta), axis=-1)
 
 
 @LOSSES("smooth_l1")

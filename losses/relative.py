@@ -9,7 +9,7 @@ from pydantic import Field
 
 from app.core.types import Positive
 from losses import LOSSES
-from losses._residual import in_single, residual
+from losses._residual import in_single, residual, rounded
 
 keras = lazy_loader.load("keras")
 
@@ -84,9 +84,8 @@ def relative_smooth_l1(y_true: Any, y_pred: Any, *, beta: Positive = 1.0, floor:
     Raises:
         ValueError: the shapes differ or are not (N, T).
     """
-    r, size = residual(y_true, y_pred), _size(y_true, y_pred, floor)
-    core = keras.ops.minimum(keras.ops.abs(r), beta)
-    return keras.ops.mean(core * (keras.ops.abs(r) - core / 2) / (beta * size), axis=-1)
+    size = _size(y_true, y_pred, floor)
+    return keras.ops.mean(rounded(residual(y_true, y_pred), beta) / (beta * size), axis=-1)
 
 
 def _size(y_true: Any, y_pred: Any, floor: float) -> Any:

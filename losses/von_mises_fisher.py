@@ -9,7 +9,7 @@ import lazy_loader
 
 from losses import LOSSES
 from losses._residual import in_single, require_equal_shapes
-from losses.direction import direction
+from losses.direction import direction, directions
 
 keras = lazy_loader.load("keras")
 
@@ -17,11 +17,7 @@ SMALL = 1e-2
 """Below this concentration log(sinh k / k) is its series k^2 / 6: the exact form loses its digits."""
 
 
-def _example(random: Any) -> tuple[Any, Any]:
-    return tuple(random.normal(size=(2, 6, 3)))
-
-
-@LOSSES("von_mises_fisher", head="von_mises_fisher", physical=True, transform=("unit_vector",), example=_example)
+@LOSSES("von_mises_fisher", head="von_mises_fisher", physical=True, transform=("unit_vector",), example=directions)
 def von_mises_fisher(y_true: Any, y_pred: Any) -> Any:
     """Negative log-likelihood of the von Mises-Fisher distribution, the Gaussian of the sphere.
 

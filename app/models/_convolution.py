@@ -41,11 +41,26 @@ class Convolutions(Shared):
     filters: Count = 32
     kernel_size: Count = 5
 
-    def by_layer(self, growth: Growth, more: int = 0) -> tuple[int, ...]:
+    def grown(self, growth: Growth, more: int = 0) -> tuple[int, ...]:
         """Return the filters of each of `more` layers than these: f, f, f or f, 2f, 3f or f, 2f, 4f."""
         n = self.conv_layers + more
         factors = {"constant": [1] * n, "linear": range(1, n + 1), "exponential": [2**i for i in range(n)]}
         return tuple(self.filters * factor for factor in factors[growth])
+
+
+class GrowingConvolutions(Convolutions):
+    """Convolutions whose filters grow in the same way in every branch.
+
+    Attributes:
+        growth: how the filters grow with the layers: f, f, f ("constant"), f, 2f, 3f or f, 2f, 4f ("exponential").
+    """
+
+    growth: Growth = "exponential"
+
+    @property
+    def by_layer(self) -> tuple[int, ...]:
+        """The filters of each layer."""
+        return self.grown(self.growth)
 
 
 class Layers(Shared):

@@ -16,32 +16,42 @@ from typing import Annotated, Any
 import lazy_loader
 from pydantic import Field
 
-from app.core.types import Count
+from app.core.types import Count, Shared
 from app.models import HEADS
 from app.models.mlp import Activation
 
 keras = lazy_loader.load("keras")
 
-Hidden = tuple[Count, ...]
 Classes = Annotated[int, Field(ge=2)]
 
 
+class OwnLayers(Shared):
+    """What a task has for itself between the features and its output.
+
+    Attributes:
+        hidden: dense layers of this task alone, before the last.
+        activation: of these.
+    """
+
+    hidden: tuple[Count, ...] = ()
+    activation: Activation = "gelu"
+
+
 @HEADS("linear", gives="values")
-def linear(features: Any, columns: int, label: str, *, hidden: Hidden = (), activation: Activation = "gelu") -> Any:
+def linear(features: Any, columns: int, label: str, *, layers: OwnLayers) -> Any:
     """The transformed targets themselves: (N, columns), float32 also under mixed precision.
 
     Args:
         features: what the model gives, (N, F).
         columns: of the transformed targets.
         label: name of the last layer.
-        hidden: dense layers of this task alone, before the last.
-        activation: of these.
+        layers: before the last.
     """
-    return _dense(features, columns, label, hidden, activation)
+    return _dense(features, columns, label, layers)
 
 
 @HEADS("gaussian", gives="mean_and_log_variance")
-def gaussian(features: Any, columns: int, label: str, *, hidden: Hidden = (), activation: Activation = "gelu") -> Any:
+def gaussian(features: Any, columns: int, label: str, *, layers: OwnLayers) -> Any:
     """Mean and logarithm of the variance of the transformed targets: (N, 2 columns).
 
     Predictions then carry `sigma_<target>`, the standard deviation in physical units.
@@ -50,16 +60,13 @@ def gaussian(features: Any, columns: int, label: str, *, hidden: Hidden = (), ac
         features: what the model gives, (N, F).
         columns: of the transformed targets.
         label: name of the last layer.
-        hidden: dense layers of this task alone, before the last.
-        activation: of these.
+        layers: before the last.
     """
-    return _dense(features, 2 * columns, label, hidden, activation)
+    return _dense(features, 2 * columns, label, layers)
 
 
 @HEADS("softmax", gives="logits", classes=True)
-def softmax(
-    features: Any, columns: int, label: str, *, classes: Classes, hidden: Hidden = (), activation: Activation = "gelu"
-) -> Any:
+def softmax(features: Any, columns: int, label: str, *, classes: Classes, layers: OwnLayers) -> Any:
     """Logits of the classes 0, 1, ..., classes - 1 of one target: (N, classes).
 
     The model's outputs are the most probable class and `<task>_probability` (N, classes).
@@ -69,30 +76,26 @@ def softmax(
         columns: one.
         label: name of the last layer.
         classes: how many; the target holds their numbers, from 0.
-        hidden: dense layers of this task alone, before the last.
-        activation: of these.
+        layers: before the last.
     """
-    return _dense(features, classes, label, hidden, activation)
+    return _dense(features, classes, label, layers)
 
 
 @HEADS("sigmoid", gives="logits")
-def sigmoid(features: Any, columns: int, label: str, *, hidden: Hidden = (), activation: Activation = "gelu") -> Any:
+def sigmoid(features: Any, columns: int, label: str, *, layers: OwnLayers) -> Any:
     """Logits of targets that are 0 or 1: (N, columns); the prediction is the probability of 1.
 
     Args:
         features: what the model gives, (N, F).
         columns: of the targets.
         label: name of the last layer.
-        hidden: dense layers of this task alone, before the last.
-        activation: of these.
+        layers: before the last.
     """
-    return _dense(features, columns, label, hidden, activation)
+    return _dense(features, columns, label, layers)
 
 
 @HEADS("von_mises_fisher", gives="direction_and_concentration")
-def von_mises_fisher(
-    features: Any, columns: int, label: str, *, hidden: Hidden = (), activation: Activation = "gelu"
-) -> Any:
+def von_mises_fisher(features: Any, columns: int, label: str, *, layers: OwnLayers) -> Any:
     """A direction times its concentration k: (N, 3).
 
     Predictions then carry `kappa_<task>`; for k >> 1 the angle's standard deviation in each of two directions is
@@ -102,13 +105,12 @@ def von_mises_fisher(
         features: what the model gives, (N, F).
         columns: three.
         label: name of the last layer.
-        hidden: dense layers of this task alone, before the last.
-        activation: of these.
+        layers: before the last.
     """
-    return _dense(features, columns, label, hidden, activation)
+    return _dense(features, columns, label, layers)
 
 
-def _dense(features: Any, outputs: int, label: str, hidden: Hidden, activation: Activation) -> Any:
-    for position, units in enumerate(hidden, start=1):
-        features = keras.layers.Dense(units, activation=activation, name=f"{label}_hidden_{position}")(features)
+def _dense(features: Any, outputs: int, label: str, layers: OwnLayers) -> Any:
+    for position, units in enumerate(layers.hidden, start=1):
+        features = keras.layers.Dense(units, layers.activation, name=f"{label}_hidden_{position}")(features)
     return keras.layers.Dense(outputs, name=label, dtype="float32")(features)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.models import MODELS
-from app.models._convolution import Branch, Convolutions, Growth, Layers, described
+from app.models._convolution import Branch, GrowingConvolutions, Layers, described
 from app.models._images import check_depth, only_image, rows_of
 
 
@@ -14,8 +14,7 @@ from app.models._images import check_depth, only_image, rows_of
 def plane_cnn(
     seen: Mapping[str, Any],
     *,
-    convolutions: Convolutions,
-    growth: Growth = "exponential",
+    convolutions: GrowingConvolutions,
     layers: Layers,
 ) -> Any:
     """Convolutions over the image of one plane: x -> pool(activation(norm(conv(x)))), then dense layers.
@@ -27,8 +26,7 @@ def plane_cnn(
 
     Args:
         seen: images (N, H, W, channels) after their input layer, by name; rows of numbers (N, C) are joined after them.
-        convolutions: their number and size.
-        growth: how the filters grow with the layers: f, f, f ("constant"), f, 2f, 3f or f, 2f, 4f ("exponential").
+        convolutions: their number, size and filters.
         layers: what stands between them and after them.
 
     Returns:
@@ -39,5 +37,5 @@ def plane_cnn(
     """
     image = only_image(seen, "plane_cnn", "three_plane_cnn")
     check_depth({"image": image}, convolutions.conv_layers)
-    maps = Branch(convolutions.kernel_size, layers).make("image", convolutions.by_layer(growth))(image)
+    maps = Branch(convolutions.kernel_size, layers).make("image", convolutions.by_layer)(image)
     return described({"image": maps}, rows_of(seen), layers)

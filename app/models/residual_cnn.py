@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.models import MODELS
-from app.models._convolution import Branch, Convolutions, Growth, Layers, by_plane, described
+from app.models._convolution import Branch, GrowingConvolutions, Layers, by_plane, described
 from app.models._images import check_depth, planes_of, rows_of
 
 
@@ -15,8 +15,7 @@ def residual_cnn(
     seen: Mapping[str, Any],
     *,
     share_uv: bool = True,
-    convolutions: Convolutions,
-    growth: Growth = "exponential",
+    convolutions: GrowingConvolutions,
     layers: Layers,
 ) -> Any:
     """Residual blocks for each plane: x -> pool(activation(F(x) + x)), F two convolutions; else as `three_plane_cnn`.
@@ -28,7 +27,7 @@ def residual_cnn(
     Args:
         seen: images (N, H, W, channels) after their input layer, by name; rows of numbers (N, C) are joined after them.
         share_uv: one branch, with the same weights, for U and V.
-        convolutions: their number and size.
+        convolutions: their number, size and filters.
         conv_layers: blocks of two convolutions, each followed by a pooling that halves the image.
         filters: of the first block.
         growth: how the filters grow with the blocks: f, f, f ("constant"), f, 2f, 3f or f, 2f, 4f ("exponential").
@@ -46,4 +45,4 @@ def residual_cnn(
     planes = planes_of(seen, "residual_cnn", least=1)
     check_depth(planes, convolutions.conv_layers)
     branch = Branch(convolutions.kernel_size, layers, residual=True)
-    return described(by_plane(branch, planes, convolutions.by_layer(growth), share_uv), rows_of(seen), layers)
+    return described(by_plane(branch, planes, convolutions.by_layer, share_uv), rows_of(seen), layers)

@@ -55,6 +55,6 @@ def three_plane_attention(
     more, growths = dict(zip(PLANES, extra_layers, strict=True)), dict(zip(PLANES, growth, strict=True))
     check_depth(planes, convolutions.conv_layers, more)
     branch = Branch(convolutions.kernel_size, layers, attention=attention_kernel)
-    filters = {name: convolutions.by_layer(growths[name], more[name]) for name in planes}
+    filters = {name: convolutions.grown(growths[name], more[name]) for name in planes}
     maps = {name: branch.make(name, filters[name])(image) for name, image in planes.items()}
     return described(maps, rows_of(seen), layers)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.models import MODELS
-from app.models._convolution import Branch, Convolutions, Growth, Layers, by_plane, described
+from app.models._convolution import Branch, GrowingConvolutions, Layers, by_plane, described
 from app.models._images import check_depth, planes_of, rows_of
 
 
@@ -15,8 +15,7 @@ def three_plane_cnn(
     seen: Mapping[str, Any],
     *,
     share_uv: bool = True,
-    convolutions: Convolutions,
-    growth: Growth = "exponential",
+    convolutions: GrowingConvolutions,
     layers: Layers,
 ) -> Any:
     """One branch of convolutions for each plane, as in `plane_cnn`; what they find is joined before the dense layers.
@@ -29,8 +28,7 @@ def three_plane_cnn(
     Args:
         seen: images (N, H, W, channels) after their input layer, by name; rows of numbers (N, C) are joined after them.
         share_uv: one branch, with the same weights, for U and V.
-        convolutions: their number and size.
-        growth: how the filters grow with the layers: f, f, f ("constant"), f, 2f, 3f or f, 2f, 4f ("exponential").
+        convolutions: their number, size and filters.
         layers: what stands between them and after them.
 
     Returns:
@@ -41,5 +39,5 @@ def three_plane_cnn(
     """
     planes = planes_of(seen, "three_plane_cnn")
     check_depth(planes, convolutions.conv_layers)
-    maps = by_plane(Branch(convolutions.kernel_size, layers), planes, convolutions.by_layer(growth), share_uv)
+    maps = by_plane(Branch(convolutions.kernel_size, layers), planes, convolutions.by_layer, share_uv)
     return described(maps, rows_of(seen), layers)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.models import MODELS
-from app.models._convolution import Branch, Convolutions, Growth, Layers, Stride, described
+from app.models._convolution import Branch, GrowingConvolutions, Layers, Stride, described
 from app.models._images import check_depth, rows_of, stack_of
 
 
@@ -15,8 +15,7 @@ def volume_cnn(
     seen: Mapping[str, Any],
     *,
     stride: Stride = (4, 6),
-    convolutions: Convolutions,
-    growth: Growth = "exponential",
+    convolutions: GrowingConvolutions,
     layers: Layers,
 ) -> Any:
     """Convolutions over large, mostly empty images, all planes as channels of one, the first with a long stride.
@@ -30,8 +29,7 @@ def volume_cnn(
     Args:
         seen: images (N, H, W, channels) after their input layer, by name; rows of numbers (N, C) are joined after them.
         stride: of the first convolution, in wires and ticks; (1, 1) keeps the full resolution.
-        convolutions: their number and size.
-        growth: how the filters grow with the layers: f, f, f ("constant"), f, 2f, 3f or f, 2f, 4f ("exponential").
+        convolutions: their number, size and filters.
         layers: what stands between them and after them.
 
     Returns:
@@ -43,5 +41,5 @@ def volume_cnn(
     image = stack_of(seen, "volume_cnn")
     check_depth({"volume": image}, convolutions.conv_layers, stride=stride)
     branch = Branch(convolutions.kernel_size, layers, stride)
-    maps = branch.make("volume", convolutions.by_layer(growth))(image)
+    maps = branch.make("volume", convolutions.by_layer)(image)
     return described({"volume": maps}, rows_of(seen), layers)

@@ -14,9 +14,10 @@ from __future__ import annotations
 
 from functools import cache
 from itertools import chain
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.physics.field_in_frame import SumOfFields
 from app.physics.fields.toroid import Toroid
@@ -34,6 +35,22 @@ ETA_MAX = 2.7
 
 BARREL_TOROID = Toroid(strength=3.2, r=(4500.0, 10000.0), z=(0.0, 13000.0), edge=500.0)
 END_CAP_TOROIDS = Toroid(strength=1.7, r=(800.0, 4500.0), z=(8000.0, 13000.0), edge=500.0)
+
+
+def azimuth_of(sector: Any) -> Any:
+    """Return phi [rad] of the middle of sectors 1 to 16, from 0 on."""
+    return 2.0 * np.pi / SECTORS * (sector - 1)
+
+
+def sector_of(azimuth: Any) -> NDArray[np.int64]:
+    """Return the sectors, 1 to 16, whose middle is nearest to directions phi [rad]."""
+    number: NDArray[np.int64] = np.rint(azimuth * (SECTORS / (2.0 * np.pi))).astype(np.int64) % SECTORS + 1
+    return number
+
+
+def along_sector(x: Any, y: Any, cosine: Any, sine: Any) -> tuple[Any, Any]:
+    """Return the coordinates outward along a sector's middle and across it; cosine and sine are of its azimuth."""
+    return x * cosine + y * sine, y * cosine - x * sine
 
 
 def field(scale: float = 1.0) -> SumOfFields:

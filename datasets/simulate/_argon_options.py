@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,12 +16,12 @@ from numpy.typing import NDArray
 from app.core.errors import Problem, UserError
 from app.core.types import NonNegative, Positive, PositiveRange, Shared
 from app.physics.argon.planes import DRIFT_LENGTH, PLANES, PROJECTION
-from datasets._shard_files import shard_path, unfinished, write_shard
+from datasets._shard_files import write_shard
 from datasets.simulate._argon_readout import Electronics, electronics
 from datasets.simulate._argon_sources import Neutrinos, neutrinos
 from datasets.simulate._argon_tables import Recombination, Tables, tables
 from datasets.simulate._event_keys import keys
-from datasets.simulate._progress import progress
+from datasets.simulate._generator import Generator
 
 Kind = Literal["es", "cc", "mixed"]
 Arrays = dict[str, NDArray[Any]]
@@ -119,41 +117,20 @@ def conventions(rows: str, columns: str) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class Generator(ABC):
-    """Everything that the content of a shard depends on, beside its number."""
+class ArgonGenerator(Generator):
+    """Shards of arrays, made event by event from the key of each."""
 
-    seed: int
-    shard_size: int
-
-    @abstractmethod
-    def metadata(self) -> dict[str, Any]:
-        """Return what all shards must have in common: its `options` are all that the content depends on."""
+    physics: Interactions
 
     @abstractmethod
     def arrays(self, shard: int, key: NDArray[np.uint64]) -> tuple[Arrays, dict[str, Any]]:
         """Return arrays and facts of a shard; the key of an event is the beginning of its random numbers."""
 
-    def options(self, *parts: Any) -> dict[str, Any]:
-        """Return dataclasses and dicts as one dict."""
-        whole: dict[str, Any] = {}
-        for part in parts:
-            whole |= part if isinstance(part, dict) else asdict(part)
-        return whole | {"shard_size": self.shard_size}
-
-    def write(self, out: Path, events: int) -> None:
-        """Write the shards that are not there yet."""
-        rows = [min(self.shard_size, events - first) for first in range(0, events, self.shard_size)]
-        metadata = self.metadata()
-        todo = unfinished(out, rows, metadata)
-        text = json.dumps(metadata["options"])
-        stream = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8])
-        with progress(sum(rows[shard] for shard in todo), "events") as advance:
-            for shard in todo:
-                key = keys(self.seed, stream, shard, rows[shard])
-                arrays, facts = self.arrays(shard, key)
-                whole = metadata | {"shard": shard, "rows": rows[shard]} | facts
-                write_shard(shard_path(out, shard), arrays | {"key": key}, whole)
-                advance(rows[shard], f"shard {shard + 1} of {len(rows)}")
+    def write(self, path: Path, shard: int, rows: int, metadata: dict[str, Any]) -> None:
+        """Make one shard with `rows` events."""
+        key = keys(self.seed, self.stream(), shard, rows)
+        arrays, facts = self.arrays(shard, key)
+        write_shard(path, arrays | {"key": key}, metadata | facts)
 
 
 def in_threads(work: Callable[[int, int], Any], count: int) -> list[Any]:

@@ -13,7 +13,7 @@ from app.physics.field_in_frame import FieldInFrame
 from app.physics.lorentz import State
 from app.physics.magnetic_field import Field
 from app.physics.muon_material import LOSS_PER_LENGTH, after_loss, fluctuated, highland
-from app.physics.muon_spectrometer import END_R, END_Z, SECTORS, STATIONS, layers
+from app.physics.muon_spectrometer import END_R, END_Z, STATIONS, along_sector, azimuth_of, layers, sector_of
 from app.physics.runge_kutta import rk4_step
 from datasets.simulate._muon_calorimeter import Entering, perpendicular
 from datasets.simulate._random_streams import Streams
@@ -39,7 +39,7 @@ class Chambers(NamedTuple):
     @classmethod
     def of(cls, sector: NDArray[np.int64], side: Floats) -> Chambers:
         """Return the chambers of sectors 1 to 16 on the sides -1 or 1."""
-        azimuth = 2.0 * np.pi / SECTORS * (sector - 1)
+        azimuth = azimuth_of(sector)
         return cls(np.cos(azimuth), np.sin(azimuth), sector, side)
 
     def take(self, rows: NDArray[np.intp]) -> Chambers:
@@ -49,7 +49,7 @@ class Chambers(NamedTuple):
     def local(self, vector: Floats, barrel: bool) -> tuple[Floats, Floats, Floats]:
         """Return normal, eta and phi coordinate of vectors (..., 3, N)."""
         x, y, z = vector[..., 0, :], vector[..., 1, :], vector[..., 2, :]
-        outward, across = x * self.cosine + y * self.sine, y * self.cosine - x * self.sine
+        outward, across = along_sector(x, y, self.cosine, self.sine)
         return (outward, z, across) if barrel else (self.side * z, outward, across)
 
     def fixed(self, normal: Floats, eta: Floats, phi: Floats, barrel: bool) -> tuple[Floats, Floats, Floats]:
@@ -91,8 +91,7 @@ class Spectrometer:
         first, second = perpendicular(entering.direction)
         frame = FieldInFrame(self.field, entering.position, np.stack([first, second, entering.direction]))
         azimuth = np.arctan2(entering.position[1], entering.position[0])
-        sector = np.rint(azimuth * (SECTORS / (2.0 * np.pi))).astype(np.int64) % SECTORS + 1
-        chambers = Chambers.of(sector, np.where(entering.direction[2] < 0.0, -1.0, 1.0))
+        chambers = Chambers.of(sector_of(azimuth), np.where(entering.direction[2] < 0.0, -1.0, 1.0))
         h = _length(entering) * (MARGIN / self.steps)
         tracks = _empty(self.steps, entering, chambers)
         p, state, zero = entering.momentum, (np.zeros_like(h),) * 4, np.zeros_like(h)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.physics.muon_spectrometer import MDT, STATIONS, TUBE_RADIUS, Layer
+from datasets._muon_features import COVARIANCE, EDGES
 from datasets.simulate._muon_crossings import reach
 from datasets.simulate._muon_flight import Chambers
 from datasets.simulate._random_streams import Streams
@@ -24,8 +25,7 @@ DRIFT_TIME = 700.0
 PADS = 128
 """Pads are numbered so many to a row."""
 
-EDGES = tuple(f"globEdge{end}{axis}" for end in ("High", "Low") for axis in "XYZ")
-FLOATS = (*EDGES, "time", "driftR", "covXX", "covXY", "covYX", "covYY")
+FLOATS = (*EDGES, "time", "driftR", *COVARIANCE)
 INTEGERS = (
     *("readOutSide", "channel", "layer", "stationPhi", "stationEta", "stationIndex", "technology", "truthLink"),
 )

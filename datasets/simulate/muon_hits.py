@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,15 +16,12 @@ from app.core.types import Count, Fraction, NonNegative, PositiveRange, Range
 from app.physics.muon_spectrometer import ETA_MAX, TECHNOLOGIES
 from datasets import SIMULATORS
 from datasets._root_shards import Layout, write_root_shard
-from datasets._shard_files import shard_path, unfinished
 from datasets.simulate._event_keys import keys
+from datasets.simulate._generator import Generator
 from datasets.simulate._muon_calorimeter import Calorimeter
 from datasets.simulate._muon_events import Setup, blocks
 from datasets.simulate._muon_measurements import FLOATS, INTEGERS
 from datasets.simulate._muon_source import Source, Spectrum
-from datasets.simulate._progress import progress
-
-log = logging.getLogger(__name__)
 
 VERSION = 1
 TREE = "MuonHitDump"
@@ -114,15 +108,7 @@ def muon_hits(
     source = Source(pt, spectrum, eta, two_muons, vertex_spread)
     calorimeter = Calorimeter(energy_loss, energy_loss_spread, calorimeter_thickness)
     setup = Setup(source, calorimeter, field_scale, station_thickness, efficiency, noise)
-    generator = _Generator(setup, int(seed), shard_size)
-    rows = [min(shard_size, events - first) for first in range(0, events, shard_size)]
-    todo = unfinished(out, rows, generator.metadata(), ".root")
-    if len(todo) < len(rows):
-        log.info("%s: %d of %d shards are there already", out, len(rows) - len(todo), len(rows))
-    with progress(sum(rows[shard] for shard in todo), "events") as advance:
-        for shard in todo:
-            generator.write(shard_path(out, shard, ".root"), shard, rows[shard])
-            advance(rows[shard], f"shard {shard + 1} of {len(rows)}")
+    _Generator(int(seed), shard_size, setup).generate(out, events)
 
 
 def _check(pt: tuple[float, float], eta: tuple[float, float], energy_loss: float) -> None:
@@ -135,38 +121,28 @@ def _check(pt: tuple[float, float], eta: tuple[float, float], energy_loss: float
 
 
 @dataclass(frozen=True)
-class _Generator:
-    """Everything that the content of a shard depends on, beside its number."""
+class _Generator(Generator):
+    dataset, version, units, suffix = "muon_hits", VERSION, UNITS, ".root"
 
     setup: Setup
-    seed: int
-    shard_size: int
 
-    def metadata(self) -> dict[str, Any]:
-        """Return what all shards must have in common."""
-        return {
-            "dataset": "muon_hits",
-            "generator_version": VERSION,
-            "units": UNITS,
-            "technologies": list(TECHNOLOGIES),
-            "seed": self.seed,
-            "options": self.setup.options() | {"shard_size": self.shard_size},
-        }
+    def options(self) -> dict[str, Any]:
+        """Return all that events depend on, beside their keys."""
+        return self.setup.options()
 
-    def stream(self) -> int:
-        """Return a number that tells setups apart, so that two do not share random numbers; not shard sizes."""
-        return int.from_bytes(hashlib.sha256(json.dumps(self.setup.options()).encode()).digest()[:8])
+    def about(self) -> dict[str, Any]:
+        """Return the names of the technologies, by number."""
+        return {"technologies": list(TECHNOLOGIES)}
 
-    def run(self) -> int:
-        """Return a hash of seed and setup."""
-        return int.from_bytes(hashlib.sha256(f"{self.seed}:{self.stream()}".encode()).digest()[:4]) >> 1
+    def telling(self) -> dict[str, Any]:
+        """Return all options but the shard size: the same events may be cut into other shards."""
+        return self.options()
 
-    def write(self, path: Path, shard: int, rows: int) -> None:
+    def write(self, path: Path, shard: int, rows: int, metadata: dict[str, Any]) -> None:
         """Make one shard with `rows` events."""
         first = shard * self.shard_size
         key = keys(self.seed, self.stream(), 0, first + rows)[first:]
-        facts = {"shard": shard, "rows": rows}
-        write_root_shard(path, TREE, LAYOUT, self._blocks(key, first), self.metadata() | facts)
+        write_root_shard(path, TREE, LAYOUT, self._blocks(key, first), metadata)
 
     def _blocks(self, key: NDArray[np.uint64], first: int) -> Iterator[dict[str, Any]]:
         for here, muons, (row, columns) in blocks(self.setup, key):

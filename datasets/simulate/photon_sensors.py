@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +15,7 @@ from app.core.types import Count, Fraction, NonNegative, Positive, PositiveRange
 from app.physics.xenon_calorimeter import SENSORS
 from datasets import SIMULATORS
 from datasets._root_shards import Layout, write_root_shard
-from datasets._shard_files import shard_path, unfinished
-from datasets.simulate._progress import progress
+from datasets.simulate._generator import Generator
 from datasets.simulate._xenon_events import Clock, Light, PileUp, Readout, Setup, truth_branches
 from datasets.simulate._xenon_gammas import Target
 from datasets.simulate._xenon_sensors import Quality
@@ -135,39 +132,20 @@ def photon_sensors(
     others = PileUp(pile_up, pile_up_energy, pile_up_time, empty)
     target = Target(beam_spread, target_angle)
     setup = Setup(energy, time, target, attenuation_length, light, quality, clock, others, int(detector_seed))
-    generator = _Generator(setup, int(seed), shard_size)
-    rows = [min(shard_size, events - first) for first in range(0, events, shard_size)]
-    todo = unfinished(out, rows, generator.metadata(), ".root")
-    with progress(sum(rows[shard] for shard in todo), "events") as advance:
-        for shard in todo:
-            generator.write(shard_path(out, shard, ".root"), shard, rows[shard])
-            advance(rows[shard], f"shard {shard + 1} of {len(rows)}")
+    _Generator(int(seed), shard_size, setup).generate(out, events)
 
 
 @dataclass(frozen=True)
-class _Generator:
-    """Everything that the content of a shard depends on, beside its number."""
+class _Generator(Generator):
+    dataset, version, units, suffix = "photon_sensors", VERSION, UNITS, ".root"
 
     setup: Setup
-    seed: int
-    shard_size: int
 
-    def metadata(self) -> dict[str, Any]:
-        """Return what all shards must have in common."""
-        return {
-            "dataset": "photon_sensors",
-            "generator_version": VERSION,
-            "units": UNITS,
-            "seed": self.seed,
-            "options": self.setup.options() | {"shard_size": self.shard_size},
-        }
+    def options(self) -> dict[str, Any]:
+        """Return all that events depend on, beside the random numbers."""
+        return self.setup.options()
 
-    def stream(self) -> int:
-        """Return a number that tells setups apart, so that two do not share random numbers and event keys."""
-        text = json.dumps(self.setup.options() | {"shard_size": self.shard_size})
-        return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8])
-
-    def write(self, path: Path, shard: int, rows: int) -> None:
+    def write(self, path: Path, shard: int, rows: int, metadata: dict[str, Any]) -> None:
         """Make one shard with `rows` events."""
         random = np.random.default_rng([self.seed, shard, self.stream()])
         truth = self.setup.truth(random, rows)
@@ -175,14 +153,12 @@ class _Generator:
         seeds = random.integers(0, 2**64, rows, np.uint64)
         readout = Readout(self.setup, truth, light, seeds)
         branches = truth_branches(truth) | self.numbers(shard, rows)
-        facts = {"shard": shard, "rows": rows, "tried": truth.tried}
-        write_root_shard(path, TREE, LAYOUT, _blocks(readout, branches), self.metadata() | facts)
+        write_root_shard(path, TREE, LAYOUT, _blocks(readout, branches), metadata | {"tried": truth.tried})
 
     def numbers(self, shard: int, rows: int) -> dict[str, NDArray[np.int32]]:
-        """Return run and event number; the run is a hash of seed and setup, so that samples do not share events."""
-        run = int.from_bytes(hashlib.sha256(f"{self.seed}:{self.stream()}".encode()).digest()[:4]) >> 1
+        """Return run and event number."""
         first = shard * self.shard_size
-        return {"run": np.full(rows, run, np.int32), "event": np.arange(first, first + rows, dtype=np.int32)}
+        return {"run": np.full(rows, self.run(), np.int32), "event": np.arange(first, first + rows, dtype=np.int32)}
 
 
 def _blocks(readout: Readout, branches: dict[str, NDArray[Any]]) -> Iterator[dict[str, NDArray[Any]]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -14,9 +14,9 @@ from app.core.errors import Problem, UserError
 from app.core.types import Count, Fraction, PositiveRange
 from datasets import SIMULATORS
 from datasets.simulate._argon_options import (
+    ArgonGenerator,
     Arrays,
     Flux,
-    Generator,
     Interactions,
     Kind,
     Readout,
@@ -97,7 +97,7 @@ def plane_images(
     """
     neutrinos = Interactions(kind, elastic_share, energy, flux, readout)
     clusters = Clusters(background, radiological, single_gammas, width)
-    _Generator(int(seed), shard_size, neutrinos, clusters).write(out, events)
+    _Generator(int(seed), shard_size, neutrinos, clusters).generate(out, events)
 
 
 @dataclass(frozen=True)
@@ -111,21 +111,18 @@ class Clusters:
 
 
 @dataclass(frozen=True)
-class _Generator(Generator):
-    physics: Interactions
+class _Generator(ArgonGenerator):
+    dataset, version, units = "plane_images", VERSION, UNITS
+
     clusters: Clusters
 
-    def metadata(self) -> dict[str, Any]:
-        """Return what all shards have in common."""
-        return {
-            "dataset": "plane_images",
-            "generator_version": VERSION,
-            "units": UNITS,
-            "columns": {"metadata": list(COLUMNS)},
-            **conventions("ticks", "channels"),
-            "seed": self.seed,
-            "options": self.options(self.physics.options, self.clusters),
-        }
+    def options(self) -> dict[str, Any]:
+        """Return all that events depend on, beside their keys."""
+        return self.physics.options | asdict(self.clusters)
+
+    def about(self) -> dict[str, Any]:
+        """Return the columns of `metadata`, and of what the images are."""
+        return {"columns": {"metadata": list(COLUMNS)}, **conventions("ticks", "channels")}
 
     def arrays(self, shard: int, key: NDArray[np.uint64]) -> tuple[Arrays, dict[str, Any]]:
         """Return the matched images of a shard, and how many events were tried."""

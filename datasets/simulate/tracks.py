@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 from collections import Counter
 from dataclasses import asdict, dataclass
@@ -20,9 +18,9 @@ from app.core.types import Count, Positive, PositiveRange, Range
 from app.physics.magnetic_field import FIELDS
 from app.physics.propagation import Propagated, Propagator, steps_for, survives
 from datasets import SIMULATORS
-from datasets._shard_files import shard_path, unfinished, write_shard
+from datasets._shard_files import write_shard
 from datasets.simulate._event_keys import keys
-from datasets.simulate._progress import progress
+from datasets.simulate._generator import Generator
 from datasets.simulate._track_sampling import Interval, Sampling, Tracks
 
 log = logging.getLogger(__name__)
@@ -88,17 +86,7 @@ def track_states(
         NotWritten: the disk is full, or the folder cannot be written.
     """
     sampling = Sampling(momentum, x, y, tx, ty, z_start, _z_end(z_end, dz), dz)
-    generator = _Generator(sampling, FIELDS.parse(field), accuracy, int(seed), shard_size)
-    rows = [min(shard_size, tracks - first) for first in range(0, tracks, shard_size)]
-    todo = unfinished(out, rows, generator.metadata())
-    if not todo:
-        return
-    generator.prepare()
-    with progress(sum(rows[shard] for shard in todo), "tracks") as advance:
-        for shard in todo:
-            arrays, facts = generator.shard(shard, rows[shard])
-            write_shard(shard_path(out, shard), arrays, generator.metadata() | facts)
-            advance(rows[shard], f"shard {shard + 1} of {len(rows)}")
+    _Generator(int(seed), shard_size, sampling, FIELDS.parse(field), accuracy).generate(out, tracks)
 
 
 def _z_end(z_end: float | None, dz: float | Interval | None) -> float | None:
@@ -107,29 +95,34 @@ def _z_end(z_end: float | None, dz: float | Interval | None) -> float | None:
     return Z_END if z_end is None and dz is None else z_end
 
 
-@dataclass
-class _Generator:
-    """Everything that the content of a shard depends on, beside its number."""
+@dataclass(frozen=True)
+class _Generator(Generator):
+    dataset, version, units, rows_are = "track_states", VERSION, UNITS, "tracks"
 
     sampling: Sampling
     field: Any
     accuracy: float
-    seed: int
-    shard_size: int
-    steps: int = 0
 
     @cached_property
     def propagator(self) -> Propagator:
         """RK4 in the field."""
         return Propagator(self.field.build())
 
-    def prepare(self) -> None:
-        """Find the number of steps on a sample that does not depend on the seed, and refuse bins without survivors."""
+    @cached_property
+    def sample(self) -> list[Tracks]:
+        """Tracks of each momentum bin, which do not depend on the seed."""
         random = np.random.default_rng(0)
-        sample = [self.sampling.draw(random, SAMPLE, interval) for interval in self.sampling.bins()]
-        every = Tracks.concatenate(sample)
-        self.steps = steps_for(self.propagator, every.state, every.qop, *self.along(every), self.accuracy)
-        for interval, tracks in zip(self.sampling.bins(), sample, strict=True):
+        return [self.sampling.draw(random, SAMPLE, interval) for interval in self.sampling.bins()]
+
+    @cached_property
+    def steps(self) -> int:
+        """How many Runge-Kutta steps the sample needs."""
+        every = Tracks.concatenate(self.sample)
+        return steps_for(self.propagator, every.state, every.qop, *self.along(every), self.accuracy)
+
+    def prepare(self) -> None:
+        """Find the number of steps, and refuse bins without survivors."""
+        for interval, tracks in zip(self.sampling.bins(), self.sample, strict=True):
             self.check(interval, survives(self.end(tracks).state))
         log.info("%d Runge-Kutta steps keep the position error below %g mm", self.steps, self.accuracy)
 
@@ -149,28 +142,35 @@ class _Generator:
         """Return the states at the end and which tracks left the field map."""
         return self.propagator(tracks.state, tracks.qop, *self.along(tracks), self.steps)
 
-    def metadata(self) -> dict[str, Any]:
-        """Return what all shards must have in common; not the number of steps, which rounding may change by one."""
+    def options(self) -> dict[str, Any]:
+        """Return all of the sampling, and the accuracy; not the number of steps, which rounding may change by one."""
+        return asdict(self.sampling) | {"accuracy": self.accuracy}
+
+    def about(self) -> dict[str, Any]:
+        """Return the field, and between which planes tracks go."""
         return {
-            "dataset": "track_states",
-            "generator_version": VERSION,
-            "units": UNITS,
             "field": self.field.dump(),
             "field_sha256": getattr(self.propagator.field, "sha256", None),
             "z_start": self.sampling.z_start,
             "z_end": self.sampling.z_end,
             "dz": self.sampling.dz,
-            "seed": self.seed,
-            "options": asdict(self.sampling) | {"accuracy": self.accuracy, "shard_size": self.shard_size},
         }
 
-    def stream(self) -> int:
-        """Return a number that tells samplings apart, so that two ranges do not share random numbers and keys."""
-        text = json.dumps(asdict(self.sampling) | {"shard_size": self.shard_size})
-        return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8])
+    def telling(self) -> dict[str, Any]:
+        """Return the sampling alone: the same tracks may be followed through another field, or more accurately."""
+        return asdict(self.sampling) | {"shard_size": self.shard_size}
 
-    def shard(self, shard: int, rows: int) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-        """Return arrays and facts of one shard with `rows` accepted tracks."""
+    def write(self, path: Path, shard: int, rows: int, metadata: dict[str, Any]) -> None:
+        """Make one shard with `rows` accepted tracks."""
+        arrays, counts = self.accepted(shard, rows)
+        if counts["outside_field_map"]:
+            lost = counts["outside_field_map"]
+            log.warning("%d of %d tracks left the field map, the field is zero there", lost, rows)
+        key = keys(self.seed, self.stream(), shard, rows)
+        write_shard(path, arrays | {"key": key}, metadata | {"steps": self.steps} | counts)
+
+    def accepted(self, shard: int, rows: int) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+        """Return `rows` tracks that come out of the magnet, and how many of which did not."""
         random = np.random.default_rng([self.seed, shard, self.stream()])
         kept, ends, counts, accepted = [], [], _Counts(self.sampling.bins()), 0
         while accepted < rows:
@@ -182,11 +182,7 @@ class _Generator:
             kept.append(tracks.take(good))
             ends.append(end[good].astype(np.float32))
             accepted += int(good.sum())
-        arrays = _arrays(Tracks.concatenate(kept), np.concatenate(ends))
-        facts = {"shard": shard, "rows": rows, "steps": self.steps} | counts.facts()
-        if facts["outside_field_map"]:
-            log.warning("%d of %d tracks left the field map, the field is zero there", facts["outside_field_map"], rows)
-        return arrays | {"key": keys(self.seed, self.stream(), shard, rows)}, facts
+        return _arrays(Tracks.concatenate(kept), np.concatenate(ends)), counts.facts()
 
 
 def _up_to(good: NDArray[np.bool_], wanted: int) -> slice:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,9 +16,9 @@ from app.physics.argon.medium import DENSITY
 from app.physics.argon.planes import DRIFT_LENGTH, TICK
 from datasets import SIMULATORS
 from datasets.simulate._argon_options import (
+    ArgonGenerator,
     Arrays,
     Flux,
-    Generator,
     Interactions,
     Kind,
     Readout,
@@ -85,7 +85,7 @@ def volume_images(
         P. Benetti et al. (WARP), Measurement of the specific activity of 39Ar in natural argon, arXiv:astro-ph/0603131.
     """
     neutrinos = Interactions(kind, elastic_share, energy, flux, readout)
-    _Generator(int(seed), shard_size, neutrinos, Background(activity, single_gammas)).write(out, events)
+    _Generator(int(seed), shard_size, neutrinos, Background(activity, single_gammas)).generate(out, events)
 
 
 @dataclass(frozen=True)
@@ -102,21 +102,18 @@ class Background:
 
 
 @dataclass(frozen=True)
-class _Generator(Generator):
-    physics: Interactions
+class _Generator(ArgonGenerator):
+    dataset, version, units = "volume_images", VERSION, UNITS
+
     background: Background
 
-    def metadata(self) -> dict[str, Any]:
-        """Return what all shards have in common."""
-        return {
-            "dataset": "volume_images",
-            "generator_version": VERSION,
-            "units": UNITS,
-            "shape": list(SHAPE),
-            **conventions("channels", "ticks"),
-            "seed": self.seed,
-            "options": self.options(self.physics.options, self.background),
-        }
+    def options(self) -> dict[str, Any]:
+        """Return all that events depend on, beside their keys."""
+        return self.physics.options | asdict(self.background)
+
+    def about(self) -> dict[str, Any]:
+        """Return the size of an image, and of what the images are."""
+        return {"shape": list(SHAPE), **conventions("channels", "ticks")}
 
     def arrays(self, shard: int, key: NDArray[np.uint64]) -> tuple[Arrays, dict[str, Any]]:
         """Return the pixels of a shard, and how many events were tried."""

@@ -1,9 +1,15 @@
-"""Track states to write into files."""
+"""Track states to write into files; sources of the dataset and shards of the simulator that a module tests."""
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
+
+from app.core.errors import UserError
+from app.core.files import matching
+from datasets import DATASETS, SIMULATORS
 
 
 def _tracks(rows=20, seed=1):
@@ -27,3 +33,84 @@ def _tracks(rows=20, seed=1):
 def tracks():
     """The function tracks(rows=20, seed=1)."""
     return _tracks
+
+
+@pytest.fixture(scope="module")
+def load(request):
+    """The function load(*files, **options): the source of the module's DATASET and all of its blocks."""
+
+    def loaded(*files, **options):
+        """Build the source exactly as a job does, and read all of it."""
+        spec = DATASETS.parse({"name": request.module.DATASET, "files": [str(f) for f in files], **options})
+        source = spec.build(matching(spec.options.files, ("dataset", "files")))
+        return source, list(source)
+
+    return loaded
+
+
+@pytest.fixture(scope="module")
+def the_events(load):
+    """The function the_events(*files, **options): the only block of the module's DATASET."""
+
+    def only(*files, **options):
+        (events,) = load(*files, **options)[1]
+        return events
+
+    return only
+
+
+@pytest.fixture(scope="module")
+def refused(load):
+    """The function refused(message, *files, lines=1, **options): what the user is told, which must match."""
+
+    def text(message, *files, lines=1, **options):
+        with pytest.raises(UserError, match=message) as caught:
+            load(*files, **options)
+        assert str(caught.value).count("\n") == lines - 1
+        return str(caught.value)
+
+    return text
+
+
+@pytest.fixture(scope="module")
+def simulate(request):
+    """The function simulate(out, **options): the npz shards of the module's job SMALL, with options of its own."""
+
+    def shards(out, **options):
+        SIMULATORS.parse({**request.module.SMALL, **options}).build(out)
+        return [_shard(path) for path in sorted(out.glob("*.npz"))]
+
+    return shards
+
+
+@pytest.fixture(scope="session")
+def shard_of():
+    """The function shard_of(path): the arrays of an npz, its metadata as a dict."""
+    return _shard
+
+
+def _shard(path):
+    with np.load(path) as content:
+        whole = {name: content[name] for name in content.files}
+    about = "metadata_json" if "metadata_json" in whole else "metadata"
+    return whole | {about: json.loads(str(whole[about]))}
+
+
+@pytest.fixture
+def interrupt(monkeypatch):
+    """The function interrupt(module, writer, make): make() is interrupted when it writes its second shard."""
+
+    def interrupted(module, writer, make):
+        write = getattr(module, writer)
+
+        def stop_at_second(path, *content):
+            if path.stem == "shard_00001":
+                raise KeyboardInterrupt
+            write(path, *content)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(module, writer, stop_at_second)
+            with pytest.raises(KeyboardInterrupt):
+                make()
+
+    return interrupted

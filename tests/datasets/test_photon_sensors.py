@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import uproot
 
-from app.core.errors import UserError
-from app.core.files import matching
 from app.physics.xenon_calorimeter import SENSORS, positions, to_uvw
-from datasets import DATASETS, SIMULATORS
+from datasets import SIMULATORS
 from datasets._options import DatasetOptions
 from datasets._pipeline import split
+
+DATASET = "photon_sensors"
 
 ROWS = 60
 LAYOUT = {
@@ -50,29 +50,11 @@ def write(tmp_path):
     return written
 
 
-def load(*files, **options):
-    """Build the source exactly as a job does, and read all of it."""
-    spec = DATASETS.parse({"name": "photon_sensors", "files": [str(f) for f in files], **options})
-    source = spec.build(matching(spec.options.files, ("dataset", "files")))
-    return source, list(source)
-
-
-def the_events(*files, **options):
-    (events,) = load(*files, **options)[1]
-    return events
-
-
-def refused(message, *files, **options):
-    with pytest.raises(UserError, match=message) as caught:
-        load(*files, **options)
-    assert "\n" not in str(caught.value)
-
-
 def one_gamma(content):
     return {name: values[content["nGamma"] > 0] for name, values in content.items()}
 
 
-def test_our_files_are_read_as_they_stand(folder, content):
+def test_our_files_are_read_as_they_stand(load, folder, content):
     source, blocks = load(folder / "shard_*.root", block_size=16, empty="keep")
     assert [len(block) for block in blocks] == [16, 16, 8, 16, 4]
     assert (source.rows, len(source.files)) == (ROWS, 5)
@@ -93,12 +75,12 @@ def test_our_files_are_read_as_they_stand(folder, content):
     assert len(np.unique(np.concatenate([block.key for block in blocks]))) == ROWS
 
 
-def test_a_time_keeps_its_picoseconds(folder, content):
+def test_a_time_keeps_its_picoseconds(load, folder, content):
     columns = load(folder / "*.root", empty="keep")[1][0].columns
     assert np.nanmax(np.abs(columns["time"].astype(float) - content["timeTruth"][:40])) < 1e-15
 
 
-def test_the_input_names_its_layer(folder):
+def test_the_input_names_its_layer(load, folder):
     source, _ = load(folder / "*.root", scaling="anscombe")
     sensors = source.inputs["sensors"]
     assert sensors.shape == (SENSORS, 2)
@@ -107,7 +89,7 @@ def test_the_input_names_its_layer(folder):
     assert source.facts["dataset"] == "photon_sensors"
 
 
-def test_events_without_a_gamma_are_dropped_unless_asked_for(folder, content, caplog):
+def test_events_without_a_gamma_are_dropped_unless_asked_for(load, folder, content, caplog):
     number = int((content["nGamma"] == 0).sum())
     assert number > 0
     with caplog.at_level(logging.INFO):
@@ -118,7 +100,7 @@ def test_events_without_a_gamma_are_dropped_unless_asked_for(folder, content, ca
     assert sum(len(block) for block in load(folder / "*.root", empty="keep")[1]) == ROWS
 
 
-def test_invalid_readings_become_nan(content, write):
+def test_invalid_readings_become_nan(the_events, content, write):
     """NaN, beyond 9e9 with either sign, infinity, dead channels, times of little light; everything else stays."""
     arrays = one_gamma(content)
     npho, times = arrays["npho"], arrays["relative_time"]
@@ -138,7 +120,7 @@ def test_invalid_readings_become_nan(content, write):
     assert np.array_equal(time[~timeless], times[~timeless])
 
 
-def test_sums_for_the_baselines(content, write):
+def test_sums_for_the_baselines(the_events, content, write):
     arrays = one_gamma(content)
     arrays["npho"][0], arrays["relative_time"][0] = 0.0, np.nan
     arrays["npho"][0, [10, 500, 4700]] = [100.0, 300.0, -50.0]
@@ -160,7 +142,7 @@ def test_sums_for_the_baselines(content, write):
         assert columns["time_first"][row] == valid[int(0.05 * len(valid))]
 
 
-def test_sums_follow_the_truth(folder):
+def test_sums_follow_the_truth(load, folder):
     _, blocks = load(folder / "*.root")
     columns = {name: np.concatenate([block.columns[name] for block in blocks]) for name in blocks[0].columns}
     alone = columns["n_gamma"] == 1
@@ -169,7 +151,7 @@ def test_sums_follow_the_truth(folder):
         assert np.corrcoef(columns[found][alone], columns[true][alone])[0, 1] > 0.85, found
 
 
-def test_branches_of_other_names_and_layouts(content, write):
+def test_branches_of_other_names_and_layouts(the_events, content, write):
     arrays = one_gamma(content)
     arrays["light"], arrays["angles"] = arrays.pop("npho").astype(np.float64), arrays.pop("emiAng")[:, ::-1].copy()
     arrays["polar"] = arrays["angles"][:, 1].copy()
@@ -181,7 +163,7 @@ def test_branches_of_other_names_and_layouts(content, write):
     assert np.array_equal(usual.key, other.key)
 
 
-def test_a_file_without_truth_has_no_targets(content, write):
+def test_a_file_without_truth_has_no_targets(load, content, write):
     arrays = {name: content[name] for name in ("npho", "relative_time")}
     source, (events,) = load(write(arrays))
     assert not source.targets
@@ -189,7 +171,7 @@ def test_a_file_without_truth_has_no_targets(content, write):
     assert len(np.unique(events.key)) == ROWS
 
 
-def test_keys_by_event_and_by_readings(content, write):
+def test_keys_by_event_and_by_readings(the_events, content, write):
     arrays = one_gamma(content)
     first = the_events(write(arrays, "a.root"))
     again = {**arrays, "run": arrays["run"] + 1}
@@ -200,7 +182,7 @@ def test_keys_by_event_and_by_readings(content, write):
     assert (the_events(write(arrays, "c.root"), key="readings").key != readings).sum() == 1
 
 
-def test_streamed_splits_hold_every_event_once_and_the_same(folder):
+def test_streamed_splits_hold_every_event_once_and_the_same(load, folder):
     source, _ = load(folder / "*.root", block_size=16)
     parts = {"train": 0.5, "validation": 0.25, "test": 0.25}
     kept, streamed = (
@@ -213,7 +195,7 @@ def test_streamed_splits_hold_every_event_once_and_the_same(folder):
     assert np.array_equal(batches[0].inputs["sensors"], batches[1].inputs["sensors"], equal_nan=True)
 
 
-def test_duplicates_are_refused(folder, content, write):
+def test_duplicates_are_refused(refused, the_events, folder, content, write):
     shard = folder / "shard_00000.root"
     refused("of its events stand in .*shard_00000.root as well", shard, shard)
     arrays = one_gamma(content)
@@ -243,13 +225,13 @@ def test_duplicates_are_refused(folder, content, write):
         ("energyTruth", lambda a: np.stack([a, a], -1), "not a column of numbers.*energyTruth\\[0\\]"),
     ],
 )
-def test_bad_content_is_one_clear_line(name, change, message, content, write):
+def test_bad_content_is_one_clear_line(refused, name, change, message, content, write):
     arrays = one_gamma(content)
     arrays[name] = np.ascontiguousarray(change(arrays[name]).astype(arrays[name].dtype))
     refused(message, write(arrays))
 
 
-def test_events_without_truth_can_be_dropped(content, write, caplog):
+def test_events_without_truth_can_be_dropped(the_events, content, write, caplog):
     arrays = one_gamma(content)
     arrays["energyTruth"][:3] = np.nan
     with caplog.at_level(logging.WARNING):
@@ -257,7 +239,7 @@ def test_events_without_truth_can_be_dropped(content, write, caplog):
     assert "3 of" in caplog.text
 
 
-def test_bad_names(folder, content, write):
+def test_bad_names(refused, folder, content, write):
     shard = folder / "shard_00000.root"
     refused("unknown tree. Did you mean 'tree'", shard, tree="trees")
     refused(
@@ -271,7 +253,7 @@ def test_bad_names(folder, content, write):
     refused("dead.0: not valid", shard, dead=[4760])
 
 
-def test_a_truncated_file(folder, tmp_path):
+def test_a_truncated_file(refused, folder, tmp_path):
     whole = (folder / "shard_00000.root").read_bytes()
     for share in (0.3, 0.9):
         (tmp_path / "cut.root").write_bytes(whole[: int(share * len(whole))])
@@ -280,11 +262,11 @@ def test_a_truncated_file(folder, tmp_path):
     refused("not a whole ROOT file", tmp_path / "empty.root")
 
 
-def test_a_file_without_events(content, write):
+def test_a_file_without_events(refused, content, write):
     refused("no events in these files", write({name: values[:0] for name, values in content.items()}))
 
 
-def test_vectors_of_one_length_are_as_good_as_arrays(content, tmp_path):
+def test_vectors_of_one_length_are_as_good_as_arrays(refused, the_events, content, tmp_path):
     import awkward
 
     arrays = one_gamma(content)

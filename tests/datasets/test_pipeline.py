@@ -105,6 +105,7 @@ def test_rows_are_hashed_by_value():
     assert not np.array_equal(hash_rows([a, a + 1]), hash_rows([a + 1, a]))
     many = np.arange(100_000.0)
     assert len(np.unique(hash_rows([many, many % 7]))) == len(many)
+    assert np.array_equal(hash_rows([a, np.stack([b, a + 1], axis=1)]), hash_rows([a, b, a + 1]))
 
 
 def test_files_make_the_splits():

@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 
 from app.cli import main
-from app.core.errors import UserError
-from app.core.files import matching
-from datasets import DATASETS
 from datasets._options import DatasetOptions
 from datasets._pipeline import split
+
+DATASET = "plane_images"
 
 MASS = 0.51099895
 PLANES = ("u", "v", "x")
@@ -81,21 +80,8 @@ def write_matched(folder, rows=24, seed=0, name="three_plane_matched_1.npz", ids
     return images, columns
 
 
-def load(*files, **options):
-    """Build the source exactly as a job does, and read all of it."""
-    spec = DATASETS.parse({"name": "plane_images", "files": [str(f) for f in files], **options})
-    source = spec.build(matching(spec.options.files, ("dataset", "files")))
-    return source, list(source)
-
-
 def together(blocks):
     return type(blocks[0]).concatenate(blocks)
-
-
-def refused(message, *files, **options):
-    with pytest.raises(UserError, match=message) as caught:
-        load(*files, **options)
-    return str(caught.value)
 
 
 def by_energy(columns, energy):
@@ -104,7 +90,7 @@ def by_energy(columns, energy):
 
 
 @pytest.mark.parametrize("sub", [False, True])
-def test_planes_are_joined_by_event_and_match_id_whatever_the_order_of_rows(sub, tmp_path):
+def test_planes_are_joined_by_event_and_match_id_whatever_the_order_of_rows(load, sub, tmp_path):
     images, columns = write_planes(tmp_path, sub=sub)
     source, blocks = load(tmp_path)
     events = together(blocks)
@@ -120,7 +106,7 @@ def test_planes_are_joined_by_event_and_match_id_whatever_the_order_of_rows(sub,
     assert source.inputs["plane_u"].layer == {"name": "adc", "normalization": "asinh", "sum_ticks": 1}
 
 
-def test_clusters_without_a_partner_are_counted_and_dropped(tmp_path, caplog):
+def test_clusters_without_a_partner_are_counted_and_dropped(load, tmp_path, caplog):
     write_planes(tmp_path, shuffle=False)
     path = tmp_path / "prod_1_planeV.npz"
     with np.load(path) as content:
@@ -138,7 +124,7 @@ def test_clusters_without_a_partner_are_counted_and_dropped(tmp_path, caplog):
 
 
 @pytest.mark.parametrize(("planes", "names"), [(["x"], ["plane_x"]), (["x", "u"], ["plane_u", "plane_x"])])
-def test_a_single_plane_or_a_pair(planes, names, tmp_path):
+def test_a_single_plane_or_a_pair(load, refused, planes, names, tmp_path):
     write_planes(tmp_path)
     (tmp_path / "prod_1_planeV.npz").unlink()
     source, blocks = load(tmp_path, planes=planes)
@@ -149,7 +135,7 @@ def test_a_single_plane_or_a_pair(planes, names, tmp_path):
 
 @pytest.mark.parametrize("layout", [11, 12, 13, 14, 18])
 @pytest.mark.parametrize("width", [16, 32])
-def test_every_layout_of_metadata_is_read_by_its_own_columns(layout, width, tmp_path, caplog):
+def test_every_layout_of_metadata_is_read_by_its_own_columns(load, layout, width, tmp_path, caplog):
     _, columns = write_planes(tmp_path, layout=layout, width=width, shuffle=False)
     with caplog.at_level(logging.INFO):
         source, blocks = load(tmp_path, planes=["x"])
@@ -174,7 +160,7 @@ def test_every_layout_of_metadata_is_read_by_its_own_columns(layout, width, tmp_
     assert (events.key.reshape(6, 4) == events.key[::4, None]).all()
 
 
-def test_all_clusters_of_an_event_are_in_one_split(tmp_path):
+def test_all_clusters_of_an_event_are_in_one_split(load, tmp_path):
     for number in range(3):
         write_planes(tmp_path, rows=400, seed=number, base=f"prod_{number}")
     source, _ = load(tmp_path)
@@ -183,7 +169,7 @@ def test_all_clusters_of_an_event_are_in_one_split(tmp_path):
     assert sum(map(len, keys)) == len(set().union(*keys)) == 300  # 100 events in each of three files
 
 
-def test_a_matched_file_is_read_row_by_row(tmp_path, caplog):
+def test_a_matched_file_is_read_row_by_row(load, tmp_path, caplog):
     ids = np.arange(24)
     ids[[2, 7]] = -1
     images, columns = write_matched(tmp_path, ids=ids)
@@ -196,7 +182,7 @@ def test_a_matched_file_is_read_row_by_row(tmp_path, caplog):
     assert sum(map(len, load(tmp_path, planes=["u"])[1])) == 24
 
 
-def test_keys_in_the_file_are_used_and_neutrinos_beside_it(tmp_path):
+def test_keys_in_the_file_are_used_and_neutrinos_beside_it(load, tmp_path):
     key = np.arange(24, dtype=np.uint64) * np.uint64(10**15)
     write_matched(tmp_path, key=key, neutrino_momentum=np.full((24, 3), 0.5, np.float32))
     events = together(load(tmp_path)[1])
@@ -204,7 +190,7 @@ def test_keys_in_the_file_are_used_and_neutrinos_beside_it(tmp_path):
     assert (events.columns["neutrino_y"] == 0.5).all()
 
 
-def test_sums_and_axes_follow_from_the_images(tmp_path):
+def test_sums_and_axes_follow_from_the_images(load, tmp_path):
     images, columns = write_planes(tmp_path)
     events = together(load(tmp_path)[1])
     rows = by_energy(columns, events.columns["energy"])
@@ -213,7 +199,7 @@ def test_sums_and_axes_follow_from_the_images(tmp_path):
     assert np.linalg.norm(axis, axis=1) == pytest.approx(np.ones(24), rel=1e-5)
 
 
-def test_selections_are_counted(tmp_path, caplog):
+def test_selections_are_counted(load, refused, tmp_path, caplog):
     _, columns = write_planes(tmp_path, rows=80)
 
     def kept(**options):
@@ -231,7 +217,7 @@ def test_selections_are_counted(tmp_path, caplog):
     refused("no cluster is left", tmp_path, energy=[1.0, 2.0])
 
 
-def test_balanced_classes_are_equal_whatever_the_order_of_files(tmp_path, caplog):
+def test_balanced_classes_are_equal_whatever_the_order_of_files(load, refused, tmp_path, caplog):
     for number in range(2):
         write_planes(tmp_path, rows=80, seed=number, base=f"prod_{number}")
     with caplog.at_level(logging.INFO):
@@ -244,7 +230,7 @@ def test_balanced_classes_are_equal_whatever_the_order_of_files(tmp_path, caplog
     refused(r"nothing to balance: is_es is 1 for all \d+ events", tmp_path, balance="is_es", interaction="es")
 
 
-def test_clusters_without_momentum_are_dropped_or_kept_without_direction(tmp_path, caplog):
+def test_clusters_without_momentum_are_dropped_or_kept_without_direction(load, tmp_path, caplog):
     images, columns = made(24)
     columns["momentum"][:5] = 0
     np.savez(tmp_path / "a_planeX.npz", images=images[2], metadata=metadata(columns, 13))
@@ -259,7 +245,7 @@ def test_clusters_without_momentum_are_dropped_or_kept_without_direction(tmp_pat
     assert "direction_x" in load(tmp_path, planes=["x"])[0].targets
 
 
-def test_the_share_of_mismatched_energies_is_told(tmp_path, caplog):
+def test_the_share_of_mismatched_energies_is_told(load, tmp_path, caplog):
     images, columns = made(24)
     columns["energy"][:8] += 6.0
     np.savez(tmp_path / "a_planeX.npz", images=images[2], metadata=metadata(columns, 13))
@@ -268,7 +254,7 @@ def test_the_share_of_mismatched_energies_is_told(tmp_path, caplog):
     assert "|E(p) - E_true| > 5 MeV: 33.3 % of 24 clusters" in caplog.text
 
 
-def test_large_files_are_read_in_blocks_and_compressed_ones_whole(tmp_path, monkeypatch):
+def test_large_files_are_read_in_blocks_and_compressed_ones_whole(load, tmp_path, monkeypatch):
     monkeypatch.setattr("datasets.plane_images.ROWS_PER_BLOCK", 10)
     write_planes(tmp_path / "stored")
     write_planes(tmp_path / "packed", save=np.savez_compressed)
@@ -282,13 +268,13 @@ def test_large_files_are_read_in_blocks_and_compressed_ones_whole(tmp_path, monk
     assert all(name.endswith("_planeU.npz") for name in stored[0].files)
 
 
-def test_damaged_files_are_named_and_counted_or_skipped(tmp_path, caplog):
+def test_damaged_files_are_named_and_counted_or_skipped(load, refused, tmp_path, caplog):
     for number in range(5):
         write_planes(tmp_path, seed=number, base=f"prod_{number}")
     (tmp_path / "prod_1_planeU.npz").write_bytes(b"")
     path = tmp_path / "prod_3_planeX.npz"
     path.write_bytes(path.read_bytes()[:5000])
-    text = refused("the file is empty", tmp_path).splitlines()
+    text = refused("the file is empty", tmp_path, lines=3).splitlines()
     assert len(text) == 3
     assert "prod_1_planeU.npz: the file is empty" in text[0]
     assert "prod_3_planeX.npz: truncated or not an npz file" in text[1]
@@ -302,10 +288,10 @@ def test_damaged_files_are_named_and_counted_or_skipped(tmp_path, caplog):
     for plane in "UVX":
         for number in range(5):
             (tmp_path / f"prod_{number}_plane{plane}.npz").write_bytes(b"")
-    refused("5 of 5 files cannot be used", tmp_path, on_bad_file="skip")
+    refused("5 of 5 files cannot be used", tmp_path, lines=6, on_bad_file="skip")
 
 
-def test_pixels_that_cannot_be_read_are_noticed_at_first_reading(tmp_path):
+def test_pixels_that_cannot_be_read_are_noticed_at_first_reading(load, refused, tmp_path):
     write_planes(tmp_path, base="bad", save=np.savez_compressed)
     write_planes(tmp_path, base="good", seed=1, save=np.savez_compressed)
     path = tmp_path / "bad_planeU.npz"
@@ -336,7 +322,7 @@ def test_pixels_that_cannot_be_read_are_noticed_at_first_reading(tmp_path):
         (lambda i, m: (i[:0], m[:0]), "no clusters in these files"),
     ],
 )  # fmt: skip
-def test_bad_content_is_one_clear_line(change, message, tmp_path):
+def test_bad_content_is_one_clear_line(refused, change, message, tmp_path):
     images, columns = made(24)
     images, table = change(images[2], metadata(columns, 14))
     np.savez(tmp_path / "a_planeX.npz", images=images, metadata=table)
@@ -344,7 +330,7 @@ def test_bad_content_is_one_clear_line(change, message, tmp_path):
     assert "\n" not in text
 
 
-def test_single_empty_images_are_dropped(tmp_path, caplog):
+def test_single_empty_images_are_dropped(load, tmp_path, caplog):
     images, columns = made(24)
     images[1, 4] = 0
     arrays = {f"images_{p}": images[i] for i, p in enumerate(PLANES)}
@@ -354,31 +340,31 @@ def test_single_empty_images_are_dropped(tmp_path, caplog):
     assert "1 of 24 images are all zero and were dropped" in caplog.text
 
 
-def test_mixed_widths_are_refused(tmp_path):
+def test_mixed_widths_are_refused(refused, tmp_path):
     write_planes(tmp_path, base="a", width=16)
     write_planes(tmp_path, base="b", width=32, seed=1)
     refused("b_planeU.npz: images of another width than in .*a_planeU.npz. Expected 16 channels. Received 32", tmp_path)
 
 
-def test_old_metadata_cannot_be_joined(tmp_path):
+def test_old_metadata_cannot_be_joined(load, refused, tmp_path):
     write_planes(tmp_path, layout=12)
     refused("planes are joined on event and match_id, which metadata of 12 columns do not have", tmp_path)
     assert sum(map(len, load(tmp_path, planes=["u"])[1])) == 24
 
 
-def test_duplicates_are_refused(tmp_path):
+def test_duplicates_are_refused(refused, tmp_path):
     write_planes(tmp_path, base="a", shuffle=False)
     write_planes(tmp_path, base="b", shuffle=False)
     refused("24 of its events stand in .*a_planeU.npz as well", tmp_path)
 
 
-def test_frames_are_not_mixed(tmp_path):
+def test_frames_are_not_mixed(refused, tmp_path):
     write_matched(tmp_path, name="a.npz", metadata_json=np.array('{"frame": "canonical"}'))
     write_matched(tmp_path, name="b.npz", seed=1)
     refused("another frame of directions than in .*a.npz. Expected 'canonical'. Received None", tmp_path)
 
 
-def test_other_files_and_names(tmp_path):
+def test_other_files_and_names(refused, tmp_path):
     np.savez(tmp_path / "tracks.npz", X=np.zeros((3, 5)))
     refused("has no array 'images_u', so it does not hold cluster images", tmp_path / "tracks.npz")
     (tmp_path / "empty").mkdir()

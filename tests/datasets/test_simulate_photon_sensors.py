@@ -264,17 +264,8 @@ def test_content_depends_on_seed_shard_and_options_alone(default, tmp_path, monk
     assert other["run"][0] != again["run"][0]
 
 
-def test_an_interrupted_generation_continues_and_gives_the_same_data(default, tmp_path, monkeypatch):
-    def stop_at_second(path, *arguments):
-        if path.name == "shard_00001.root":
-            raise KeyboardInterrupt
-        write(path, *arguments)
-
-    write = photon_sensors.write_root_shard
-    monkeypatch.setattr(photon_sensors, "write_root_shard", stop_at_second)
-    with pytest.raises(KeyboardInterrupt):
-        simulate(tmp_path, 250, shard_size=100, seed=7)
-    monkeypatch.undo()
+def test_an_interrupted_generation_continues_and_gives_the_same_data(default, tmp_path, interrupt):
+    interrupt(photon_sensors, "write_root_shard", lambda: simulate(tmp_path, 250, shard_size=100, seed=7))
     assert [path.name for path in tmp_path.iterdir()] == ["shard_00000.root"]
     before = (tmp_path / "shard_00000.root").stat().st_mtime_ns
     events = simulate(tmp_path, 250, shard_size=100, seed=7)

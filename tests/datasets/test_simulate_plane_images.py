@@ -1,13 +1,10 @@
 """The simulator of plane images: what it writes, that nothing but seed and options matters, and that it continues."""
 
-import json
-
 import numpy as np
 import pytest
 
 from app.core.errors import UserError
 from app.physics.argon.planes import project
-from datasets import SIMULATORS
 from datasets._plane_axis import axes, moments
 from datasets._shards import merge
 from datasets.simulate import _argon_options
@@ -16,25 +13,14 @@ SMALL = {"name": "plane_images", "events": 60, "shard_size": 25, "seed": 3}
 IMAGES = ("images_u", "images_v", "images_x")
 
 
-def simulate(out, **options):
-    SIMULATORS.parse({**SMALL, **options}).build(out)
-    return [load(path) for path in sorted(out.glob("*.npz"))]
-
-
-def load(path):
-    with np.load(path) as content:
-        whole = {name: content[name] for name in content.files}
-    return whole | {"metadata_json": json.loads(str(whole["metadata_json"]))}
-
-
 @pytest.fixture(scope="module")
-def default(tmp_path_factory):
+def default(simulate, tmp_path_factory):
     out = tmp_path_factory.mktemp("planes")
     return out, simulate(out)
 
 
 @pytest.fixture(scope="module")
-def many(tmp_path_factory):
+def many(simulate, tmp_path_factory):
     (whole,) = simulate(tmp_path_factory.mktemp("many"), events=1500, shard_size=1500, energy=[10.0, 70.0])
     return whole
 
@@ -117,7 +103,7 @@ def moments_of(image):
     return np.stack([weight.sum(axis=2) @ np.arange(128), weight.sum(axis=1) @ np.arange(16)], axis=1)
 
 
-def test_content_depends_on_seed_shard_and_options_alone(default, tmp_path, monkeypatch):
+def test_content_depends_on_seed_shard_and_options_alone(simulate, default, tmp_path, monkeypatch):
     monkeypatch.setattr(_argon_options.os, "sched_getaffinity", lambda _: {0})
     monkeypatch.setattr(_argon_options, "TASK", 7)
     again = simulate(tmp_path / "again", events=50)
@@ -131,33 +117,22 @@ def test_content_depends_on_seed_shard_and_options_alone(default, tmp_path, monk
     assert not np.isin(wider[0]["key"], again[0]["key"]).any()
 
 
-def test_an_interrupted_generation_continues(default, tmp_path, monkeypatch):
+def test_an_interrupted_generation_continues(simulate, default, tmp_path, interrupt):
     complete, out = default
-    writing, write = [], _argon_options.write_shard
-
-    def interrupted(path, *content):
-        if writing:
-            raise KeyboardInterrupt
-        writing.append(path)
-        write(path, *content)
-
-    monkeypatch.setattr(_argon_options, "write_shard", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        simulate(tmp_path)
+    interrupt(_argon_options, "write_shard", lambda: simulate(tmp_path))
     assert [path.name for path in sorted(tmp_path.iterdir())] == ["shard_00000.npz"]
-    monkeypatch.setattr(_argon_options, "write_shard", write)
     simulate(tmp_path)
     for path in sorted(complete.glob("*.npz")):
         assert (tmp_path / path.name).read_bytes() == path.read_bytes()
     assert len(out) == 3
 
 
-def test_other_options_do_not_mix(default):
+def test_other_options_do_not_mix(simulate, default):
     with pytest.raises(UserError, match="the folder holds shards made with other options"):
         simulate(default[0], kind="cc")
 
 
-def test_background_rows_are_no_main_tracks(tmp_path):
+def test_background_rows_are_no_main_tracks(simulate, tmp_path):
     (whole,) = simulate(tmp_path, events=240, shard_size=240, background=0.5, kind="mixed")
     table = whole["metadata"]
     marley, main, es = table[:, 1] == 1, table[:, 2] == 1, table[:, 3] == 1
@@ -174,7 +149,7 @@ def test_background_rows_are_no_main_tracks(tmp_path):
     assert np.median(table[main, 10]) > 3 * np.median(table[~main, 10])
 
 
-def test_charged_currents_are_not_elastic(tmp_path):
+def test_charged_currents_are_not_elastic(simulate, tmp_path):
     (whole,) = simulate(tmp_path, events=50, shard_size=50, kind="cc", energy=[5.0, 10.0])
     assert not whole["metadata"][:, 3].any()
     assert whole["metadata"][:, 11].max() < 10.52
@@ -183,9 +158,9 @@ def test_charged_currents_are_not_elastic(tmp_path):
     assert (difference < 1.504 + 6.13).all()
 
 
-def test_shards_are_merged_with_their_table(default, tmp_path):
+def test_shards_are_merged_with_their_table(default, shard_of, tmp_path):
     merge(sorted(default[0].glob("*.npz")), tmp_path / "all.npz")
-    whole = load(tmp_path / "all.npz")
+    whole = shard_of(tmp_path / "all.npz")
     assert whole["metadata"].shape == (60, 14)
     assert whole["metadata_json"]["rows"] == 60
     assert whole["metadata_json"]["frame"] == "canonical"
@@ -200,7 +175,7 @@ def test_shards_are_merged_with_their_table(default, tmp_path):
         ({"events": 1, "threshold": [1e6, 70.0, 60.0]}, "threshold: no cluster of this kind is seen"),
     ],
 )
-def test_options_that_cannot_be(options, text, tmp_path):
+def test_options_that_cannot_be(simulate, options, text, tmp_path):
     with pytest.raises(UserError) as caught:
         simulate(tmp_path / "out", **options)
     assert text in str(caught.value)

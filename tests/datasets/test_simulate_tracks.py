@@ -1,4 +1,3 @@
-import json
 import logging
 import subprocess
 
@@ -9,21 +8,8 @@ from app.core.errors import UserError, WirechamberError
 from app.physics.fields.gaussian_dipole import GaussianDipole
 from app.physics.fields.two_dipoles import TwoDipoles
 from app.physics.runge_kutta import rk4
-from datasets import SIMULATORS
 
 SMALL = {"name": "track_states", "tracks": 2500, "shard_size": 1000, "seed": 7}
-
-
-def simulate(out, **options):
-    SIMULATORS.parse({**SMALL, **options}).build(out)
-    return [load(path) for path in sorted(out.glob("*.npz"))]
-
-
-def load(path):
-    with np.load(path) as content:
-        return {name: content[name] for name in content.files if name != "metadata"} | {
-            "metadata": json.loads(str(content["metadata"]))
-        }
 
 
 def check_ends(shard, field, tolerance=2e-3):
@@ -35,7 +21,7 @@ def check_ends(shard, field, tolerance=2e-3):
 
 
 @pytest.fixture(scope="module")
-def default(tmp_path_factory):
+def default(simulate, tmp_path_factory):
     out = tmp_path_factory.mktemp("default")
     return out, simulate(out)
 
@@ -89,7 +75,7 @@ def test_metadata_travel_with_every_shard(default):
     assert 20 <= metadata["steps"] <= 60
 
 
-def test_content_depends_on_seed_shard_and_options_alone(default, tmp_path):
+def test_content_depends_on_seed_shard_and_options_alone(simulate, default, tmp_path):
     again = simulate(tmp_path / "again", tracks=2000)
     assert all(np.array_equal(again[i][n], default[1][i][n]) for i in (0, 1) for n in ("X", "Y", "key"))
     other = simulate(tmp_path / "other", tracks=1000, seed=8)
@@ -99,36 +85,24 @@ def test_content_depends_on_seed_shard_and_options_alone(default, tmp_path):
     assert not np.isin(harder[0]["key"], again[0]["key"]).any()
 
 
-def test_an_interrupted_generation_continues_and_gives_the_same_data(default, tmp_path, monkeypatch):
+def test_an_interrupted_generation_continues_and_gives_the_same_data(simulate, default, tmp_path, interrupt):
     from datasets.simulate import tracks
 
-    written = []
-
-    def fail_at_second(path, arrays, metadata):
-        if written:
-            raise KeyboardInterrupt
-        written.append(path)
-        write(path, arrays, metadata)
-
-    write = tracks.write_shard
-    monkeypatch.setattr(tracks, "write_shard", fail_at_second)
-    with pytest.raises(KeyboardInterrupt):
-        simulate(tmp_path)
-    monkeypatch.undo()
+    interrupt(tracks, "write_shard", lambda: simulate(tmp_path))
     first = (tmp_path / "shard_00000.npz").stat().st_mtime_ns
     shards = simulate(tmp_path)
     assert (tmp_path / "shard_00000.npz").stat().st_mtime_ns == first
     assert all(np.array_equal(a[n], b[n]) for a, b in zip(shards, default[1], strict=True) for n in ("X", "Y", "key"))
 
 
-def test_more_tracks_are_added_to_a_finished_folder(tmp_path):
+def test_more_tracks_are_added_to_a_finished_folder(simulate, tmp_path):
     simulate(tmp_path, tracks=1000)
     assert [len(shard["X"]) for shard in simulate(tmp_path, tracks=1500)] == [1000, 500]
     with pytest.raises(UserError, match="holds 2 shards where 1 are asked for"):
         simulate(tmp_path, tracks=700)
 
 
-def test_a_folder_with_other_options_is_refused(tmp_path):
+def test_a_folder_with_other_options_is_refused(simulate, tmp_path):
     simulate(tmp_path, tracks=100)
     before = (tmp_path / "shard_00000.npz").read_bytes()
     with pytest.raises(UserError, match=r"shard_00000.npz.field.peak: the folder holds shards made with other options"):
@@ -138,13 +112,13 @@ def test_a_folder_with_other_options_is_refused(tmp_path):
     assert (tmp_path / "shard_00000.npz").read_bytes() == before
 
 
-def test_a_damaged_shard_is_named(tmp_path):
+def test_a_damaged_shard_is_named(simulate, tmp_path):
     (tmp_path / "shard_00000.npz").write_bytes(b"PK not an npz")
     with pytest.raises(UserError, match=r"shard_00000.npz: cannot be read, it is damaged"):
         simulate(tmp_path, tracks=100)
 
 
-def test_varying_z_start_and_length(tmp_path):
+def test_varying_z_start_and_length(simulate, tmp_path):
     (shard,) = simulate(tmp_path, tracks=500, z_start=[2000.0, 3000.0], dz=[1000.0, 5000.0], field="two_dipoles")
     assert np.ptp(shard["Z"][:, 0]) > 900
     assert np.allclose(shard["Z"][:, 1] - shard["Z"][:, 0], shard["X"][:, 5])
@@ -154,18 +128,18 @@ def test_varying_z_start_and_length(tmp_path):
     assert shard["metadata"]["z_start"] == [2000.0, 3000.0]
 
 
-def test_backward(tmp_path):
+def test_backward(simulate, tmp_path):
     (shard,) = simulate(tmp_path, tracks=200, z_start=7826.0, dz=-5161.0)
     assert (shard["Z"] == [7826, 2665]).all()
     check_ends(shard, GaussianDipole())
 
 
-def test_z_end_and_dz_together_are_refused(tmp_path):
+def test_z_end_and_dz_together_are_refused(simulate, tmp_path):
     with pytest.raises(UserError, match="dz: both z_end and dz are given"):
         simulate(tmp_path, z_end=7000.0, dz=100.0)
 
 
-def test_rejected_tracks_are_counted(tmp_path):
+def test_rejected_tracks_are_counted(simulate, tmp_path):
     (shard,) = simulate(tmp_path, tracks=500, momentum=[1.0, 2.0])
     metadata = shard["metadata"]
     assert metadata["rejected"]["slope"] > 0
@@ -175,13 +149,13 @@ def test_rejected_tracks_are_counted(tmp_path):
     assert (np.abs(shard["Y"]) <= [5000, 5000, 2, 2]).all()
 
 
-def test_a_momentum_bin_without_survivors_is_an_error(tmp_path):
+def test_a_momentum_bin_without_survivors_is_an_error(simulate, tmp_path):
     with pytest.raises(UserError, match=r"momentum: \d+ of 1024 tracks from 0.5 to 1 GeV survive"):
         simulate(tmp_path, momentum=[0.5, 100.0])
     assert not list(tmp_path.iterdir())
 
 
-def test_tracks_that_leave_the_map_are_counted_and_warned_about(tmp_path, caplog):
+def test_tracks_that_leave_the_map_are_counted_and_warned_about(simulate, tmp_path, caplog):
     axes = (np.linspace(-300, 300, 4), np.linspace(-300, 300, 4), np.linspace(2665, 7826, 5))
     values = np.zeros((4, 4, 5, 3))
     values[..., 1] = -0.01
@@ -207,11 +181,11 @@ def small_disk(tmp_path):
     subprocess.run(["umount", mount], check=True)
 
 
-def test_a_full_disk_is_one_clear_line_and_leaves_finished_shards_whole(small_disk):
+def test_a_full_disk_is_one_clear_line_and_leaves_finished_shards_whole(simulate, shard_of, small_disk):
     with pytest.raises(
         WirechamberError, match=r"shard_00001.npz: cannot be written \(No space left on device\)"
     ) as error:
         simulate(small_disk)
     assert not isinstance(error.value, UserError)
     assert [path.name for path in small_disk.iterdir()] == ["shard_00000.npz"]
-    assert len(load(small_disk / "shard_00000.npz")["X"]) == 1000
+    assert len(shard_of(small_disk / "shard_00000.npz")["X"]) == 1000

@@ -1,31 +1,17 @@
 """The simulator of volume images: sparse pixels, what is said about events, and that nothing else matters."""
 
-import json
-
 import numpy as np
 import pytest
 
 from app.core.errors import UserError
-from datasets import SIMULATORS
 from datasets._shards import merge
 from datasets.simulate import _argon_options
 
 SMALL = {"name": "volume_images", "events": 90, "shard_size": 50, "seed": 3}
 
 
-def simulate(out, **options):
-    SIMULATORS.parse({**SMALL, **options}).build(out)
-    return [load(path) for path in sorted(out.glob("*.npz"))]
-
-
-def load(path):
-    with np.load(path) as content:
-        whole = {name: content[name] for name in content.files}
-    return whole | {"metadata": json.loads(str(whole["metadata"]))}
-
-
 @pytest.fixture(scope="module")
-def default(tmp_path_factory):
+def default(simulate, tmp_path_factory):
     out = tmp_path_factory.mktemp("volumes")
     return out, simulate(out)
 
@@ -87,14 +73,14 @@ def test_images_are_nearly_empty_and_show_several_clusters(default):
     assert shard["n_clusters"].max() > 2
 
 
-def test_gammas_make_more_clusters_in_charged_currents(tmp_path):
+def test_gammas_make_more_clusters_in_charged_currents(simulate, tmp_path):
     (whole,) = simulate(tmp_path, events=300, shard_size=300, energy=[8.0, 15.0], activity=0.0)
     es = whole["is_es"] == 1
     assert es.mean() == pytest.approx(0.5, abs=0.12)
     assert whole["n_clusters"][~es].mean() > whole["n_clusters"][es].mean() + 0.7
 
 
-def test_decays_add_pixels_as_the_activity_says(tmp_path):
+def test_decays_add_pixels_as_the_activity_says(simulate, tmp_path):
     """19 decays of argon-39 in what X sees: 6 m3 for 0.62 ms; each leaves 0.22 MeV, less recombination."""
     exact = {"kind": "es", "energy": [5.0, 7.0], "noise": [0.0, 0.0, 0.0], "threshold": [1.0, 1.0, 1.0]}
     quiet, active = (
@@ -115,7 +101,7 @@ def test_momenta_belong_together(default):
     assert cosine[~es].min() < 0
 
 
-def test_content_depends_on_seed_shard_and_options_alone(default, tmp_path, monkeypatch):
+def test_content_depends_on_seed_shard_and_options_alone(simulate, default, tmp_path, monkeypatch):
     monkeypatch.setattr(_argon_options.os, "sched_getaffinity", lambda _: {0})
     monkeypatch.setattr(_argon_options, "TASK", 7)
     again = simulate(tmp_path / "again", events=50)
@@ -124,7 +110,7 @@ def test_content_depends_on_seed_shard_and_options_alone(default, tmp_path, monk
     assert not np.isin(other[0]["key"], again[0]["key"]).any()
 
 
-def test_what_is_missing_is_made_again(default, tmp_path):
+def test_what_is_missing_is_made_again(simulate, default, tmp_path):
     first = default[0] / "shard_00000.npz"
     (tmp_path / first.name).write_bytes(first.read_bytes())
     before = (tmp_path / first.name).stat().st_mtime_ns

@@ -7,24 +7,9 @@ import numpy as np
 import pytest
 import uproot
 
-from app.core.errors import UserError
-from app.core.files import matching
-from datasets import DATASETS
+DATASET = "track_states"
 
 NAMES = ("x", "y", "tx", "ty", "qop", "dz", "true_x", "true_y", "true_tx", "true_ty")
-
-
-def load(*files, **options):
-    """Build the source exactly as a job does, and read all of it."""
-    spec = DATASETS.parse({"name": "track_states", "files": [str(f) for f in files], **options})
-    source = spec.build(matching(spec.options.files, ("dataset", "files")))
-    return source, list(source)
-
-
-def refused(message, *files, **options):
-    with pytest.raises(UserError, match=message) as caught:
-        load(*files, **options)
-    assert "\n" not in str(caught.value)
 
 
 @pytest.fixture
@@ -64,7 +49,7 @@ def states(columns):
     return {"X": start, "Y": end}
 
 
-def test_a_tree_is_read_as_an_npz_of_the_same_values(root, npz, columns, states):
+def test_a_tree_is_read_as_an_npz_of_the_same_values(load, root, npz, columns, states):
     source, (events,) = load(root(t=columns))
     _, (same,) = load(npz(**states))
     assert np.array_equal(events.inputs["state"], same.inputs["state"])
@@ -73,7 +58,7 @@ def test_a_tree_is_read_as_an_npz_of_the_same_values(root, npz, columns, states)
     assert source.description == "20 tracks in 1 file"
 
 
-def test_branches_may_have_names_of_their_own(root, columns):
+def test_branches_may_have_names_of_their_own(load, root, columns):
     theirs = {f"track_{name}": array for name, array in columns.items()} | {"mom": 1 / np.abs(columns["qop"])}
     theirs["event"] = np.arange(100, 120)
     branches = {name: f"track_{name}" for name in NAMES} | {"p": "mom", "key": "event"}
@@ -83,7 +68,7 @@ def test_branches_may_have_names_of_their_own(root, columns):
     assert events.key.dtype == np.uint64
 
 
-def test_the_tree_is_named_in_the_path_or_in_the_dataset_or_is_the_only_one(root, columns):
+def test_the_tree_is_named_in_the_path_or_in_the_dataset_or_is_the_only_one(load, refused, root, columns):
     other = {"n": np.arange(3)}
     two = root("two.root", tracks=columns, **{"run/info": other})
     for source, _ in (load(f"{two}:tracks"), load(two, tree="tracks"), load(f"{two}:tracks", tree="run/info")):
@@ -99,14 +84,14 @@ def test_the_tree_is_named_in_the_path_or_in_the_dataset_or_is_the_only_one(root
     refused("the file has no tree", two.parent / "none.root")
 
 
-def test_an_rntuple_is_a_tree_too(tmp_path, columns):
+def test_an_rntuple_is_a_tree_too(load, tmp_path, columns):
     with uproot.recreate(tmp_path / "new.root") as file:
         file["tracks"] = columns
     _, (events,) = load(tmp_path / "new.root")
     assert np.array_equal(events.columns["tx"], columns["true_tx"].astype(np.float32))
 
 
-def test_a_missing_branch_names_the_nearest(root, columns):
+def test_a_missing_branch_names_the_nearest(refused, root, columns):
     columns["true_X"] = columns.pop("true_x")
     path = root(t=columns)
     refused(r"unknown branch for the column 'true_x'\. Did you mean 'true_X'\? Expected one of", path)
@@ -114,12 +99,12 @@ def test_a_missing_branch_names_the_nearest(root, columns):
     refused(r"dataset\.branches: unknown column\. Did you mean 'true_x'\?", path, branches={"truex": "true_X"})
 
 
-def test_a_jagged_branch_is_refused(root, columns):
+def test_a_jagged_branch_is_refused(refused, root, columns):
     columns["tx"] = awkward.Array([[value] for value in columns["tx"]])
     refused(r"tracks\.root\.tx: not a column of numbers\. Expected one number per event", root(t=columns))
 
 
-def test_large_trees_are_several_blocks(root, columns, monkeypatch):
+def test_large_trees_are_several_blocks(load, root, columns, monkeypatch):
     path = root(t=columns)
     _, (whole,) = load(path)
     monkeypatch.setattr("datasets._track_files.ROWS_PER_BLOCK", 8)
@@ -129,21 +114,21 @@ def test_large_trees_are_several_blocks(root, columns, monkeypatch):
 
 
 @pytest.mark.parametrize("share", [0.0, 0.05, 0.5, 0.7])
-def test_a_truncated_root_file_is_refused(root, columns, share):
+def test_a_truncated_root_file_is_refused(refused, root, columns, share):
     path = root(t={name: np.tile(array, 500) + np.arange(10_000) * 1e-9 for name, array in columns.items()})
     content = path.read_bytes()
     path.write_bytes(content[: int(share * len(content))])
     refused("not a whole ROOT file", path)
 
 
-def test_npz_and_root_files_together(root, npz, columns, states, tracks):
+def test_npz_and_root_files_together(load, root, npz, columns, states, tracks):
     more = tracks(5, seed=2)
     source, blocks = load(npz(**states), root(t={name: more[name] for name in NAMES}))
     assert [len(b) for b in blocks] == [20, 5]
     assert source.description == "25 tracks in 2 files"
 
 
-def test_a_root_fingerprint_is_the_files_own(root, columns):
+def test_a_root_fingerprint_is_the_files_own(load, root, columns):
     path = root(t=columns)
     first = load(path)[0].fingerprint
     path.rename(path.with_name("renamed.root"))
@@ -184,26 +169,26 @@ def test_a_root_fingerprint_is_the_files_own(root, columns):
         (lambda s: {n: a[:0] for n, a in s.items()}, "no tracks in these files"),
     ],
 )
-def test_arrays_that_are_no_track_states(npz, states, change, message):
+def test_arrays_that_are_no_track_states(refused, npz, states, change, message):
     refused(message, npz(**change(states)))
 
 
-def test_somebody_elses_p_and_z_can_be_left_alone(npz, states):
+def test_somebody_elses_p_and_z_can_be_left_alone(load, npz, states):
     path = npz(**states, P=np.zeros((20, 3)), Z=np.arange(3))
     assert load(path, momentum=None, planes=None)[0].rows == 20
 
 
 @pytest.mark.parametrize("option", [{"momentum": "PP"}, {"planes": "planes"}, {"start": "x"}, {"end": "Yy"}])
-def test_an_array_that_is_asked_for_must_be_there(npz, states, option):
+def test_an_array_that_is_asked_for_must_be_there(refused, npz, states, option):
     refused("unknown array", npz(**states), **option)
 
 
-def test_names_that_no_file_reads_are_refused(npz, root, states, columns):
+def test_names_that_no_file_reads_are_refused(refused, npz, root, states, columns):
     refused(r"dataset\.branches: none of the files reads 'branches'", npz(**states), branches={"x": "X"})
     refused(r"dataset\.start: none of the files reads 'start'", root(t=columns), start="x")
 
 
-def test_files_that_are_not_there(npz, states, tmp_path, monkeypatch):
+def test_files_that_are_not_there(load, refused, npz, states, tmp_path, monkeypatch):
     npz(**states)
     refused(r"dataset\.files\.0: no such file\. Did you mean 'tracks\.npz'\?", tmp_path / "track.npz")
     refused(r"dataset\.files\.1: the pattern matches no file", tmp_path / "tracks.npz", tmp_path / "shard_*.npz")

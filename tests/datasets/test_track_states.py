@@ -8,10 +8,11 @@ import logging
 import numpy as np
 import pytest
 
-from app.core.errors import UserError
 from app.core.files import matching
 from datasets import DATASETS
 from datasets._pipeline import split
+
+DATASET = "track_states"
 
 C = 0.299792458
 
@@ -38,25 +39,7 @@ def npz(tmp_path):
     return write
 
 
-def load(*files, **options):
-    """Build the source exactly as a job does, and read all of it."""
-    spec = DATASETS.parse({"name": "track_states", "files": [str(f) for f in files], **options})
-    source = spec.build(matching(spec.options.files, ("dataset", "files")))
-    return source, list(source)
-
-
-def the_events(*files, **options):
-    (events,) = load(*files, **options)[1]
-    return events
-
-
-def refused(message, *files, **options):
-    with pytest.raises(UserError, match=message) as caught:
-        load(*files, **options)
-    assert "\n" not in str(caught.value)
-
-
-def test_our_file_is_read_as_it_stands(npz, tracks):
+def test_our_file_is_read_as_it_stands(load, npz, tracks):
     columns = tracks()
     key = np.arange(20, dtype=np.uint64) * 7
     facts = {"dataset": "track_states", "field": {"name": "uniform"}}
@@ -77,7 +60,7 @@ def test_our_file_is_read_as_it_stands(npz, tracks):
     }
 
 
-def test_shards_of_a_pattern_are_blocks_in_order(npz, tmp_path, tracks):
+def test_shards_of_a_pattern_are_blocks_in_order(load, npz, tmp_path, tracks):
     for number in (1, 0, 2):
         npz(arrays(tracks(5 + number, seed=number)), f"shard_{number}.npz")
     source, blocks = load(tmp_path / "shard_*.npz")
@@ -86,7 +69,7 @@ def test_shards_of_a_pattern_are_blocks_in_order(npz, tmp_path, tracks):
     assert source.description == "18 tracks in 3 files"
 
 
-def test_large_files_are_several_blocks(npz, monkeypatch, tracks):
+def test_large_files_are_several_blocks(load, the_events, npz, monkeypatch, tracks):
     whole = the_events(npz(arrays(tracks(25))))
     monkeypatch.setattr("datasets._track_files.ROWS_PER_BLOCK", 10)
     source, blocks = load(npz(arrays(tracks(25))))
@@ -96,7 +79,7 @@ def test_large_files_are_several_blocks(npz, monkeypatch, tracks):
     assert source.rows == 25
 
 
-def test_a_foreign_npz_is_read_by_configuration_alone(npz, tracks):
+def test_a_foreign_npz_is_read_by_configuration_alone(the_events, npz, tracks):
     columns = tracks()
     ours = arrays(columns)
     theirs = {"X_plane": ours["X"][:, :5] * [1, 1, 1, 1, C], "Y_true": np.c_[ours["Y"], ours["X"][:, 4]]}
@@ -107,7 +90,7 @@ def test_a_foreign_npz_is_read_by_configuration_alone(npz, tracks):
     np.testing.assert_allclose(events.columns["p"], columns["p"], rtol=1e-6)
 
 
-def test_the_key_of_a_foreign_row_is_its_values(npz, tmp_path, tracks):
+def test_the_key_of_a_foreign_row_is_its_values(the_events, npz, tmp_path, tracks):
     content = {name: array for name, array in arrays(tracks(200)).items() if name != "P"}
     backwards = {name: array[::-1] for name, array in content.items()}
     one, other = the_events(npz(content)), the_events(npz(backwards, "backwards.npz"))
@@ -116,7 +99,7 @@ def test_the_key_of_a_foreign_row_is_its_values(npz, tmp_path, tracks):
 
 
 @pytest.mark.parametrize(("unit", "factor"), [("1/GeV", 1.0), ("1/MeV", 1e-3), ("c/GeV", C)])
-def test_units_of_qop(npz, unit, factor, tracks):
+def test_units_of_qop(refused, the_events, npz, unit, factor, tracks):
     columns = tracks()
     content = arrays(columns | {"qop": columns["qop"] * factor})
     np.testing.assert_allclose(the_events(npz(content), qop_unit=unit).inputs["state"][:, 4], columns["qop"], rtol=1e-6)
@@ -125,20 +108,20 @@ def test_units_of_qop(npz, unit, factor, tracks):
         refused(hint, npz(content))
 
 
-def test_inverse_mev_is_refused_without_a_momentum_column_too(npz, tracks):
+def test_inverse_mev_is_refused_without_a_momentum_column_too(refused, npz, tracks):
     columns = tracks()
     content = arrays(columns | {"qop": columns["qop"] / 1000})
     del content["P"]
     refused(r"1/\|q/p\| is .* GeV in the median; is q/p in 1/MeV\? Then say 'qop_unit': '1/MeV'", npz(content))
 
 
-def test_momenta_in_mev_are_refused(npz, tracks):
+def test_momenta_in_mev_are_refused(refused, npz, tracks):
     columns = tracks()
     refused("or the momentum column is in MeV", npz(arrays(columns | {"p": 1000 * columns["p"]})))
     refused(r"= 2 in the median, so .* another 'qop_unit'", npz(arrays(columns | {"p": 2 * columns["p"]})))
 
 
-def test_rows_that_are_not_finite_stop_or_are_dropped_as_asked(npz, caplog, tracks):
+def test_rows_that_are_not_finite_stop_or_are_dropped_as_asked(load, refused, npz, caplog, tracks):
     columns = tracks()
     columns["true_x"][3], columns["ty"][7] = np.nan, np.inf
     path = npz(arrays(columns))
@@ -151,18 +134,18 @@ def test_rows_that_are_not_finite_stop_or_are_dropped_as_asked(npz, caplog, trac
     np.testing.assert_array_equal(events.columns["y"], np.delete(columns["true_y"], [3, 7]).astype(np.float32))
 
 
-def test_a_block_without_a_finite_row_is_an_empty_block(npz, tracks):
+def test_a_block_without_a_finite_row_is_an_empty_block(the_events, npz, tracks):
     columns = tracks(4)
     columns["x"][:] = np.nan
     assert len(the_events(npz(arrays(columns)), on_invalid="drop")) == 0
 
 
-def test_duplicates_within_a_file_are_refused(npz, tracks):
+def test_duplicates_within_a_file_are_refused(refused, npz, tracks):
     content = {name: np.concatenate([array, array[5:8]]) for name, array in arrays(tracks()).items()}
     refused("3 rows are duplicates, the first of row 5. Expected every event once", npz(content))
 
 
-def test_a_merged_file_beside_its_parts_is_refused(npz, tracks):
+def test_a_merged_file_beside_its_parts_is_refused(refused, npz, tracks):
     one = npz(arrays(tracks(20)), "one.npz")
     more = arrays(tracks(10, seed=2))
     both = npz({name: np.concatenate([a, more[name]]) for name, a in arrays(tracks(20)).items()}, "both.npz")
@@ -170,12 +153,12 @@ def test_a_merged_file_beside_its_parts_is_refused(npz, tracks):
     refused(f"one.npz: 20 of its events stand in {one} as well", one, one)
 
 
-def test_a_streamed_file_is_checked_once_and_read_again(npz, tracks):
+def test_a_streamed_file_is_checked_once_and_read_again(load, npz, tracks):
     source, _ = load(npz(arrays(tracks())))
     assert [len(b) for b in source] == [20]
 
 
-def test_a_varying_z_start_must_be_an_input(npz, tracks):
+def test_a_varying_z_start_must_be_an_input(load, refused, npz, tracks):
     columns, z = tracks(), np.linspace(2000, 3000, 20)
     path = npz(arrays(columns, z))
     refused("z_start varies from 2000 to 3000 mm but is no input.*'z_start': true", path)
@@ -185,12 +168,12 @@ def test_a_varying_z_start_must_be_an_input(npz, tracks):
     assert np.array_equal(events.inputs["state"][:, 6], z.astype(np.float32))
 
 
-def test_files_with_unequal_z_start_are_refused_together(npz, tracks):
+def test_files_with_unequal_z_start_are_refused_together(refused, npz, tracks):
     files = [npz(arrays(tracks(seed=z), float(z)), f"{z}.npz") for z in (2665, 2700)]
     refused("2700.npz: z_start varies from 2665 to 2700 mm", *files)
 
 
-def test_planes_that_contradict_the_file_are_refused(npz, tracks):
+def test_planes_that_contradict_the_file_are_refused(refused, the_events, npz, tracks):
     path = npz(arrays(tracks()))
     assert len(the_events(path, z=[2665, 7826])) == 20
     refused(
@@ -200,7 +183,7 @@ def test_planes_that_contradict_the_file_are_refused(npz, tracks):
     refused("the file stores another dz than 'z'", npz(content), z=[2665, 7800])
 
 
-def test_shards_of_two_fields_are_refused(npz, tracks):
+def test_shards_of_two_fields_are_refused(load, refused, npz, tracks):
     def shard(name, seed, **facts):
         text = json.dumps({"dataset": "track_states", "field": {"name": "map", "file": name}, **facts})
         return npz(arrays(tracks(seed=seed)), name, metadata=np.array(text))
@@ -211,7 +194,7 @@ def test_shards_of_two_fields_are_refused(npz, tracks):
 
 
 @pytest.mark.parametrize("metadata", [np.array("no JSON"), np.array("[1]"), np.arange(3), np.array([{}], object)])
-def test_somebody_elses_metadata_are_ignored(npz, metadata, tracks):
+def test_somebody_elses_metadata_are_ignored(load, npz, metadata, tracks):
     assert load(npz(arrays(tracks()), metadata=metadata))[0].facts == {}
 
 

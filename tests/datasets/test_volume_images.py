@@ -7,12 +7,11 @@ import logging
 import numpy as np
 import pytest
 
-from app.core.errors import UserError
-from app.core.files import matching
-from datasets import DATASETS
 from datasets._options import DatasetOptions
 from datasets._pipeline import batches, split
 from datasets._sparse import Sparse, dense
+
+DATASET = "volume_images"
 
 SHAPE = (208, 1242)
 
@@ -41,19 +40,6 @@ def made(rows=12, seed=0):
     return arrays, images
 
 
-def load(*files, **options):
-    """Build the source exactly as a job does, and read all of it."""
-    spec = DATASETS.parse({"name": "volume_images", "files": [str(f) for f in files], **options})
-    source = spec.build(matching(spec.options.files, ("dataset", "files")))
-    return source, list(source)
-
-
-def refused(message, *files, **options):
-    with pytest.raises(UserError, match=message) as caught:
-        load(*files, **options)
-    return str(caught.value)
-
-
 @pytest.fixture
 def folder(tmp_path):
     for seed in range(3):
@@ -61,7 +47,7 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_pixels_and_columns_are_those_of_the_file(tmp_path):
+def test_pixels_and_columns_are_those_of_the_file(load, tmp_path):
     arrays, images = made()
     np.savez(tmp_path / "a.npz", **arrays)
     source, (events,) = load(tmp_path)
@@ -85,7 +71,7 @@ def test_pixels_and_columns_are_those_of_the_file(tmp_path):
 
 
 @pytest.mark.parametrize("planes", [["x"], ["u", "x"]])
-def test_planes_are_chosen(planes, tmp_path):
+def test_planes_are_chosen(load, planes, tmp_path):
     arrays, images = made()
     arrays["plane"] = np.where(arrays["plane"] == 2, 2, arrays["plane"])
     np.savez(tmp_path / "a.npz", **arrays)
@@ -96,7 +82,7 @@ def test_planes_are_chosen(planes, tmp_path):
     assert chosen.any(axis=(1, 2, 3)).all()
 
 
-def test_streamed_batches_have_the_numbers_of_those_in_memory(folder):
+def test_streamed_batches_have_the_numbers_of_those_in_memory(load, folder):
     source, _ = load(folder)
     parts = [
         split(
@@ -118,7 +104,7 @@ def test_streamed_batches_have_the_numbers_of_those_in_memory(folder):
     assert max(rows) <= 2**26 // (208 * 1242 * 3 * 4)
 
 
-def test_selection_and_balance(folder, caplog):
+def test_selection_and_balance(load, refused, folder, caplog):
     def kept(**options):
         blocks = load(folder, **options)[1]
         return type(blocks[0]).concatenate(blocks).columns
@@ -135,7 +121,7 @@ def test_selection_and_balance(folder, caplog):
     refused("nothing to balance: is_es is 0 for all 24 events", folder, balance="is_es", interaction="cc")
 
 
-def test_events_without_a_main_track_are_dropped_or_have_no_direction(tmp_path, caplog):
+def test_events_without_a_main_track_are_dropped_or_have_no_direction(load, tmp_path, caplog):
     arrays, _ = made()
     arrays["main_track_momentum"][:4] = 0
     np.savez(tmp_path / "a.npz", **arrays)
@@ -147,7 +133,7 @@ def test_events_without_a_main_track_are_dropped_or_have_no_direction(tmp_path, 
     assert "direction_x" not in source.targets
 
 
-def test_empty_images_are_dropped_and_a_file_of_them_refused(tmp_path, caplog):
+def test_empty_images_are_dropped_and_a_file_of_them_refused(load, refused, tmp_path, caplog):
     arrays, _ = made()
     offsets = arrays["offsets"].copy()
     offsets[1] = 0  # the pixels of event 0 are now of event 1
@@ -159,10 +145,10 @@ def test_empty_images_are_dropped_and_a_file_of_them_refused(tmp_path, caplog):
     refused("a.npz: the images are all zero", tmp_path)
 
 
-def test_damaged_shards_are_named_and_counted_or_skipped(folder, caplog):
+def test_damaged_shards_are_named_and_counted_or_skipped(load, refused, folder, caplog):
     path = folder / "shard_00001.npz"
     path.write_bytes(b"")
-    text = refused("shard_00001.npz: the file is empty", folder).splitlines()
+    text = refused("shard_00001.npz: the file is empty", folder, lines=2).splitlines()
     assert text[1].startswith("dataset.files: 1 of 3 files cannot be used.")
     with caplog.at_level(logging.WARNING):
         assert sum(map(len, load(folder, on_bad_file="skip")[1])) == 24
@@ -185,13 +171,13 @@ def test_damaged_shards_are_named_and_counted_or_skipped(folder, caplog):
         ({"is_es": lambda a: a.astype(object)}, "the array 'is_es' holds pickled objects"),
     ],
 )
-def test_bad_content_is_one_clear_line(change, message, tmp_path):
+def test_bad_content_is_one_clear_line(refused, change, message, tmp_path):
     arrays, _ = made()
     np.savez(tmp_path / "a.npz", **{**arrays, **{name: turn(arrays[name]) for name, turn in change.items()}})
     assert "\n" not in refused(message, tmp_path)
 
 
-def test_other_files_are_told_what_is_missing(tmp_path):
+def test_other_files_are_told_what_is_missing(refused, tmp_path):
     np.savez(tmp_path / "old.npz", images=np.array([None, None], object), metadata=np.zeros(2))
     refused(
         "has no array 'plane'.*'wirechamber convert volume_images' makes shards of older files", tmp_path / "old.npz"
@@ -201,7 +187,7 @@ def test_other_files_are_told_what_is_missing(tmp_path):
     refused("has no array 'is_es'", tmp_path / "a.npz")
 
 
-def test_duplicates_are_refused(tmp_path):
+def test_duplicates_are_refused(refused, tmp_path):
     arrays, _ = made()
     np.savez(tmp_path / "a.npz", **arrays)
     np.savez(tmp_path / "b.npz", **arrays)

@@ -123,7 +123,8 @@ def test_a_head_gives_its_float32_outputs_under_mixed_precision(component):
     keras.config.set_dtype_policy("mixed_float16")
     try:
         features = keras.Input((5,), name="features")
-        model = keras.Model(features, component.call(features, 3, "state_head", **OPTIONS.get(component.name, {})))
+        head = HEADS.parse({"name": component.name, **OPTIONS.get(component.name, {})})
+        model = keras.Model(features, head.build(features, 3, "state_head"))
     finally:
         keras.config.set_dtype_policy("float32")
     values = model(tracks(4, 5))

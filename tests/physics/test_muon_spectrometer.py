@@ -4,7 +4,18 @@ import numpy as np
 import pytest
 from scipy.integrate import trapezoid
 
-from app.physics.muon_spectrometer import MDT, OVERLAP, STATIONS, TECHNOLOGIES, field, layers
+from app.physics.muon_spectrometer import (
+    MDT,
+    OVERLAP,
+    SECTORS,
+    STATIONS,
+    TECHNOLOGIES,
+    along_sector,
+    azimuth_of,
+    field,
+    layers,
+    sector_of,
+)
 
 
 def met(eta):
@@ -48,3 +59,20 @@ def test_multilayers_of_tubes_are_close_packed_and_do_not_overlap():
     assert steps.max() == pytest.approx(200)
     assert [layer.shift for layer in tubes] == [0.0, 15.0] * 4
     assert OVERLAP > 0
+
+
+def test_sectors_are_centred_on_multiples_of_a_sixteenth_and_reach_half_way():
+    number = np.arange(1, SECTORS + 1)
+    middle = azimuth_of(number)
+    assert middle[[0, 4, 8]] == pytest.approx([0, np.pi / 2, np.pi])
+    for turned in (-2 * np.pi, 0.0, 2 * np.pi):
+        for off in (-0.49, 0.0, 0.49):
+            assert sector_of(middle + turned + off * 2 * np.pi / SECTORS).tolist() == number.tolist()
+
+
+def test_along_a_sector_is_a_rotation_by_its_azimuth():
+    azimuth = azimuth_of(np.array([4]))
+    outward, across = along_sector(
+        3 * np.cos(azimuth + 0.1), 3 * np.sin(azimuth + 0.1), np.cos(azimuth), np.sin(azimuth)
+    )
+    assert (outward, across) == (pytest.approx(3 * np.cos(0.1)), pytest.approx(3 * np.sin(0.1)))

@@ -91,6 +91,16 @@ class Size(Shared):
     width: float = 1.0
 
 
+class Volume(Size):
+    """A size with a height.
+
+    Attributes:
+        height: of the top [mm].
+    """
+
+    height: float = 1.0
+
+
 def test_shared_options_are_explained_where_they_are_written_unless_the_component_does():
     catalog = Catalog("thing", "app.models")
 
@@ -109,6 +119,22 @@ def test_shared_options_are_explained_where_they_are_written_unless_the_componen
         "size": "of the thing.",
         "width": "across the axis, twice.",
         "one": "of a kind.",
+    }
+
+
+def test_shared_options_that_add_to_others_are_explained_with_them():
+    catalog = Catalog("thing", "app.models")
+
+    @catalog("thing")
+    def thing(*, volume: Volume) -> None:
+        """A thing."""
+
+    component = catalog._components["thing"]
+    assert list(component.keys) == ["length", "width", "height"]
+    assert arguments_of(component) == {
+        "length": "along the axis [mm].",
+        "width": "across it.",
+        "height": "of the top [mm].",
     }
 
 

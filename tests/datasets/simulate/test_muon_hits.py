@@ -269,17 +269,8 @@ def test_an_event_depends_on_its_key_alone(default, tmp_path, monkeypatch):
     assert other["runNumber"][0] != events["runNumber"][0]
 
 
-def test_an_interrupted_generation_continues_and_gives_the_same_data(default, tmp_path, monkeypatch):
-    def stop_at_second(path, *arguments):
-        if path.name == "shard_00001.root":
-            raise KeyboardInterrupt
-        write(path, *arguments)
-
-    write = muon_hits.write_root_shard
-    monkeypatch.setattr(muon_hits, "write_root_shard", stop_at_second)
-    with pytest.raises(KeyboardInterrupt):
-        simulate(tmp_path, 500, shard_size=200, seed=7)
-    monkeypatch.undo()
+def test_an_interrupted_generation_continues_and_gives_the_same_data(default, tmp_path, interrupt):
+    interrupt(muon_hits, "write_root_shard", lambda: simulate(tmp_path, 500, shard_size=200, seed=7))
     assert [path.name for path in tmp_path.iterdir()] == ["shard_00000.root"]
     before = (tmp_path / "shard_00000.root").stat().st_mtime_ns
     assert same(simulate(tmp_path, 500, shard_size=200, seed=7), default[1])
