@@ -33,4 +33,6 @@ def execute(options: argparse.Namespace) -> int:
     if options.copy_to:
         for path in copy_run(run, options.copy_to):
             console.print(f"copied: {path}", markup=False)
+        if not run.onnx.exists():
+            console.print(f"no model.onnx: `wirechamber export {record.run}` writes it", markup=False)
     return 0

@@ -25,6 +25,10 @@ def test_it_prints_and_copies_the_best_run(run, tmp_path, capsys):
     names = {"model.keras", "model.onnx", "job.json", "metrics.json", "provenance.json", "normalization.json"}
     assert {path.name for path in folder.iterdir()} == names
     assert all((folder / name).read_bytes() == (run / name).read_bytes() for name in names)
+    assert "no model.onnx" not in words
+    (run / "model.onnx").unlink()
+    assert main(["best", "track_extrapolation", "--copy-to", str(folder)]) == 0
+    assert "no model.onnx: `wirechamber export trained` writes it" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("spoil", "words"), [
