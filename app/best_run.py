@@ -6,6 +6,7 @@ import shutil
 from functools import partial
 from pathlib import Path
 
+from app.core.errors import Problem, UserError
 from app.core.files import write_file
 from app.destination import check_folder, make_folder
 from app.finished import refuse_unfinished
@@ -20,10 +21,15 @@ def copy_run(run: RunDirectory, folder: Path) -> list[Path]:
     Every file is looked at before the first one is copied, and each is replaced at once.
 
     Raises:
-        UserError: as `app.finished.refuse_unfinished`, or the folder cannot be made or written to.
+        UserError: as `app.finished.refuse_unfinished`, the folder cannot be made or written to, or it holds the
+            model.onnx of another run and this run has none to replace it.
     """
     refuse_unfinished(run, "model", *CARDS)
     check_folder(folder, "--copy-to")
+    old = folder / run.onnx.name
+    if old.exists() and not run.onnx.exists():
+        what = f"would stay beside the model of {run.name}, which has none"
+        raise UserError(Problem(what, (str(old),), None, f"wirechamber export {run.name}"))
     make_folder(folder, "--copy-to")
     files = [run.model, *(path for path in [run.onnx] if path.exists()), *(getattr(run, name) for name in CARDS)]
     for path in files:
