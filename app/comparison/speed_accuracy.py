@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from app.comparison.looks import looks
+from app.comparison.looks import add_legend, looks
 from app.comparison.throughput import RungeKutta
 from app.plots.style import GREY, WIDE, new_figure, styled
 
@@ -37,26 +37,19 @@ def speed_and_accuracy(points: Sequence[Point], front: Sequence[RungeKutta], fig
     """
     figure = new_figure(9.0, 6.0)
     axes = figure.subplots()
-    for model, look in looks({point.model: point.model for point in points}).items():
-        same = [point for point in points if point.model == model]
-        x, y = [point.throughput for point in same], [point.value for point in same]
-        axes.plot(x, y, marker=look.marker, color=look.colour, linestyle="none", markersize=9, label=model)
-        for point in same:
-            _name(axes, point.run, point.throughput, point.value, look.colour)
+    for point, look in zip(points, looks({point.run: point.model for point in points}).values(), strict=True):
+        axes.plot(point.throughput, point.value, look.marker, color=look.colour, markersize=9, label=point.run)
     if front:
         x, y = [row.throughput for row in front], [row.mean for row in front]
         axes.plot(x, y, color=GREY, marker="x", markersize=8, linestyle="--", label="Runge-Kutta, 4th order")
         for row in front:
-            _name(axes, str(row.steps), row.throughput, row.mean, GREY)
+            name, place = f"{row.steps} steps", (row.throughput, row.mean)
+            axes.annotate(name, place, xytext=(8, 2), textcoords="offset points", fontsize=10, color=GREY)
     _scale(axes, [point.value for point in points] + [row.mean for row in front])
     axes.set_xlabel("events/s (CPU, fastest engine and batch)")
     axes.set_ylabel(f"{figure_name} ({better} is better)")
-    axes.legend(loc="best")
+    add_legend(axes)
     return figure
-
-
-def _name(axes: Axes, text: str, x: float, y: float, colour: Any) -> None:
-    axes.annotate(text, (x, y), xytext=(7, 4), textcoords="offset points", fontsize=9, color=colour)
 
 
 def _scale(axes: Axes, values: Sequence[float]) -> None:

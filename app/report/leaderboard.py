@@ -17,7 +17,7 @@ TRACKS = "track_extrapolation"
 
 @dataclass(frozen=True)
 class Leaderboard:
-    """The runs of an application, those on the same data together, the best of them first."""
+    """The runs of an application: those on the same data together, large groups before small, the best run first."""
 
     application: str
     metric: str
@@ -100,6 +100,7 @@ def _leaderboard(name: str, contents: Contents, sections: Mapping[str, Section])
     for group in order.comparable(records):
         ranked = order.by_metric(group, metric, better)
         groups.append((_data(ranked), [sections[record.run] for record in ranked]))
+    groups.sort(key=lambda group: -len(group[1]))  # what most runs can be compared on stands first
     return Leaderboard(name, metric, better, notes.goal, groups)
 
 
