@@ -34,7 +34,7 @@ def compared(results: dict[str, Any], description: str = "") -> dict[str, Any]:
     (name, first), *others = ((name, _result(found)) for name, found in results.items())
     if others:
         return {**first.model_dump(), "task": name, "others": dict(others)}
-    words = next(iter(results.values()))["descriptions"]
+    words = next(iter(results.values())).get("descriptions", {})
     itself = next((baseline for baseline, text in words.items() if text == description.partition("; ")[0]), None)
     if itself is None:
         return first.model_dump()

@@ -17,6 +17,7 @@ from app.core.lock import LockTaken, locked
 from app.job_file import parse
 from app.job_in_words import words_of
 from app.run_directory import RunDirectory
+from app.run_files import read_file
 from registry.record import is_better
 
 ACTIVE = ("running", "evicted")
@@ -94,7 +95,11 @@ def _unregistered(run: RunDirectory) -> Iterator[Drift]:
     except UserError:
         yield Drift(run.name, "a run directory with a job.json that is none (any more), and no record")
         return
-    changes = {**words_of(job), **_made(job, run), **_ended(run)}
+    try:
+        changes = {**words_of(job), **_made(job, run), **_ended(run)}
+    except (UserError, KeyError) as error:
+        yield Drift(run.name, f"a run directory of another version ({error}), and no record")
+        return
     yield Drift(run.name, f"{changes['state']} in its directory, but not in the registry", changes)
 
 
@@ -145,7 +150,7 @@ def _time(text: str) -> str:
 
 def _finished(run: RunDirectory) -> dict[str, Any]:
     """Return what a finished run's files say."""
-    results, history = _read(run.metrics), _read(run.history)
+    results, history = read_file(run.metrics), _read(run.history)
     description = _read(run.model_config).get("description", "")
     return {
         "state": "done",

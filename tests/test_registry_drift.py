@@ -100,3 +100,22 @@ def test_what_only_a_person_can_tell(roots):
     left = repair(root, found)
     assert len(left) == 2
     assert any("metrics.json is missing or damaged" in line for line in left)
+
+
+def test_a_directory_of_another_version(roots):
+    root, runs = roots
+    (root / "runs" / "trained.json").unlink()
+    path = runs / "trained" / "metrics.json"
+    content = json.loads(path.read_text())
+    del content["state"]["descriptions"]
+    path.write_text(json.dumps(content))
+    assert "trained: done in its directory, but not in the registry" in words(find_drift(*roots))
+    content["state"]["baselines"] = {"a_baseline_of_then": {"pos_mean_mm": 1.0}}
+    path.write_text(json.dumps(content))
+    (line,) = (line for line in words(find_drift(*roots)) if line.startswith("trained"))
+    assert line.startswith("trained: a run directory of another version (unknown baseline.")
+    assert line.endswith("Received 'a_baseline_of_then'.), and no record")
+    path.write_text("{")
+    (line,) = (line for line in words(find_drift(*roots)) if line.startswith("trained"))
+    assert "of another version" in line
+    assert "metrics.json: cannot be read" in line
