@@ -53,7 +53,11 @@ def _column(column: Column) -> dict[str, str]:
 
 
 def _inputs(data: Data, model: Any) -> dict[str, Any]:
-    """Return shape and columns of each input; the columns stand along the last axis in this order."""
+    """Return shape and columns of each input.
+
+    The columns stand along the last axis in this order; where there is one, of images without channels, it is what
+    each pixel holds.
+    """
     known = data.source.inputs
     return {
         name: {

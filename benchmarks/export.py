@@ -1,102 +1,187 @@
-"""How long does the export to ONNX take, how well does it agree, and how fast is it?
+"""How long does the export of every shipped model take, how well does it agree, and how fast is it?
 
-One shipped job of each family of models, with weights as they begin (biases moved away from 0), on a few hundred
-simulated events: the graph and what it costs do not depend on the training. Throughput is that of batches of 256.
+One row for each network of the shipped job files: jobs that differ in data, losses or training alone share it, and are
+counted. Weights are as they begin (biases moved away from 0): the graph, its agreement and its cost do not depend on
+the training. Jobs on files take part where WIRECHAMBER_EXTERNAL_DATA is set; the others have simulated events.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import time
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
 import numpy as np
-from _results import interleaved, options, report, timed
+from _results import options, report
 
 from app import device, engines, parity
 from app.baseline_tables import first_events
 from app.build import build
+from app.combined import combine
+from app.config import Job
 from app.core.files import REPOSITORY
-from app.data import load_data
+from app.data import Data, load_data
+from app.ensemble import members
 from app.export import output_names, to_onnx
+from app.export_run import ROWS
 from app.job_file import load
+from app.json_file import is_workflow, read
 from datasets._sparse import dense
 
-ROWS = 256
+EVENTS, SPLIT = 1250, 'dataset.split={"train": 0.1, "validation": 0.85, "test": 0.05}'
 FEW = {
-    "track_states": ("tracks=4000", "accuracy=1.0"),
-    "plane_images": ("events=400", "shard_size=400"),
-    "volume_images": ("events=100", "shard_size=100"),
-    "photon_sensors": ("events=400", "shard_size=400", "light_sources=2"),
-    "muon_hits": ("events=600", "shard_size=600"),
+    "track_states": (f"tracks={EVENTS}", "accuracy=1.0"),
+    "plane_images": (f"events={EVENTS}", f"shard_size={EVENTS}"),
+    "volume_images": (f"events={EVENTS}", f"shard_size={EVENTS}"),
+    "photon_sensors": (f"events={EVENTS}", f"shard_size={EVENTS}", "light_sources=2"),
+    "muon_hits": (f"events={EVENTS}", f"shard_size={EVENTS}"),
 }
-TRACKS, PLANES, HITS = "track_extrapolation/", "electron_direction/", "muon_hits/"
-JOBS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    (f"{TRACKS}mlp_tiny.json", ()),
-    (f"{TRACKS}mlp_medium.json", ()),
-    (f"{TRACKS}mlp_rk4.json", ()),
-    (f"{TRACKS}pinn.json", ()),
-    (f"{TRACKS}rk_pinn.json", ()),
-    (f"{TRACKS}momentum_ranges.json", ()),
-    (f"{TRACKS}polynomial.json", ()),
-    (f"{TRACKS}rk4_steps.json", ()),
-    (f"{TRACKS}rk4_steps.json", ("model=thin_lens",)),
-    (f"{TRACKS}rk4_steps.json", ("model=straight_line",)),
-    ("photon_calorimeter/all_tasks.json", ()),
-    ("photon_calorimeter/n_gamma.json", ()),
-    ("photon_calorimeter/flat_mlp.json", ()),
-    (f"{PLANES}single_plane_x_angular.json", ()),
-    (f"{PLANES}three_planes.json", ()),
-    (f"{PLANES}three_planes.json", ("model=residual_cnn",)),
-    (f"{PLANES}three_plane_attention.json", ()),
-    ("channel_tagging/volume_simple.json", ()),
-    (f"{HITS}q_over_pt.json", ()),
-    (f"{HITS}transformer.json", ()),
-    (f"{HITS}transformer.json", ("model=deep_sets",)),
+OF_THE_DATA = ("name", "planes", "sum_ticks", "features", "inputs", "assignment", "angles", "z_start")
+"""What of a data set says which inputs a network has."""
+BATCHES = (1, 256, 4096)
+MOST_BYTES = 4e9
+"""Of one batch of inputs; larger ones are not measured."""
+SECONDS, MOST = 0.3, 200
+"""Calls are repeated for so long, but not more often."""
+UNSHIPPED = (
+    ("track_extrapolation/rk4_steps.json", "model=thin_lens"),
+    ("track_extrapolation/rk4_steps.json", "model=straight_line"),
+    ("electron_direction/three_planes.json", "model=residual_cnn"),
 )
+"""Kinds of models that are in no shipped job."""
 
 
-def row(file: str, changes: tuple[str, ...], repetitions: int) -> dict[str, Any]:
-    """Build, export and compare one job's model."""
-    path = REPOSITORY / "json" / file
-    few = [f"dataset.simulate.{text}" for text in FEW[load(path)[0].dataset.name]]
-    job = load(path, [*few, *changes])[0]
-    data = load_data(job)
-    model = build(job, data).deployed
+def shipped() -> list[Path]:
+    """Return the shipped files of jobs and sweeps whose data can be had here."""
+    found = (path for path in sorted((REPOSITORY / "json").rglob("*/*.json")) if not is_workflow(read(path)))
+    known = "WIRECHAMBER_EXTERNAL_DATA" in os.environ
+    return [path for path in found if known or "WIRECHAMBER_EXTERNAL_DATA" not in path.read_text()]
+
+
+def jobs_of(path: Path, *changes: str) -> list[Job]:
+    """Return the jobs of a file with as many simulated events as the comparison needs."""
+    first = load(path)[0]
+    if first.dataset.options.simulate is None:
+        return load(path, changes)
+    few = [f"dataset.simulate.{text}" for text in FEW[first.dataset.name]]
+    return load(path, [*few, SPLIT, *changes])
+
+
+def network(job: Job) -> str:
+    """Return what of a job decides its graph, as text."""
+    content = job.dump()
+    data = {name: content["dataset"].get(name) for name in OF_THE_DATA}
+    field = (content["dataset"].get("simulate") or {}).get("field")
+    tasks = {
+        name: [task["targets"], task["transform"], task["head"], job.tasks[name].loss.component.facts.get("head")]
+        for name, task in content["tasks"].items()
+        if name in job.tasks
+    }
+    count = len(members(job))
+    return json.dumps([data, field, content["model"], tasks, count], sort_keys=True)
+
+
+def networks() -> Iterator[tuple[Job, int]]:
+    """Yield one job of each network, and of how many jobs it is."""
+    found: dict[str, list[Job]] = {}
+    for path in shipped():
+        for job in jobs_of(path):
+            found.setdefault(network(job), []).append(job)
+    yield from ((jobs[0], len(jobs)) for jobs in found.values())
+    yield from ((jobs_of(REPOSITORY / "json" / file, change)[0], 0) for file, change in UNSHIPPED)
+
+
+def deployed(job: Job, data: Data) -> Any:
+    """Return the job's model, of an ensemble the mean of its members, with weights that are nowhere zero."""
+    every = [build(one, data).deployed for one in members(job) or [job]]
     random = np.random.default_rng(1)
-    for weight in model.trainable_weights:
-        weight.assign(weight + 0.02 * random.normal(size=weight.shape))
+    for model in every:
+        for weight in model.trainable_weights:
+            weight.assign(weight + 0.02 * random.normal(size=weight.shape))
+    names = {f"member_{i}": model for i, model in enumerate(every)}
+    return combine(names, dict.fromkeys(job.tasks, "unit_vector")) if len(every) > 1 else every[0]
+
+
+def batch(inputs: Mapping[str, Any], size: int) -> dict[str, Any] | None:
+    """Return `size` events, the same ones again where there are fewer; None where they would be too large."""
+    if sum(size * values[0].nbytes for values in inputs.values()) > MOST_BYTES:
+        return None
+    return {name: np.take(values, np.arange(size) % len(values), axis=0) for name, values in inputs.items()}
+
+
+def seconds(call: Callable[[], object]) -> float:
+    """Return the median of the processor's seconds that a call takes, after one for compilation and caches.
+
+    Those of all threads of this process: what a neighbour on a shared machine takes does not count.
+    """
+    call()
+    found: list[float] = []
+    while sum(found) < SECONDS and len(found) < MOST:
+        begun = time.process_time()
+        call()
+        found.append(time.process_time() - begun)
+    return median(found)
+
+
+def throughputs(model: Any, content: bytes, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return events per second of processor time, by engine and batch size."""
+    ways = engines.engines(model, content)["cpu"]
+    found: dict[str, Any] = {}
+    for label, way in (("ONNX", "onnx_1_thread"), ("Keras XLA", "keras_xla")):
+        for size in BATCHES:
+            given = batch(inputs, size)
+            found[f"{label}, {size}"] = "" if given is None else size / seconds(partial(ways[way], given))
+    return found
+
+
+def row(job: Job, count: int) -> dict[str, Any]:
+    """Build, export, compare and time one job's model."""
+    data = load_data(job)
+    model = deployed(job, data)
     begun = time.perf_counter()
     content = to_onnx(model, job.name).SerializeToString()
-    seconds = time.perf_counter() - begun
-    found = parity.compare(model, content, first_events(data.splits.validation, 1000).inputs, output_names(model))
-    events = first_events(data.splits.train, ROWS)
-    inputs = {name: np.asarray(dense(events.inputs[name]), np.float32) for name in model.input}
-    ways = {n: e for n, e in engines.engines(model, content)["cpu"].items() if n in ("keras", "onnx_1_thread")}
-    medians = interleaved({name: timed(partial(engine, inputs)) for name, engine in ways.items()}, repetitions)
+    exported = time.perf_counter() - begun
+    events = first_events(data.splits.validation, ROWS).inputs
+    found = parity.compare(model, content, events, output_names(model))
+    worst = max(found, key=lambda name: found[name]["max_rel"] or 0.0)
+    some = {name: np.asarray(dense(events[name][:256]), np.float32) for name in model.input}
     return {
-        "model": job.model.name,
-        "job": Path(file).stem,
+        "job": job.name if count else f"({job.model.name})",
+        "jobs": count,
         "parameters": f"{model.count_params():,}",
-        "export [s]": seconds,
+        "export [s]": exported,
         "file [MB]": len(content) / 1e6,
-        "largest relative difference": max(float(one["max_rel"] or 0.0) for one in found.values()),
-        "Keras, all cores [events/s]": len(events) / medians["keras"],
-        "ONNX, 1 thread [events/s]": len(events) / medians["onnx_1_thread"],
+        "rows": len(next(iter(events.values()))),
+        "largest difference": found[worst]["max_rel"],
+        "of": worst,
+        **throughputs(model, content, some),
     }
 
 
 def main() -> None:
-    """Measure one job after the other."""
+    """Measure one network after the other."""
     chosen = options(__doc__)
     device.prepare(0)
-    jobs = JOBS[:2] if chosen.quick else JOBS
-    rows = [row(file, changes, 3 if chosen.quick else 7) for file, changes in jobs]
-    report("Export to ONNX: one shipped job of each family of models", rows, chosen)
+    every = sorted(networks(), key=lambda one: one[0].application, reverse=True)
+    rows = []
+    for job, count in every[:2] if chosen.quick else every:
+        rows.append(row(job, count))
+        print(json.dumps(rows[-1]), flush=True)
+    notes = (
+        "Each row is one network of the shipped job files, `jobs` says of how many jobs; kinds of models that no "
+        "shipped job has stand in brackets at the end. Not trained: nothing here depends on it. `rows` are the "
+        "validation events compared; the difference is a share of the output's largest value. The other columns are "
+        "events per second of processor time by batch size, ONNX Runtime with one thread: that of one free core. "
+        f"Left out where a batch of inputs is more than {MOST_BYTES / 1e9:.0f} GB.",
+    )
+    report("Export to ONNX: every shipped model", rows, chosen, notes)
 
 
 if __name__ == "__main__":

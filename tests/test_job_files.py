@@ -1,4 +1,4 @@
-"""Every shipped job file is built and run for one step, on a handful of events."""
+"""Every shipped job file is built, run for one step on a handful of events, and exported."""
 
 from __future__ import annotations
 
@@ -6,18 +6,25 @@ import json
 import math
 import os
 import re
+from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
+import onnx
 import pytest
 
-from app.baseline_tables import fit_baselines
+from app import parity, run_directory
+from app.baseline_tables import first_events, fit_baselines
 from app.build import build
 from app.cli import main
-from app.core.files import REPOSITORY
+from app.core.files import REPOSITORY, read_json, write_json
 from app.data import load_data
+from app.export import AXES, output_names
+from app.export_run import after_run
 from app.job_file import load
 from app.json_file import is_workflow, read
 from app.run_directory import RunDirectory
+from datasets._sparse import dense
 
 FOLDER = REPOSITORY / "json"
 SHIPPED = [p for p in sorted(FOLDER.rglob("*.json")) if p.name not in ("job.schema.json", "base.json")]
@@ -34,6 +41,16 @@ FEW = {
 }
 QUICK = ("mlp_tiny.json", "pinn.json", "rk_pinn.json", "polynomial.json", "three_planes.json", "q_over_pt.json")
 """Building a graph takes seconds: one file of a kind is a quick test, the others are slow ones."""
+OF_THE_GRAPH = ("targets", "transform", "head", "loss")
+WHOLE = {
+    "track_extrapolation": "mlp_tiny.json",
+    "electron_direction": "three_planes.json",
+    "channel_tagging": "volume_simple.json",
+    "main_track": "main_track_v1.json",
+    "muon_hits": "eta_phi_pt.json",
+    "photon_calorimeter": "all_tasks.json",
+}
+"""By folder the job that is compared on as many validation events as an export takes."""
 BASELINES = {
     "electron_direction/single_plane_x_angular.json": ["isotropic", "principal_axis", "principal_axis_true_sign"],
     "channel_tagging/volume_simple.json": ["charge_cut", "most_frequent"],
@@ -47,18 +64,32 @@ def jobs_of(path):
     simulated = first.dataset.options.simulate is not None
     few = [f"dataset.simulate.{text}" for text in FEW[first.dataset.name]] if simulated else []
     warm = ["training.schedule.warmup_epochs=0"] if "warmup_epochs" in first.training.schedule.parameters else []
-    return load(path, [*ONE_STEP, *few, *warm])
+    return load(path, [*ONE_STEP, *few, *warm, "export.onnx=true"])
 
 
 def every_job():
-    """Yield every job; of a sweep the first is a quick test, the others, which differ from it by a value, are slow."""
+    """Yield every job; of a sweep the first is a quick test, the others, which differ from it by a value, are slow.
+
+    Every network of a file is exported, by a slow test: of sweeps over weights and data, which share it, by the first.
+    """
     for path in FILES:
-        needs = re.findall(r"\$\{(\w+)\}", path.read_text())
+        needs, networks = re.findall(r"\$\{(\w+)\}", path.read_text()), set()
         for number, job in enumerate(load(path)):
-            slow = number > 0 or path.name not in QUICK
-            marks = [pytest.mark.external] if EXTERNAL in needs else [pytest.mark.slow] if slow else []
+            first, quick = network(job) not in networks, number == 0 and path.name in QUICK
+            networks.add(network(job))
             name = f"{path.relative_to(FOLDER).as_posix()}:{job.name}"
-            yield pytest.param(path, number, needs, id=name, marks=marks)
+            if quick:
+                yield pytest.param(path, number, needs, False, id=name)
+                name += "-exported"
+            marks = [pytest.mark.external] if EXTERNAL in needs else [pytest.mark.slow]
+            yield pytest.param(path, number, needs, first, id=name, marks=marks)
+
+
+def network(job):
+    """Return what of a job decides its graph, among the jobs of one file."""
+    content = job.dump()
+    tasks = {name: [content["tasks"][name][what] for what in OF_THE_GRAPH] for name in job.tasks}
+    return json.dumps([content["model"], tasks], sort_keys=True)
 
 
 @pytest.fixture
@@ -69,8 +100,8 @@ def _variables(monkeypatch):
 
 
 @pytest.mark.usefixtures("_variables")
-@pytest.mark.parametrize(("path", "number", "needs"), list(every_job()))
-def test_a_shipped_job_is_built_and_run_for_one_step(path, number, needs, tmp_path, simulated, monkeypatch):
+@pytest.mark.parametrize(("path", "number", "needs", "export"), list(every_job()))
+def test_a_shipped_job_is_built_and_run_for_one_step(path, number, needs, export, tmp_path, simulated, monkeypatch):
     missing = [name for name in needs if name not in os.environ]
     if missing:
         pytest.skip(f"the environment variable {missing[0]} is not set")
@@ -89,6 +120,94 @@ def test_a_shipped_job_is_built_and_run_for_one_step(path, number, needs, tmp_pa
         assert math.isfinite(history["best_val_loss"])
     widths = {name: tensor.shape[-1] for name, tensor in built.deployed.output.items()}
     assert {name: len(task.targets) for name, task in job.tasks.items()}.items() <= widths.items()
+    if export:
+        exported(job, data, built.deployed, RunDirectory(tmp_path))
+
+
+def exported(job, data, deployed, run):
+    """Export as the end of a run does, and look into metrics.json and the file."""
+    write_json(run.provenance, run_directory.provenance({}))
+    after_run(job, run, data, deployed, {name: {} for name in job.tasks})
+    agrees(run, output_names(deployed).values(), min(1000, data.splits.validation.rows))
+    events = first_events(data.splits.validation, 9).inputs
+    runs_anywhere(run.onnx.read_bytes(), {n: np.asarray(dense(events[n]), np.float32) for n in deployed.input})
+
+
+def agrees(run, outputs, rows):
+    """Every output of every task is in metrics.json, compared on so many events, and does not differ."""
+    assert run.onnx.exists(), "not exported; the log says why"
+    told = [figures["onnx"] for figures in read_json(run.metrics).values()]
+    assert {one["events"] for one in told} == {rows}
+    found = {name: one for task in told for name, one in task["outputs"].items()}
+    assert set(found) == set(outputs)
+    assert parity.differing(found) == []
+
+
+def runs_anywhere(content, inputs):
+    """ONNX's checker and runtime take the file; names are there, and 1 and 7 events say what they say among others."""
+    onnx.checker.check_model(onnx.load_from_string(content), full_check=True)
+    session = parity.session_of(content)
+    assert {one.name for one in session.get_inputs()} == set(inputs)
+    names = [one.name for one in session.get_outputs()]
+    assert all(one.shape[0] == AXES[0] for one in (*session.get_inputs(), *session.get_outputs()))
+    whole = session.run(names, inputs)
+    for rows in (1, 7):
+        few = session.run(names, {name: values[:rows] for name, values in inputs.items()})
+        for one, among in zip(few, whole, strict=True):
+            assert one.shape == (min(rows, len(among)), *among.shape[1:])
+            size = np.abs(among).max(axis=tuple(range(among.ndim - 1)))
+            assert (np.abs(one - among[:rows]) <= parity.TOLERANCE * size).all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("folder", WHOLE)
+def test_a_run_of_each_application_is_compared_on_1000_validation_events(folder, simulated, monkeypatch):
+    monkeypatch.setenv("WIRECHAMBER_DATA", str(simulated))
+    path = FOLDER / folder / WHOLE[folder]
+    run = whole_run(path)
+    model = onnx.load(run.onnx)
+    agrees(run, [one.name for one in model.graph.output], 1000)
+    says_where_it_comes_from(model, jobs_of(path)[0], read_json(run.provenance))
+
+
+def whole_run(path, *changes):
+    """Run a shipped job from the command line, most of 1,250 simulated events for validation."""
+    (job,) = jobs_of(path)
+    many = {"tracks" if job.dataset.name == "track_states" else "events": 1250, "shard_size": 1250}
+    few = dict(text.split("=") for text in FEW[job.dataset.name]) | many
+    events = [f"dataset.simulate.{name}={value}" for name, value in few.items()]
+    warm = ["training.schedule.warmup_epochs=0"] if "warmup_epochs" in job.training.schedule.parameters else []
+    split = 'dataset.split={"train": 0.1, "validation": 0.85, "test": 0.05}'
+    told = [*ONE_STEP, *events, *warm, split, "plots=[]", "export.onnx=true", *changes]
+    assert main(["run", "--config", str(path), *(word for text in told for word in ("--set", text))]) == 0
+    return run_directory.of(job.name)
+
+
+def says_where_it_comes_from(model, job, told):
+    """The file has job, version, commit and data, z_start of tracks, and columns with units in their order."""
+    said = {one.key: one.value for one in model.metadata_props}
+    assert (said["job"], said["application"]) == (job.name, job.application)
+    assert said["wirechamber"] == version("wirechamber")
+    assert said["commit"] == (told["commit"] or "")
+    assert said["dataset_fingerprint"] == told["dataset"]["fingerprint"]
+    assert ("z_start_mm" in said) == (job.application == "track_extrapolation")
+    inputs, outputs = json.loads(said["inputs"]), json.loads(said["outputs"])
+    for one in model.graph.input:
+        width = one.type.tensor_type.shape.dim[-1].dim_value  # of an image without channels every pixel is the column
+        assert len(inputs[one.name]["columns"]) in (1, width)
+        assert all(column["name"] and "unit" in column for column in inputs[one.name]["columns"])
+    for name, task in job.tasks.items():
+        (columns,) = (one["columns"] for one in outputs.values() if (one["task"], one["what"]) == (name, "value"))
+        assert [(c["name"], c["unit"]) for c in columns] == [(t, told["dataset"]["units"][t]) for t in task.targets]
+
+
+@pytest.mark.slow
+def test_the_shipped_ensemble_agrees_with_keras_too(simulated, monkeypatch):
+    """Two members of five: the mean of directions that they are not sure of, their spread and concentration."""
+    monkeypatch.setenv("WIRECHAMBER_DATA", str(simulated))
+    file = FOLDER / "electron_direction" / "bootstrap_ensemble.json"
+    run = whole_run(file, "ensemble.members=2", "ensemble.seeds=[42, 43]")
+    agrees(run, {"direction", "direction_spread", "direction_concentration"}, 1000)
 
 
 @pytest.mark.parametrize("file", BASELINES)
