@@ -11,8 +11,9 @@ import numpy as np
 
 from app.device import tf
 
-MOST_SECONDS, FEWEST = 10.0, 5
-"""A measurement stops after so long when it has so many figures: large batches of large networks take minutes else."""
+MOST_SECONDS, FEWEST, LONGEST = 10.0, 5, 60.0
+"""A measurement stops after so long when it has so many figures, and after the longest time with fewer: large batches
+of large networks take minutes else, and some graphs that XLA compiles take hours."""
 MATRIX = 2048
 
 
@@ -37,14 +38,21 @@ class Timing:
 
 def timed(call: Callable[[], object], warmup: int, iterations: int) -> Timing:
     """Measure a call after calls that are not measured: the first ones compile and fill caches."""
+    spent = 0.0
     for _ in range(warmup):
-        call()
-    seconds: list[float] = []
-    while len(seconds) < iterations and (sum(seconds) < MOST_SECONDS or len(seconds) < FEWEST):
-        begun = time.perf_counter()
-        call()
-        seconds.append(time.perf_counter() - begun)
+        spent += _seconds(call)
+        if spent > MOST_SECONDS:
+            break
+    seconds = [_seconds(call)]
+    while len(seconds) < iterations and sum(seconds) < (MOST_SECONDS if len(seconds) >= FEWEST else LONGEST):
+        seconds.append(_seconds(call))
     return Timing(float(np.median(seconds)), float(np.quantile(seconds, 0.95)), len(seconds))
+
+
+def _seconds(call: Callable[[], object]) -> float:
+    begun = time.perf_counter()
+    call()
+    return time.perf_counter() - begun
 
 
 def matmul_peak(device: str) -> float:
@@ -53,9 +61,5 @@ def matmul_peak(device: str) -> float:
         one = tf.random.normal((MATRIX, MATRIX))
         product = tf.function(lambda a: tf.reduce_sum(a @ a))
         product(one).numpy()
-        seconds = []
-        for _ in range(10):
-            begun = time.perf_counter()
-            product(one).numpy()
-            seconds.append(time.perf_counter() - begun)
-    return float(2 * MATRIX**3 / min(seconds))
+        fastest = min(_seconds(lambda: product(one).numpy()) for _ in range(10))
+    return float(2 * MATRIX**3 / fastest)

@@ -29,6 +29,14 @@ def test_a_long_measurement_stops_with_a_few_figures(monkeypatch):
     assert timed(lambda: None, 0, 100).iterations == timing.FEWEST
 
 
+def test_a_call_that_takes_very_long_is_measured_once(monkeypatch):
+    calls = []
+    monkeypatch.setattr(timing, "MOST_SECONDS", 0.0)
+    monkeypatch.setattr(timing, "LONGEST", 0.0)
+    assert timed(lambda: calls.append(1), 10, 100).iterations == 1
+    assert len(calls) == 2  # one to warm up
+
+
 def test_throughput():
     assert Timing(0.5, 1.0, 3).of(100) == {"median": 0.5, "quantile_95": 1.0, "iterations": 3, "throughput": 200.0}
 
