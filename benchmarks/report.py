@@ -15,7 +15,7 @@ from pathlib import Path
 from _results import ROOT, report
 
 CALL = "import sys; from app.cli import main; sys.exit(main(sys.argv[1:]))"
-FILES = ("job.json", "provenance.json", "metrics.json", "history.json", "model_config.json", "plots", ".report")
+FILES = ("job.json", "provenance.json", "metrics.json", "history.json", "model_config.json", "plots")
 
 
 def copies(run: Path, record: Path, folder: Path, count: int) -> None:
@@ -28,6 +28,7 @@ def copies(run: Path, record: Path, folder: Path, count: int) -> None:
         for file in FILES:
             source, target = run / file, folder / "runs" / name / file
             shutil.copytree(source, target) if source.is_dir() else shutil.copy(source, target)
+        shutil.copytree(run.parent / ".report" / run.name, folder / "runs" / ".report" / name)
         changed = {**content, "run": name, "value": content["value"] * (1 + number / 100)}
         (folder / "registry" / "runs" / f"{name}.json").write_text(json.dumps(changed))
 

@@ -21,8 +21,8 @@ SMALL = 30_000
 def embedded(paths: Iterable[Path]) -> dict[Path, str]:
     """Return each PNG as a data address; large ones reduced to 800 pixels and 64 colours, damaged ones left out.
 
-    Reducing takes a tenth of a second, most of it for reading the large picture: the small one is kept in the run's
-    `.report/` for the next page.
+    Reducing takes a tenth of a second, most of it for reading the large picture: the small one is kept for the next
+    page, in the folder `.report/<run>/` beside the runs.
     """
     wanted = list(paths)
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # Pillow works outside of the interpreter's lock
@@ -45,12 +45,12 @@ def _address(path: Path) -> str:
 
 def _kept(path: Path) -> bytes:
     """Return the small picture that was kept, or make and keep it; a folder that cannot be written to keeps none."""
-    kept = path.parents[1] / ".report" / path.name
+    kept = path.parents[2] / ".report" / path.parents[1].name / path.name
     if kept.exists() and kept.stat().st_mtime_ns >= path.stat().st_mtime_ns:
         return kept.read_bytes()
     small = _reduced(path.read_bytes())
     with contextlib.suppress(OSError):
-        kept.parent.mkdir(exist_ok=True)
+        kept.parent.mkdir(parents=True, exist_ok=True)
         write_bytes(kept, lambda file: file.write(small))
     return small
 

@@ -168,8 +168,9 @@ def test_plots_of_the_best_runs_only(made_run, tmp_path, picture):
 
 
 def test_a_large_picture_is_reduced(tmp_path, picture):
-    (tmp_path / "plots").mkdir()
-    large, small = tmp_path / "plots" / "large.png", tmp_path / "plots" / "small.png"
+    plots = tmp_path / "one" / "plots"
+    plots.mkdir(parents=True)
+    large, small = plots / "large.png", plots / "small.png"
     picture(large)
     picture(small, 60, 40)
     found = embedded([large, small])
@@ -180,8 +181,8 @@ def test_a_large_picture_is_reduced(tmp_path, picture):
 
 
 def test_the_small_picture_is_kept_until_the_large_one_changes(tmp_path, picture):
-    (tmp_path / "plots").mkdir()
-    large, kept = tmp_path / "plots" / "roc.png", tmp_path / ".report" / "roc.png"
+    large, kept = tmp_path / "one" / "plots" / "roc.png", tmp_path / ".report" / "one" / "roc.png"
+    large.parent.mkdir(parents=True)
     picture(large)
     before = embedded([large])[large]
     kept.write_bytes(b"kept")

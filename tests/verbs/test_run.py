@@ -10,6 +10,7 @@ import pytest
 
 import registry
 from app.cli import main
+from app.report.pictures import SMALL
 
 ARTEFACTS = {
     *("job.json", "provenance.json", "normalization.json", "model_config.json", "history.json", "model.keras"),
@@ -48,6 +49,14 @@ def test_the_directory_holds_what_is_promised_and_nothing_else(trained):
     }
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in (run / "plots").glob("*.png"))
     assert max(path.name for path in (run / "checkpoints").iterdir()) == "epoch_000003"
+
+
+def test_the_report_finds_small_plots(trained):
+    large = {
+        path.name for path in (trained / "runs" / "trained" / "plots").glob("*.png") if path.stat().st_size > SMALL
+    }
+    assert large
+    assert {path.name for path in (trained / "runs" / ".report" / "trained").iterdir()} == large
 
 
 def test_history_has_the_documented_form(trained):
