@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import tempfile
+import warnings
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +13,7 @@ from app.cli import main
 from app.core.errors import UserError
 from app.destination import check_file, check_folder, make_folder
 
+NOBODY = 65534
 OPTIONS = {
     "compare folder": ["compare", "one", "two", "--output-dir"],
     "compare file": ["compare", "one", "two", "--json"],
@@ -63,13 +67,42 @@ def test_a_file_in_the_place_of_a_folder(runs, capsys, verb):
     assert (runs / "file").read_text() == "a file"
 
 
-def test_a_closed_folder(tmp_path):
-    (tmp_path / "closed").mkdir(mode=0o555)
-    if os.access(tmp_path / "closed", os.W_OK):
-        pytest.skip("root may write everywhere")
-    for check in (check_folder, check_file):
-        with pytest.raises(UserError, match=r"--out .*/closed: cannot be written to. Expected a writable folder"):
-            check(tmp_path / "closed" / "new" / "x", "--out")
+def told(check, path):
+    """Return what a user without rights is told; root, who may write everywhere, asks in a process of nobody's."""
+    if os.geteuid() != 0:
+        return said(check, path)
+    reader, writer = os.pipe()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of threads that the child does not have
+        child = os.fork()
+    if child == 0:
+        os.setgroups([])
+        os.setgid(NOBODY)
+        os.setuid(NOBODY)
+        os.write(writer, said(check, path).encode())
+        os._exit(0)
+    os.close(writer)
+    assert os.waitpid(child, 0)[1] == 0
+    with os.fdopen(reader) as text:
+        return text.read()
+
+
+def said(check, path):
+    try:
+        check(path, "--out")
+    except UserError as error:
+        return str(error)
+    return "nothing"
+
+
+@pytest.mark.parametrize("check", [check_folder, check_file])
+def test_a_closed_folder(check):
+    with tempfile.TemporaryDirectory() as name:  # that of pytest is closed to others
+        folder = Path(name) / "closed"
+        folder.mkdir(mode=0o555)
+        folder.parent.chmod(0o755)
+        error = told(check, folder / "new" / "x")
+    assert error.startswith(f"--out {folder}: cannot be written to. Expected a writable folder")
 
 
 def test_what_is_not_there_can_be_made(tmp_path):
