@@ -27,9 +27,10 @@ def execute(options: argparse.Namespace) -> int:
     from app.job_file import parse
 
     jobs = [parse(read_file(run.job), str(run.job)) for run in runs]
+    known: dict[str, Any] = {}
     for run, job in zip(runs, jobs, strict=True):
         calls = (sorted(set(options.batch_sizes)), options.warmup, options.iterations, options.n_tracks)
-        found = benchmark(job, load_data(job), load(str(run.path)).model, *calls)
+        found = benchmark(job, load_data(job), load(str(run.path)).model, *calls, known)
         write_json(run.benchmark, found)
         show(run.name, found)
         console.print(f"benchmark: {run.benchmark}", markup=False)

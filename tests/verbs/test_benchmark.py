@@ -15,7 +15,8 @@ from app.cli import main
 def test_it_writes_and_prints_the_figures(copied, capsys, monkeypatch):
     monkeypatch.setattr(runge_kutta_reference, "STEPS", (5, 10))
     words = ["--batch-sizes", "32", "1", "--warmup", "1", "--iterations", "3", "--n-tracks", "500"]
-    assert main(["benchmark", "trained", *words]) == 0
+    shutil.copytree(copied / "runs" / "trained", copied / "runs" / "second")
+    assert main(["benchmark", "trained", "second", *words]) == 0
     output = capsys.readouterr().out
     assert "FLOPs per event" in output
     assert "Runge-Kutta on the same tracks" in output
@@ -29,6 +30,9 @@ def test_it_writes_and_prints_the_figures(copied, capsys, monkeypatch):
     metrics = json.loads((copied / "runs" / "trained" / "metrics.json").read_text())
     assert found["pos_mean_mm"] == pytest.approx(metrics["state"]["model"]["pos_mean_mm"], rel=1e-4)
     assert found["verdict"] in output
+    other = json.loads((copied / "runs" / "second" / "benchmark.json").read_text())
+    assert other["runge_kutta"] == found["runge_kutta"]  # measured once for runs on the same data
+    assert other["batch_sizes"] != found["batch_sizes"]
 
 
 def test_what_cannot_be_measured(copied, capsys):
