@@ -111,7 +111,9 @@ def _short(value: Any) -> float | None:
 def section_of(record: Record, root: Path, remark: str = "") -> Section:
     """Read what is there of a run; a run that has not finished lacks files, and nobody is to blame."""
     run, troubles = RunDirectory(root / record.run), list[str]()
-    done = record.state == "done"
+    done = record.state == "done" and run.path.is_dir()
+    if record.state == "done" and not done:
+        troubles.append("its directory is not on this machine")
     job, provenance, metrics, history = (
         _read(p, troubles, done) for p in (run.job, run.provenance, run.metrics, run.history)
     )

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -115,6 +116,18 @@ def test_damage_is_told_and_hides_nothing_else(made_run, tmp_path):
     assert "runs/bad.json" in text
     assert "run-three" in text
     assert "<img" not in text
+
+
+def test_a_run_of_elsewhere_and_one_of_another_version(made_run, tmp_path):
+    shutil.rmtree(made_run("elsewhere"))
+    folder = made_run("older")
+    metrics = json.loads((folder / "metrics.json").read_text())
+    del metrics["state"]["binned_in"], metrics["state"]["descriptions"]
+    (folder / "metrics.json").write_text(json.dumps(metrics))
+    text = report(tmp_path)
+    assert text.count("its directory is not on this machine") == 1
+    assert "is missing" not in text
+    assert '<th scope="col">events</th>' in text
 
 
 def test_the_track_suite_holds_the_benchmark(made_run, tmp_path):
