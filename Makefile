@@ -25,7 +25,7 @@ test: .venv/installed-test  ## install the test extra and run the quick tests wi
 	$(PYTEST) --cov
 
 test-marked: .venv/installed-test  ## run the slow tests and those that need external data
-	$(PYTEST) -m "slow or external"
+	$(PYTEST) --no-loadscope-reorder -m "slow or external"
 
 test-condor: .venv/installed-test  ## bring up a real HTCondor pool (as root), run the tests in it, take it down
 	$(INSTALL) --python $(BIN)/python --constraint constraints.txt --editable '.[test,htcondor]'

@@ -21,6 +21,10 @@ COMPILED = {
 """Tests by the numba code that they call."""
 
 
+ORDER = {"test_real_electrons.py": -1, "test_job_files.py": 1}
+"""The longest training first and the single jobs last: no worker waits for the other at the end."""
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     """Give tests of one compiled code, or of one file, to one worker (`--dist loadgroup`): they share what they make.
@@ -32,6 +36,7 @@ def pytest_collection_modifyitems(items):
         groups = [group for group, words in COMPILED.items() if any(word in name for word in words)]
         if name != "test_job_files.py":
             item.add_marker(pytest.mark.xdist_group(groups[0] if groups else str(item.path)))
+    items.sort(key=lambda item: ORDER.get(item.path.name, 0))
 
 
 @pytest.fixture(autouse=True)
