@@ -2,7 +2,7 @@
 PYTHON ?= python3
 WORKERS ?= 2
 BIN := .venv/bin
-PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 
 # uv installs in a third of pip's time, but does not read pip's configuration: what pip is told is handed on.
 pip_option = $(shell $(BIN)/python -m pip config list | sed -n "s/^[^=]*[.]$(1)='\(.*\)'$$/\1/p" | tail -n 1 | sed 's/\\n/ /g')
@@ -25,7 +25,7 @@ test: .venv/installed-test  ## install the test extra and run the quick tests wi
 	$(PYTEST) --cov
 
 test-marked: .venv/installed-test  ## run the slow tests and those that need external data
-	$(PYTEST) --no-loadscope-reorder -m "slow or external"
+	$(PYTEST) -m "slow or external"
 
 test-condor: .venv/installed-test  ## bring up a real HTCondor pool (as root), run the tests in it, take it down
 	$(INSTALL) --python $(BIN)/python --constraint constraints.txt --editable '.[test,htcondor]'

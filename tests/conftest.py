@@ -19,23 +19,42 @@ COMPILED = {
     "xenon": ("xenon", "photon"),
 }
 """Tests by the numba code that they call."""
-
-
 ORDER = {"test_real_electrons.py": -1, "test_job_files.py": 1}
 """The longest training first and the single jobs last: no worker waits for the other at the end."""
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
-    """Give tests of one compiled code, or of one file, to one worker (`--dist loadgroup`): they share what they make.
+def together(nodeid):
+    """Return what the tests of one worker have in common: compiled code, or a file, whose fixtures they share.
 
     The shipped jobs share nothing, and would keep one worker busy while the other waits.
+
+    >>> together("tests/datasets/test_argon_events.py::test_decays"), together("tests/test_cli.py::test_help")
+    ('argon', 'tests/test_cli.py')
     """
-    for item in items:
-        name = item.path.name
-        groups = [group for group, words in COMPILED.items() if any(word in name for word in words)]
-        if name != "test_job_files.py":
-            item.add_marker(pytest.mark.xdist_group(groups[0] if groups else str(item.path)))
+    path = nodeid.partition("::")[0]
+    name = path.rpartition("/")[2]
+    if name == "test_job_files.py":
+        return nodeid
+    return next((group for group, words in COMPILED.items() if any(word in name for word in words)), path)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Send tests that belong together to one worker.
+
+    pytest-xdist's own groups (`--dist loadgroup`) travel in the ids of the tests, and are lost with pytest 9.2.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Together(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            return together(nodeid)
+
+    return Together(config, log)
+
+
+def pytest_collection_modifyitems(items):
+    """Bring the files into the order in which they are handed out."""
     items.sort(key=lambda item: ORDER.get(item.path.name, 0))
 
 
