@@ -11,16 +11,19 @@ from app.comparison.throughput import runge_kutta
 from app.plots.style import style
 from app.report.section import Section
 
+MOST = 24
+"""Runs in one picture, the best: more have no room in its legend."""
+
 
 def speed_picture(done: Sequence[Section], metric: str, better: str) -> str:
     """Return the picture as a data address, "" where fewer than two points would be in it.
 
     Args:
-        done: finished runs on the same data.
+        done: finished runs on the same data, the best first.
         metric: the leading figure.
         better: "lower" or "higher".
     """
-    points = [point for one in done if (point := _point(one, metric))]
+    points = [point for one in done if (point := _point(one, metric))][:MOST]
     front = runge_kutta(one.benchmark for one in done) if metric == "pos_mean_mm" else []
     if not points or len(points) + len(front) < 2:
         return ""

@@ -19,6 +19,7 @@ from PIL import Image
 
 from app.cli import main
 from app.comparison.throughput import runge_kutta, throughput
+from app.report import speed_pictures
 from app.report.pictures import embedded
 from app.report.section import section_of
 from registry import Record
@@ -154,6 +155,20 @@ def test_the_track_suite_holds_the_benchmark(made_run, tmp_path):
     assert "4.71 ms, 54,321 events/s" in text
     assert "Runge-Kutta WINS" in text
     assert "Accuracy against speed" in text
+
+
+def test_a_picture_of_speed_has_room_for_the_best_runs(made_run, tmp_path, monkeypatch):
+    drawn = []
+    original = speed_pictures.speed_and_accuracy
+    monkeypatch.setattr(
+        speed_pictures, "speed_and_accuracy", lambda points, *rest: drawn.append(points) or original(points, *rest)
+    )
+    monkeypatch.setattr(speed_pictures, "MOST", 2)
+    for name, error in (("worst", 3.0), ("best", 1.0), ("good", 2.0)):
+        benchmark = {"batch_sizes": {"1": {"throughput_cpu": 1e3}}}
+        (made_run(name, error) / "benchmark.json").write_text(json.dumps(benchmark))
+    assert "Accuracy against speed of the best benchmarked runs" in report(tmp_path)
+    assert [[point.run for point in points] for points in drawn] == [["best", "good"]]
 
 
 def test_the_rows_of_runge_kutta_that_no_other_one_beats():
