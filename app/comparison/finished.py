@@ -36,6 +36,11 @@ class Finished:
     epochs = property(lambda self: len(self.history.get("train", ())))
 
     @property
+    def family(self) -> str:
+        """The name of the model, whatever its size."""
+        return str(self.job.get("model", {}).get("name", "?"))
+
+    @property
     def train_rows(self) -> int | None:
         """How many events it was trained on."""
         rows: Mapping[str, Any] = self.provenance.get("dataset", {}).get("rows", {})
@@ -44,8 +49,8 @@ class Finished:
     @property
     def model(self) -> str:
         """What the network is, in words."""
-        made = self.job.get("model", {})
-        said = self.model_config.get("description") or f"{made.get('name', '?')} {made.get('preset') or ''}"
+        preset = self.job.get("model", {}).get("preset") or ""
+        said = self.model_config.get("description") or f"{self.family} {preset}"
         return str(said).strip()
 
     @cached_property

@@ -51,7 +51,7 @@ def _plots(found: Comparison) -> Iterator[tuple[str, Callable[[], Figure | None]
 
 
 def _models(found: Comparison) -> dict[str, str]:
-    return {run.name: run.job["model"]["name"] for run in found.runs}
+    return {run.name: run.family for run in found.runs}
 
 
 @styled
@@ -165,7 +165,7 @@ def accuracy_and_speed(found: Comparison, task: str) -> Figure | None:
     """The leading figure against the throughput, beside Runge-Kutta; None where fewer than two were benchmarked."""
     metric, better = found.measures.leading[task], found.measures.better[task]
     points = [
-        Point(run.name, run.job["model"]["name"], speed, found.figures[run.name].value[Place(metric)])
+        Point(run.name, run.family, speed, found.figures[run.name].value[Place(metric)])
         for run in found.runs
         if (speed := throughput(run.benchmark))
     ]
@@ -194,7 +194,8 @@ def _against_size(axes: Axes, found: Comparison, runs: list[Finished], what: str
     for model in dict.fromkeys(models[run.name] for run in runs):
         same = sorted((run for run in runs if models[run.name] == model), key=lambda run: run.parameters)
         line = [(run.parameters, values[run.name]) for run in same if values[run.name] is not None]
-        axes.plot(*zip(*line, strict=True), color=GREY, linewidth=0.6, zorder=1) if line else None
+        if line:
+            axes.plot(*zip(*line, strict=True), color=GREY, linewidth=0.6, zorder=1)
     for run in runs:
         if values[run.name] is not None:
             look = drawn[run.name]

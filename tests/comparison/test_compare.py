@@ -95,6 +95,16 @@ def test_the_verb_writes_tables_plots_and_json(made_run, tmp_path, capsys):
     assert found["runs"]["one"]["convergence"]["epochs_to_90"] == 5
 
 
+def test_a_job_that_names_no_model_is_drawn_all_the_same(made_run, tmp_path):
+    made_run("one")
+    job = made_run("half", 0.5) / "job.json"
+    content = json.loads(job.read_text())
+    del content["model"]
+    job.write_text(json.dumps(content))
+    assert main(["compare", "one", "half", "--draws", "5", "--output-dir", str(tmp_path / "out")]) == 0
+    assert (tmp_path / "out" / "convergence.png").exists()
+
+
 def test_tables_as_markdown(made_run, tmp_path):
     made_run("one")
     made_run("half", 0.5)
