@@ -15,12 +15,12 @@ from app.compared import fingerprint
 from app.config import Job
 from app.core.errors import Problem, UserError
 from app.data import Data
-from app.device import describe, tf
 from app.evaluate import predict
 from app.export import to_onnx
 from app.export_run import in_float32
 from app.predictor import Predictor
 from app.runge_kutta_reference import Rows
+from app.runtime.device import describe, tf
 from app.timing import matmul_peak, timed
 from datasets._events import Events
 from datasets._sparse import dense

@@ -6,9 +6,9 @@ import shutil
 from functools import partial
 from pathlib import Path
 
+from app.core.destination import check_folder, make_folder
 from app.core.errors import Problem, UserError
 from app.core.files import write_file
-from app.destination import check_folder, make_folder
 from app.finished import refuse_unfinished
 from app.run_directory import RunDirectory
 

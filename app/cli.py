@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for variable, value in (("WIRECHAMBER_RUNS", options.runs), ("WIRECHAMBER_REGISTRY", options.registry_root)):
         if value is not None:
             os.environ[variable] = str(value.resolve())
-    from app.console import configure
+    from app.runtime.console import configure
 
     configure(options.verbose)
     try:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from app.classical import nothing_to_train
 from app.config import Job
-from app.console import console
 from app.estimate import ROWS, Estimate, measure, smaller
+from app.runtime.console import console
 
 if TYPE_CHECKING:
     from app.build import Built
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def dry_run(job: Job) -> None:
     """Print the model, its parameters, a memory estimate and the steps of a run of `job`."""
-    from app import device
+    from app.runtime import device
 
     where = device.prepare(job.seed)
     from app.build import build

@@ -8,7 +8,7 @@ from typing import Any
 
 from app import parity
 from app.core.errors import WirechamberError
-from app.device import tf
+from app.runtime.device import tf
 
 Inputs = Mapping[str, Any]
 Engine = Callable[[Inputs], object]

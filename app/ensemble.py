@@ -62,7 +62,8 @@ def _trained(member: Job, options: Options, progress: Callable[[Progress], None]
 def train_and_combine(job: Job, run: RunDirectory, options: Options, progress: Callable[[Progress], None]) -> None:
     """Train the members, and make, measure and register their mean as the model of `run`."""
     runs = train_members(job, options, progress)
-    from app import device, measure_run
+    from app import measure_run
+    from app.runtime import device
 
     where = device.prepare(job.seed, options.deterministic)
     from app.data import load_data

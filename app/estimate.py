@@ -90,7 +90,7 @@ class Estimate:
 
 def estimate(job: Job) -> Estimate:
     """Build a job's networks on a few events and say what a run of it needs."""
-    from app import device
+    from app.runtime import device
 
     device.prepare(job.seed)
     from app.build import build

@@ -16,12 +16,12 @@ from app.config import Job, Task
 from app.core.errors import Problem, UserError
 from app.core.files import read_json
 from app.data import stacked
-from app.device import keras
 from app.figures import figures, merged, plain
 from app.hit_assignment import hit_columns
 from app.predictions import PREFIXES, Predictions
 from app.predictor import Predictor
 from app.run_directory import RunDirectory, find
+from app.runtime.device import keras
 from datasets._events import Events
 
 __all__ = ["Loaded", "figures", "load", "measure", "merged", "plain", "predict", "said"]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 import registry
-from app import evaluate, run_directory
+from app import evaluate
 from app.baseline_tables import fit_baselines, with_baselines
 from app.build import Built
 from app.compared import compared, fingerprint
@@ -26,6 +26,7 @@ from app.predictor import Predictor
 from app.root_file import about, write_root
 from app.run_directory import RunDirectory
 from app.run_plots import draw_plots
+from app.runtime.provenance import now, provenance
 from datasets._events import Events
 
 logger = logging.getLogger(__name__)
@@ -43,11 +44,11 @@ def describe(job: Job, run: RunDirectory, data: Data, built: Built, device: str)
             "units": {name: column.unit for name, column in data.source.targets.items()},
             "facts": dict(data.source.facts),
         },
-        "start": run_directory.now(),
+        "start": now(),
         "end": None,
     }
     if not run.provenance.exists():
-        write_json(run.provenance, run_directory.provenance(facts))
+        write_json(run.provenance, provenance(facts))
     write_json(run.normalization, built.normalization)
     layers = [
         {"name": layer.name, "type": type(layer).__name__, "parameters": layer.count_params()}
@@ -156,7 +157,7 @@ def events_of(job: Job, data: Data, files: Sequence[str]) -> Events:
 
 def _finish(job: Job, run: RunDirectory, built: Built, results: dict[str, Any], history: dict[str, Any]) -> None:
     provenance = json.loads(run.provenance.read_text())
-    write_json(run.provenance, {**provenance, "end": run_directory.now()})
+    write_json(run.provenance, {**provenance, "end": now()})
     idle = unmoved(history, job.tasks)
     for line in idle:
         logger.warning("%s", line)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from app.device import keras, tf
+from app.runtime.device import keras, tf
 from datasets._jagged import Jagged
 from datasets._sparse import dense, rows_at_once
 

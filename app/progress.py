@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from app.checkpoint import Progress
 from app.classical import is_classical
 from app.config import Job
-from app.console import console
+from app.runtime.console import console
 
 logger = logging.getLogger(__name__)
 

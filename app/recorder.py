@@ -12,10 +12,10 @@ from app import checkpoint
 from app.checkpoint import Arrays, Progress
 from app.config import Training
 from app.core.errors import Interrupted, WirechamberError
-from app.device import keras
 from app.run_directory import RunDirectory
+from app.runtime.device import keras
+from app.runtime.time_limit import TimeLimit
 from app.schedules import Schedule
-from app.time_limit import TimeLimit
 
 logger = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from app.config import Job
 from app.core.errors import Problem, UserError, nearest
 from app.core.files import REPOSITORY
 from app.job_file import load
-from app.run_directory import commit_of
+from app.runtime.provenance import commit_of
 from app.submit import Submitted, batches, prepare, send
 from jobs.job_state import JobState
 from jobs.pool import Pool

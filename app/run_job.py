@@ -16,14 +16,15 @@ import registry
 from app import run_directory
 from app.checkpoint import Progress
 from app.config import Job
-from app.console import logged_to
 from app.core.errors import Interrupted, Problem, UserError, WirechamberError
 from app.core.files import REPOSITORY, write_json
 from app.core.lock import LockTaken, locked
 from app.job_in_words import words_of
 from app.run_directory import RunDirectory
+from app.runtime.console import logged_to
+from app.runtime.provenance import commit_of
+from app.runtime.time_limit import TimeLimit
 from app.same_job import check_same_job
-from app.time_limit import TimeLimit
 
 logger = logging.getLogger(__name__)
 
@@ -173,7 +174,7 @@ def _tell(root: Path, run: str, **changes: Any) -> None:
 
 def facts_of(job: Job, config: Path, commit: tuple[str | None, bool] | None = None) -> dict[str, Any]:
     """Return what the registry knows of a run before it has begun; `commit` is that of the program, if it is known."""
-    name, dirty = commit or run_directory.commit_of(REPOSITORY)
+    name, dirty = commit or commit_of(REPOSITORY)
     return {
         **words_of(job),
         "config": str(config.resolve()),
@@ -185,7 +186,8 @@ def facts_of(job: Job, config: Path, commit: tuple[str | None, bool] | None = No
 
 
 def _train_and_measure(job: Job, run: RunDirectory, options: Options, progress: Callable[[Progress], None]) -> None:
-    from app import device, measure_run
+    from app import measure_run
+    from app.runtime import device
 
     where = device.prepare(job.seed, options.deterministic)
     from app.build import build

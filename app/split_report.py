@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.console import table
+from app.runtime.console import table
 from datasets._event_hash import hash_images, mix
 from datasets._events import Events
 from datasets._options import PARTS

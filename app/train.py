@@ -15,11 +15,11 @@ from app.checkpoint import Progress
 from app.classical import nothing_to_train
 from app.config import Job
 from app.data import Data
-from app.device import is_deterministic, version
 from app.evaluate import figures, merged, predict
 from app.predictor import Predictor
 from app.recorder import Recorder
 from app.run_directory import RunDirectory
+from app.runtime.device import is_deterministic, version
 from datasets._pipeline import Part, batches, ordered
 
 logger = logging.getLogger(__name__)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from app.config import Job
-from app.console import console, table
 from app.plots.drawing import draw
 from app.plots.inputs import PlotInputs
+from app.runtime.console import console, table
 from app.split_report import show_splits
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def show_weights(job: Job, folder: Path) -> None:
     Raises:
         UserError: the data or the weightings are wrong.
     """
-    from app import device
+    from app.runtime import device
 
     device.prepare(job.seed)
     from app.data import load_data

@@ -13,12 +13,12 @@ from typing import Any
 import registry
 from app import run_directory
 from app.config import Job
-from app.console import console
 from app.core.errors import Problem, UserError
 from app.core.files import REPOSITORY, write_json
 from app.data import data_root
 from app.ensemble import every
 from app.run_job import refuse_existing
+from app.runtime.console import console
 from app.same_job import check_same_job
 from app.workflow_plan import Plan, content_of, difference
 from jobs.dag import Dag

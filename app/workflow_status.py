@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.console import console, table
 from app.pool_status import follow_registry, held_in_words
+from app.runtime.console import console, table
 from app.workflow_plan import root_of
 from jobs.dag import Dag, DagIndex, find_all
 from jobs.job_state import JobState, by_id

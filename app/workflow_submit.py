@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 import registry
 from app import run_directory
-from app.console import console
 from app.core.errors import Problem, UserError
 from app.core.files import REPOSITORY, write_text
+from app.runtime.console import console
+from app.runtime.provenance import commit_of
 from app.submit import Batch, register, request
 from app.workflow_plan import Plan
 from app.workflow_run import refuse_in_the_pool, refuse_known, write_files
@@ -125,7 +126,7 @@ def _succeeded(dag: Dag, node: Node) -> bool:
 
 @contextlib.contextmanager
 def _registered(plan: Plan, nodes: Sequence[str], memory: Mapping[str, int]) -> Iterator[None]:
-    root, commit = registry.root(), run_directory.commit_of(REPOSITORY)
+    root, commit = registry.root(), commit_of(REPOSITORY)
     jobs = {plan.trainings[name].job.name: (plan.trainings[name].job, memory[name]) for name in nodes}
     before = {run: registry.find(root, run) for run in jobs}
     run_directory.runs_root().mkdir(parents=True, exist_ok=True)

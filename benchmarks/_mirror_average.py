@@ -16,7 +16,7 @@ def averaged(folder: Path) -> dict[str, Any]:
 
     A prediction counts by its concentration where it has one, the vectors k mu being added.
     """
-    from app import device
+    from app.runtime import device
 
     device.prepare(0)
     from app.data import load_data

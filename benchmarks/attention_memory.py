@@ -28,7 +28,7 @@ STEPS = 2
 
 def child(batch: str, sum_ticks: str) -> dict[str, float]:
     """Train some steps in this process; return resident memory [bytes] before the first and at its highest."""
-    from app import device
+    from app.runtime import device
 
     device.prepare(1)
     import keras

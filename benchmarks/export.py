@@ -21,7 +21,7 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 import numpy as np
 from _results import options, report
 
-from app import device, engines, parity
+from app import engines, parity
 from app.baseline_tables import first_events
 from app.build import build
 from app.combined import combine
@@ -33,6 +33,7 @@ from app.export import output_names, to_onnx
 from app.export_run import ROWS
 from app.job_file import load
 from app.json_file import is_workflow, read
+from app.runtime import device
 from datasets._sparse import dense
 
 EVENTS, SPLIT = 1250, 'dataset.split={"train": 0.1, "validation": 0.85, "test": 0.05}'

@@ -55,8 +55,8 @@ def prepare(case: str, steps: int) -> tuple[Any, Any, Any]:
     """Return job, data and compiled objective of one of our cases."""
     from training import compiled
 
-    from app import device
     from app.job_file import parse
+    from app.runtime import device
 
     device.prepare(1)
     pinn = {"name": "pinn", "derivative": case}

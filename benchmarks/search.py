@@ -51,8 +51,8 @@ def watched(trials: int, warm: bool) -> tuple[list[float], list[float], list[flo
     from app import run_directory
     from app.job_file import parse
     from app.run_job import Options
+    from app.runtime.processes import Processes
     from app.search import worker
-    from app.search.process import Processes
     from app.search.state import SearchState
     from app.search.trial import Order
 

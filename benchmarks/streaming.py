@@ -44,7 +44,7 @@ def write_shards(folder: Path, total_bytes: float) -> int:
 
 def child(folder: str, streaming: str) -> dict[str, Any]:
     """Train a few hundred steps in this process; return peak memory [GB] and steps per second, epoch by epoch."""
-    from app import device
+    from app.runtime import device
 
     device.prepare(1)
     import keras

@@ -21,7 +21,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from _results import interleaved, options, report, timed
 from _worker import Worker, serve
 
-from app import device, optimizers
+from app import optimizers
+from app.runtime import device
 
 SIZES = (("medium", 2048, 64), ("tiny", 256, 960))
 CHILD = "--child"

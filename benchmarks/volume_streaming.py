@@ -73,7 +73,7 @@ def resident() -> float:
 
 def child(folder: str, case: str, count: str) -> dict[str, float]:
     """Read batches in this process; return memory [bytes], seconds until the first batch, and samples per second."""
-    from app import device
+    from app.runtime import device
 
     device.prepare(1)
     from datasets import DATASETS

@@ -24,6 +24,7 @@ from app.export_run import after_run
 from app.job_file import load
 from app.json_file import is_workflow, read
 from app.run_directory import RunDirectory
+from app.runtime.provenance import provenance
 from datasets._sparse import dense
 
 FOLDER = REPOSITORY / "json"
@@ -126,7 +127,7 @@ def test_a_shipped_job_is_built_and_run_for_one_step(path, number, needs, export
 
 def exported(job, data, deployed, run):
     """Export as the end of a run does, and look into metrics.json and the file."""
-    write_json(run.provenance, run_directory.provenance({}))
+    write_json(run.provenance, provenance({}))
     after_run(job, run, data, deployed, {name: {} for name in job.tasks})
     agrees(run, output_names(deployed).values(), min(1000, data.splits.validation.rows))
     events = first_events(data.splits.validation, 9).inputs

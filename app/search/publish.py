@@ -11,11 +11,11 @@ from typing import Any
 import registry
 from app import run_directory
 from app.config import Job
-from app.console import logged_to
 from app.core.files import write_json, write_text
 from app.job_file import parse
 from app.run_directory import RunDirectory
 from app.run_job import Options
+from app.runtime.console import logged_to
 from app.search.objective import direction
 from app.search.state import SearchState, Trial
 from app.search.trial import figures
@@ -84,7 +84,8 @@ def _cell(value: Any) -> str:
 
 def _measure(job: Job, run: RunDirectory, options: Options, state: SearchState, best: Trial, count: int) -> None:
     """Measure the model that the best trial has kept, as that of the search."""
-    from app import device, measure_run
+    from app import measure_run
+    from app.runtime import device
 
     where = device.prepare(job.seed, options.deterministic)
     from app.build import Built

@@ -14,14 +14,14 @@ from app.core.errors import Interrupted, Problem, UserError, WirechamberError
 from app.core.lock import LockTaken, locked
 from app.run_directory import RunDirectory
 from app.run_job import Options
+from app.runtime.processes import Processes
+from app.runtime.time_limit import TimeLimit
 from app.search.devices import in_words, slots
-from app.search.process import Processes
 from app.search.publish import is_published, publish
 from app.search.state import SearchState
 from app.search.trial import Order
 from app.search.trial_job import search_of
 from app.search.worker import Worker, winner
-from app.time_limit import TimeLimit
 
 logger = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import registry
-from app import checkpoint, run_directory, time_limit
+from app import checkpoint, run_directory
 from app.config import Job
 from app.core.errors import Interrupted, UserError, WirechamberError
 from app.core.files import write_json
@@ -25,6 +25,7 @@ from app.loss_terms import flat
 from app.progress import shown
 from app.run_directory import RunDirectory
 from app.run_job import Options, run_job
+from app.runtime import time_limit
 from app.search.devices import in_words
 from app.search.objective import direction, key, never_logged
 from app.search.oracle import ask
@@ -66,7 +67,7 @@ class NeverLogged(UserError):  # noqa: N818 - what happened
 def execute(order: Order) -> int:
     """Run one trial in this process and return its exit code; what TensorFlow holds goes with the process."""
     state, job = SearchState(order.run), parse(order.job)
-    from app import device
+    from app.runtime import device
 
     device.prepare(job.seed)
     with contextlib.ExitStack() as held:
@@ -197,7 +198,7 @@ def figures(job: Job, trials: list[Trial]) -> dict[str, float]:
 @contextlib.contextmanager
 def _output_to(path: Path) -> Any:
     """Send everything that is printed into a file, also what libraries write past Python."""
-    from app.console import configure
+    from app.runtime.console import configure
 
     kept = [os.dup(1), os.dup(2)]
     with path.open("a") as file:

@@ -11,10 +11,10 @@ from typing import Any
 
 from app.config import Job
 from app.core.errors import UserError, WirechamberError
+from app.runtime.processes import STOPPED, Processes, ended, stop
 from app.search import trial as trial_process
 from app.search.devices import in_words
 from app.search.objective import direction
-from app.search.process import STOPPED, Processes, ended, stop
 from app.search.state import SearchState, Trial, owner
 from app.search.trial import NOTHING, Order
 from app.search.trial_job import search_of

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from app.console import console, table
+from app.core.destination import check_folder
 from app.core.files import write_json
-from app.destination import check_folder
 from app.finished import all_finished
 from app.run_files import read_file
+from app.runtime.console import console, table
 from registry.record import number
 
 
@@ -18,7 +18,7 @@ def execute(options: argparse.Namespace) -> int:
     runs = all_finished(options.finished, "normalization", "model")
     for run in runs:
         check_folder(run.path)
-    from app import device
+    from app.runtime import device
 
     device.prepare(0)
     from app.benchmark_run import benchmark

@@ -7,7 +7,7 @@ import argparse
 import registry
 from app import run_directory
 from app.best_run import copy_run
-from app.console import console
+from app.runtime.console import console
 from registry.best import best_run
 from registry.record import number
 

@@ -7,9 +7,9 @@ import argparse
 from app.comparison.compare import compare
 from app.comparison.finished import read_all_finished
 from app.comparison.tables import markdown, tables
-from app.console import console, table
+from app.core.destination import check_file, check_folder, make_folder
 from app.core.files import write_json, write_text
-from app.destination import check_file, check_folder, make_folder
+from app.runtime.console import console, table
 
 
 def execute(options: argparse.Namespace) -> int:

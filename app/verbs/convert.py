@@ -6,9 +6,9 @@ import argparse
 from typing import Any
 
 from app.component_arguments import parsed
-from app.console import console
 from app.core.errors import Problem, UserError
 from app.core.files import matching
+from app.runtime.console import console
 from datasets.convert import CONVERTERS
 
 

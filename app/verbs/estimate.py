@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 
 from app.config import Job
-from app.console import console, table
 from app.estimate import GPUS, Estimate, estimate
+from app.runtime.console import console, table
 from app.validated import validated
 
 MIB = 2**20

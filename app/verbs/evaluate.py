@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app.console import console, table
 from app.core.errors import Problem, UserError
 from app.core.files import write_json
 from app.run_directory import RunDirectory, find
+from app.runtime.console import console, table
 
 if TYPE_CHECKING:
     from app.config import Job
@@ -29,7 +29,7 @@ def execute(options: argparse.Namespace) -> int:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(Problem(f"cannot be made ({error.strerror})", (str(folder),))) from None
-    from app import device
+    from app.runtime import device
 
     device.prepare(0)
     from app.data import load_data

@@ -6,10 +6,10 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from app.console import console, table
-from app.destination import check_folder
+from app.core.destination import check_folder
 from app.finished import find_finished
 from app.run_files import read_file
+from app.runtime.console import console, table
 
 FILES = ("provenance", "normalization", "model")
 
@@ -26,7 +26,7 @@ def execute(options: argparse.Namespace) -> int:
 
     job, results = parse(read_file(run.job), str(run.job)), read_file(run.metrics)
     predictions = Predictions.read(run.predictions) if options.root else None
-    from app import device
+    from app.runtime import device
 
     device.prepare(0)
     from app.data import load_data

@@ -9,10 +9,10 @@ import re
 from pathlib import Path
 from typing import Any
 
-from app.console import console
 from app.core.errors import Problem, UserError
 from app.core.files import matching, write_text
 from app.data_file import summarize
+from app.runtime.console import console
 from datasets import _root
 from datasets._track_files import END, NEEDED, OPTIONAL, START
 

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app.console import console, table
 from app.core.errors import Problem, UserError
 from app.core.files import matching
 from app.data_file import ROWS, Summary, summarize
 from app.job_file import load
+from app.runtime.console import console, table
 from datasets import DATASETS
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def execute(options: argparse.Namespace) -> int:
 
 
 def _job(options: argparse.Namespace) -> int:
-    from app import device
+    from app.runtime import device
     from app.weights_report import show_weights
 
     if len(options.files) > 1:

@@ -7,10 +7,10 @@ import inspect
 from typing import Any
 
 from app.catalogs import CATALOGS
-from app.console import console
 from app.core.catalog import Component
 from app.core.errors import UserError, unknown
 from app.reference import arguments_of, default_of, in_words, markdown
+from app.runtime.console import console
 
 
 def execute(options: argparse.Namespace) -> int:

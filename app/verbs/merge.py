@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from app.console import console
+from app.runtime.console import console
 from datasets._shards import merge
 
 

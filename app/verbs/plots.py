@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from app.console import console
 from app.core.errors import Problem, UserError
 from app.run_directory import find
 from app.run_plots import draw_plots
+from app.runtime.console import console
 
 
 def execute(options: argparse.Namespace) -> int:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 
 import registry
-from app.console import console, table
 from app.core.errors import Problem, UserError
+from app.runtime.console import console, table
 
 
 def execute(options: argparse.Namespace) -> int:

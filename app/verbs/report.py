@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 
 import registry
-from app.console import console
+from app.core.destination import check_file, make_folder
 from app.core.files import write_text
-from app.destination import check_file, make_folder
 from app.report.page import render
 from app.run_directory import runs_root
+from app.runtime.console import console
 
 
 def execute(options: argparse.Namespace) -> int:

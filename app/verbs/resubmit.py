@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 
 from app import run_directory
-from app.console import console
 from app.core.errors import Problem, UserError
 from app.pool_status import TO_MEND, follow_registry, foremost, gather
 from app.resubmit import again, chosen, release
+from app.runtime.console import console
 from jobs import submission
 from jobs.pool import reach
 from jobs.resources import megabytes

@@ -9,7 +9,6 @@ from typing import Any
 
 from app import run_directory
 from app.config import Job
-from app.console import console, table
 from app.core.errors import Problem, UserError, WirechamberError
 from app.ensemble import every
 from app.ensemble_gain import in_words
@@ -17,6 +16,7 @@ from app.json_file import is_workflow, read
 from app.progress import shown
 from app.run_directory import RunDirectory
 from app.run_job import Options, refuse_existing, run_job
+from app.runtime.console import console, table
 from app.validated import validated
 from app.workflow_plan import planned
 from app.workflow_run import run_workflow

@@ -7,9 +7,9 @@ import json
 from typing import Any
 
 from app.config import Job
-from app.console import console
 from app.core.files import write_text
 from app.job_file import Sweep
+from app.runtime.console import console
 from app.workflow import Workflow
 
 

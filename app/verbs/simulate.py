@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from app import device
 from app.component_arguments import parsed
-from app.console import console
 from app.core.errors import Problem, UserError
+from app.runtime import device
+from app.runtime.console import console
 from datasets import SIMULATORS
 from datasets._shard_files import only
 

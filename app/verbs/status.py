@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 
 import registry
 from app import run_directory
-from app.console import console, table
 from app.pool_status import follow_registry, foremost, gather, held_in_words, state_of
+from app.runtime.console import console, table
 from app.workflow_status import gather_workflows, show_workflow
 from jobs import submission
 from jobs.job_state import JobState

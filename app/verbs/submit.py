@@ -9,9 +9,10 @@ from pathlib import Path
 from app import run_directory, workflow_submit
 from app.advice import advised_memory
 from app.config import Job
-from app.console import console
 from app.core.files import REPOSITORY
 from app.json_file import is_workflow, read
+from app.runtime.console import console
+from app.runtime.provenance import commit_of
 from app.submit import Batch, asked_memory, batches, prepare, refuse_known, request_of, send
 from app.validated import validated
 from app.workflow_plan import planned
@@ -40,7 +41,7 @@ def execute(options: argparse.Namespace) -> int:
         return 0
     pool = reach()
     groups = batches(jobs, memory)
-    commit = run_directory.commit_of(REPOSITORY)
+    commit = commit_of(REPOSITORY)
     for group in groups:
         made = prepare(group, options.config.stem, folder, pool.version)
         sent = send(group, made, pool, options.config, commit)

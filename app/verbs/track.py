@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from app.console import console
 from app.core.errors import UserError, WirechamberError
 from app.run_directory import find
+from app.runtime.console import console
 from app.tracking import send
 
 

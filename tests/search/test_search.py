@@ -12,8 +12,8 @@ from app.cli import main
 from app.core.errors import WirechamberError
 from app.job_file import load, parse
 from app.run_job import Options
+from app.runtime.processes import ended
 from app.search.devices import gpus, slots
-from app.search.process import ended
 from app.search.search import _nothing
 from app.search.state import SearchState, Trial
 from app.search.trial import NeverLogged, Order, _reason, _score

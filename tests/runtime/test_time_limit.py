@@ -13,7 +13,7 @@ import pytest
 
 from app.core.errors import UserError
 from app.core.files import REPOSITORY
-from app.time_limit import SHARE, VARIABLE, TimeLimit
+from app.runtime.time_limit import SHARE, VARIABLE, TimeLimit
 
 
 def test_without_a_limit_there_is_all_the_time(monkeypatch):

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from multiprocessing import forkserver
 from typing import Any, NoReturn
 
-from app import device as _device  # noqa: F401 - chooses Keras' backend before anything loads it
 from app.core.errors import Interrupted, WirechamberError
+from app.runtime import device as _device  # noqa: F401 - chooses Keras' backend before anything loads it
 
 WARM = ("keras", "tensorflow", "keras_tuner")
 GRACE = 60.0
@@ -95,7 +95,7 @@ def _begin(environment: dict[str, str], work: Callable[..., int], arguments: tup
     os.environ.clear()
     os.environ.update(environment)
     threading.Thread(target=_follow_the_worker, daemon=True).start()
-    from app.console import configure
+    from app.runtime.console import configure
 
     configure()
     try:

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from app.cli import main
+from app.core.destination import check_file, check_folder, make_folder
 from app.core.errors import UserError
-from app.destination import check_file, check_folder, make_folder
 
 NOBODY = 65534
 OPTIONS = {

@@ -1,0 +1,1 @@
+"""The process that runs: its console, device, time limit, child processes and provenance."""
