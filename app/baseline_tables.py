@@ -12,8 +12,8 @@ from app.config import Job
 from app.data import Data
 from app.metrics import baselines
 from app.predictions import Predictions
-from datasets._events import Events
-from datasets._pipeline import Part
+from datasets.pipeline.batches import Part
+from datasets.pipeline.events import Events
 
 ROWS_FOR_BASELINES = 100_000
 

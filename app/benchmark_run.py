@@ -22,8 +22,8 @@ from app.predictor import Predictor
 from app.runge_kutta_reference import Rows
 from app.runtime.device import describe, tf
 from app.timing import matmul_peak, timed
-from datasets._events import Events
-from datasets._sparse import dense
+from datasets.pipeline.events import Events
+from datasets.pipeline.sparse import dense
 
 logger = logging.getLogger(__name__)
 

@@ -19,8 +19,8 @@ from app.model_inputs import check_inputs, known_columns, seen_inputs
 from app.models import SCORES
 from app.task_checks import check_values
 from app.weighting import curriculum
-from datasets._events import Events
-from datasets._pipeline import Batch
+from datasets.pipeline.batches import Batch
+from datasets.pipeline.events import Events
 from datasets.transforms.chain import Chain
 
 keras = lazy_loader.load("keras")

@@ -21,10 +21,10 @@ from app.core.files import REPOSITORY, matching
 from app.core.lock import locked
 from app.weighting import Weighting, make_weighting
 from datasets import DATASETS
-from datasets._bootstrap import bootstrapped
-from datasets._events import Events, Source
-from datasets._pipeline import Batch, Part, Splits, split
-from datasets._sparse import dense
+from datasets.pipeline.batches import Batch, Part, Splits, split
+from datasets.pipeline.bootstrap import bootstrapped
+from datasets.pipeline.events import Events, Source
+from datasets.pipeline.sparse import dense
 
 logger = logging.getLogger(__name__)
 

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from app.core.errors import Problem, UserError
-from datasets import _npz, _root
-from datasets._shard_files import metadata_name
+from datasets.files import npz, root
+from datasets.files.shards import metadata_name
 
 ROWS = 1_000_000
 WIDEST = 32
@@ -53,15 +53,15 @@ def summarize(path: Path) -> dict[str, list[Summary]]:
     """
     if path.suffix == ".npz":
         return {"": list(_npz_columns(path))}
-    if _root.is_root(path):
+    if root.is_root(path):
         return dict(_trees(path))
     raise UserError(Problem("not a data file", (str(path),), expected=f"a name that ends in {' or '.join(SUFFIXES)}"))
 
 
 def _npz_columns(path: Path) -> Iterator[Summary]:
     units = _units(path)
-    for name in _npz.members(path):
-        array, unit = _npz.array(path, name), units.get(name, "")
+    for name in npz.members(path):
+        array, unit = npz.array(path, name), units.get(name, "")
         if array.ndim == 2 and array.shape[1] <= WIDEST:
             yield from _table_columns(name, array, unit)
         else:
@@ -79,21 +79,21 @@ def _table_columns(name: str, array: Any, unit: Any) -> Iterator[Summary]:
 
 
 def _units(path: Path) -> dict[str, Any]:
-    name = metadata_name(_npz.members(path))
-    if name not in _npz.members(path):
+    name = metadata_name(npz.members(path))
+    if name not in npz.members(path):
         return {}
     try:
-        return dict(json.loads(str(_npz.array(path, name))).get("units", {}))
+        return dict(json.loads(str(npz.array(path, name))).get("units", {}))
     except (ValueError, AttributeError, TypeError):
         return {}
 
 
 def _trees(path: Path) -> Iterator[tuple[str, list[Summary]]]:
-    _, name = _root.parts(path)
-    file, units = _root.opened(path), _root.metadata(path).get("units")
+    _, name = root.parts(path)
+    file, units = root.opened(path), root.metadata(path).get("units")
     units = units if isinstance(units, dict) else {}
-    for key in [name] if name else _root.trees(file):
-        tree = _root.tree(path, key)
+    for key in [name] if name else root.trees(file):
+        tree = root.tree(path, key)
         yield f":{key}", [_branch(tree, branch, str(units.get(branch, ""))) for branch in tree.keys()]  # noqa: SIM118  (a tree is no dict)
 
 

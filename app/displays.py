@@ -20,7 +20,7 @@ from app.predictions import Predictions
 if TYPE_CHECKING:
     from app.config import Job
     from app.data import Data
-    from datasets._events import Events, Input
+    from datasets.pipeline.events import Events, Input
 
 OF_EACH = 3
 KINDS = ("best", "worst", "random")

@@ -22,7 +22,7 @@ from app.predictions import PREFIXES, Predictions
 from app.predictor import Predictor
 from app.run_directory import RunDirectory, find
 from app.runtime.device import keras
-from datasets._events import Events
+from datasets.pipeline.events import Events
 
 __all__ = ["Loaded", "figures", "load", "measure", "merged", "plain", "predict", "said"]
 

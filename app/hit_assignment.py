@@ -14,7 +14,7 @@ from app.core.errors import Problem, UserError
 from app.data import Data
 from app.models import HIT_PROBABILITY, SCORES
 from app.predictions import EFFICIENCY, PURITY
-from datasets._events import Events
+from datasets.pipeline.events import Events
 from losses.constraints import ASSIGNED
 
 METRIC = "hit_assignment"

@@ -27,7 +27,7 @@ from app.root_file import about, write_root
 from app.run_directory import RunDirectory
 from app.run_plots import draw_plots
 from app.runtime.provenance import now, provenance
-from datasets._events import Events
+from datasets.pipeline.events import Events
 
 logger = logging.getLogger(__name__)
 

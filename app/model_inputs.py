@@ -11,8 +11,8 @@ import numpy as np
 from app.config import Job
 from app.data import Data
 from app.input_layers import INPUT_LAYERS
-from datasets._moments import moments
-from datasets._sparse import dense_parts
+from datasets.pipeline.moments import moments
+from datasets.pipeline.sparse import dense_parts
 from datasets.transforms.mirror import check_mirror
 
 keras = lazy_loader.load("keras")

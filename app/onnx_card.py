@@ -11,7 +11,7 @@ from app.config import Job
 from app.data import Data
 from app.export import output_names
 from app.physical import CONCENTRATION, PROBABILITY, SIGMA
-from datasets._events import Column
+from datasets.pipeline.events import Column
 
 SPREAD = "spread"
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from app.runtime.device import keras, tf
-from datasets._jagged import Jagged
-from datasets._sparse import dense, rows_at_once
+from datasets.pipeline.jagged import Jagged
+from datasets.pipeline.sparse import dense, rows_at_once
 
 ROWS_AT_ONCE = 8192
 NUMBERS_AT_ONCE = 2**26

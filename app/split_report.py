@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.runtime.console import table
-from datasets._event_hash import hash_images, mix
-from datasets._events import Events
-from datasets._options import PARTS
-from datasets._pipeline import Part, Splits
-from datasets._sparse import Sparse
+from datasets.pipeline.batches import Part, Splits
+from datasets.pipeline.event_hash import hash_images, mix
+from datasets.pipeline.events import Events
+from datasets.pipeline.options import PARTS
+from datasets.pipeline.sparse import Sparse
 
 Keys = NDArray[np.uint64]
 

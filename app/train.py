@@ -20,7 +20,7 @@ from app.predictor import Predictor
 from app.recorder import Recorder
 from app.run_directory import RunDirectory
 from app.runtime.device import is_deterministic, version
-from datasets._pipeline import Part, batches, ordered
+from datasets.pipeline.batches import Part, batches, ordered
 
 logger = logging.getLogger(__name__)
 

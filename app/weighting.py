@@ -13,8 +13,8 @@ import numpy as np
 from app.config import Job
 from app.core.catalog import Spec
 from app.core.errors import Problem, UserError
-from datasets._events import Events, Source
-from datasets._pipeline import Splits
+from datasets.pipeline.batches import Splits
+from datasets.pipeline.events import Events, Source
 
 Placed = Sequence[tuple[int, Spec[Any]]]
 """Weightings with their positions in the job."""

@@ -23,7 +23,7 @@ from app.json_file import read
 from app.workflow import KINDS, Step, Workflow, is_reference, suffix_of
 from app.workflow import parse as parse_workflow
 from app.workflow_words import Parse, check_verb, check_words
-from datasets._shard_files import shard_path
+from datasets.files.shards import shard_path
 from jobs.nodes import Node
 from jobs.resources import Resources
 

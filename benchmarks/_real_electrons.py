@@ -38,7 +38,7 @@ CONTROLS: dict[str, Callable[[Images], Images]] = {
 def electrons(file: Path) -> Any:
     """Return the events of a file whose cluster is a main track, as the loader reads them."""
     from datasets import DATASETS
-    from datasets._events import Events
+    from datasets.pipeline.events import Events
 
     spec = DATASETS.parse({"name": "plane_images", "files": [str(file)], "main_track": True})
     return Events.concatenate(list(spec.build([file])))

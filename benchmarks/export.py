@@ -34,7 +34,7 @@ from app.export_run import ROWS
 from app.job_file import load
 from app.json_file import is_workflow, read
 from app.runtime import device
-from datasets._sparse import dense
+from datasets.pipeline.sparse import dense
 
 EVENTS, SPLIT = 1250, 'dataset.split={"train": 0.1, "validation": 0.85, "test": 0.05}'
 FEW = {

@@ -25,7 +25,7 @@ import uproot
 from _results import ROOT, interleaved, options, report, timed
 
 from datasets import DATASETS, SIMULATORS
-from datasets._options import DatasetOptions
+from datasets.pipeline.options import DatasetOptions
 
 BLOCK, BATCH = 5000, 256
 CHILD = "--child"
@@ -62,8 +62,8 @@ def events(opened: Any) -> int:
 
 def padded(opened: Any, first_only: bool = False) -> int:
     """Make padded batches of one pass over all events, streaming; return how many."""
-    from datasets._pipeline import batches, split
-    from datasets._sparse import dense
+    from datasets.pipeline.batches import batches, split
+    from datasets.pipeline.sparse import dense
 
     choice = {"train": 1.0, "validation": 0.0, "test": 0.0}
     part = split(opened, DatasetOptions(files=("x",), split=choice, streaming=True)).train
@@ -77,8 +77,8 @@ def padded(opened: Any, first_only: bool = False) -> int:
 
 def numpy_batches(opened: Any) -> int:
     """Make the same batches in their stored order, without TensorFlow."""
-    from datasets._pipeline import _of_size
-    from datasets._sparse import dense
+    from datasets.pipeline.batches import _of_size
+    from datasets.pipeline.sparse import dense
 
     return sum(len([dense(array) for array in block.inputs.values()]) > 0 for block in _of_size(opened, BATCH))
 

@@ -76,7 +76,7 @@ def prepare(case: str, steps: int) -> tuple[Any, Any, Any]:
 
 def child(case: str, steps: int) -> None:
     """Serve one of our cases: so many steps at a time of what `fit` runs, without its start."""
-    from datasets._pipeline import batches
+    from datasets.pipeline.batches import batches
 
     job, data, built = prepare(case, steps)
     objective = built.objective

@@ -53,7 +53,7 @@ def child(folder: str, streaming: str) -> dict[str, Any]:
     from app.build import build
     from app.data import load_data
     from app.job_file import load
-    from datasets._pipeline import batches
+    from datasets.pipeline.batches import batches
 
     dataset = {"name": "track_states", "files": f"{folder}/shard_*.npz", "streaming": streaming == "true"}
     job = load(

@@ -68,7 +68,7 @@ def compiled(job: Any) -> tuple[Any, Any, Any]:
 
 def fit(preset: str, batch: int, steps: int, xla: bool) -> Callable[[], None]:
     """Return a function that trains one epoch by `fit`, the data pipeline running on between calls."""
-    from datasets._pipeline import batches
+    from datasets.pipeline.batches import batches
 
     job, data, built = prepare(preset, batch, steps, xla)
     endless = batches(data.splits.train, built.prepare, batch, job.seed)
@@ -79,7 +79,7 @@ def bare(preset: str, batch: int, steps: int, xla: bool) -> Callable[[], None]:
     """Return a function that trains as many steps in a loop of its own."""
     import tensorflow as tf
 
-    from datasets._pipeline import batches
+    from datasets.pipeline.batches import batches
 
     job, data, built = prepare(preset, batch, steps)
     objective, weights = built.objective, built.network.trainable_variables
@@ -107,7 +107,7 @@ def torch(preset: str, batch: int, steps: int) -> Callable[[], None]:
     import torch as pt
 
     from app.models.mlp import PRESETS
-    from datasets._moments import moments
+    from datasets.pipeline.moments import moments
 
     pt.set_num_threads(len(os.sched_getaffinity(0)))
     _, data, _ = prepare(preset, batch, steps)

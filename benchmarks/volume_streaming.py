@@ -77,7 +77,7 @@ def child(folder: str, case: str, count: str) -> dict[str, float]:
 
     device.prepare(1)
     from datasets import DATASETS
-    from datasets._pipeline import batches, split
+    from datasets.pipeline.batches import batches, split
 
     paths = sorted(Path(folder).glob("shard_*.npz"))[: int(count)]
     words = {"name": "volume_images", "files": [str(p) for p in paths], "streaming": case == "streamed"}

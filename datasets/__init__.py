@@ -1,8 +1,8 @@
 """Datasets: each loader turns files into a Source of Events; each simulator writes the files that its loader reads."""
 
 from app.core.catalog import Catalog
-from datasets._events import Source
-from datasets._options import DatasetOptions, name_the_simulator
+from datasets.pipeline.events import Source
+from datasets.pipeline.options import DatasetOptions, name_the_simulator
 from datasets.simulate import SIMULATORS
 
 __all__ = ["DATASETS", "SIMULATORS"]

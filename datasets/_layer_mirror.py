@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets._events import Events
+from datasets.pipeline.events import Events
 
 ODD = ("charge", "q_over_pt")
 

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.errors import Problem, UserError
-from datasets._jagged import Jagged
-from datasets._root_parts import Part
+from datasets.files.root_parts import Part
+from datasets.pipeline.jagged import Jagged
 
 logger = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets._jagged import Jagged
+from datasets.pipeline.jagged import Jagged
 
 if TYPE_CHECKING:
     from datasets._muon_checks import Selection

@@ -10,10 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.errors import Problem, UserError
-from datasets._duplicates import Duplicates
-from datasets._event_hash import hash_rows
-from datasets._events import Events
-from datasets._jagged import Jagged
 from datasets._muon_bends import bends
 from datasets._muon_checks import Selection, check_hits, check_truth
 from datasets._muon_choice import Choice, chosen_muons, muon_of_hits
@@ -21,7 +17,11 @@ from datasets._muon_features import table
 from datasets._muon_files import EVENT, LINK, Columns, Tree
 from datasets._muon_tracks import track_columns
 from datasets._muon_truth import completed
-from datasets._root_parts import Part
+from datasets.files.root_parts import Part
+from datasets.pipeline.duplicates import Duplicates
+from datasets.pipeline.event_hash import hash_rows
+from datasets.pipeline.events import Events
+from datasets.pipeline.jagged import Jagged
 
 
 @dataclass

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from datasets._events import Column
+from datasets.pipeline.events import Column
 
 POLAR = ("pt", "eta", "phi")
 CARTESIAN = ("px", "py", "pz")

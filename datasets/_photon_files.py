@@ -12,8 +12,8 @@ import numpy as np
 
 from app.core.errors import Problem, UserError, unknown
 from app.physics.xenon_calorimeter import SENSORS
-from datasets import _root
-from datasets._root_parts import OpenTree, unpacking
+from datasets.files import root
+from datasets.files.root_parts import OpenTree, unpacking
 
 READINGS = {"npho": "npho", "relative_time": "relative_time"}
 TRUTH = {
@@ -50,7 +50,7 @@ class Tree(OpenTree):
     def read(self, first: int, rows: int) -> Columns:
         """Return readings (rows, 4760) and the other columns (rows,) of some events, as they stand in the file."""
         branches = list(dict.fromkeys(branch for branch, _ in self.found.values()))
-        arrays = _root.rows(self.tree, branches, first, rows, self.path, unpacking())
+        arrays = root.rows(self.tree, branches, first, rows, self.path, unpacking())
         return {column: self._column(column, arrays[branch], e) for column, (branch, e) in self.found.items()}
 
     def _column(self, column: str, array: Any, element: int | None) -> Any:
@@ -82,7 +82,7 @@ def opened(path: Path, name: str, branches: Mapping[str, str]) -> Tree:
     for column in branches:
         if column not in BRANCHES:
             raise UserError(unknown("column", column, list(BRANCHES), ("dataset", "branches")))
-    tree = _root.tree(path, name)
+    tree = root.tree(path, name)
     known = [str(key) for key in tree.keys()]  # noqa: SIM118  (a tree is no dict)
     found = {}
     for column, usual in BRANCHES.items():

@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.physics.xenon_calorimeter import SENSORS, positions, to_uvw
-from datasets._duplicates import Duplicates
-from datasets._event_hash import hash_rows
-from datasets._events import Events
 from datasets._photon_checks import check_readings, check_truth
 from datasets._photon_files import TRUTH, Tree
-from datasets._root_parts import Part
+from datasets.files.root_parts import Part
+from datasets.pipeline.duplicates import Duplicates
+from datasets.pipeline.event_hash import hash_rows
+from datasets.pipeline.events import Events
 
 logger = logging.getLogger(__name__)
 

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.errors import Problem, UserError
-from datasets import _npz, _root
 from datasets._plane_layouts import Clusters, clusters
-from datasets._shard_files import BESIDE
+from datasets.files import npz, root
+from datasets.files.shards import BESIDE
 
 PLANES = ("u", "v", "x")
 PLANE_FILE = re.compile(r"(.+)_plane([UVX])\.npz")
@@ -98,8 +98,8 @@ def groups(files: Sequence[Path], planes: Sequence[str]) -> list[Group]:
 
 def _group(path: Path, planes: Sequence[str]) -> Group:
     """Return the group of one file alone."""
-    if _root.is_root(path):
-        return Group(_root.parts(path)[0].stem, dict.fromkeys(planes, path), "primitives")
+    if root.is_root(path):
+        return Group(root.parts(path)[0].stem, dict.fromkeys(planes, path), "primitives")
     named = PLANE_FILE.fullmatch(path.name)
     if named is None:
         return Group(path.stem, dict.fromkeys(planes, path), "matched")
@@ -130,22 +130,22 @@ def opened(group: Group, planes: Sequence[str]) -> dict[str, Plane]:
 
 def _opened(group: Group, plane: str) -> Plane:
     path = group.paths[plane]
-    known = _npz.members(path)
+    known = npz.members(path)
     name = f"images_{plane}" if group.matched else "images"
     for needed in (name, "metadata"):
         if needed not in known:
             kind = "images_u, images_v, images_x" if group.matched else "images"
             what = f"has no array {needed!r}, so it does not hold cluster images"
             raise UserError(Problem(what, (str(path),), None, f"{kind} and metadata", known))
-    header = _npz.header(path, name)
-    _npz.header(path, "metadata")
-    ids = _npz.array(path, "match_ids") if "match_ids" in known else None
-    beside = {n: np.array(_npz.array(path, n)) for n in (*BESIDE_ROWS, "key") if n in known}
-    found = np.array(_npz.array(path, "metadata"))
+    header = npz.header(path, name)
+    npz.header(path, "metadata")
+    ids = npz.array(path, "match_ids") if "match_ids" in known else None
+    beside = {n: np.array(npz.array(path, n)) for n in (*BESIDE_ROWS, "key") if n in known}
+    found = np.array(npz.array(path, "metadata"))
     _check_lengths(path, header.shape, {"metadata": found, "match_ids": ids, **beside})
 
     def images(rows: Any) -> NDArray[np.float32]:
-        return np.asarray(_npz.array(path, name)[rows], np.float32)
+        return np.asarray(npz.array(path, name)[rows], np.float32)
 
     return Plane(path, found, header.shape, images, ids, beside, header.compressed)
 
@@ -159,12 +159,12 @@ def _check_lengths(path: Path, shape: tuple[int, ...], arrays: Mapping[str, Any]
 
 def facts(path: Path) -> dict[str, Any]:
     """Return what our own programs say about a file of theirs; {} for foreign ones."""
-    if _root.is_root(path):
+    if root.is_root(path):
         return {"dataset": "plane_images", "frame": "canonical"}  # what our clustering makes of it
-    if BESIDE not in _npz.members(path):
+    if BESIDE not in npz.members(path):
         return {}
     try:
-        content = json.loads(str(_npz.array(path, BESIDE)))
+        content = json.loads(str(npz.array(path, BESIDE)))
     except ValueError:
         return {}
     return dict(content) if isinstance(content, dict) else {}

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.errors import Problem, UserError
-from datasets._event_hash import hash_rows, hash_text, mix
 from datasets._plane_files import Group, Plane
 from datasets._plane_layouts import Clusters
+from datasets.pipeline.event_hash import hash_rows, hash_text, mix
 
 Rows = NDArray[np.int64]
 Keys = NDArray[np.uint64]

@@ -21,7 +21,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets._events import Events
+from datasets.pipeline.events import Events
 
 Mirror = Literal["time", "wires"]
 VECTORS = ("direction_{}", "axis_{}", "neutrino_{}")

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets._bad_files import readable
-from datasets._event_hash import hash_images, hash_rows
-from datasets._options import Split
 from datasets._plane_files import PLANES, Group, Plane, check_images, groups, table
 from datasets._plane_join import Joined, event_key, join
 from datasets._plane_layouts import MISMATCH, Clusters, energy_of, mismatched, moving
 from datasets._quality import Quality, Sample, Table, common_tables, percent, share_of
+from datasets.files.damaged import readable
+from datasets.pipeline.event_hash import hash_images, hash_rows
+from datasets.pipeline.options import Split
 
 ROWS_AT_ONCE = 4096
 PER_IMAGE = ("key", "pixels", "primitives", "charge")

@@ -11,14 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.errors import Problem, UserError
-from datasets._bad_files import OnBadFile
-from datasets._duplicates import Duplicates
-from datasets._event_hash import hash_images, hash_rows
-from datasets._events import Column, Events
 from datasets._plane_axis import axes, moments
 from datasets._plane_files import BESIDE_ROWS, Plane
 from datasets._plane_join import Joined
 from datasets._plane_selection import GEV
+from datasets.files.damaged import OnBadFile
+from datasets.pipeline.duplicates import Duplicates
+from datasets.pipeline.event_hash import hash_images, hash_rows
+from datasets.pipeline.events import Column, Events
 
 logger = logging.getLogger(__name__)
 

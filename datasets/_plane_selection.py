@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.errors import Problem, UserError
-from datasets._event_hash import hash_rows, mix
 from datasets._plane_join import Joined
 from datasets._plane_layouts import moving
+from datasets.pipeline.event_hash import hash_rows, mix
 
 Interaction = Literal["es", "cc"]
 Balance = Literal["is_es", "is_main_track"]

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets._event_hash import part_of
-from datasets._options import Split
 from datasets._plane_layouts import MISMATCH
+from datasets.pipeline.event_hash import part_of
+from datasets.pipeline.options import Split
 
 PER_PRIMITIVE = 0.7
 """Energy that was once added for each trigger primitive, to see whether it explains the mismatch [MeV]."""

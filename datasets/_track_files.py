@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from app.core.errors import Problem, UserError, unknown
-from datasets import _npz, _root
+from datasets.files import npz, root
 
 START = ("x", "y", "tx", "ty", "qop", "dz")
 END = ("x", "y", "tx", "ty")
@@ -60,7 +60,7 @@ def check_layout(layout: Layout, files: Sequence[Path]) -> None:
     for column in layout.branches:
         if column not in (*NEEDED, *OPTIONAL):
             raise UserError(unknown("column", column, [*NEEDED, *OPTIONAL], ("dataset", "branches")))
-    kinds = {_root.is_root(path) for path in files}
+    kinds = {root.is_root(path) for path in files}
     unread = {True: ("start", "end", "momentum", "planes"), False: ("tree", "branches")}
     for name in unread[kinds.pop()] if len(kinds) == 1 else ():
         if getattr(layout, name) != getattr(Layout(), name):
@@ -71,17 +71,17 @@ def check_layout(layout: Layout, files: Sequence[Path]) -> None:
 
 def blocks(path: Path, layout: Layout) -> list[Block]:
     """Return the blocks of one file; only its directory is read."""
-    rows, read = _root_reader(path, layout) if _root.is_root(path) else _npz_reader(path, layout)
+    rows, read = _root_reader(path, layout) if root.is_root(path) else _npz_reader(path, layout)
     ranges = [(first, min(ROWS_PER_BLOCK, rows - first)) for first in range(0, rows, ROWS_PER_BLOCK)]
     return [Block(path, first, number, partial(read, first, number)) for first, number in ranges]
 
 
 def metadata(path: Path) -> dict[str, Any]:
     """Return what the simulator wrote about the file; {} for foreign files."""
-    if _root.is_root(path) or "metadata" not in _npz.members(path):
+    if root.is_root(path) or "metadata" not in npz.members(path):
         return {}
     try:
-        content = json.loads(str(_npz.array(path, "metadata")))
+        content = json.loads(str(npz.array(path, "metadata")))
     except ValueError:  # somebody else's array of that name
         return {}
     return dict(content) if isinstance(content, dict) else {}
@@ -89,20 +89,20 @@ def metadata(path: Path) -> dict[str, Any]:
 
 def fingerprint(paths: Sequence[Path]) -> str:
     """Return a hash of the content of the files, in order."""
-    arrays = [path for path in paths if not _root.is_root(path)]
-    others = [path for path in paths if _root.is_root(path)]
-    found = [*([_npz.fingerprint(arrays)] if arrays else []), *([_root.fingerprint(others)] if others else [])]
+    arrays = [path for path in paths if not root.is_root(path)]
+    others = [path for path in paths if root.is_root(path)]
+    found = [*([npz.fingerprint(arrays)] if arrays else []), *([root.fingerprint(others)] if others else [])]
     return "-".join(found)
 
 
 def _npz_reader(path: Path, layout: Layout) -> tuple[int, Callable[[int, int], Columns]]:
-    known = _npz.members(path)
-    arrays = {"start": _npz.array(path, layout.start)}
+    known = npz.members(path)
+    arrays = {"start": npz.array(path, layout.start)}
     if layout.truth:
-        arrays["end"] = _npz.array(path, layout.end)
+        arrays["end"] = npz.array(path, layout.end)
     for column, name, usual in (("p", layout.momentum, "P"), ("z", layout.planes, "Z"), ("key", "key", "key")):
         if name is not None and (name in known or name != usual):  # a name that was asked for must be there
-            arrays[column] = _npz.array(path, name)
+            arrays[column] = npz.array(path, name)
     names = {"start": layout.start, "end": layout.end, "p": str(layout.momentum), "z": str(layout.planes), "key": "key"}
     shapes = {"start": (2, len(START) - 1), "end": (2, len(END)), "p": (1, 0), "z": (2, 2), "key": (1, 0)}
     for column, array in arrays.items():
@@ -122,7 +122,7 @@ def _check_shape(place: tuple[str, str], array: Any, dimensions: int, least: int
 
 def _cut(path: Path, names: Mapping[str, str], first: int, rows: int) -> Columns:
     """Read some rows; nothing stays mapped, for pages of a mapped file count as this process's memory."""
-    part = {column: np.array(_npz.array(path, name)[first : first + rows]) for column, name in names.items()}
+    part = {column: np.array(npz.array(path, name)[first : first + rows]) for column, name in names.items()}
     columns = {name: part["start"][:, i] for i, name in enumerate(START[: part["start"].shape[1]])}
     if "end" in part:
         columns |= {f"true_{name}": part["end"][:, i] for i, name in enumerate(END)}
@@ -133,7 +133,7 @@ def _cut(path: Path, names: Mapping[str, str], first: int, rows: int) -> Columns
 
 
 def _root_reader(path: Path, layout: Layout) -> tuple[int, Callable[[int, int], Columns]]:
-    tree = _root.tree(path, layout.tree)
+    tree = root.tree(path, layout.tree)
     known = list(tree.keys())
     wanted = {name: layout.branches.get(name, name) for name in (*layout.needed, *OPTIONAL)}
     for name in OPTIONAL:
@@ -144,7 +144,7 @@ def _root_reader(path: Path, layout: Layout) -> tuple[int, Callable[[int, int], 
             raise UserError(unknown(f"branch for the column {name!r}", branch, sorted(known), (str(path),)))
 
     def read(first: int, rows: int) -> Columns:
-        arrays = _root.rows(tree, list(wanted.values()), first, rows, path)
+        arrays = root.rows(tree, list(wanted.values()), first, rows, path)
         return {name: arrays[branch] for name, branch in wanted.items()}
 
     return int(tree.num_entries), read

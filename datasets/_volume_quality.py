@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets import _npz
-from datasets._bad_files import readable
-from datasets._event_hash import hash_rows, mix
-from datasets._options import Split
 from datasets._plane_layouts import MISMATCH, energy_of
 from datasets._quality import Quality, Sample, Table, common_tables, percent, share_of
 from datasets._volume_files import PIXELS, PLANES, SHAPE, Shard, opened
+from datasets.files import npz
+from datasets.files.damaged import readable
+from datasets.pipeline.event_hash import hash_rows, mix
+from datasets.pipeline.options import Split
 
 CHIEF = PLANES.index("x")
 """The plane from which energies of clusters are."""
@@ -58,7 +58,7 @@ def pixels_of(shard: Shard) -> Pixels:
 
     The hash is a sum over the pixels, so that their order in the file does not matter.
     """
-    plane, row, column, value = (np.asarray(_npz.array(shard.path, name)) for name in PIXELS)
+    plane, row, column, value = (np.asarray(npz.array(shard.path, name)) for name in PIXELS)
     event = np.repeat(np.arange(len(shard)), np.diff(shard.offsets))
     rows, ticks = SHAPE
     place = (plane.astype(np.int64) * rows + row) * (ticks + 1) + column  # a gap of one tick between channels

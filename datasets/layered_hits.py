@@ -16,11 +16,12 @@ from pydantic import Field
 
 from app.core.errors import Problem, UserError
 from app.core.types import Count, Listed
-from datasets import DATASETS, _npz
-from datasets._event_hash import hash_rows
-from datasets._events import Column, Events, Input, Source
+from datasets import DATASETS
 from datasets._layer_mirror import LayerMirror
 from datasets._muon_truth import COLUMNS
+from datasets.files import npz
+from datasets.pipeline.event_hash import hash_rows
+from datasets.pipeline.events import Column, Events, Input, Source
 
 logger = logging.getLogger(__name__)
 
@@ -101,7 +102,7 @@ def layered_hits(
         blocks=[partial(read, part) for part in parts],
         files=[part.name for part in parts],
         rows=rows,
-        fingerprint=_npz.fingerprint(files),
+        fingerprint=npz.fingerprint(files),
         description=f"{rows:,} muons in layers, in {len(files)} file{'s' * (len(files) > 1)}",
         augment=None if mirror is None else LayerMirror(_centres(length, angles, mirror, straight)),
     )
@@ -115,7 +116,7 @@ def _centres(length: int, angles: Sequence[int], mirror: float, straight: float)
 
 def _shape(path: Path, prefix: str, names: Mapping[str, str]) -> tuple[int, ...]:
     """Return the shape of the values; all arrays must have as many rows."""
-    found = {name: _npz.header(path, prefix + array).shape for name, array in names.items()}
+    found = {name: npz.header(path, prefix + array).shape for name, array in names.items()}
     shape = found["hits"]
     if len(shape) not in (2, 3) or any(other != shape[:1] for name, other in found.items() if name != "hits"):
         expected = "values (N, layers) or (N, layers, hits), pt and charge (N,)"
@@ -132,7 +133,7 @@ def _parts(path: Path, prefix: str, rows: int, blocks: int) -> list[Part]:
 
 def _read(part: Part, names: Mapping[str, str], absent: float, min_hits: int) -> Events:
     arrays: dict[str, Any] = {
-        name: np.asarray(_npz.array(part.path, part.prefix + array)[part.rows], np.float64)
+        name: np.asarray(npz.array(part.path, part.prefix + array)[part.rows], np.float64)
         for name, array in names.items()
     }
     values = arrays["hits"] if arrays["hits"].ndim == 2 else arrays["hits"][..., 0]

@@ -11,9 +11,7 @@ from pydantic import Field
 
 from app.core.errors import Problem, UserError, unknown
 from app.core.types import Count, NonNegative, Positive
-from datasets import DATASETS, _root
-from datasets._duplicates import Duplicates
-from datasets._events import Column, Input, Source
+from datasets import DATASETS
 from datasets._muon_bends import COLUMNS as SEGMENTS
 from datasets._muon_checks import OnInvalid, Selection
 from datasets._muon_choice import Choice, Keep, Muons
@@ -23,7 +21,10 @@ from datasets._muon_reader import Reader
 from datasets._muon_tracks import COLUMNS as TRACKS
 from datasets._muon_tracks import NEEDED
 from datasets._muon_truth import offered
-from datasets._root_parts import parts_of
+from datasets.files import root
+from datasets.files.root_parts import parts_of
+from datasets.pipeline.duplicates import Duplicates
+from datasets.pipeline.events import Column, Input, Source
 
 EXTRAS = {
     "muon": Column("muon", "", "number of the muon in its event"),
@@ -134,9 +135,9 @@ def muon_hits(
         blocks=[partial(reader, number, part) for number, part in enumerate(parts)],
         files=[str(part.tree.path) for part in parts],
         rows=rows,
-        fingerprint=_root.fingerprint(files),
+        fingerprint=root.fingerprint(files),
         description=f"{rows:,} events of hits, {len(features)} features, in {len(files)} file{'s' * (len(files) > 1)}",
-        facts=_root.metadata(files[0]),
+        facts=root.metadata(files[0]),
         truth={"assigned": ASSIGNED} if assignment else {},
     )
 

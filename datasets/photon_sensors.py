@@ -11,12 +11,13 @@ from pydantic import Field
 
 from app.core.types import Count, NonNegative
 from app.physics.xenon_calorimeter import SENSORS
-from datasets import DATASETS, _root
-from datasets._duplicates import Duplicates
-from datasets._events import Column, Input, Source
+from datasets import DATASETS
 from datasets._photon_files import opened
 from datasets._photon_reader import Reader
-from datasets._root_parts import parts_of
+from datasets.files import root
+from datasets.files.root_parts import parts_of
+from datasets.pipeline.duplicates import Duplicates
+from datasets.pipeline.events import Column, Input, Source
 
 SENSOR_COLUMNS = (
     Column("npho", "", "photons that arrived at the sensor"),
@@ -102,7 +103,7 @@ def photon_sensors(
         blocks=[partial(reader, number, part) for number, part in enumerate(parts)],
         files=[str(part.tree.path) for part in parts],
         rows=rows,
-        fingerprint=_root.fingerprint(files),
+        fingerprint=root.fingerprint(files),
         description=f"{rows:,} events of {SENSORS} photon sensors in {len(files)} file{'s' * (len(files) > 1)}",
-        facts=_root.metadata(files[0]),
+        facts=root.metadata(files[0]),
     )

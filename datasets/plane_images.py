@@ -15,17 +15,18 @@ from pydantic import AfterValidator, Field
 
 from app.core.errors import Problem, UserError
 from app.core.types import Range
-from datasets import DATASETS, _npz, _root
-from datasets._bad_files import OnBadFile, readable
-from datasets._duplicates import Duplicates
-from datasets._events import Column, Input, Source
+from datasets import DATASETS
 from datasets._plane_files import PLANES, TICKS, Group, Plane, check_images, facts, groups, opened, table
 from datasets._plane_join import Joined, join
 from datasets._plane_layouts import mismatched, moving
 from datasets._plane_mirrors import Mirror, Mirrors
 from datasets._plane_reader import DIRECTIONS, TARGETS, Block, Reader, known_columns, stored_columns
 from datasets._plane_selection import Balance, Interaction, Selection, balanced
-from datasets._sparse import cuts
+from datasets.files import npz, root
+from datasets.files.damaged import OnBadFile, readable
+from datasets.pipeline.duplicates import Duplicates
+from datasets.pipeline.events import Column, Input, Source
+from datasets.pipeline.sparse import cuts
 
 logger = logging.getLogger(__name__)
 
@@ -187,5 +188,5 @@ def _fingerprint(found: Iterable[Group]) -> str:
     digest = hashlib.sha256()
     for group in found:
         for path in sorted(set(group.paths.values())):
-            digest.update((_root.fingerprint([path]) if _root.is_root(path) else _npz.fingerprint([path])).encode())
+            digest.update((root.fingerprint([path]) if root.is_root(path) else npz.fingerprint([path])).encode())
     return digest.hexdigest()[:16]

@@ -16,9 +16,6 @@ from app.core.errors import Problem, UserError
 from app.core.types import Range
 from app.physics.magnetic_field import FIELDS
 from datasets import DATASETS
-from datasets._duplicates import Duplicates
-from datasets._event_hash import hash_rows
-from datasets._events import Column, Events, Input, Source
 from datasets._track_checks import (
     check_charged,
     check_finite,
@@ -30,6 +27,9 @@ from datasets._track_checks import (
 )
 from datasets._track_files import Block, Layout, blocks, check_layout, fingerprint, metadata
 from datasets._track_magnet import magnet_of
+from datasets.pipeline.duplicates import Duplicates
+from datasets.pipeline.event_hash import hash_rows
+from datasets.pipeline.events import Column, Events, Input, Source
 
 logger = logging.getLogger(__name__)
 

@@ -15,14 +15,15 @@ from numpy.typing import NDArray
 
 from app.core.errors import Problem, UserError
 from app.core.types import Count, Range
-from datasets import DATASETS, _npz
-from datasets._bad_files import OnBadFile, readable
-from datasets._duplicates import Duplicates
-from datasets._event_hash import hash_rows, mix
-from datasets._events import Column, Events, Input, Source
+from datasets import DATASETS
 from datasets._plane_selection import GEV, Interaction, balanced_rows
-from datasets._sparse import Sparse
 from datasets._volume_files import SHAPE, Shard, facts, opened
+from datasets.files import npz
+from datasets.files.damaged import OnBadFile, readable
+from datasets.pipeline.duplicates import Duplicates
+from datasets.pipeline.event_hash import hash_rows, mix
+from datasets.pipeline.events import Column, Events, Input, Source
+from datasets.pipeline.sparse import Sparse
 from datasets.plane_images import Normalization, Wanted
 
 logger = logging.getLogger(__name__)
@@ -97,7 +98,7 @@ def volume_images(
         blocks=[partial(reader, number, *one) for number, one in enumerate(zip(shards, rows, strict=True))],
         files=[str(shard.path) for shard in shards],
         rows=count,
-        fingerprint=_npz.fingerprint([shard.path for shard in shards]),
+        fingerprint=npz.fingerprint([shard.path for shard in shards]),
         description=f"{count:,} volumes on {', '.join(p.upper() for p in planes)} from {len(shards)} shards",
         facts=facts(shards[0].path),
     )

@@ -12,8 +12,8 @@ from app.displays import Displays, _images, choose, merit
 from app.predictions import Predictions
 from app.run_directory import RunDirectory
 from app.run_plots import _displays
-from datasets._events import Column, Events, Input
-from datasets._sparse import Sparse
+from datasets.pipeline.events import Column, Events, Input
+from datasets.pipeline.sparse import Sparse
 
 AXES = ("direction_x", "direction_y", "direction_z")
 

@@ -13,8 +13,8 @@ import sys, time
 import numpy as np
 from app import cli, device
 device.prepare(1)
-from datasets._events import Events
-from datasets._pipeline import Part, batches
+from datasets.pipeline.events import Events
+from datasets.pipeline.batches import Part, batches
 
 def slowly():
     sum(range(300_000))

@@ -12,7 +12,7 @@ from app.export import output_names, to_onnx
 from app.job_file import parse
 from app.models import MODELS
 from app.parity import TOLERANCE, compare, session_of
-from datasets._sparse import dense
+from datasets.pipeline.sparse import dense
 
 TRACKS = {"name": "track_states", "simulate": {"tracks": 600, "momentum": [5, 100], "accuracy": 1.0}}
 SENSORS = {"name": "photon_sensors", "simulate": {"events": 80, "shard_size": 80, "light_sources": 2}}

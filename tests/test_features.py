@@ -17,7 +17,7 @@ from app.physics.extrapolation.thin_lens import thin_lens
 from app.physics.magnet import Magnet
 from app.physics.momentum_slopes import to_momentum
 from app.physics.runge_kutta import rk4
-from datasets._pipeline import split
+from datasets.pipeline.batches import split
 
 Z, DZ = 2665.0, 5161.0
 STATE = ("x", "y", "tx", "ty")

@@ -19,8 +19,8 @@ from app.predictor import Predictor
 from app.recorder import Recorder
 from app.run_directory import RunDirectory
 from app.train import train
-from datasets._events import Column, Events, Input, Source
-from datasets._pipeline import split
+from datasets.pipeline.batches import split
+from datasets.pipeline.events import Column, Events, Input, Source
 
 VECTOR, AXIS = ("direction_x", "direction_y", "direction_z"), ("axis_x", "axis_y", "axis_z")
 PLANES = ("plane_u", "plane_x")

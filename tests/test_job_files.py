@@ -25,7 +25,7 @@ from app.job_file import load
 from app.json_file import is_workflow, read
 from app.run_directory import RunDirectory
 from app.runtime.provenance import provenance
-from datasets._sparse import dense
+from datasets.pipeline.sparse import dense
 
 FOLDER = REPOSITORY / "json"
 SHIPPED = [p for p in sorted(FOLDER.rglob("*.json")) if p.name not in ("job.schema.json", "base.json")]

@@ -18,7 +18,7 @@ from app.models import HEADS
 from app.physical import READINGS, Physical
 from app.predictor import Predictor
 from datasets import DATASETS
-from datasets._pipeline import split
+from datasets.pipeline.batches import split
 from datasets.transforms import TRANSFORMS
 
 NAMES = ("x", "y", "tx", "ty", "qop", "dz")

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from app.quality_figures import draw_quality, quality_figure
-from datasets._options import Split
 from datasets._quality import Sample, repeated
+from datasets.pipeline.options import Split
 
 ROWS = 1000
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from app.split_report import compared, hash_inputs
-from datasets._events import Events
-from datasets._pipeline import Part, Splits
-from datasets._sparse import Sparse
+from datasets.pipeline.batches import Part, Splits
+from datasets.pipeline.events import Events
+from datasets.pipeline.sparse import Sparse
 
 
 def part(images, key):

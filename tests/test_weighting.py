@@ -17,8 +17,8 @@ from app.objective import Objective, Term
 from app.physical import make_chain
 from app.run_job import Options, run_job
 from app.weighting import curriculum, make_weighting
-from datasets._events import Column, Events, Input, Source
-from datasets._pipeline import Part, Splits, batches
+from datasets.pipeline.batches import Part, Splits, batches
+from datasets.pipeline.events import Column, Events, Input, Source
 
 P = np.array([2.0, 4.0, 8.0, 16.0, 64.0])
 INVERSE = {"name": "inverse_momentum", "power": 1}

@@ -13,7 +13,7 @@ from app.cli import _parsed, main
 from app.core.errors import UserError
 from app.run_directory import of
 from app.workflow_plan import planned
-from datasets._shard_files import read_metadata
+from datasets.files.shards import read_metadata
 
 SUITE = Path(__file__).resolve().parents[1] / "json" / "track_extrapolation" / "suite.json"
 SIMULATE = {"name": "track_states", "tracks": 600, "momentum": [5, 100], "accuracy": 1.0}

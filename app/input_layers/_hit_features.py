@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from app.core.errors import Problem, UserError
-from datasets._moments import Moments
+from datasets.pipeline.moments import Moments
 
 
 @keras.saving.register_keras_serializable("wirechamber")

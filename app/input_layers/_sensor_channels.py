@@ -10,7 +10,7 @@ import numpy as np
 
 from app.core.errors import Problem, UserError
 from app.input_layers._scaled_light import scaled
-from datasets._moments import Moments
+from datasets.pipeline.moments import Moments
 
 LARGEST = 9e9
 """A reading beyond this is a marker of files for "not measured"."""

@@ -16,7 +16,7 @@ from app.runtime.console import console, table
 if TYPE_CHECKING:
     from app.config import Job
     from app.data import Data
-    from datasets._events import Events
+    from datasets.pipeline.events import Events
 
 
 def execute(options: argparse.Namespace) -> int:

@@ -13,8 +13,8 @@ from app.core.errors import Problem, UserError
 from app.core.files import matching, write_text
 from app.data_file import summarize
 from app.runtime.console import console
-from datasets import _root
 from datasets._track_files import END, NEEDED, OPTIONAL, START
+from datasets.files import root
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ def execute(options: argparse.Namespace) -> int:
 def skeleton(path: Path) -> dict[str, Any]:
     """Return a job for track states that are in `path`, with the names that the file uses."""
     return {
-        "name": re.sub(r"[^A-Za-z0-9_.+-]+", "_", _root.parts(path)[0].stem).strip("_.+-") + "_mlp",
+        "name": re.sub(r"[^A-Za-z0-9_.+-]+", "_", root.parts(path)[0].stem).strip("_.+-") + "_mlp",
         "application": "track_extrapolation",
         "rationale": "First look.",
         "dataset": {"name": "track_states", "files": [str(path)], **_columns(path)},

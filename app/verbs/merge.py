@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from app.runtime.console import console
-from datasets._shards import merge
+from datasets.files.merge import merge
 
 
 def execute(options: argparse.Namespace) -> int:

@@ -9,7 +9,7 @@ from app.core.errors import Problem, UserError
 from app.runtime import device
 from app.runtime.console import console
 from datasets import SIMULATORS
-from datasets._shard_files import only
+from datasets.files.shards import only
 
 
 def execute(options: argparse.Namespace) -> int:

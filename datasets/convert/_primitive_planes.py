@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.errors import Problem, UserError
-from datasets import _root
 from datasets._plane_files import PLANES, TICKS, Plane
 from datasets._primitive_images import table
 from datasets.convert._clusters import Clustering, Clusters, find, unwrapped
 from datasets.convert._matching import canonical_channel, match
 from datasets.convert._primitives import Primitives, read
 from datasets.convert._truth import describe
+from datasets.files import root
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def _remembered(path: Path, _stamp: tuple[int, int], width: int) -> dict[str, Ma
 
 def primitive_planes(path: Path, planes: Sequence[str], width: int) -> dict[str, Plane]:
     """Return the planes of a ROOT file as a loader wants them; images are made again when they are asked for."""
-    found = _root.parts(path)[0].stat() if _root.parts(path)[0].is_file() else None
+    found = root.parts(path)[0].stat() if root.parts(path)[0].is_file() else None
     stamp = (found.st_mtime_ns, found.st_size) if found else (0, 0)
 
     def plane(name: str) -> Plane:

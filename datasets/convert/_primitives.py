@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from app.core.errors import Problem, UserError
 from app.physics.argon.detector import split
-from datasets import _root
+from datasets.files import root
 
 CLOCK = 32
 """Ticks of 16 ns, in which times are given, in a sample of 0.5 us."""
@@ -83,7 +83,7 @@ def read(path: Path) -> Primitives:
         if name not in known:
             raise UserError(Problem(f"has no branch {name!r}", place, expected="a tree of trigger primitives"))
     traced = [name for name in TRACED if name in known]
-    found = _root.rows(tree, [*EVENT, *NEEDED, *traced], 0, int(tree.num_entries), path)
+    found = root.rows(tree, [*EVENT, *NEEDED, *traced], 0, int(tree.num_entries), path)
     events, event = _numbered(found)
     channel = split(found["channel"].astype(np.int64))
     if len(event) and channel.apa.max() >= MOST_APAS:
@@ -101,15 +101,15 @@ def read(path: Path) -> Primitives:
 
 
 def _tree(path: Path) -> Any:
-    if _root.parts(path)[1]:
-        return _root.tree(path)
-    known = _root.trees(_root.opened(path))
+    if root.parts(path)[1]:
+        return root.tree(path)
+    known = root.trees(root.opened(path))
     wanted = [name for name in known if "TriggerPrimitives/" in name]
     if len(wanted) != 1:
         what = f"the file has {len(wanted)} trees of trigger primitives"
         expected = "one tree in a folder TriggerPrimitives, or file.root:tree"
         raise UserError(Problem(what, (str(path),), None, expected, known))
-    return _root.tree(path, wanted[0])
+    return root.tree(path, wanted[0])
 
 
 def _numbered(columns: Columns) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -123,14 +123,14 @@ def _numbered(columns: Columns) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 
 
 def _truth(path: Path, events: NDArray[np.int64]) -> dict[str, Columns]:
-    file = _root.parts(path)[0]
-    known = _root.trees(_root.opened(path))
+    file = root.parts(path)[0]
+    known = root.trees(root.opened(path))
     found = {}
     for name, branches in (("mctruths", TRUTH), ("mcparticles", PARTICLES)):
         trees = [tree for tree in known if tree.split("/")[-1] == name]
         if not trees:
             return {}
-        columns = _root.rows(tree := _root.tree(file, trees[0]), [*EVENT, *branches], 0, int(tree.num_entries), path)
+        columns = root.rows(tree := root.tree(file, trees[0]), [*EVENT, *branches], 0, int(tree.num_entries), path)
         found[name] = {**columns, "event": _among(columns, events)}
     return found
 

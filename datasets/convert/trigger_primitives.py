@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from app.core.errors import Problem, UserError
 from app.core.types import Count, NonNegative, Positive
 from app.physics.argon.detector import SIGNS
-from datasets import _root
 from datasets._plane_files import PLANES
-from datasets._shard_files import make_folder, write_shard
 from datasets.convert import CONVERTERS
+from datasets.files import root
+from datasets.files.shards import make_folder, write_shard
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ def trigger_primitives(
     from datasets.convert._clusters import Clustering
     from datasets.convert._primitive_planes import planes_of
 
-    targets = {path: [out / f"{_root.parts(path)[0].stem}_plane{p.upper()}.npz" for p in PLANES] for path in files}
+    targets = {path: [out / f"{root.parts(path)[0].stem}_plane{p.upper()}.npz" for p in PLANES] for path in files}
     _check_targets([target for names in targets.values() for target in names])
     how = Clustering(near_channels, near_ticks, least_charge)
     make_folder(out)
@@ -110,7 +110,7 @@ def _facts(path: Path, how: Any, rows: int) -> dict[str, Any]:
         "units": {"images": "ADC", "metadata": UNITS},
         "columns": {"metadata": list(COLUMNS)},
         **told,
-        "converted_from": _root.parts(path)[0].name,
+        "converted_from": root.parts(path)[0].name,
         "clustering": asdict(how),
         "rows": rows,
     }

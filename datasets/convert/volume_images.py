@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.errors import Problem, UserError
-from datasets import _npz
 from datasets._plane_files import Group, check_complete, groups
-from datasets._shard_files import make_folder, write_shard
 from datasets._volume_files import PLANES, SHAPE
 from datasets.convert import CONVERTERS
 from datasets.convert._volume_columns import columns
+from datasets.files import npz
+from datasets.files.shards import make_folder, write_shard
 
 logger = logging.getLogger(__name__)
 
@@ -126,7 +126,7 @@ def _images(path: Path, name: str, trust: bool) -> Any:
 def _array(path: Path, name: str, trust: bool) -> Any:
     """Return an array; one of pickled objects only where that is wanted."""
     try:
-        return _npz.array(path, name)
+        return npz.array(path, name)
     except UserError as error:
         if "ickle" not in str(error):
             raise

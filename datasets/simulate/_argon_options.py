@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from app.core.errors import Problem, UserError
 from app.core.types import NonNegative, Positive, PositiveRange, Shared
 from app.physics.argon.planes import DRIFT_LENGTH, PLANES, PROJECTION
-from datasets._shard_files import write_shard
+from datasets.files.shards import write_shard
 from datasets.simulate._argon_readout import Electronics, electronics
 from datasets.simulate._argon_sources import Neutrinos, neutrinos
 from datasets.simulate._argon_tables import Recombination, Tables, tables

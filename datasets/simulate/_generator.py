@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from datasets._shard_files import shard_path, unfinished
+from datasets.files.shards import shard_path, unfinished
 from datasets.simulate._progress import progress
 
 

@@ -15,7 +15,7 @@ from app.core.errors import Problem, UserError
 from app.core.types import Count, Fraction, NonNegative, PositiveRange, Range
 from app.physics.muon_spectrometer import ETA_MAX, TECHNOLOGIES
 from datasets import SIMULATORS
-from datasets._root_shards import Layout, write_root_shard
+from datasets.files.root_shards import Layout, write_root_shard
 from datasets.simulate._event_keys import keys
 from datasets.simulate._generator import Generator
 from datasets.simulate._muon_calorimeter import Calorimeter

@@ -14,7 +14,7 @@ from pydantic import Field
 from app.core.types import Count, Fraction, NonNegative, Positive, PositiveRange, Range
 from app.physics.xenon_calorimeter import SENSORS
 from datasets import SIMULATORS
-from datasets._root_shards import Layout, write_root_shard
+from datasets.files.root_shards import Layout, write_root_shard
 from datasets.simulate._generator import Generator
 from datasets.simulate._xenon_events import Clock, Light, PileUp, Readout, Setup, truth_branches
 from datasets.simulate._xenon_gammas import Target

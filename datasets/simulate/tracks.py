@@ -18,7 +18,7 @@ from app.core.types import Count, Positive, PositiveRange, Range
 from app.physics.magnetic_field import FIELDS
 from app.physics.propagation import Propagated, Propagator, steps_for, survives
 from datasets import SIMULATORS
-from datasets._shard_files import write_shard
+from datasets.files.shards import write_shard
 from datasets.simulate._event_keys import keys
 from datasets.simulate._generator import Generator
 from datasets.simulate._track_sampling import Interval, Sampling, Tracks

@@ -9,7 +9,7 @@ import lazy_loader
 import numpy as np
 
 from app.physics.magnet import Magnet
-from datasets._moments import moments
+from datasets.pipeline.moments import moments
 from datasets.transforms import TRANSFORMS, Columns, Tensor, Transform
 
 keras = lazy_loader.load("keras")

@@ -12,11 +12,11 @@ import uproot
 from app.core.files import REPOSITORY
 from app.physics.argon.detector import from_canonical
 from datasets import DATASETS
-from datasets._events import Events
 from datasets.convert import CONVERTERS
 from datasets.convert._clusters import Clustering, find
 from datasets.convert._matching import PERIOD, heights, match
 from datasets.convert._primitives import read
+from datasets.pipeline.events import Events
 
 FOLDER = Path(os.environ.get("WIRECHAMBER_EXTERNAL_DATA", REPOSITORY.parent / "shared" / "data")) / "dune"
 ELASTIC, CHARGED = FOLDER / "test_es_tpstream.root", FOLDER / "test_cc_tpstream.root"

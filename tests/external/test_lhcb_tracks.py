@@ -12,7 +12,7 @@ from app.core.errors import UserError
 from app.core.files import matching
 from app.verbs.init import skeleton
 from datasets import DATASETS
-from datasets._pipeline import split
+from datasets.pipeline.batches import split
 
 DATA = Path(os.environ.get("WIRECHAMBER_EXTERNAL_DATA", Path(__file__).parents[3] / "shared" / "data"))
 FILE = DATA / "tracks" / "lhcb_v8r1_4000.npz"

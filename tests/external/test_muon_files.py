@@ -12,8 +12,8 @@ import uproot
 
 from app.core.files import REPOSITORY, matching
 from app.job_file import load
-from datasets._events import Events
-from datasets._pipeline import split
+from datasets.pipeline.batches import split
+from datasets.pipeline.events import Events
 
 DATA = Path(os.environ.get("WIRECHAMBER_EXTERNAL_DATA", Path(__file__).parents[3] / "shared" / "data"))
 FOLDER = DATA / "muons"

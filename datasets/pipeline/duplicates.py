@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from app.core.errors import Path as Place
 from app.core.errors import Problem, UserError
-from datasets._event_hash import mix
+from datasets.pipeline.event_hash import mix
 
 KEPT = 2**21
 """About so many keys (at most twice as many) are remembered between blocks: 16 to 32 MB."""

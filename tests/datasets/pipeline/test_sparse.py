@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from datasets._sparse import Sparse, cuts, dense, dense_parts, joined, rows_at_once
 
 from datasets import _sparse
-from datasets._sparse import Sparse, cuts, dense, dense_parts, joined, rows_at_once
 
 
 def made(rows, size=(3, 4, 2), seed=0):

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets._events import Array
+from datasets.pipeline.events import Array
 
 
 def mix(values: NDArray[np.uint64], seed: int) -> NDArray[np.uint64]:

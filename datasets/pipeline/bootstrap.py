@@ -9,9 +9,9 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets._event_hash import mix
-from datasets._events import Events
-from datasets._pipeline import Part
+from datasets.pipeline.batches import Part
+from datasets.pipeline.event_hash import mix
+from datasets.pipeline.events import Events
 
 MOST = 20
 """No event is drawn more often: the probability of 20 is 2e-19."""

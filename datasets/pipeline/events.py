@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.physics.magnet import Magnet
-from datasets._sparse import joined
+from datasets.pipeline.sparse import joined
 
 Array = NDArray[np.generic]
 
@@ -50,8 +50,8 @@ class Input:
 class Events:
     """A block of N events: `inputs[name]` (N, ...), `columns[name]` (N,) in physical units, `key` (N,) uint64.
 
-    An input may be sparse images (`datasets._sparse`), made dense when a network sees them, or a jagged array
-    (`datasets._jagged`), padded then.
+    An input may be sparse images (`datasets.pipeline.sparse`), made dense when a network sees them, or a jagged array
+    (`datasets.pipeline.jagged`), padded then.
     """
 
     inputs: Mapping[str, Any]

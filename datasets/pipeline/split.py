@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.errors import Problem, UserError, nearest, unknown
-from datasets._event_hash import hash_rows, part_of
-from datasets._events import Array, Events, Source
-from datasets._options import PARTS, Split
+from datasets.pipeline.event_hash import hash_rows, part_of
+from datasets.pipeline.events import Array, Events, Source
+from datasets.pipeline.options import PARTS, Split
 
 Places = NDArray[np.intp]
 

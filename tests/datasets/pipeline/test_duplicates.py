@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+from datasets._duplicates import Duplicates
 
 from app.core.errors import UserError
 from datasets import _duplicates
-from datasets._duplicates import Duplicates
 
 KEYS = np.random.default_rng(1).integers(0, 2**64, 4000, dtype=np.uint64)
 

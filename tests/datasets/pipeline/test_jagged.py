@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
 from datasets._jagged import MULTIPLE, Jagged
 from datasets._sparse import dense, dense_parts, joined, rows_at_once
 

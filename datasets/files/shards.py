@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from app.core.errors import Problem, UserError
 from app.core.files import not_written, write_bytes
-from datasets import _root
+from datasets.files import root
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ def _save(file: BinaryIO, arrays: Arrays) -> None:
 def read_metadata(path: Path) -> dict[str, Any]:
     """Return the metadata of an npz or ROOT shard; raises UserError when it is missing, damaged or has none."""
     if path.suffix == ".root":
-        return _known(_root.metadata(path), path)
+        return _known(root.metadata(path), path)
     with open_shard(path) as content:
         return metadata_of(content, path)
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets._jagged import Jagged
+from datasets.pipeline.jagged import Jagged
 
 AT_ONCE = 2**26
 """So many bytes of inputs are dense at a time, on their way to a network (64 MB)."""

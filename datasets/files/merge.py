@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from app.core.errors import Problem, UserError, WirechamberError
 from app.core.files import write_bytes
-from datasets import _root
-from datasets._shard_files import BESIDE, METADATA, differing, make_folder, metadata_name, metadata_of, open_shard
+from datasets.files import root
+from datasets.files.shards import BESIDE, METADATA, differing, make_folder, metadata_name, metadata_of, open_shard
 
 SAME = ("dataset", "generator_version", "units", "field", "z_start", "z_end", "dz", "frame")
 """What the metadata of shards must agree in; sampling ranges, seeds and numbers of steps may differ."""
@@ -41,7 +41,7 @@ def merge(files: Sequence[Path], out: Path, resume: bool = False) -> None:
     if not files:
         raise UserError(Problem("no files to merge", expected="at least one"))
     for path in files:
-        if _root.is_root(path):
+        if root.is_root(path):
             expected = "npz shards; a dataset reads any number of ROOT files as they are"
             raise UserError(Problem("a ROOT file is not merged", (str(path),), expected=expected))
     if out.exists() and not resume:

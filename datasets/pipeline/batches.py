@@ -13,11 +13,11 @@ import lazy_loader
 import numpy as np
 
 from app.core.errors import Problem, UserError
-from datasets._events import Augment, Events, Source
-from datasets._jagged import Jagged
-from datasets._options import PARTS, DatasetOptions
-from datasets._sparse import cuts, rows_at_once
-from datasets._split import Places, assignments
+from datasets.pipeline.events import Augment, Events, Source
+from datasets.pipeline.jagged import Jagged
+from datasets.pipeline.options import PARTS, DatasetOptions
+from datasets.pipeline.sparse import cuts, rows_at_once
+from datasets.pipeline.split import Places, assignments
 
 tf = lazy_loader.load("tensorflow")
 

@@ -8,14 +8,14 @@ from itertools import islice
 
 import numpy as np
 import pytest
-
-from app.core.errors import UserError
-from datasets import _sparse
 from datasets._event_hash import hash_rows, mix
 from datasets._events import Column, Events, Input, Source
 from datasets._options import DatasetOptions
 from datasets._pipeline import PARTS, batches, ordered, split
 from datasets._sparse import Sparse, dense
+
+from app.core.errors import UserError
+from datasets import _sparse
 
 X = Column("x", "mm")
 

@@ -2,10 +2,10 @@ import json
 
 import numpy as np
 import pytest
-
-from app.core.errors import UserError
 from datasets._shard_files import read_metadata, shard_path, write_shard
 from datasets._shards import merge
+
+from app.core.errors import UserError
 
 METADATA = {
     "dataset": "track_states",

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-
 from datasets._bootstrap import bootstrapped, multiplicity
 from datasets._events import Events
 from datasets._pipeline import Part

@@ -1,0 +1,1 @@
+"""Files that every loader reads: npz, ROOT, shards, damaged ones."""

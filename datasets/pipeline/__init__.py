@@ -1,0 +1,1 @@
+"""From events to batches: options, split, bootstrap, tf.data."""
