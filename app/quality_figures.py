@@ -11,8 +11,8 @@ import numpy as np
 from app.core.files import write_bytes
 from app.plots.inputs import PlotInputs
 from app.plots.style import BLUE, GREEN, GREY, ORANGE, RED, label, new_figure, style, styled
-from datasets._plane_layouts import MISMATCH
-from datasets._quality import PER_PRIMITIVE, Sample, calibration, correction, percent, repeated, share_of
+from datasets.argon.plane_layouts import MISMATCH
+from datasets.argon.quality import PER_PRIMITIVE, Sample, calibration, correction, percent, repeated, share_of
 from datasets.pipeline.options import Split
 
 if TYPE_CHECKING:

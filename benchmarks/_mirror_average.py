@@ -23,7 +23,7 @@ def averaged(folder: Path) -> dict[str, Any]:
     from app.evaluate import figures, load
     from app.job_file import parse
     from app.predictions import Predictions
-    from datasets._plane_mirrors import Mirrors, mirrored
+    from datasets.argon.plane_mirrors import Mirrors, mirrored
 
     loaded = load(str(folder))
     job = parse(json.loads((folder / "job.json").read_text()))

@@ -39,8 +39,8 @@ def source(files: list[Path]) -> Any:
 
 def branches(path: Path) -> list[str]:
     """Return the branches that the loader reads."""
-    from datasets._muon_features import STANDARD
-    from datasets._muon_files import Naming, opened
+    from datasets.muons.features import STANDARD
+    from datasets.muons.files import Naming, opened
 
     found = opened(path, "MuonHitDump", STANDARD, Naming("spacePoint_", "truthMuon_", {}, {}), link=True)
     return [*found.hits.values(), *found.truth.values()]

@@ -24,7 +24,7 @@ import uproot
 from _results import ROOT, interleaved, options, report, timed
 
 from datasets import DATASETS, SIMULATORS
-from datasets._photon_files import BRANCHES, ELEMENT
+from datasets.photons.files import BRANCHES, ELEMENT
 
 BLOCK = 1000
 CHILD = "--child"

@@ -17,9 +17,9 @@ from pydantic import Field
 from app.core.errors import Problem, UserError
 from app.core.types import Count, Listed
 from datasets import DATASETS
-from datasets._layer_mirror import LayerMirror
-from datasets._muon_truth import COLUMNS
 from datasets.files import npz
+from datasets.muons.layer_mirror import LayerMirror
+from datasets.muons.truth import COLUMNS
 from datasets.pipeline.event_hash import hash_rows
 from datasets.pipeline.events import Column, Events, Input, Source
 

@@ -12,17 +12,17 @@ from pydantic import Field
 from app.core.errors import Problem, UserError, unknown
 from app.core.types import Count, NonNegative, Positive
 from datasets import DATASETS
-from datasets._muon_bends import COLUMNS as SEGMENTS
-from datasets._muon_checks import OnInvalid, Selection
-from datasets._muon_choice import Choice, Keep, Muons
-from datasets._muon_features import SCALES, STANDARD, UNITS
-from datasets._muon_files import EVENT, LINK, TRUTH, Naming, opened
-from datasets._muon_reader import Reader
-from datasets._muon_tracks import COLUMNS as TRACKS
-from datasets._muon_tracks import NEEDED
-from datasets._muon_truth import offered
 from datasets.files import root
 from datasets.files.root_parts import parts_of
+from datasets.muons.bends import COLUMNS as SEGMENTS
+from datasets.muons.checks import OnInvalid, Selection
+from datasets.muons.choice import Choice, Keep, Muons
+from datasets.muons.features import SCALES, STANDARD, UNITS
+from datasets.muons.files import EVENT, LINK, TRUTH, Naming, opened
+from datasets.muons.reader import Reader
+from datasets.muons.tracks import COLUMNS as TRACKS
+from datasets.muons.tracks import NEEDED
+from datasets.muons.truth import offered
 from datasets.pipeline.duplicates import Duplicates
 from datasets.pipeline.events import Column, Input, Source
 

@@ -12,10 +12,10 @@ from pydantic import Field
 from app.core.types import Count, NonNegative
 from app.physics.xenon_calorimeter import SENSORS
 from datasets import DATASETS
-from datasets._photon_files import opened
-from datasets._photon_reader import Reader
 from datasets.files import root
 from datasets.files.root_parts import parts_of
+from datasets.photons.files import opened
+from datasets.photons.reader import Reader
 from datasets.pipeline.duplicates import Duplicates
 from datasets.pipeline.events import Column, Input, Source
 

@@ -16,12 +16,12 @@ from pydantic import AfterValidator, Field
 from app.core.errors import Problem, UserError
 from app.core.types import Range
 from datasets import DATASETS
-from datasets._plane_files import PLANES, TICKS, Group, Plane, check_images, facts, groups, opened, table
-from datasets._plane_join import Joined, join
-from datasets._plane_layouts import mismatched, moving
-from datasets._plane_mirrors import Mirror, Mirrors
-from datasets._plane_reader import DIRECTIONS, TARGETS, Block, Reader, known_columns, stored_columns
-from datasets._plane_selection import Balance, Interaction, Selection, balanced
+from datasets.argon.plane_files import PLANES, TICKS, Group, Plane, check_images, facts, groups, opened, table
+from datasets.argon.plane_join import Joined, join
+from datasets.argon.plane_layouts import mismatched, moving
+from datasets.argon.plane_mirrors import Mirror, Mirrors
+from datasets.argon.plane_reader import DIRECTIONS, TARGETS, Block, Reader, known_columns, stored_columns
+from datasets.argon.plane_selection import Balance, Interaction, Selection, balanced
 from datasets.files import npz, root
 from datasets.files.damaged import OnBadFile, readable
 from datasets.pipeline.duplicates import Duplicates
@@ -43,7 +43,7 @@ def _each_once(planes: tuple[str, ...]) -> tuple[str, ...]:
 Wanted = Annotated[tuple[Literal["u", "v", "x"], ...], Field(min_length=1), AfterValidator(_each_once)]
 
 
-@DATASETS("plane_images", quality="datasets._plane_quality")
+@DATASETS("plane_images", quality="datasets.argon.plane_quality")
 def plane_images(
     files: Sequence[Path],
     *,

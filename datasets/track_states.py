@@ -16,7 +16,10 @@ from app.core.errors import Problem, UserError
 from app.core.types import Range
 from app.physics.magnetic_field import FIELDS
 from datasets import DATASETS
-from datasets._track_checks import (
+from datasets.pipeline.duplicates import Duplicates
+from datasets.pipeline.event_hash import hash_rows
+from datasets.pipeline.events import Column, Events, Input, Source
+from datasets.tracks.checks import (
     check_charged,
     check_finite,
     check_one_origin,
@@ -25,11 +28,8 @@ from datasets._track_checks import (
     check_ranges,
     check_well_posed,
 )
-from datasets._track_files import Block, Layout, blocks, check_layout, fingerprint, metadata
-from datasets._track_magnet import magnet_of
-from datasets.pipeline.duplicates import Duplicates
-from datasets.pipeline.event_hash import hash_rows
-from datasets.pipeline.events import Column, Events, Input, Source
+from datasets.tracks.files import Block, Layout, blocks, check_layout, fingerprint, metadata
+from datasets.tracks.magnet import magnet_of
 
 logger = logging.getLogger(__name__)
 

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from app.core.errors import Problem, UserError
 from app.core.types import Count, Range
 from datasets import DATASETS
-from datasets._plane_selection import GEV, Interaction, balanced_rows
-from datasets._volume_files import SHAPE, Shard, facts, opened
+from datasets.argon.plane_selection import GEV, Interaction, balanced_rows
+from datasets.argon.volume_files import SHAPE, Shard, facts, opened
 from datasets.files import npz
 from datasets.files.damaged import OnBadFile, readable
 from datasets.pipeline.duplicates import Duplicates
@@ -46,7 +46,7 @@ STORED = {
 NEUTRINO = {f"neutrino_{a}": Column(f"neutrino_{a}", "GeV", f"{a} of the neutrino's momentum") for a in AXES}
 
 
-@DATASETS("volume_images", quality="datasets._volume_quality")
+@DATASETS("volume_images", quality="datasets.argon.volume_quality")
 def volume_images(
     files: Sequence[Path],
     *,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from app.quality_figures import draw_quality, quality_figure
-from datasets._quality import Sample, repeated
+from datasets.argon.quality import Sample, repeated
 from datasets.pipeline.options import Split
 
 ROWS = 1000

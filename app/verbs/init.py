@@ -13,8 +13,8 @@ from app.core.errors import Problem, UserError
 from app.core.files import matching, write_text
 from app.data_file import summarize
 from app.runtime.console import console
-from datasets._track_files import END, NEEDED, OPTIONAL, START
 from datasets.files import root
+from datasets.tracks.files import END, NEEDED, OPTIONAL, START
 
 log = logging.getLogger(__name__)
 

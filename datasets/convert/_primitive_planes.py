@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.errors import Problem, UserError
-from datasets._plane_files import PLANES, TICKS, Plane
-from datasets._primitive_images import table
+from datasets.argon.plane_files import PLANES, TICKS, Plane
+from datasets.argon.primitive_images import table
 from datasets.convert._clusters import Clustering, Clusters, find, unwrapped
 from datasets.convert._matching import canonical_channel, match
 from datasets.convert._primitives import Primitives, read

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.physics.argon.detector import to_canonical
-from datasets._plane_layouts import LAYOUTS
+from datasets.argon.plane_layouts import LAYOUTS
 from datasets.convert._clusters import Clusters
 from datasets.convert._primitives import Primitives
 

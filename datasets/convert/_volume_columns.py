@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.errors import Problem, UserError
-from datasets._volume_files import VECTORS
+from datasets.argon.volume_files import VECTORS
 
 NAMES: Mapping[str, Sequence[str]] = {
     "event": ("event", "event_number"),

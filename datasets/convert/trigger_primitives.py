@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from app.core.errors import Problem, UserError
 from app.core.types import Count, NonNegative, Positive
 from app.physics.argon.detector import SIGNS
-from datasets._plane_files import PLANES
+from datasets.argon.plane_files import PLANES
 from datasets.convert import CONVERTERS
 from datasets.files import root
 from datasets.files.shards import make_folder, write_shard

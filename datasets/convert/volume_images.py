@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.errors import Problem, UserError
-from datasets._plane_files import Group, check_complete, groups
-from datasets._volume_files import PLANES, SHAPE
+from datasets.argon.plane_files import Group, check_complete, groups
+from datasets.argon.volume_files import PLANES, SHAPE
 from datasets.convert import CONVERTERS
 from datasets.convert._volume_columns import columns
 from datasets.files import npz

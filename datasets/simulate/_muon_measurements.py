@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.physics.muon_spectrometer import MDT, STATIONS, TUBE_RADIUS, Layer
-from datasets._muon_features import COVARIANCE, EDGES
+from datasets.muons.features import COVARIANCE, EDGES
 from datasets.simulate._muon_crossings import reach
 from datasets.simulate._muon_flight import Chambers
 from datasets.simulate._random_streams import Streams

@@ -17,8 +17,8 @@ from app.physics.argon.detector import (
     wires_at,
 )
 from app.physics.argon.electrons import collision_loss
-from datasets._plane_axis import axes, moments
-from datasets._primitive_images import table, windows
+from datasets.argon.plane_axis import axes, moments
+from datasets.argon.primitive_images import table, windows
 from datasets.simulate._argon_throw import throw
 
 DATA = Path(os.environ.get("WIRECHAMBER_EXTERNAL_DATA", Path(__file__).parents[3] / "shared" / "data"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
 from datasets._muon_bends import ANGLE, bends
 from datasets._muon_bends import COLUMNS as BEND_COLUMNS
 from datasets._muon_segments import fitted, passed

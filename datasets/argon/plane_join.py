@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.errors import Problem, UserError
-from datasets._plane_files import Group, Plane
-from datasets._plane_layouts import Clusters
+from datasets.argon.plane_files import Group, Plane
+from datasets.argon.plane_layouts import Clusters
 from datasets.pipeline.event_hash import hash_rows, hash_text, mix
 
 Rows = NDArray[np.int64]

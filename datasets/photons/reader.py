@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.physics.xenon_calorimeter import SENSORS, positions, to_uvw
-from datasets._photon_checks import check_readings, check_truth
-from datasets._photon_files import TRUTH, Tree
 from datasets.files.root_parts import Part
+from datasets.photons.checks import check_readings, check_truth
+from datasets.photons.files import TRUTH, Tree
 from datasets.pipeline.duplicates import Duplicates
 from datasets.pipeline.event_hash import hash_rows
 from datasets.pipeline.events import Events
@@ -74,7 +74,7 @@ class Reader:
         return np.ascontiguousarray(to_uvw(positions()).T, np.float32)
 
     def _key(self, columns: Columns, npho: Any, times: Any) -> NDArray[np.uint64]:
-        from datasets._photon_readings import content
+        from datasets.photons.readings import content
 
         numbers = [columns.pop(name) for name in ("run", "event") if name in columns]
         found: NDArray[np.uint64]
@@ -82,7 +82,7 @@ class Reader:
         return found
 
     def _clean(self, npho: Any, times: Any) -> tuple[NDArray[np.float32], Columns]:
-        from datasets._photon_readings import clean
+        from datasets.photons.readings import clean
 
         sensors, sums = np.empty((*npho.shape, 2), np.float32), np.empty((len(npho), len(SUMS)))
         clean(npho, times, self.alive, np.float32(self.threshold), *self.uvw, sensors, sums)

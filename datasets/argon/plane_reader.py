@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.errors import Problem, UserError
-from datasets._plane_axis import axes, moments
-from datasets._plane_files import BESIDE_ROWS, Plane
-from datasets._plane_join import Joined
-from datasets._plane_selection import GEV
+from datasets.argon.plane_axis import axes, moments
+from datasets.argon.plane_files import BESIDE_ROWS, Plane
+from datasets.argon.plane_join import Joined
+from datasets.argon.plane_selection import GEV
 from datasets.files.damaged import OnBadFile
 from datasets.pipeline.duplicates import Duplicates
 from datasets.pipeline.event_hash import hash_images, hash_rows

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.errors import Problem, UserError
-from datasets._plane_layouts import Clusters, clusters
+from datasets.argon.plane_layouts import Clusters, clusters
 from datasets.files import npz, root
 from datasets.files.shards import BESIDE
 

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.errors import Problem, UserError
-from datasets._plane_join import Joined
-from datasets._plane_layouts import moving
+from datasets.argon.plane_join import Joined
+from datasets.argon.plane_layouts import moving
 from datasets.pipeline.event_hash import hash_rows, mix
 
 Interaction = Literal["es", "cc"]

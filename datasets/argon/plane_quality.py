@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets._plane_files import PLANES, Group, Plane, check_images, groups, table
-from datasets._plane_join import Joined, event_key, join
-from datasets._plane_layouts import MISMATCH, Clusters, energy_of, mismatched, moving
-from datasets._quality import Quality, Sample, Table, common_tables, percent, share_of
+from datasets.argon.plane_files import PLANES, Group, Plane, check_images, groups, table
+from datasets.argon.plane_join import Joined, event_key, join
+from datasets.argon.plane_layouts import MISMATCH, Clusters, energy_of, mismatched, moving
+from datasets.argon.quality import Quality, Sample, Table, common_tables, percent, share_of
 from datasets.files.damaged import readable
 from datasets.pipeline.event_hash import hash_images, hash_rows
 from datasets.pipeline.options import Split

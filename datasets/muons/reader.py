@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.errors import Problem, UserError
-from datasets._muon_bends import bends
-from datasets._muon_checks import Selection, check_hits, check_truth
-from datasets._muon_choice import Choice, chosen_muons, muon_of_hits
-from datasets._muon_features import table
-from datasets._muon_files import EVENT, LINK, Columns, Tree
-from datasets._muon_tracks import track_columns
-from datasets._muon_truth import completed
 from datasets.files.root_parts import Part
+from datasets.muons.bends import bends
+from datasets.muons.checks import Selection, check_hits, check_truth
+from datasets.muons.choice import Choice, chosen_muons, muon_of_hits
+from datasets.muons.features import table
+from datasets.muons.files import EVENT, LINK, Columns, Tree
+from datasets.muons.tracks import track_columns
+from datasets.muons.truth import completed
 from datasets.pipeline.duplicates import Duplicates
 from datasets.pipeline.event_hash import hash_rows
 from datasets.pipeline.events import Events

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets._plane_layouts import MISMATCH
+from datasets.argon.plane_layouts import MISMATCH
 from datasets.pipeline.event_hash import part_of
 from datasets.pipeline.options import Split
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from datasets.pipeline.jagged import Jagged
 
 if TYPE_CHECKING:
-    from datasets._muon_checks import Selection
+    from datasets.muons.checks import Selection
 
 Muons = Literal["each", "leading", "single"]
 Keep = Literal["keep", "drop"]

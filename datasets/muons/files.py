@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.errors import Problem, UserError
-from datasets._muon_features import DERIVED, needed
-from datasets._muon_truth import CARTESIAN, OF_VERTEX, POLAR
 from datasets.files import root
 from datasets.files.root_parts import OpenTree, unpacking
+from datasets.muons.features import DERIVED, needed
+from datasets.muons.truth import CARTESIAN, OF_VERTEX, POLAR
 from datasets.pipeline.jagged import Jagged
 
 LINK = "truthLink"

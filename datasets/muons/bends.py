@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.physics import muon_spectrometer
-from datasets._muon_segments import Floats
-from datasets._muon_tracks import BARREL, STATIONS, track_of
+from datasets.muons.segments import Floats
+from datasets.muons.tracks import BARREL, STATIONS, track_of
 from datasets.pipeline.events import Column
 
 NAMES = tuple(station.name for station in muon_spectrometer.STATIONS)

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from app.physics import muon_spectrometer
 from app.physics.muon_spectrometer import MDT, SECTORS, TUBE_RADIUS, along_sector, azimuth_of, sector_of
-from datasets._muon_features import EDGES
-from datasets._muon_segments import Floats, Lines, Places, fitted, passed
+from datasets.muons.features import EDGES
+from datasets.muons.segments import Floats, Lines, Places, fitted, passed
 from datasets.pipeline.events import Column
 
 STATIONS = len(muon_spectrometer.STATIONS)

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets._plane_layouts import MISMATCH, energy_of
-from datasets._quality import Quality, Sample, Table, common_tables, percent, share_of
-from datasets._volume_files import PIXELS, PLANES, SHAPE, Shard, opened
+from datasets.argon.plane_layouts import MISMATCH, energy_of
+from datasets.argon.quality import Quality, Sample, Table, common_tables, percent, share_of
+from datasets.argon.volume_files import PIXELS, PLANES, SHAPE, Shard, opened
 from datasets.files import npz
 from datasets.files.damaged import readable
 from datasets.pipeline.event_hash import hash_rows, mix

@@ -1,0 +1,1 @@
+"""Wire-plane and volume images in liquid argon: files, joins, selections, quality."""

@@ -1,0 +1,1 @@
+"""Muon hits: files, truth, tracks, segments, features."""

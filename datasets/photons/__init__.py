@@ -1,0 +1,1 @@
+"""Photon sensors of a calorimeter: files, readings, checks."""

@@ -1,0 +1,1 @@
+"""Track states: files, magnets, checks."""
