@@ -28,14 +28,14 @@ def together(nodeid):
 
     The shipped jobs share nothing, and would keep one worker busy while the other waits.
 
-    >>> together("tests/datasets/test_argon_events.py::test_decays"), together("tests/test_cli.py::test_help")
+    >>> together("tests/datasets/simulate/argon/test_events.py::test_decays"), together("tests/test_cli.py::test_help")
     ('argon', 'tests/test_cli.py')
     """
     path = nodeid.partition("::")[0]
     name = path.rpartition("/")[2]
     if name == "test_job_files.py":
         return nodeid
-    return next((group for group, words in COMPILED.items() if any(word in name for word in words)), path)
+    return next((group for group, words in COMPILED.items() if any(word in path for word in words)), path)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -40,7 +40,7 @@ def windows(
         Images (3, height, width) [ADC], rows ticks and columns channels; the middles that were found (3, 2); whether a
         plane shows anything (3,).
     """
-    from datasets.simulate._argon_window import draw_window
+    from datasets.simulate.argon.window import draw_window
 
     images, found, seen = np.zeros((3, height, width), np.float32), np.empty((3, 2)), np.zeros(3, bool)
     for plane in range(3):

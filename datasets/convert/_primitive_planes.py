@@ -76,7 +76,7 @@ def primitive_planes(path: Path, planes: Sequence[str], width: int) -> dict[str,
 
 def _images(primitives: Primitives, clusters: Clusters, face: NDArray[np.int64], width: int) -> NDArray[np.float32]:
     """Return an image for each cluster, (N, 128, width), of all primitives of its event that lie in the window."""
-    from datasets.simulate._argon_window import draw_window
+    from datasets.simulate.argon.window import draw_window
 
     images, sides = np.zeros((len(clusters), TICKS, width), np.float32), _by_side(primitives)
     columns = (primitives.start, primitives.to_peak, primitives.over, primitives.integral)

@@ -97,7 +97,7 @@ def _check_targets(targets: Sequence[Path]) -> None:
 def _facts(path: Path, how: Any, rows: int) -> dict[str, Any]:
     from dataclasses import asdict
 
-    from datasets.simulate._argon_options import conventions
+    from datasets.simulate.argon.options import conventions
 
     told = conventions("ticks", "channels")
     told["conventions"] |= {

@@ -16,12 +16,12 @@ from app.core.types import Count, Fraction, NonNegative, PositiveRange, Range
 from app.physics.muon_spectrometer import ETA_MAX, TECHNOLOGIES
 from datasets import SIMULATORS
 from datasets.files.root_shards import Layout, write_root_shard
-from datasets.simulate._event_keys import keys
-from datasets.simulate._generator import Generator
-from datasets.simulate._muon_calorimeter import Calorimeter
-from datasets.simulate._muon_events import Setup, blocks
-from datasets.simulate._muon_measurements import FLOATS, INTEGERS
-from datasets.simulate._muon_source import Source, Spectrum
+from datasets.simulate.engine.event_keys import keys
+from datasets.simulate.engine.generator import Generator
+from datasets.simulate.muons.calorimeter import Calorimeter
+from datasets.simulate.muons.events import Setup, blocks
+from datasets.simulate.muons.measurements import FLOATS, INTEGERS
+from datasets.simulate.muons.source import Source, Spectrum
 
 VERSION = 1
 TREE = "MuonHitDump"

@@ -15,10 +15,10 @@ from app.core.types import Count, Fraction, NonNegative, Positive, PositiveRange
 from app.physics.xenon_calorimeter import SENSORS
 from datasets import SIMULATORS
 from datasets.files.root_shards import Layout, write_root_shard
-from datasets.simulate._generator import Generator
-from datasets.simulate._xenon_events import Clock, Light, PileUp, Readout, Setup, truth_branches
-from datasets.simulate._xenon_gammas import Target
-from datasets.simulate._xenon_sensors import Quality
+from datasets.simulate.engine.generator import Generator
+from datasets.simulate.xenon.events import Clock, Light, PileUp, Readout, Setup, truth_branches
+from datasets.simulate.xenon.gammas import Target
+from datasets.simulate.xenon.sensors import Quality
 
 VERSION = 1
 TREE = "tree"

@@ -13,7 +13,7 @@ from pydantic import Field
 from app.core.errors import Problem, UserError
 from app.core.types import Count, Fraction, PositiveRange
 from datasets import SIMULATORS
-from datasets.simulate._argon_options import (
+from datasets.simulate.argon.options import (
     ArgonGenerator,
     Arrays,
     Flux,
@@ -23,7 +23,7 @@ from datasets.simulate._argon_options import (
     conventions,
     in_threads,
 )
-from datasets.simulate._argon_sources import decays
+from datasets.simulate.argon.sources import decays
 
 VERSION = 1
 COLUMNS = (
@@ -126,7 +126,7 @@ class _Generator(ArgonGenerator):
 
     def arrays(self, shard: int, key: NDArray[np.uint64]) -> tuple[Arrays, dict[str, Any]]:
         """Return the matched images of a shard, and how many events were tried."""
-        from datasets.simulate._argon_plane_rows import Setup, fill, memory, rows
+        from datasets.simulate.argon.plane_rows import Setup, fill, memory, rows
 
         shared, own = self.physics, self.clusters
         shares = (own.background, own.radiological, shared.elastic, *shared.readout.drift)

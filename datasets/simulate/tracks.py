@@ -19,9 +19,9 @@ from app.physics.magnetic_field import FIELDS
 from app.physics.propagation import Propagated, Propagator, steps_for, survives
 from datasets import SIMULATORS
 from datasets.files.shards import write_shard
-from datasets.simulate._event_keys import keys
-from datasets.simulate._generator import Generator
 from datasets.simulate._track_sampling import Interval, Sampling, Tracks
+from datasets.simulate.engine.event_keys import keys
+from datasets.simulate.engine.generator import Generator
 
 log = logging.getLogger(__name__)
 

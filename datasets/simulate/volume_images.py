@@ -15,7 +15,7 @@ from app.core.types import Count, Fraction, NonNegative, PositiveRange
 from app.physics.argon.medium import DENSITY
 from app.physics.argon.planes import DRIFT_LENGTH, TICK
 from datasets import SIMULATORS
-from datasets.simulate._argon_options import (
+from datasets.simulate.argon.options import (
     ArgonGenerator,
     Arrays,
     Flux,
@@ -25,7 +25,7 @@ from datasets.simulate._argon_options import (
     conventions,
     in_threads,
 )
-from datasets.simulate._argon_sources import decays
+from datasets.simulate.argon.sources import decays
 
 VERSION = 1
 SHAPE = (208, 1242)
@@ -117,7 +117,7 @@ class _Generator(ArgonGenerator):
 
     def arrays(self, shard: int, key: NDArray[np.uint64]) -> tuple[Arrays, dict[str, Any]]:
         """Return the pixels of a shard, and how many events were tried."""
-        from datasets.simulate._argon_volume_rows import BOX, Setup, memory, one
+        from datasets.simulate.argon.volume_rows import BOX, Setup, memory, one
 
         shared = self.physics
         mean = self.background.mean(BOX, round(2 * BOX[0] * 12.455))
@@ -148,7 +148,7 @@ def _pixels(index: Any, value: Any) -> Arrays:
 
 
 def _about(about: Any, number: Any, shard: int) -> Arrays:
-    from datasets.simulate._argon_volume_rows import (
+    from datasets.simulate.argon.volume_rows import (
         CLUSTER_ENERGY,
         CLUSTERS,
         ENERGY,

@@ -7,9 +7,9 @@ import pytest
 
 from app.core.errors import UserError
 from datasets import DATASETS
-from datasets._events import Events
-from datasets._options import DatasetOptions
-from datasets._pipeline import split
+from datasets.pipeline.batches import split
+from datasets.pipeline.events import Events
+from datasets.pipeline.options import DatasetOptions
 
 
 def arrays(prefix, rows=30, seed=1):

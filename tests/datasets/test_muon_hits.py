@@ -8,10 +8,10 @@ import pytest
 import uproot
 
 from datasets import DATASETS
-from datasets._events import Events
-from datasets._muon_features import STANDARD
-from datasets._options import DatasetOptions
-from datasets._pipeline import batches, ordered, split
+from datasets.muons.features import STANDARD
+from datasets.pipeline.batches import batches, ordered, split
+from datasets.pipeline.events import Events
+from datasets.pipeline.options import DatasetOptions
 
 BRANCHES = [name for name in STANDARD if name not in ("r", "s", "theta", "phi")]
 

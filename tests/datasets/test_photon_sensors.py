@@ -10,8 +10,8 @@ import uproot
 
 from app.physics.xenon_calorimeter import SENSORS, positions, to_uvw
 from datasets import SIMULATORS
-from datasets._options import DatasetOptions
-from datasets._pipeline import split
+from datasets.pipeline.batches import split
+from datasets.pipeline.options import DatasetOptions
 
 DATASET = "photon_sensors"
 

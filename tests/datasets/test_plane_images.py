@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from app.cli import main
-from datasets._options import DatasetOptions
-from datasets._pipeline import split
+from datasets.pipeline.batches import split
+from datasets.pipeline.options import DatasetOptions
 
 DATASET = "plane_images"
 

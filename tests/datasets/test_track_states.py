@@ -10,7 +10,7 @@ import pytest
 
 from app.core.files import matching
 from datasets import DATASETS
-from datasets._pipeline import split
+from datasets.pipeline.batches import split
 
 DATASET = "track_states"
 
@@ -71,7 +71,7 @@ def test_shards_of_a_pattern_are_blocks_in_order(load, npz, tmp_path, tracks):
 
 def test_large_files_are_several_blocks(load, the_events, npz, monkeypatch, tracks):
     whole = the_events(npz(arrays(tracks(25))))
-    monkeypatch.setattr("datasets._track_files.ROWS_PER_BLOCK", 10)
+    monkeypatch.setattr("datasets.tracks.files.ROWS_PER_BLOCK", 10)
     source, blocks = load(npz(arrays(tracks(25))))
     assert [len(b) for b in blocks] == [10, 10, 5]
     assert np.array_equal(np.concatenate([b.inputs["state"] for b in blocks]), whole.inputs["state"])

@@ -7,9 +7,9 @@ import logging
 import numpy as np
 import pytest
 
-from datasets._options import DatasetOptions
-from datasets._pipeline import batches, split
-from datasets._sparse import Sparse, dense
+from datasets.pipeline.batches import batches, split
+from datasets.pipeline.options import DatasetOptions
+from datasets.pipeline.sparse import Sparse, dense
 
 DATASET = "volume_images"
 

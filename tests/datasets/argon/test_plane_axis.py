@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from datasets._plane_axis import PLANES, axes, moments
 
 from app.physics.argon.planes import project
+from datasets.argon.plane_axis import PLANES, axes, moments
 
 
 def images(points, width=40, height=400, charge=None):

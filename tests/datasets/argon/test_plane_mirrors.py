@@ -6,11 +6,11 @@ from itertools import product
 
 import numpy as np
 import pytest
-from datasets._events import Events
-from datasets._plane_axis import axes, moments
-from datasets._plane_mirrors import Mirrors, mirrored
 
 from app.physics.argon.planes import TICKS_PER_CM, project
+from datasets.argon.plane_axis import axes, moments
+from datasets.argon.plane_mirrors import Mirrors, mirrored
+from datasets.pipeline.events import Events
 
 TICKS = 128
 ALL = list(product([False, True], repeat=3))

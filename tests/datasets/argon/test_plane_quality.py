@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from datasets._plane_quality import quality, runs
-from datasets._quality import calibration, correction
 
 from app.cli import main
 from datasets import DATASETS
+from datasets.argon.plane_quality import quality, runs
+from datasets.argon.quality import calibration, correction
 
 MASS = 0.51099895
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from datasets._options import Split
-from datasets._volume_files import opened
-from datasets._volume_quality import pixels_of, quality
 
 from app.cli import main
 from datasets import DATASETS
+from datasets.argon.volume_files import opened
+from datasets.argon.volume_quality import pixels_of, quality
+from datasets.pipeline.options import Split
 
 
 def shard(path, events, **columns):

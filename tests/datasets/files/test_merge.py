@@ -2,10 +2,10 @@ import json
 
 import numpy as np
 import pytest
-from datasets._shard_files import read_metadata, shard_path, write_shard
-from datasets._shards import merge
 
 from app.core.errors import UserError
+from datasets.files.merge import merge
+from datasets.files.shards import read_metadata, shard_path, write_shard
 
 METADATA = {
     "dataset": "track_states",

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from datasets._muon_bends import ANGLE, bends
-from datasets._muon_bends import COLUMNS as BEND_COLUMNS
-from datasets._muon_segments import fitted, passed
-from datasets._muon_tracks import COLUMNS, NEEDED, SECTORS, track_columns
+
+from datasets.muons.bends import ANGLE, bends
+from datasets.muons.bends import COLUMNS as BEND_COLUMNS
+from datasets.muons.segments import fitted, passed
+from datasets.muons.tracks import COLUMNS, NEEDED, SECTORS, track_columns
 
 FEATURES = ("time", *NEEDED)
 DEPTHS = np.array([-90.0, -60.0, -30.0, 30.0, 60.0, 90.0])

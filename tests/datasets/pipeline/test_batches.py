@@ -8,14 +8,14 @@ from itertools import islice
 
 import numpy as np
 import pytest
-from datasets._event_hash import hash_rows, mix
-from datasets._events import Column, Events, Input, Source
-from datasets._options import DatasetOptions
-from datasets._pipeline import PARTS, batches, ordered, split
-from datasets._sparse import Sparse, dense
 
 from app.core.errors import UserError
-from datasets import _sparse
+from datasets.pipeline import sparse
+from datasets.pipeline.batches import PARTS, batches, ordered, split
+from datasets.pipeline.event_hash import hash_rows, mix
+from datasets.pipeline.events import Column, Events, Input, Source
+from datasets.pipeline.options import DatasetOptions
+from datasets.pipeline.sparse import Sparse, dense
 
 X = Column("x", "mm")
 
@@ -317,7 +317,7 @@ def test_sparse_inputs_are_dense_and_bounded_in_batches(monkeypatch):
         validation = [x["image"].numpy() for x, _ in ordered(part, prepare, 50)]
         return found, np.concatenate(validation), max(seen)
 
-    monkeypatch.setattr(_sparse, "AT_ONCE", 40 * 20 * 4)
+    monkeypatch.setattr(sparse, "AT_ONCE", 40 * 20 * 4)
     expected, stored, most = first_batches("dense", False)
     assert most == 40
     for kind, streaming in (("sparse", False), ("sparse", True), ("dense", True)):

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from datasets._bootstrap import bootstrapped, multiplicity
-from datasets._events import Events
-from datasets._pipeline import Part
+
+from datasets.pipeline.batches import Part
+from datasets.pipeline.bootstrap import bootstrapped, multiplicity
+from datasets.pipeline.events import Events
 
 
 def part(key):

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from datasets._duplicates import Duplicates
 
 from app.core.errors import UserError
-from datasets import _duplicates
+from datasets.pipeline import duplicates as duplicates_module
+from datasets.pipeline.duplicates import Duplicates
 
 KEYS = np.random.default_rng(1).integers(0, 2**64, 4000, dtype=np.uint64)
 
@@ -25,7 +25,7 @@ def test_one_key_of_an_earlier_block_is_found_and_its_block_is_named():
 
 
 def test_of_many_events_a_share_is_remembered_and_an_overlap_still_found(monkeypatch):
-    monkeypatch.setattr(_duplicates, "KEPT", 500)
+    monkeypatch.setattr(duplicates_module, "KEPT", 500)
     duplicates = Duplicates(4000)
     for number, block in enumerate(np.split(KEYS[:3500], 7)):
         duplicates.check(block, (f"{number}.npz",))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from datasets._jagged import MULTIPLE, Jagged
-from datasets._sparse import dense, dense_parts, joined, rows_at_once
+
+from datasets.pipeline.jagged import MULTIPLE, Jagged
+from datasets.pipeline.sparse import dense, dense_parts, joined, rows_at_once
 
 COUNTS = [2, 0, 3, 1]
 

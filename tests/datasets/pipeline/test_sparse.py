@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from datasets._sparse import Sparse, cuts, dense, dense_parts, joined, rows_at_once
 
-from datasets import _sparse
+from datasets.pipeline.sparse import Sparse, cuts, dense, dense_parts, joined, rows_at_once
 
 
 def made(rows, size=(3, 4, 2), seed=0):
@@ -55,7 +54,7 @@ def test_pixels_named_twice_are_added():
 
 def test_dense_parts_are_bounded(monkeypatch):
     sparse, images = made(10)
-    monkeypatch.setattr(_sparse, "AT_ONCE", 3 * 24 * 4)
+    monkeypatch.setattr(sparse, "AT_ONCE", 3 * 24 * 4)
     assert rows_at_once([sparse]) == rows_at_once([images]) == 3
     assert rows_at_once([sparse, images]) == 1
     parts = list(dense_parts(sparse))

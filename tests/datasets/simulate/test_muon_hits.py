@@ -13,10 +13,11 @@ from app.cli import main
 from app.core.errors import UserError
 from app.physics.muon_spectrometer import CSC, MDT, MM, RPC, STATIONS, STGC, TGC, layers
 from datasets import SIMULATORS
-from datasets.simulate import _muon_events, muon_hits
-from datasets.simulate._muon_flight import Chambers
-from datasets.simulate._muon_measurements import Struck, measured
-from datasets.simulate._random_streams import Streams
+from datasets.simulate import muon_hits
+from datasets.simulate.engine.random_streams import Streams
+from datasets.simulate.muons import events as muon_events
+from datasets.simulate.muons.flight import Chambers
+from datasets.simulate.muons.measurements import Struck, measured
 
 IDEAL = {
     "efficiency": 1.0, "noise": 0.0, "calorimeter_thickness": 0.0, "station_thickness": 0.0, "energy_loss": 0.0,
@@ -262,7 +263,7 @@ def test_an_event_depends_on_its_key_alone(default, tmp_path, monkeypatch):
     _, events = default
     assert same(simulate(tmp_path / "one", 220, shard_size=300, seed=7), events[:220])
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
-    monkeypatch.setattr(_muon_events, "BLOCK", 53)
+    monkeypatch.setattr(muon_events, "BLOCK", 53)
     assert same(simulate(tmp_path / "blocks", 220, shard_size=110, seed=7), events[:220])
     other = simulate(tmp_path / "other", 50, seed=8)
     assert not set(ak.flatten(other["truthMuon_pt"]).tolist()) & set(ak.flatten(events["truthMuon_pt"]).tolist())

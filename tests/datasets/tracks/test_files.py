@@ -107,7 +107,7 @@ def test_a_jagged_branch_is_refused(refused, root, columns):
 def test_large_trees_are_several_blocks(load, root, columns, monkeypatch):
     path = root(t=columns)
     _, (whole,) = load(path)
-    monkeypatch.setattr("datasets._track_files.ROWS_PER_BLOCK", 8)
+    monkeypatch.setattr("datasets.tracks.files.ROWS_PER_BLOCK", 8)
     _, blocks = load(path)
     assert [len(b) for b in blocks] == [8, 8, 4]
     assert np.array_equal(np.concatenate([b.inputs["state"] for b in blocks]), whole.inputs["state"])

@@ -8,13 +8,13 @@ import json
 import numpy as np
 import pytest
 import uproot
-from datasets._track_magnet import magnet_of
 
 from app.core.errors import UserError
 from app.core.files import matching
 from app.physics.magnet import Magnet
 from app.physics.magnetic_field import FIELDS
 from datasets import DATASETS
+from datasets.tracks.magnet import magnet_of
 
 GAUSSIAN = FIELDS.parse("gaussian_dipole").dump()
 

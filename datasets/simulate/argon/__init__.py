@@ -1,0 +1,1 @@
+"""The simulation of liquid argon behind plane and volume images."""

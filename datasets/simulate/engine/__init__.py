@@ -1,0 +1,1 @@
+"""What all simulators share: random streams, event keys, progress."""

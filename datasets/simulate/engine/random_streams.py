@@ -1,0 +1,65 @@
+"""Random numbers for arrays: each element has a stream of its own, whatever else is computed with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datasets.simulate.engine.event_keys import splitmix64 as mixed
+
+Floats = NDArray[np.float64]
+STEP = np.uint64(0x9E3779B97F4A7C15)
+
+
+class Streams:
+    """Streams of splitmix64, one for each of N seeds; every draw advances all of them by one.
+
+    Args:
+        seeds: (N,) uint64, such as event keys.
+
+    References:
+        G. L. Steele, D. Lea, C. H. Flood, Fast splittable pseudorandom number generators,
+        doi:10.1145/2660193.2660195.
+    """
+
+    def __init__(self, seeds: NDArray[np.uint64]) -> None:
+        self.state = seeds.astype(np.uint64)
+
+    def child(self, index: Any) -> Streams:
+        """Return streams of their own for a part of each element, told apart by `index`, a number or (N,).
+
+        What is drawn from a child does not depend on what was drawn from its parent's other children.
+        """
+        number = np.asarray(index).astype(np.uint64)
+        with np.errstate(over="ignore"):
+            return Streams(mixed(mixed(self.state) ^ mixed(number * STEP + np.uint64(1))))
+
+    def take(self, rows: Any) -> Streams:
+        """Return copies of some streams; a row may come twice and gives the same numbers twice."""
+        return Streams(self.state[rows])
+
+    def uniform(self, low: float = 0.0, high: float = 1.0) -> Floats:
+        """Return (N,) uniform numbers, neither end included."""
+        with np.errstate(over="ignore"):
+            value: NDArray[np.uint64] = mixed(self.state)
+            self.state = self.state + STEP
+        unit = ((value >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
+        return low + (high - low) * unit
+
+    def normal(self) -> Floats:
+        """Return (N,) standard normal numbers (Box and Muller)."""
+        radius = np.sqrt(-2.0 * np.log(self.uniform()))
+        return np.asarray(radius * np.cos(2.0 * np.pi * self.uniform()))
+
+    def exponential(self) -> Floats:
+        """Return (N,) exponential numbers of mean 1."""
+        return -np.log(self.uniform())
+
+    def poisson(self, mean: float) -> NDArray[np.int64]:
+        """Return (N,) Poisson numbers: a uniform number looked up in the cumulative distribution."""
+        most = int(mean + 12.0 * np.sqrt(mean) + 30.0)
+        terms = np.concatenate([[0.0], np.log(max(mean, 1e-300)) - np.log(np.arange(1, most + 1))])
+        cumulative = np.cumsum(np.exp(np.cumsum(terms) - mean))
+        return np.searchsorted(cumulative, self.uniform()).astype(np.int64)

@@ -1,0 +1,1 @@
+"""The simulation of muons in a spectrometer."""

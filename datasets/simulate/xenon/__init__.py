@@ -1,0 +1,1 @@
+"""The simulation of a liquid-xenon calorimeter."""
