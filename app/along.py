@@ -10,8 +10,8 @@ import numpy as np
 
 from app.core.errors import Problem, UserError
 from app.data import stacked
-from app.features import columns_of
-from app.models._path import Path
+from app.layers.features import columns_of
+from app.models.blocks.path import Path
 from datasets.transforms.kick import STATE
 from datasets.transforms.mirror import Mirror
 

@@ -68,7 +68,7 @@ def build(job: Job, data: Data) -> Built:
 
 
 def _prepare(events: Events, data: Data, chains: Mapping[str, Chain]) -> Batch:
-    from app.features import columns_of
+    from app.layers.features import columns_of
 
     x, y, *weights = data.prepare(events)
     columns = columns_of(x, data.columns)
@@ -106,7 +106,7 @@ def _supplied(job: Job, data: Data, seen: Mapping[str, Any], inputs: Mapping[str
 def _physical(
     job: Job, data: Data, inputs: Mapping[str, Any], outputs: Mapping[str, Any], chains: Mapping[str, Chain]
 ) -> dict[str, Any]:
-    from app.physical import VALUE, Physical
+    from app.layers.physical_outputs import VALUE, Physical
 
     flat = {n: inputs[n] for n in data.columns}
     found: dict[str, Any] = {}
@@ -132,7 +132,7 @@ def _objective(job: Job, data: Data, network: Any, chains: Mapping[str, Chain], 
 
 
 def _fitted_chain(name: str, task: Task, job: Job, data: Data) -> Chain:
-    from app.physical import make_chain
+    from app.layers.physical_outputs import make_chain
 
     try:
         specs = [spec.dump() for spec in task.transform]
@@ -157,7 +157,7 @@ class _Blocks:
         self.data, self.task = data, task
 
     def __iter__(self) -> Any:
-        from app.features import columns_of
+        from app.layers.features import columns_of
 
         for events in self.data.splits.train:
             yield stacked(events.columns, self.task.targets), columns_of(events.inputs, self.data.columns)
@@ -180,7 +180,7 @@ def _constants(chains: Mapping[str, Chain]) -> dict[str, Any]:
 
 
 def _term(name: str, task: Task, chain: Chain, data: Data) -> Any:
-    from app.features import columns_of
+    from app.layers.features import columns_of
     from app.objective import Term
 
     weight = chain.weight(columns_of(next(iter(data.splits.train)).inputs, data.columns))

@@ -12,7 +12,7 @@ import lazy_loader
 from app.config import Job, Task
 from app.core.errors import Problem, UserError, unknown
 from app.models import Inputs
-from app.models._classical import Known
+from app.models.blocks.classical import Known
 
 if TYPE_CHECKING:
     from app.data import Data

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from app.core.errors import Problem, UserError
 from app.core.files import write_bytes
-from app.metrics._classes import as_classes, classes_of, probabilities
 from app.metrics.direction import COMPONENTS, opening_angle
+from app.metrics.statistics.classes import as_classes, classes_of, probabilities
 from app.predictions import Predictions
 
 if TYPE_CHECKING:

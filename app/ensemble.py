@@ -19,7 +19,7 @@ from app.same_job import check_same_job
 logger = logging.getLogger(__name__)
 
 MEANS = ("unit_vector", "circular", "inverse", "log")
-"""Transforms behind which values are averaged, see app/combined.py."""
+"""Transforms behind which values are averaged, see app/layers/ensemble_mean.py."""
 
 
 def members(job: Job) -> list[Job]:
@@ -80,8 +80,8 @@ def train_and_combine(job: Job, run: RunDirectory, options: Options, progress: C
 
 def _combined(job: Job, data: Any, runs: Sequence[RunDirectory]) -> Any:
     from app.build import Built
-    from app.combined import combine
     from app.evaluate import load
+    from app.layers.ensemble_mean import combine
 
     loaded = {run.name: load(str(run.path)) for run in runs}
     model = combine({name: one.model for name, one in loaded.items()}, {n: _mean(t) for n, t in job.tasks.items()})

@@ -142,14 +142,12 @@ class Loaded:
 
 def _register_layers() -> None:
     """Import every module of layers that a saved model may name."""
-    import app.combined
-    import app.input_layers
-    import app.models
-    import app.physical
+    import app.layers
+    import app.models.blocks
 
-    for package in (app.models, app.input_layers):
+    for package in (app.layers, app.models.blocks):
         for module in pkgutil.iter_modules(package.__path__):
-            if module.name.startswith("_"):
+            if not module.ispkg:
                 importlib.import_module(f"{package.__name__}.{module.name}")
 
 

@@ -25,7 +25,7 @@ def deployed_scores(outputs: Mapping[str, Any], inputs: Mapping[str, Any]) -> di
     """Return what a deployed model says of single hits besides: nothing where the network has no scores."""
     if SCORES not in outputs:
         return {}
-    from app.models._hit_layers import HitProbability
+    from app.models.blocks.hit_layers import HitProbability
 
     tensors = {"scores": outputs[SCORES], "mask": inputs["mask"]}
     return {HIT_PROBABILITY: HitProbability(name=HIT_PROBABILITY)(tensors)}

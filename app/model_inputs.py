@@ -10,7 +10,7 @@ import numpy as np
 
 from app.config import Job
 from app.data import Data
-from app.input_layers import INPUT_LAYERS
+from app.layers.inputs import INPUT_LAYERS
 from datasets.pipeline.moments import moments
 from datasets.pipeline.sparse import dense_parts
 from datasets.transforms.mirror import check_mirror
@@ -29,7 +29,7 @@ def known_columns(data: Data) -> list[str]:
 
 def check_inputs(job: Job, data: Data) -> None:
     """Refuse a mirror or features that the data do not allow."""
-    from app.features import check_features
+    from app.layers.features import check_features
 
     options = job.model.options.inputs
     if options.mirror:
@@ -43,7 +43,7 @@ def seen_inputs(job: Job, data: Data, inputs: Mapping[str, Any]) -> tuple[dict[s
     rest = {name: _layered(name, inputs[name], data) for name in inputs if name not in data.columns}
     flat = {name: inputs[name] for name in data.columns}
     if options.mirror or options.features:
-        from app.features import Features
+        from app.layers.features import Features
 
         magnet = data.source.magnet.config() if data.source.magnet else None
         names = options.features or tuple(known_columns(data))

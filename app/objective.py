@@ -9,7 +9,7 @@ from typing import Any
 import keras
 
 from app.constraints import Constraints, HitConstraints
-from app.features import columns_of
+from app.layers.features import columns_of
 from app.models import CODE, SCORES
 from datasets.transforms.chain import Chain
 

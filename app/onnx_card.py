@@ -10,7 +10,7 @@ from typing import Any
 from app.config import Job
 from app.data import Data
 from app.export import output_names
-from app.physical import CONCENTRATION, PROBABILITY, SIGMA
+from app.layers.physical_outputs import CONCENTRATION, PROBABILITY, SIGMA
 from datasets.pipeline.events import Column
 
 SPREAD = "spread"

@@ -15,7 +15,7 @@ import numpy as np
 from app.core.errors import WirechamberError
 from app.core.files import REPOSITORY
 from app.engines import cores
-from app.models._classical import STATE, TRACK_INPUTS
+from app.models.blocks.classical import STATE, TRACK_INPUTS
 from app.physics.fields.gaussian_dipole import GaussianDipole
 from app.physics.magnet import Magnet
 from app.physics.propagation import Propagator

@@ -21,9 +21,10 @@ from app.run_job import refuse_existing
 from app.runtime.console import console
 from app.same_job import check_same_job
 from app.workflow_plan import Plan, content_of, difference
+from jobs.connection import reach
 from jobs.dag import Dag
 from jobs.local import Runner
-from jobs.pool import Unreachable, reach
+from jobs.pool import Unreachable
 
 PLAN = "workflow.json"
 

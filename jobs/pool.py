@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
-import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -62,24 +60,6 @@ class Pool(Protocol):
 
     def remove(self, jobs: Sequence[Id], reason: str) -> None:
         """Take jobs out of the queue."""
-
-
-def reach() -> Pool:
-    """Return the pool that this machine submits to.
-
-    Raises:
-        Unreachable: there is none, or it does not answer.
-    """
-    if importlib.util.find_spec("htcondor2") is not None:
-        from jobs.pool_bindings import Bindings
-
-        return Bindings()
-    if shutil.which("condor_submit") is not None:
-        from jobs.pool_commands import Commands
-
-        return Commands()
-    advice = "pip install 'wirechamber[htcondor]', or log in to a submit node"
-    raise Unreachable(f"No HTCondor here: neither its Python bindings nor condor_submit ({advice}).")
 
 
 def constraint(clusters: Iterable[int]) -> str:

@@ -162,7 +162,7 @@ def test_a_field_map_is_inside_the_file(simulated, monkeypatch, tmp_path):
 
 @pytest.mark.slow
 def test_an_ensemble_with_its_spread(simulated, monkeypatch):
-    from app.combined import combine
+    from app.layers.ensemble_mean import combine
 
     job, data, first = made("flat_mlp", monkeypatch, simulated)
     second = build(replace_seed(job), data).deployed

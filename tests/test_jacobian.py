@@ -8,7 +8,6 @@ import pytest
 from scipy.special import erf
 
 from app.core.errors import UserError, WirechamberError
-from app.features import Features
 from app.jacobian import (
     INPUTS,
     OUTPUTS,
@@ -22,7 +21,8 @@ from app.jacobian import (
     straight_line_jacobian,
     transport_jacobian,
 )
-from app.physical import Physical
+from app.layers.features import Features
+from app.layers.physical_outputs import Physical
 from app.physics.magnet import Magnet
 from app.physics.units import LIGHT_SPEED
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from app.features import columns_of
+from app.layers.features import columns_of
+from app.layers.physical_outputs import make_chain
 from app.objective import Objective, Term
-from app.physical import make_chain
 from losses import LOSSES
 
 COLUMNS = {"state": ["x", "y", "tx", "ty", "qop", "dz"]}

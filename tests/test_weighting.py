@@ -13,8 +13,8 @@ from app.checks import check_jobs
 from app.core.errors import Interrupted, UserError
 from app.data import load_data
 from app.job_file import parse
+from app.layers.physical_outputs import make_chain
 from app.objective import Objective, Term
-from app.physical import make_chain
 from app.run_job import Options, run_job
 from app.weighting import curriculum, make_weighting
 from datasets.pipeline.batches import Part, Splits, batches

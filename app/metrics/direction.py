@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.metrics import METRICS
-from app.metrics._bins import ENERGIES, Edges, by_bin, energy_of
-from app.metrics._finite import Values, numbers, residuals
-from app.metrics._widths import widths
+from app.metrics.statistics.bins import ENERGIES, Edges, by_bin, energy_of
+from app.metrics.statistics.finite import Values, numbers, residuals
+from app.metrics.statistics.widths import widths
 from app.physics.directions import DEGREE, emission_angles, emission_vector, unit
 from app.predictions import Predictions
 

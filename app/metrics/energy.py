@@ -8,9 +8,9 @@ import numpy as np
 
 from app.core.errors import WirechamberError
 from app.metrics import METRICS
-from app.metrics._bins import ENERGIES, Edges, by_bin, energy_of
-from app.metrics._finite import residuals
-from app.metrics._widths import widths
+from app.metrics.statistics.bins import ENERGIES, Edges, by_bin, energy_of
+from app.metrics.statistics.finite import residuals
+from app.metrics.statistics.widths import widths
 from app.predictions import Predictions
 
 

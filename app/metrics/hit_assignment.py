@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from app.metrics import METRICS
-from app.metrics._bins import Edges
-from app.metrics._finite import numbers
-from app.metrics._muon import ETA, PT, binned
+from app.metrics.statistics.bins import Edges
+from app.metrics.statistics.finite import numbers
+from app.metrics.statistics.muon import ETA, PT, binned
 from app.predictions import EFFICIENCY, PURITY, Predictions
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from app.metrics import METRICS
-from app.metrics._bins import Edges, by_bin
-from app.metrics._finite import Values, numbers, residuals
+from app.metrics.statistics.bins import Edges, by_bin
+from app.metrics.statistics.finite import Values, numbers, residuals
 from app.predictions import Predictions
 
 

@@ -11,9 +11,9 @@ from pydantic import Field
 from app.core.errors import Problem, UserError
 from app.core.types import Count
 from app.models import MODELS
-from app.models._face_branches import centre_token, end_tokens, face, halved, outer_token, patches, side_tokens
-from app.models._sensors import channels_of
-from app.models._transformer import pooled, transformed
+from app.models.blocks.face_branches import centre_token, end_tokens, face, halved, outer_token, patches, side_tokens
+from app.models.blocks.sensors import channels_of
+from app.models.blocks.transformer import pooled, transformed
 from app.models.mlp import Activation
 
 keras = lazy_loader.load("keras")
@@ -83,8 +83,8 @@ def calorimeter_encoder(
         A. Dosovitskiy et al., An image is worth 16x16 words, arXiv:2010.11929 (patches as tokens).
         M. Zaheer et al., Deep sets, arXiv:1703.06114; J. Gilmer et al., Neural message passing, arXiv:1704.01212.
     """
-    from app.models._centroids import LearnedCentroids
-    from app.models._token_embedding import TokenEmbedding
+    from app.models.blocks.centroids import LearnedCentroids
+    from app.models.blocks.token_embedding import TokenEmbedding
 
     own = {"channels": channels, "width": width, "blocks": blocks}
     size = _size(preset, **own, attention_heads=attention_heads, centroids=centroids)
@@ -110,7 +110,7 @@ def _size(preset: str, **given: Any) -> Size:
 def _with_dead(sensors: Any, share: float) -> Any:
     if not share:
         return sensors
-    from app.models._channel_dropout import ChannelDropout
+    from app.models.blocks.channel_dropout import ChannelDropout
 
     return ChannelDropout(share, name="channel_dropout")(sensors)
 

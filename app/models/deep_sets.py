@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from app.models import MODELS
-from app.models._hits import dense, hits_of
+from app.models.blocks.hits import dense, hits_of
 from app.models.hit_pooling import Hidden, Share
 from app.models.mlp import Activation
 
@@ -45,7 +45,7 @@ def deep_sets(
     References:
         M. Zaheer et al., Deep sets, theorem 2, arXiv:1703.06114; P. Komiske, E. Metodiev, J. Thaler, arXiv:1810.05165.
     """
-    from app.models._hit_layers import HitSum
+    from app.models.blocks.hit_layers import HitSum
 
     hits, mask = hits_of(seen, "deep_sets", deviations)
     encoded = dense(hits, phi, activation, dropout, "phi")

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from app.core.types import Count
 from app.models import MODELS
-from app.models._sensors import channels_of
+from app.models.blocks.sensors import channels_of
 from app.models.mlp import Activation, dense
 
 keras = lazy_loader.load("keras")

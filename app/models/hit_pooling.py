@@ -10,7 +10,7 @@ from pydantic import Field
 
 from app.core.types import Count
 from app.models import MODELS, SCORES
-from app.models._hits import attending, check_heads_share, dense, hits_of
+from app.models.blocks.hits import attending, check_heads_share, dense, hits_of
 from app.models.mlp import Activation
 
 keras = lazy_loader.load("keras")
@@ -60,7 +60,7 @@ def hit_pooling(
     Raises:
         UserError: data of another kind, or a width that the attention heads cannot share.
     """
-    from app.models._hit_layers import AssignmentPooling
+    from app.models.blocks.hit_layers import AssignmentPooling
 
     if blocks:
         check_heads_share(encoder[-1], attention_heads, ("model", "encoder"))

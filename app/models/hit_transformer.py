@@ -10,7 +10,7 @@ from pydantic import Field
 
 from app.core.types import Count
 from app.models import MODELS
-from app.models._hits import Pool, attending, check_heads_share, dense, hits_of
+from app.models.blocks.hits import Pool, attending, check_heads_share, dense, hits_of
 from app.models.hit_pooling import Hidden, Share
 from app.models.mlp import Activation
 
@@ -57,7 +57,7 @@ def hit_transformer(
         A. Vaswani et al., Attention is all you need, arXiv:1706.03762; R. Xiong et al., arXiv:2002.04745 (pre-norm);
         J. Devlin et al., arXiv:1810.04805 (class token).
     """
-    from app.models._hit_layers import ClassToken, HitSum
+    from app.models.blocks.hit_layers import ClassToken, HitSum
 
     check_heads_share(width, attention_heads, ("model", "width"))
     hits, mask = hits_of(seen, "hit_transformer", deviations)

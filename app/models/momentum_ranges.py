@@ -66,7 +66,7 @@ def momentum_ranges(
         Features (N, sum of all ranges' features + number of ranges), of which a linear head makes one head for each
         range with a bias of its own.
     """
-    from app.models._ranges import RangeFeatures
+    from app.models.blocks.ranges import RangeFeatures
 
     features = [_of_range(network, inputs, f"range_{number}") for number in range(1, len(edges) + 2)]
     return RangeFeatures(edges, name="ranges")({"qop": qop, "features": features})

@@ -9,7 +9,7 @@ from pydantic import Field
 from app.core.errors import UserError, unknown
 from app.core.types import Listed, OneOrMore
 from app.models import MODELS
-from app.models._classical import STATE, TRACK_INPUTS, Known
+from app.models.blocks.classical import STATE, TRACK_INPUTS, Known
 from datasets.transforms.mirror import check_mirror
 
 Degrees = Annotated[tuple[Annotated[int, Field(ge=0, le=20)], ...], OneOrMore(), Field(min_length=1)]
@@ -49,7 +49,7 @@ def polynomial(
         UserError: no degree can be fitted on so few tracks, an unknown feature, a field without the symmetries.
     """
     from app.metrics.baselines._kick_polynomial import Choice, best_fit
-    from app.models._polynomial import layer_of
+    from app.models.blocks.polynomial import layer_of
 
     columns = [column for names in known.columns.values() for column in names]
     for position, name in enumerate(features or ()):

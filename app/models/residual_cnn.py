@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.models import MODELS
-from app.models._convolution import Branch, GrowingConvolutions, Layers, by_plane, described
-from app.models._images import check_depth, planes_of, rows_of
+from app.models.blocks.convolution import Branch, GrowingConvolutions, Layers, by_plane, described
+from app.models.blocks.images import check_depth, planes_of, rows_of
 
 
 @MODELS("residual_cnn", images=True)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from app.models import MODELS
-from app.models._classical import STATE, TRACK_INPUTS, Known
+from app.models.blocks.classical import STATE, TRACK_INPUTS, Known
 
 
 @MODELS("rk4", classical=True, field=True, inputs=TRACK_INPUTS, targets=STATE)
@@ -39,6 +39,6 @@ def rk4(
     References:
         E. Hairer, S. Norsett, G. Wanner, Solving Ordinary Differential Equations I, 2nd ed. (1993), II.1 and II.14.
     """
-    from app.models._extrapolation import extrapolated
+    from app.models.blocks.extrapolation import extrapolated
 
     return extrapolated(known, precision, name="rk4", steps=steps)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from app.models import MODELS
-from app.models._classical import LINE_INPUTS, STATE, Known
+from app.models.blocks.classical import LINE_INPUTS, STATE, Known
 
 
 @MODELS("straight_line", classical=True, field=False, inputs=LINE_INPUTS, targets=STATE)
@@ -22,6 +22,6 @@ def straight_line(known: Known) -> Any:
     Returns:
         The layer from raw inputs to the targets (N, T), x and y in mm.
     """
-    from app.models._extrapolation import extrapolated
+    from app.models.blocks.extrapolation import extrapolated
 
     return extrapolated(known, name="straight_line")

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from app.models import MODELS
-from app.models._classical import STATE, TRACK_INPUTS, Known
+from app.models.blocks.classical import STATE, TRACK_INPUTS, Known
 
 
 @MODELS("thin_lens", classical=True, field=True, inputs=TRACK_INPUTS, targets=STATE)
@@ -25,6 +25,6 @@ def thin_lens(known: Known, *, nodes: Annotated[int, Field(ge=1, le=64)] = 8) ->
     Returns:
         The layer from raw inputs to the targets (N, T), x and y in mm.
     """
-    from app.models._extrapolation import extrapolated
+    from app.models.blocks.extrapolation import extrapolated
 
     return extrapolated(known, name="thin_lens", nodes=nodes)

@@ -7,8 +7,8 @@ from typing import Any
 
 from app.core.types import Count
 from app.models import MODELS
-from app.models._convolution import Branch, Convolutions, Growth, Layers, described
-from app.models._images import PLANES, check_depth, planes_of, rows_of
+from app.models.blocks.convolution import Branch, Convolutions, Growth, Layers, described
+from app.models.blocks.images import PLANES, check_depth, planes_of, rows_of
 
 
 @MODELS("three_plane_attention", images=True)

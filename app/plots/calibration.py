@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from app.core.types import Count
-from app.metrics._bins import bins_of, edges_for
-from app.metrics._classes import as_classes, classes_of, has_probability, probabilities
-from app.metrics._widths import half_width_68
 from app.metrics.direction import COMPONENTS
+from app.metrics.statistics.bins import bins_of, edges_for
+from app.metrics.statistics.classes import as_classes, classes_of, has_probability, probabilities
+from app.metrics.statistics.widths import half_width_68
 from app.plots import PLOTS
 from app.plots.inputs import Needs, PlotInputs
 from app.plots.measured import opening_angles

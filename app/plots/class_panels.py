@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from app.metrics._bins import bins_of
-from app.metrics._classes import as_classes, classes_of, probabilities
 from app.metrics.classification import confusion_matrix
+from app.metrics.statistics.bins import bins_of
+from app.metrics.statistics.classes import as_classes, classes_of, probabilities
 from app.plots.inputs import PlotInputs
 from app.plots.measured import Against
 from app.plots.quantities import scale_for, symbol

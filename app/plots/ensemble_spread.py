@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from app.core.types import Count
-from app.metrics._bins import bins_of, edges_for
-from app.metrics._widths import half_width_68
 from app.metrics.direction import COMPONENTS
+from app.metrics.statistics.bins import bins_of, edges_for
+from app.metrics.statistics.widths import half_width_68
 from app.physics.directions import DEGREE
 from app.plots import PLOTS
 from app.plots.histograms import differences, percentile_68

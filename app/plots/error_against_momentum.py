@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from app.metrics._bins import Edges, bins_of
+from app.metrics.statistics.bins import Edges, bins_of
 from app.plots import PLOTS
 from app.plots.inputs import Needs, PlotInputs
 from app.plots.style import Curve, curves, label, new_figure, styled

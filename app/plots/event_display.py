@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from app.displays import KINDS, Displays, merit
-from app.metrics._bins import energy_of
-from app.metrics._classes import classes_of
 from app.metrics.direction import COMPONENTS
+from app.metrics.statistics.bins import energy_of
+from app.metrics.statistics.classes import classes_of
 from app.physics.argon.planes import PITCH, PLANES, PROJECTION, TICKS_PER_CM
 from app.physics.directions import unit
 from app.plots import PLOTS

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from app.metrics._widths import half_width_68
+from app.metrics.statistics.widths import half_width_68
 from app.plots.quantities import Scale, scale_for
 from app.plots.style import GREY, Curve, curves
 

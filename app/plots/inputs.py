@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from app.displays import Displays
-from app.metrics._classes import classes_of, has_probability
 from app.metrics.direction import COMPONENTS
+from app.metrics.statistics.classes import classes_of, has_probability
 from app.predictions import Predictions
 
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.metrics._bins import energy_of
-from app.metrics._muon import pt_of
 from app.metrics.direction import ANGLES, COMPONENTS, opening_angle
+from app.metrics.statistics.bins import energy_of
+from app.metrics.statistics.muon import pt_of
 from app.physics.directions import DEGREE, emission_vector
 from app.plots.histograms import Residuals, differences
 from app.plots.inputs import PlotInputs

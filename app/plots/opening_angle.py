@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from app.core.types import Count
-from app.metrics._bins import Edges, bins_of
 from app.metrics.direction import COMPONENTS
 from app.metrics.pointing import SUPERNOVA_ENERGIES
+from app.metrics.statistics.bins import Edges, bins_of
 from app.plots import PLOTS
 from app.plots.histograms import percentile_68
 from app.plots.inputs import Needs, PlotInputs

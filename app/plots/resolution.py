@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from app.core.types import Count
-from app.metrics._bins import Edges, bins_of
-from app.metrics._classes import classes_of
+from app.metrics.statistics.bins import Edges, bins_of
+from app.metrics.statistics.classes import classes_of
 from app.plots import PLOTS
 from app.plots.class_panels import class_figure
 from app.plots.histograms import percentile_68, residual_histogram, size_histogram

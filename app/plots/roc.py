@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from app.metrics._bins import Edges, energy_of
-from app.metrics._charge import log_charge
-from app.metrics._classes import area, as_classes, classes_of, probabilities, roc
 from app.metrics.classification import classification
+from app.metrics.statistics.bins import Edges, energy_of
+from app.metrics.statistics.charge import log_charge
+from app.metrics.statistics.classes import area, as_classes, classes_of, probabilities, roc
 from app.plots import PLOTS
 from app.plots.inputs import Needs, PlotInputs
 from app.plots.quantities import scale_for, symbol

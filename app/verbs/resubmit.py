@@ -10,7 +10,7 @@ from app.pool_status import TO_MEND, follow_registry, foremost, gather
 from app.resubmit import again, chosen, release
 from app.runtime.console import console
 from jobs import submission
-from jobs.pool import reach
+from jobs.connection import reach
 from jobs.resources import megabytes
 from jobs.submission import find_all, newest_of
 

@@ -13,8 +13,9 @@ from app.pool_status import follow_registry, foremost, gather, held_in_words, st
 from app.runtime.console import console, table
 from app.workflow_status import gather_workflows, show_workflow
 from jobs import submission
+from jobs.connection import reach
 from jobs.job_state import JobState
-from jobs.pool import Pool, Unreachable, reach
+from jobs.pool import Pool, Unreachable
 from registry.cells import duration
 
 HEADER = ("run", "job", "state", "since", "starts", "sent away", "epoch", "MB used", "MB given", "remark")

@@ -17,7 +17,7 @@ from app.submit import Batch, asked_memory, batches, prepare, refuse_known, requ
 from app.validated import validated
 from app.workflow_plan import planned
 from jobs import submission
-from jobs.pool import reach
+from jobs.connection import reach
 from jobs.submit_description import description, script
 
 UNKNOWN_VERSION = (0,)

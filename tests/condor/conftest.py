@@ -9,7 +9,8 @@ import time
 import pytest
 
 from app.cli import main
-from jobs.pool import Unreachable, reach
+from jobs.connection import reach
+from jobs.pool import Unreachable
 
 HINT = "`make test-condor` (as root) brings up a pool on this machine and runs these tests in it"
 SECONDS = 400

@@ -8,9 +8,9 @@ from scipy.stats import norm
 
 from app.core.errors import UserError, WirechamberError
 from app.metrics import METRICS
-from app.metrics._widths import widths
 from app.metrics.energy import energy
 from app.metrics.position import position
+from app.metrics.statistics.widths import widths
 from app.metrics.timing import timing
 from app.predictions import Predictions
 

@@ -6,9 +6,9 @@ from sklearn import metrics as oracle
 
 from app.core.errors import WirechamberError
 from app.metrics import METRICS
-from app.metrics._bins import edges_for
-from app.metrics._classes import roc
 from app.metrics.classification import classification
+from app.metrics.statistics.bins import edges_for
+from app.metrics.statistics.classes import roc
 from app.predictions import Predictions
 
 

@@ -5,8 +5,8 @@ import pytest
 
 from app.core.errors import WirechamberError
 from app.metrics import METRICS
-from app.metrics._widths import half_width_68
 from app.metrics.regression import regression
+from app.metrics.statistics.widths import half_width_68
 from app.predictions import Predictions
 
 

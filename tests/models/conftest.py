@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from app.models import MODELS
-from app.models._classical import Known
+from app.models.blocks.classical import Known
 from app.physics.magnet import Magnet
 from app.physics.runge_kutta import rk4
 

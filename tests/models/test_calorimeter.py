@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from app.core.errors import UserError
-from app.input_layers import INPUT_LAYERS
+from app.layers.inputs import INPUT_LAYERS
 from app.models import HEADS, MODELS
-from app.models._centroids import LearnedCentroids
-from app.models._channel_dropout import ChannelDropout
-from app.models._face_branches import MIRRORED
-from app.models._neighbour_aggregation import NeighbourAggregation
+from app.models.blocks.centroids import LearnedCentroids
+from app.models.blocks.channel_dropout import ChannelDropout
+from app.models.blocks.face_branches import MIRRORED
+from app.models.blocks.neighbour_aggregation import NeighbourAggregation
 from app.physics.arrays import tensorflow
 from app.physics.xenon_calorimeter import FACES, SENSORS, neighbours, positions
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from app.core.errors import UserError
 from app.models import MODELS, SCORES
-from app.models._hit_layers import (
+from app.models.blocks.hit_layers import (
     FAR,
     TYPICAL_HITS,
     AssignmentPooling,

@@ -156,7 +156,7 @@ def test_u_and_v_share_their_weights_unless_told_otherwise(name):
 
 
 def test_the_attention_is_the_formula_it_states():
-    from app.models._attention import SpatialAttention
+    from app.models.blocks.attention import SpatialAttention
 
     for size in (1, 3):
         layer = SpatialAttention(size)
@@ -363,7 +363,7 @@ def test_a_depth_at_which_an_image_vanishes(name, shape, options, text):
 @pytest.mark.parametrize("width", [8, 11, 16, 32])
 @every_network
 def test_the_largest_depth_is_possible_and_one_more_is_not(name, width):
-    from app.models._images import most_halvings
+    from app.models.blocks.images import most_halvings
 
     planes = (X,) if name == "plane_cnn" else PLANES
     stride = [1, 1] if name != "volume_cnn" else [2, 1]

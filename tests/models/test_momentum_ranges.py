@@ -16,7 +16,7 @@ from app.core.files import REPOSITORY
 from app.data import load_data
 from app.job_file import load, parse
 from app.models import HEADS, MODELS
-from app.models._ranges import RangeFeatures
+from app.models.blocks.ranges import RangeFeatures
 from app.run_job import Options, run_job
 
 SPEC = {"name": "momentum_ranges", "edges": [5, 20], "network": {"name": "mlp", "hidden": [8, 6]}}

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from app.core.errors import UserError
-from app.physical import make_chain
+from app.layers.physical_outputs import make_chain
 from datasets.transforms import TRANSFORMS
 from datasets.transforms.scaling import Standardize
 
@@ -167,7 +167,7 @@ def test_a_vector_of_length_0():
 
 
 def test_a_saved_layer_gives_the_same_angles():
-    from app.physical import Physical
+    from app.layers.physical_outputs import Physical
 
     settings = {"targets": ["theta", "phi"], "transforms": [ONLY_PHI], "columns": {}, "constants": [{}]}
     layer = Physical(**settings)

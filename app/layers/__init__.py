@@ -1,0 +1,1 @@
+"""Keras layers that deployed models are made of, beside the networks themselves."""

@@ -1,0 +1,95 @@
+"""The faces of the calorimeter, each through a branch of its own kind, to tokens (N, T, D)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import lazy_loader
+
+from app.physics.xenon_calorimeter import FACES, neighbours
+
+keras = lazy_loader.load("keras")
+
+MIRRORED = {"side": ("upstream", "downstream"), "end": ("top", "bottom")}
+"""Faces that are mirror images of each other, sensor by sensor in the order in which they are numbered."""
+ROUNDS = 2
+
+
+def face(sensors: Any, name: str) -> Any:
+    """Return the sensors of a face, (N, n, C), or (N, rows, columns, C) where it is a rectangular grid."""
+    known = FACES[name]
+    part = sensors[:, known.sensors]
+    if len(known.shape) != 2:
+        return part
+    return keras.layers.Reshape((*known.shape, sensors.shape[-1]), name=name)(part)
+
+
+def halved(cells: Any, channels: Sequence[int], activation: str, name: str) -> list[Any]:
+    """Return the maps after each of several 3 x 3 convolutions with stride 2."""
+    maps = []
+    for layer in _convolutions(channels, activation, name):
+        cells = layer(cells)
+        maps.append(cells)
+    return maps
+
+
+def patches(cells: Any, width: int, name: str) -> Any:
+    """Return a token for each 2 x 2 cells of a map, (N, T, width)."""
+    tokens = keras.layers.Conv2D(width, 2, strides=2, padding="same", name=f"{name}_patches")(cells)
+    return keras.layers.Reshape((-1, width), name=f"{name}_tokens")(tokens)
+
+
+def outer_token(sensors: Any, channels: Sequence[int], width: int, activation: str) -> Any:
+    """Return the token of the outer face, (N, 1, width)."""
+    return _Token(width, "outer")(halved(face(sensors, "outer"), channels, activation, "outer")[-1])
+
+
+def side_tokens(sensors: Any, channels: Sequence[int], width: int, activation: str) -> list[Any]:
+    """Return the tokens of the upstream and downstream face, (N, 1, width) each, by the same weights."""
+    layers, token = _convolutions(channels, activation, "side"), _Token(width, "side")
+    return [token(_through(layers, face(sensors, name))) for name in MIRRORED["side"]]
+
+
+def end_tokens(sensors: Any, units: int, width: int, activation: str) -> list[Any]:
+    """Return the tokens of the top and bottom face, (N, 1, width) each, by the same weights."""
+    layers, token = _aggregations("top", units, activation, "end"), _Token(width, "end")
+    return [token(_through(layers, face(sensors, name))) for name in MIRRORED["end"]]
+
+
+def centre_token(sensors: Any, units: int, width: int, activation: str) -> Any:
+    """Return the token of the dense middle of the outer face, (N, 1, width)."""
+    layers = _aggregations("outer_centre", units, activation, "centre")
+    return _Token(width, "centre")(_through(layers, face(sensors, "outer_centre")))
+
+
+class _Token:
+    """All features of a face side by side through one dense layer: which sensor is which is kept."""
+
+    def __init__(self, width: int, name: str) -> None:
+        self.flat = keras.layers.Flatten(name=f"{name}_flat")
+        self.dense = keras.layers.Dense(width, name=f"{name}_dense")
+        self.token = keras.layers.Reshape((1, width), name=f"{name}_token")
+
+    def __call__(self, features: Any) -> Any:
+        return self.token(self.dense(self.flat(features)))
+
+
+def _convolutions(channels: Sequence[int], activation: str, name: str) -> list[Any]:
+    return [
+        keras.layers.Conv2D(c, 3, strides=2, padding="same", activation=activation, name=f"{name}_map_{position}")
+        for position, c in enumerate(channels, start=1)
+    ]
+
+
+def _aggregations(table: str, units: int, activation: str, name: str) -> list[Any]:
+    from app.models.blocks.neighbour_aggregation import NeighbourAggregation
+
+    rows = neighbours(table).tolist()
+    return [NeighbourAggregation(rows, units, activation, name=f"{name}_round_{n}") for n in range(1, ROUNDS + 1)]
+
+
+def _through(layers: Sequence[Any], value: Any) -> Any:
+    for layer in layers:
+        value = layer(value)
+    return value

@@ -1,0 +1,103 @@
+"""Paths whose network sees zeta: derivatives by tf.GradientTape or by a tangent carried along. Imported with Keras."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import keras
+
+from app.models.blocks.activations import WITH_DERIVATIVE
+from app.models.blocks.path import Kick, Path, unstacked
+from app.physics.arrays import tensorflow
+
+
+@keras.saving.register_keras_serializable("wirechamber")
+class NetworkPath(Path):
+    """K(zeta) = zeta (mean + std Net(features, zeta)), or with a soft start zeta mean + std Net(features, zeta).
+
+    Args:
+        mean: of the kick at zeta = 1, for x, y, tx, ty.
+        std: its standard deviation.
+        hidden: sizes of the hidden layers.
+        activation: after each hidden layer.
+        derivative: how dK/dzeta is found: both give the same numbers, "forward" in one pass, "gradient_tape" in a
+            forward and four reverse ones.
+        hard: K(0) = 0 by construction.
+    """
+
+    def __init__(
+        self,
+        mean: Sequence[float],
+        std: Sequence[float],
+        hidden: Sequence[int],
+        activation: str,
+        derivative: Literal["forward", "gradient_tape"],
+        hard: bool,
+        **options: Any,
+    ) -> None:
+        super().__init__(mean, std, **options)
+        self.settings = {"hidden": list(hidden), "activation": activation, "derivative": derivative, "hard": hard}
+        self.activation, self.hard = WITH_DERIVATIVE[activation], hard
+        self.derivative = self._forward if derivative == "forward" else self._gradient_tape
+        sizes = [*hidden, 4]
+        self.dense = [keras.layers.Dense(n, name=f"hidden_{i}", dtype="float32") for i, n in enumerate(sizes, 1)]
+
+    def build(self, shapes: Any) -> None:
+        """Make the weights; the first layer sees the features and 2 zeta - 1."""
+        size = shapes["features"][-1] + 1
+        for layer in self.dense:
+            layer.build((None, size))
+            size = layer.units
+        self.built = True
+
+    def call(self, tensors: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the standardised kick at zeta = 1 and the features themselves."""
+        features, kernel = tensors["features"], self.dense[0].kernel
+        first = features @ kernel[:-1] + kernel[-1] + self.dense[0].bias  # 2 zeta - 1 = 1 at the end
+        return {"end": self._network(first), "code": features}
+
+    def _network(self, z: Any) -> Any:
+        for layer in self.dense[1:]:
+            z = layer(self.activation(z)[0])
+        return z
+
+    def kick(self, code: Any, dz: Any, zeta: Any) -> tuple[Kick, Kick]:
+        """Return K and dK/dzeta at zeta (P,)."""
+        net, change = self.derivative(code, zeta)
+        zeta = zeta[:, None]
+        if not self.hard:
+            return unstacked(zeta * self.mean + self.std * net), unstacked(self.mean + self.std * change)
+        kick = self.mean + self.std * net
+        return unstacked(zeta * kick), unstacked(kick + zeta * self.std * change)
+
+    def _forward(self, features: Any, zeta: Any) -> tuple[Any, Any]:
+        """Return Net and dNet/dzeta, (N, P, 4), by carrying the tangent through the layers."""
+        z = self._points(features, zeta[:, None])
+        tangent = 2.0 * self.dense[0].kernel[-1]
+        for layer in self.dense[1:]:
+            value, slope = self.activation(z)
+            z, tangent = layer(value), (slope * tangent) @ layer.kernel
+        shape = (-1, zeta.shape[0], 4)
+        return keras.ops.reshape(z, shape), keras.ops.reshape(tangent, shape)
+
+    def _points(self, features: Any, zeta: Any) -> Any:
+        """Return the first layer's sums of all tracks and points as rows (N P, H): one product of two matrices."""
+        kernel, bias = self.dense[0].kernel, self.dense[0].bias
+        tracks = features @ kernel[:-1] + bias
+        return keras.ops.reshape(tracks[:, None, :] + (2.0 * zeta - 1.0) * kernel[-1], (-1, kernel.shape[-1]))
+
+    def _gradient_tape(self, features: Any, zeta: Any) -> tuple[Any, Any]:
+        """Return Net and dNet/dzeta, (N, P, 4), by one reverse pass for each of the four components."""
+        tf = tensorflow()
+        zeta = tf.broadcast_to(zeta, (tf.shape(features)[0], tf.shape(zeta)[0]))
+        with tf.GradientTape(persistent=True) as tape:
+            tape.watch(zeta)
+            net = self._network(self._points(features, zeta[..., None]))
+            parts = unstacked(net)
+        change = tf.stack([tape.gradient(part, zeta) for part in parts], axis=-1)
+        return tf.reshape(net, tf.shape(change)), change
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what rebuilds the layer."""
+        return {**super().get_config(), **self.settings}

@@ -1,0 +1,123 @@
+"""Paths as Chebyshev series in zeta: the network gives coefficients and never sees zeta. Imported with Keras."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from app.models.blocks.chebyshev import at_start, combined, derivative, integral, values
+from app.models.blocks.path import Kick, Path
+
+
+@keras.saving.register_keras_serializable("wirechamber")
+class SpectralPath(Path):
+    """Series of dtx/dzeta and dty/dzeta; slopes and positions are their exact integrals.
+
+    With `K_tx' = sum_j c_j T_j(2 zeta - 1)` follow `K_tx = int K_tx'` and `K_x = dz int int K_tx'`: the initial
+    condition, dx/dz = tx and dy/dz = ty hold identically, and two residuals remain. States and derivatives at all
+    points are small matrix products, which makes a physics-informed step hardly dearer than a plain one.
+
+    Args:
+        mean: of the kick at zeta = 1, for x, y, tx, ty.
+        std: its standard deviation.
+        length: mean dz of the training tracks [mm]; the series starts as the one that ends in `mean` there.
+        coefficients: per slope.
+    """
+
+    positions_are_exact = True
+
+    def __init__(
+        self, mean: Sequence[float], std: Sequence[float], length: float, coefficients: int, **options: Any
+    ) -> None:
+        super().__init__(mean, std, **options)
+        self.length, self.coefficients = length, coefficients
+        self.once, self.twice = integral(coefficients, 1), integral(coefficients, 2)
+        self.whole = tuple(matrix.sum(axis=1).astype(np.float32) for matrix in (self.once, self.twice))  # to zeta = 1
+        self.series = keras.layers.Dense(2 * coefficients, name="series", dtype="float32")
+        self.start = np.stack([self._start(0), self._start(1)])
+
+    def _start(self, axis: int) -> Any:
+        """Return the shortest series whose integrals end in the mean kick of a slope and of its position."""
+        conditions = np.stack([self.whole[0], self.length * self.whole[1]])
+        wanted = np.array([self.mean[2 + axis], self.mean[axis]])
+        return (np.linalg.pinv(conditions) @ wanted).astype(np.float32)
+
+    def build(self, shapes: Any) -> None:
+        """Make the weights."""
+        self.series.build(shapes["features"])
+        self.built = True
+
+    def call(self, tensors: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the standardised kick at zeta = 1 and the coefficients (N, 2, C)."""
+        found = keras.ops.reshape(self.series(tensors["features"]), (-1, 2, self.coefficients))
+        code = self.start + found * self.std[2:, None]
+        slopes, positions = (keras.ops.sum(code * whole, axis=-1) for whole in self.whole)
+        positions = positions * tensors["dz"][:, None]
+        end = keras.ops.concatenate([positions, slopes], axis=-1)
+        return {"end": (end - self.mean) / self.std, "code": code}
+
+    def kick(self, code: Any, dz: Any, zeta: Any) -> tuple[Kick, Kick]:
+        """Return K and dK/dzeta at zeta (P,)."""
+        basis = values(self.coefficients + 2, zeta)
+        moved = basis - at_start(self.coefficients + 2)  # the integrals vanish at zeta = 0: so do they to the last bit
+        change = _evaluated(code, basis[: self.coefficients])
+        slopes = _evaluated(code, combined(self.once, moved[: self.coefficients + 1]))
+        positions = _evaluated(code, combined(self.twice, moved))
+        dz = dz[:, None]
+        kick = dz * positions[:, 0], dz * positions[:, 1], slopes[:, 0], slopes[:, 1]
+        return kick, (dz * slopes[:, 0], dz * slopes[:, 1], change[:, 0], change[:, 1])
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what rebuilds the layer."""
+        return {**super().get_config(), "length": self.length, "coefficients": self.coefficients}
+
+
+@keras.saving.register_keras_serializable("wirechamber")
+class SoftSpectralPath(Path):
+    """Series of the four kicks themselves: nothing holds by construction, all is left to the physics terms.
+
+    Args:
+        mean: of the kick at zeta = 1, for x, y, tx, ty; the series starts as mean * zeta.
+        std: its standard deviation.
+        coefficients: per component.
+    """
+
+    def __init__(self, mean: Sequence[float], std: Sequence[float], coefficients: int, **options: Any) -> None:
+        super().__init__(mean, std, **options)
+        self.coefficients = coefficients
+        self.change = derivative(coefficients)
+        self.series = keras.layers.Dense(4 * coefficients, name="series", dtype="float32")
+        self.start = np.zeros((4, coefficients), np.float32)
+        self.start[:, :2] = self.mean[:, None] / 2.0
+
+    def build(self, shapes: Any) -> None:
+        """Make the weights."""
+        self.series.build(shapes["features"])
+        self.built = True
+
+    def call(self, tensors: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the standardised kick at zeta = 1 and the coefficients (N, 4, C)."""
+        found = keras.ops.reshape(self.series(tensors["features"]), (-1, 4, self.coefficients))
+        code = self.start + found * self.std[:, None]
+        return {"end": (keras.ops.sum(code, axis=-1) - self.mean) / self.std, "code": code}
+
+    def kick(self, code: Any, dz: Any, zeta: Any) -> tuple[Kick, Kick]:
+        """Return K and dK/dzeta at zeta (P,)."""
+        basis = values(self.coefficients, zeta)
+        return _components(_evaluated(code, basis)), _components(_evaluated(code, combined(self.change, basis)))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what rebuilds the layer."""
+        return {**super().get_config(), "coefficients": self.coefficients}
+
+
+def _evaluated(code: Any, basis: Any) -> Any:
+    """Return series (N, S, C) at points (C, P) as (N, S, P): one product of two matrices, not one for each track."""
+    return keras.ops.tensordot(code, keras.ops.cast(basis, code.dtype), axes=1)
+
+
+def _components(values: Any) -> Kick:
+    return values[:, 0], values[:, 1], values[:, 2], values[:, 3]

@@ -1,0 +1,79 @@
+"""Runge-Kutta stages as the heads of a network. Imported with Keras."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from app.models.blocks.path import Path, on_line, unstacked
+from app.physics.lorentz import State
+
+WEIGHTS = np.array([1.0, 2.0, 2.0, 1.0]) / 6.0
+NODES = {"rk4": (0.0, 0.5, 0.5, 1.0), "quarters": (0.25, 0.5, 0.75, 1.0)}
+
+
+@keras.saving.register_keras_serializable("wirechamber")
+class Stages(Path):
+    """Four heads give the derivatives k_i of the state by zeta; `state = start + sum(w_i k_i)`, w = softmax(log w).
+
+    Each head gives the standardised kick that its derivative alone would make; because the weights add up to 1, so does
+    their mean. The weights start at exactly [1, 2, 2, 1] / 6 and are learned.
+
+    Args:
+        mean: of the kick at zeta = 1, for x, y, tx, ty.
+        std: its standard deviation.
+        nodes: where the stages stand: "rk4" at 0, 1/2, 1/2, 1 or "quarters".
+    """
+
+    def __init__(self, mean: Sequence[float], std: Sequence[float], nodes: str, **options: Any) -> None:
+        super().__init__(mean, std, **options)
+        self.scheme, self.nodes = nodes, NODES[nodes]
+        self.heads = [keras.layers.Dense(4, name=f"stage_{i}", dtype="float32") for i in range(1, 5)]
+
+    def build(self, shapes: Any) -> None:
+        """Make the heads and the logarithms of the weights."""
+        for head in self.heads:
+            head.build(shapes["features"])
+        start = keras.initializers.Constant(np.log(WEIGHTS))
+        self.log_weights = self.add_weight(shape=(4,), initializer=start, name="log_weights")
+        self.built = True
+
+    @property
+    def weights_of_stages(self) -> Any:
+        """The weights w_i, (4,)."""
+        return keras.ops.softmax(self.log_weights)
+
+    def call(self, tensors: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the standardised kick at zeta = 1 and the stages (N, 4 stages, 4)."""
+        code = keras.ops.stack([head(tensors["features"]) for head in self.heads], axis=1)
+        return {"end": keras.ops.sum(code * self.weights_of_stages[:, None], axis=1), "code": code}
+
+    def stages(self, code: Any, columns: Mapping[str, Any]) -> tuple[State, State]:
+        """Return the states at which the stages' derivatives belong, and these derivatives by zeta: four (N, 4) each.
+
+        At the nodes of "rk4" they are y0, y0 + k_1/2, y0 + k_2/2, y0 + k_3, those of the classical method. At other
+        nodes each stage starts where the one before it leads.
+        """
+        zero = 0.0 * code
+        k = unstacked(self.mean + self.std * code)
+        start, derivatives = on_line(columns, unstacked(zero), k, 0.0)
+        return self._reached(start, derivatives), derivatives
+
+    def _reached(self, start: State, derivatives: State) -> State:
+        """Return four (N, 4): where each stage stands."""
+        lead = np.zeros((4, 4), np.float32)  # state_i = start + sum_j lead[i, j] k_j
+        for i, node in enumerate(self.nodes):
+            if self.scheme == "rk4" and i:
+                lead[i, i - 1] = node
+            elif self.scheme != "rk4":
+                lead[i] = lead[i - 1] if i else 0.0
+                lead[i, max(i - 1, 0)] += node - (self.nodes[i - 1] if i else 0.0)
+        x, y, tx, ty = (s + k @ lead.T for s, k in zip(start, derivatives, strict=True))
+        return x, y, tx, ty
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what rebuilds the layer."""
+        return {**super().get_config(), "nodes": self.scheme}
