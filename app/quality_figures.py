@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from app.core.files import write_bytes
-from app.plots.inputs import PlotInputs
-from app.plots.style import BLUE, GREEN, GREY, ORANGE, RED, label, new_figure, style, styled
+from app.plots.drawing.inputs import PlotInputs
+from app.plots.drawing.style import BLUE, GREEN, GREY, ORANGE, RED, label, new_figure, style, styled
 from datasets.argon.plane_layouts import MISMATCH
 from datasets.argon.quality import PER_PRIMITIVE, Sample, calibration, correction, percent, repeated, share_of
 from datasets.pipeline.options import Split

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from app.core.errors import Problem, UserError
-from app.displays import Displays
-from app.plots.drawing import draw
-from app.plots.inputs import PlotInputs
+from app.plots.drawing.displays import Displays
+from app.plots.drawing.draw import draw
+from app.plots.drawing.inputs import PlotInputs
+from app.plots.drawing.thumbnails import keep_small
 from app.predictions import Predictions
-from app.report.pictures import keep_small
 from app.run_directory import RunDirectory
 
 log = logging.getLogger(__name__)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from app.config import Job
-from app.plots.drawing import draw
-from app.plots.inputs import PlotInputs
+from app.plots.drawing.draw import draw
+from app.plots.drawing.inputs import PlotInputs
 from app.runtime.console import console, table
 from app.split_report import show_splits
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from app.core.errors import UserError
-from app.displays import Displays, _images, choose, merit
+from app.displays import _images, choose
+from app.plots.drawing.displays import Displays, merit
 from app.predictions import Predictions
 from app.run_directory import RunDirectory
 from app.run_plots import _displays

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from app.comparison.looks import add_legend, looks
 from app.loss_terms import SUMS, flat
-from app.plots.style import grid, new_figure, styled
+from app.plots.drawing.style import grid, new_figure, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import count, cycle
 from typing import TYPE_CHECKING
 
-from app.plots.style import COLOURS, MARKERS
+from app.plots.drawing.style import COLOURS, MARKERS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -18,7 +18,7 @@ from app.comparison.measures import Place
 from app.comparison.speed_accuracy import Point, speed_and_accuracy
 from app.comparison.throughput import runge_kutta, throughput
 from app.core.files import write_bytes
-from app.plots.style import GREY, WIDE, new_figure, style, styled
+from app.plots.drawing.style import GREY, WIDE, new_figure, style, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from app.comparison.looks import add_legend, looks
 from app.comparison.throughput import RungeKutta
-from app.plots.style import GREY, WIDE, new_figure, styled
+from app.plots.drawing.style import GREY, WIDE, new_figure, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -12,11 +12,11 @@ from app.metrics.statistics.bins import bins_of, edges_for
 from app.metrics.statistics.classes import as_classes, classes_of, has_probability, probabilities
 from app.metrics.statistics.widths import half_width_68
 from app.plots import PLOTS
-from app.plots.inputs import Needs, PlotInputs
-from app.plots.measured import opening_angles
-from app.plots.quantities import scale_for, symbol
+from app.plots.drawing.inputs import Needs, PlotInputs
+from app.plots.drawing.labels import scale_for, symbol
+from app.plots.drawing.residuals_of_tasks import opening_angles
+from app.plots.drawing.style import BLUE, GREY, ORANGE, grid, label, styled
 from app.plots.roc import look_of
-from app.plots.style import BLUE, GREY, ORANGE, grid, label, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

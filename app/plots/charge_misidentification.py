@@ -9,8 +9,8 @@ import numpy as np
 from app.metrics.statistics.bins import Edges, bins_of
 from app.metrics.statistics.muon import CHARGES, PT, is_positive, pt_of
 from app.plots import PLOTS
-from app.plots.inputs import Needs, PlotInputs
-from app.plots.style import Curve, curves, label, new_figure, styled
+from app.plots.drawing.inputs import Needs, PlotInputs
+from app.plots.drawing.style import Curve, curves, label, new_figure, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

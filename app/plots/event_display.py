@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from app.displays import KINDS, Displays, merit
 from app.metrics.direction import COMPONENTS
 from app.metrics.statistics.bins import energy_of
 from app.metrics.statistics.classes import classes_of
 from app.physics.argon.planes import PITCH, PLANES, PROJECTION, TICKS_PER_CM
 from app.physics.directions import unit
 from app.plots import PLOTS
-from app.plots.inputs import Needs, PlotInputs
-from app.plots.quantities import scale_for, symbol
-from app.plots.style import BLUE, ORANGE, label, new_figure, styled
+from app.plots.drawing.displays import KINDS, Displays, merit
+from app.plots.drawing.inputs import Needs, PlotInputs
+from app.plots.drawing.labels import scale_for, symbol
+from app.plots.drawing.style import BLUE, ORANGE, label, new_figure, styled
 from app.predictions import Predictions
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from app.plots import PLOTS
-from app.plots.inputs import Needs, PlotInputs
-from app.plots.quantities import symbol
-from app.plots.style import label, new_figure, styled
+from app.plots.drawing.inputs import Needs, PlotInputs
+from app.plots.drawing.labels import symbol
+from app.plots.drawing.style import label, new_figure, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,8 +10,8 @@ import numpy as np
 
 from app.loss_terms import flat
 from app.plots import PLOTS
-from app.plots.inputs import Needs, PlotInputs
-from app.plots.style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, label, new_figure, styled
+from app.plots.drawing.inputs import Needs, PlotInputs
+from app.plots.drawing.style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, label, new_figure, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

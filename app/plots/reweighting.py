@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from app.plots import PLOTS
-from app.plots.inputs import Needs, PlotInputs
-from app.plots.quantities import Scale, symbol
-from app.plots.style import BLUE, GREY, grid, label, styled
+from app.plots.drawing.inputs import Needs, PlotInputs
+from app.plots.drawing.labels import Scale, symbol
+from app.plots.drawing.style import BLUE, GREY, grid, label, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from app.plots import PLOTS
-from app.plots.inputs import Needs, PlotInputs
-from app.plots.style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, label, new_figure, styled
+from app.plots.drawing.inputs import Needs, PlotInputs
+from app.plots.drawing.style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, label, new_figure, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,9 +10,9 @@ import numpy as np
 
 from app.core.types import Count
 from app.plots import PLOTS
-from app.plots.inputs import Needs, PlotInputs
-from app.plots.quantities import Scale, scale_for, symbol
-from app.plots.style import BLUE, GREY, RED, label, new_figure, styled
+from app.plots.drawing.inputs import Needs, PlotInputs
+from app.plots.drawing.labels import Scale, scale_for, symbol
+from app.plots.drawing.style import BLUE, GREY, RED, label, new_figure, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,8 +10,8 @@ from typing import Any
 
 import registry
 from app.core.errors import Problem, UserError, unknown
+from app.plots.drawing.thumbnails import embedded
 from app.report.leaderboard import Leaderboard, leaderboards
-from app.report.pictures import embedded
 from app.report.section import Section, section_of
 from registry import cells
 from registry.record import number

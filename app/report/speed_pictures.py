@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from app.comparison.speed_accuracy import Point, speed_and_accuracy
 from app.comparison.throughput import runge_kutta
-from app.plots.style import style
+from app.plots.drawing.style import style
 from app.report.section import Section
 
 MOST = 24

@@ -10,7 +10,7 @@ import numpy as np
 
 from app.config import Job
 from app.core.files import write_bytes
-from app.plots.style import BLUE, GREY, ORANGE, RED, new_figure, style
+from app.plots.drawing.style import BLUE, GREY, ORANGE, RED, new_figure, style
 from app.run_directory import RunDirectory
 from app.search.importance import ABSENT, coordinates, finished, importance
 from app.search.objective import direction

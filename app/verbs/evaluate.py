@@ -76,8 +76,8 @@ def _write_jacobian(
 ) -> None:
     """Write jacobian.json and its plot, and tell each task's metrics."""
     from app.jacobian import of_task
-    from app.plots.drawing import draw
-    from app.plots.inputs import PlotInputs
+    from app.plots.drawing.draw import draw
+    from app.plots.drawing.inputs import PlotInputs
 
     write_json(folder / run.jacobian.name, content)
     for name, task in job.tasks.items():

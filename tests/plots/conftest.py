@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from app.plots.inputs import PlotInputs
+from app.plots.drawing.inputs import PlotInputs
 from app.predictions import Predictions
 
 

@@ -8,7 +8,7 @@ from scipy import stats
 
 from app.plots import PLOTS
 from app.plots.calibration import calibration, mean_cosine, wilson
-from app.plots.inputs import PlotInputs
+from app.plots.drawing.inputs import PlotInputs
 from app.predictions import Predictions
 
 ROWS = 20000

@@ -7,8 +7,8 @@ import pytest
 
 from app.plots import PLOTS
 from app.plots.charge_misidentification import charge_misidentification
-from app.plots.drawing import draw
-from app.plots.inputs import PlotInputs
+from app.plots.drawing.draw import draw
+from app.plots.drawing.inputs import PlotInputs
 from app.predictions import Predictions
 
 

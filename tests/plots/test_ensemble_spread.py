@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from app.plots import PLOTS
+from app.plots.drawing.inputs import PlotInputs
 from app.plots.ensemble_spread import ensemble_spread
-from app.plots.inputs import PlotInputs
 from app.predictions import Predictions
 
 ROWS = 16000

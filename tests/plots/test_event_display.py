@@ -7,11 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app.displays import Displays, choose
+from app.displays import choose
 from app.physics.argon.planes import project
-from app.plots.drawing import draw
+from app.plots.drawing.displays import Displays
+from app.plots.drawing.draw import draw
+from app.plots.drawing.inputs import PlotInputs
 from app.plots.event_display import arrow, event_display
-from app.plots.inputs import PlotInputs
 from app.predictions import Predictions
 
 AXES = ("direction_x", "direction_y", "direction_z")

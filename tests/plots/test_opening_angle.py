@@ -10,7 +10,7 @@ import pytest
 from app.metrics.direction import COMPONENTS
 from app.metrics.pointing import pointing
 from app.plots import PLOTS
-from app.plots.inputs import PlotInputs
+from app.plots.drawing.inputs import PlotInputs
 from app.plots.opening_angle import opening_angle_figure
 from app.predictions import Predictions
 

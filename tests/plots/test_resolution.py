@@ -13,9 +13,9 @@ from app.metrics.direction import direction
 from app.metrics.energy import energy
 from app.metrics.position import position
 from app.plots import PLOTS
-from app.plots.drawing import draw
-from app.plots.inputs import PlotInputs
-from app.plots.measured import against, measured
+from app.plots.drawing.draw import draw
+from app.plots.drawing.inputs import PlotInputs
+from app.plots.drawing.residuals_of_tasks import against, measured
 from app.plots.resolution import resolution
 from app.predictions import Predictions
 

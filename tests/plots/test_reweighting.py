@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from app.plots import PLOTS
-from app.plots.inputs import Needs, PlotInputs
+from app.plots.drawing.inputs import Needs, PlotInputs
 
 FOUND = {
     "targets": ["theta", "phi"],

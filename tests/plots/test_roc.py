@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from app.metrics.classification import classification
-from app.plots.drawing import draw
-from app.plots.inputs import PlotInputs
+from app.plots.drawing.draw import draw
+from app.plots.drawing.inputs import PlotInputs
 from app.plots.roc import roc_figure
 from app.predictions import Predictions
 

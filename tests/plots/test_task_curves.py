@@ -1,7 +1,7 @@
 import numpy as np
 
 from app.plots import PLOTS
-from app.plots.inputs import Needs, PlotInputs
+from app.plots.drawing.inputs import Needs, PlotInputs
 
 EPOCHS = range(1, 5)
 HISTORY = {

@@ -19,8 +19,8 @@ from PIL import Image
 
 from app.cli import main
 from app.comparison.throughput import runge_kutta, throughput
+from app.plots.drawing.thumbnails import embedded
 from app.report import speed_pictures
-from app.report.pictures import embedded
 from app.report.section import section_of
 from registry import Record
 

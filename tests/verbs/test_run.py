@@ -10,7 +10,7 @@ import pytest
 
 import registry
 from app.cli import main
-from app.report.pictures import SMALL
+from app.plots.drawing.thumbnails import SMALL
 
 ARTEFACTS = {
     *("job.json", "provenance.json", "normalization.json", "model_config.json", "history.json", "model.keras"),

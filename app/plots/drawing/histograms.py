@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from app.metrics.statistics.widths import half_width_68
-from app.plots.quantities import Scale, scale_for
-from app.plots.style import GREY, Curve, curves
+from app.plots.drawing.labels import Scale, scale_for
+from app.plots.drawing.style import GREY, Curve, curves
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
-    from app.plots.inputs import PlotInputs
+    from app.plots.drawing.inputs import PlotInputs
 
 HALF_RANGE = 5.0
 COMPARABLE = (0.25, 10.0)

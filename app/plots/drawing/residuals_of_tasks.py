@@ -14,10 +14,10 @@ from app.metrics.direction import ANGLES, COMPONENTS, opening_angle
 from app.metrics.statistics.bins import energy_of
 from app.metrics.statistics.muon import pt_of
 from app.physics.directions import DEGREE, emission_vector
-from app.plots.histograms import Residuals, differences
-from app.plots.inputs import PlotInputs
-from app.plots.quantities import symbol
-from app.plots.style import curves
+from app.plots.drawing.histograms import Residuals, differences
+from app.plots.drawing.inputs import PlotInputs
+from app.plots.drawing.labels import symbol
+from app.plots.drawing.style import curves
 
 POSITION = ("u", "v", "w")
 

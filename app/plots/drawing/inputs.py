@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from app.displays import Displays
 from app.metrics.direction import COMPONENTS
 from app.metrics.statistics.classes import classes_of, has_probability
+from app.plots.drawing.displays import Displays
 from app.predictions import Predictions
 
 

@@ -10,11 +10,11 @@ import numpy as np
 from app.metrics.classification import confusion_matrix
 from app.metrics.statistics.bins import bins_of
 from app.metrics.statistics.classes import as_classes, classes_of, probabilities
-from app.plots.inputs import PlotInputs
-from app.plots.measured import Against
-from app.plots.quantities import scale_for, symbol
+from app.plots.drawing.inputs import PlotInputs
+from app.plots.drawing.labels import scale_for, symbol
+from app.plots.drawing.residuals_of_tasks import Against
+from app.plots.drawing.style import Curve, curves, label, new_figure
 from app.plots.roc import roc_curves
-from app.plots.style import Curve, curves, label, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,9 +9,9 @@ import pytest
 
 from app.core.errors import UserError
 from app.plots import PLOTS
-from app.plots.drawing import draw
-from app.plots.inputs import Needs, PlotInputs
-from app.plots.style import RC
+from app.plots.drawing.draw import draw
+from app.plots.drawing.inputs import Needs, PlotInputs
+from app.plots.drawing.style import RC
 
 ALL = [
     *("error_against_momentum.png", "jacobian.png", "loss_curves.png", "residuals.png"),
@@ -121,7 +121,7 @@ def test_no_text_runs_out_of_the_figure_nor_into_other_text(inputs):
 
 def test_neither_matplotlib_nor_tensorflow_is_loaded_before_a_plot_is_made():
     code = (
-        "import sys, app.plots.drawing; from app.plots import PLOTS; from app.metrics import METRICS, BASELINES\n"
+        "import sys, app.plots.drawing.draw; from app.plots import PLOTS; from app.metrics import METRICS, BASELINES\n"
         "PLOTS.names(); METRICS.names(); BASELINES.names()\n"
         "loaded = {'matplotlib', 'tensorflow', 'keras', 'scipy', 'pandas'} & set(sys.modules)\n"
         "print(sorted(loaded))"

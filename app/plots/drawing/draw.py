@@ -12,8 +12,8 @@ from app.core.catalog import Spec
 from app.core.errors import UserError, unknown
 from app.core.files import write_bytes
 from app.plots import PLOTS
-from app.plots.inputs import Needs, PlotInputs
-from app.plots.style import style
+from app.plots.drawing.inputs import Needs, PlotInputs
+from app.plots.drawing.style import style
 
 log = logging.getLogger(__name__)
 Format = Literal["png", "pdf"]
