@@ -11,9 +11,9 @@ import sys
 from collections.abc import Sequence
 
 from app.config import Job
+from app.config.job_file import parse
 from app.core.errors import UserError, WirechamberError
 from app.core.files import REPOSITORY
-from app.job_file import parse
 
 HINT = "--no-estimate submits without it"
 

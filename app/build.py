@@ -10,7 +10,7 @@ from typing import Any
 import lazy_loader
 import numpy as np
 
-from app.classical import is_classical, make_classical
+from app.classical import make_classical
 from app.config import Job, Task
 from app.core.errors import UserError, unknown
 from app.data import Data, stacked
@@ -48,7 +48,7 @@ class Built:
 def build(job: Job, data: Data) -> Built:
     """Build the networks of a job; normalisation and transforms take their constants from the training split."""
     keras.backend.clear_session()
-    if is_classical(job):
+    if job.is_classical:
         return _classical(job, data)
     if job.training.mixed_precision:
         keras.config.set_dtype_policy("mixed_float16")

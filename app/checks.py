@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Sequence
 
 from app import physics_checks, task_checks
-from app.classical import check_classical, is_classical
+from app.classical import check_classical
 from app.config import Job
 from app.core.errors import Problem, UserError
 from app.core.files import matching
@@ -75,7 +75,7 @@ def check_ensemble(job: Job) -> None:
     """Members of an ensemble must differ: a formula has one answer, and each member has its own draw of the events."""
     if job.ensemble is None:
         return
-    if is_classical(job):
+    if job.is_classical:
         what = f"the model {job.model.name!r} needs no training: all members would be equal"
         raise UserError(Problem(what, ("ensemble",), None, "null, or a network"))
     if job.hyperopt is not None:

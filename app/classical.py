@@ -32,11 +32,6 @@ class Classical:
     seconds: float
 
 
-def is_classical(job: Job) -> bool:
-    """Whether the model of a job needs no training."""
-    return bool(job.model.component.facts.get("classical"))
-
-
 def make_classical(job: Job, data: Data) -> Classical:
     """Fit the model of a classical job, a layer for each task.
 
@@ -71,7 +66,7 @@ def _layers(job: Job, data: Data) -> dict[str, Any]:
 
 def check_classical(job: Job) -> None:
     """Refuse what a classical model cannot do: other inputs or targets, states without truth."""
-    if not is_classical(job):
+    if not job.is_classical:
         return
     if job.model.options.inputs != Inputs():
         _refuse(job, ("model", "inputs"), "no 'inputs'")

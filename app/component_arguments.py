@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 from app.arguments import Parser
+from app.config.reference import arguments_of, default_of, in_words
 from app.core.catalog import Component
-from app.reference import arguments_of, default_of, in_words
 
 
 def parsed(component: Component[Any], words: list[str], prog: str, usage: str, files: bool = False) -> dict[str, Any]:

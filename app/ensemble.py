@@ -10,8 +10,8 @@ from typing import Any
 from app import run_directory
 from app.checkpoint import Progress
 from app.config import Job, Task
+from app.config.derived_jobs import members
 from app.core.errors import Problem, UserError
-from app.job_file import parse
 from app.run_directory import RunDirectory
 from app.run_job import Options, run_job
 from app.same_job import check_same_job
@@ -20,26 +20,6 @@ logger = logging.getLogger(__name__)
 
 MEANS = ("unit_vector", "circular", "inverse", "log")
 """Transforms behind which values are averaged, see app/layers/ensemble_mean.py."""
-
-
-def members(job: Job) -> list[Job]:
-    """Return the jobs of an ensemble: ordinary ones, each with its seed and, with bootstrap, its draw of events."""
-    if job.ensemble is None:
-        return []
-    return [_member(job, seed) for seed in job.ensemble.all_seeds(job.seed)]
-
-
-def _member(job: Job, seed: int) -> Job:
-    content = job.dump()
-    content |= {"name": f"{job.name}_seed{seed}", "seed": seed, "ensemble": None}
-    content |= {"rationale": f"A member of {job.name}.", "export": {}}
-    content["training"] = {**content["training"], "bootstrap": seed if job.ensemble.bootstrap else None}  # type: ignore[union-attr]
-    return parse(content)
-
-
-def every(jobs: Sequence[Job]) -> list[Job]:
-    """Return the jobs with the members of those that are ensembles."""
-    return [one for job in jobs for one in (job, *members(job))]
 
 
 def train_members(job: Job, options: Options, progress: Callable[[Progress], None]) -> list[RunDirectory]:

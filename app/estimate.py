@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from app.config import Job
+from app.config.job_file import parse
 from app.core.errors import UserError
-from app.job_file import parse
 
 ROWS = 2000
 """Events that the networks are built on: the constants of a normalisation, and how large an event is."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.classical import is_classical
 from app.config import Job
 from app.core.catalog import Spec
 
@@ -14,7 +13,7 @@ def words_of(job: Job) -> dict[str, Any]:
     return {
         "application": job.application,
         "rationale": job.rationale,
-        **({} if is_classical(job) else _of_training(job)),
+        **({} if job.is_classical else _of_training(job)),
         "seed": job.seed,
         "model": _model(job),
     }

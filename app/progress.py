@@ -7,7 +7,6 @@ import logging
 from collections.abc import Callable, Iterator
 
 from app.checkpoint import Progress
-from app.classical import is_classical
 from app.config import Job
 from app.runtime.console import console
 
@@ -21,7 +20,7 @@ Show = Callable[[Progress], None]
 @contextlib.contextmanager
 def shown(job: Job) -> Iterator[Show]:
     """Yield what a training calls with its progress after each epoch."""
-    if not console.is_terminal or is_classical(job) or job.hyperopt:
+    if not console.is_terminal or job.is_classical or job.hyperopt:
         yield lambda progress: _log(progress, job, every=max(1, job.training.epochs // LINES))
         return
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn

@@ -10,7 +10,7 @@ from typing import Any
 
 from app import checkpoint
 from app.checkpoint import Arrays, Progress
-from app.config import Training
+from app.config.job import Training
 from app.core.errors import Interrupted, WirechamberError
 from app.run_directory import RunDirectory
 from app.runtime.device import keras

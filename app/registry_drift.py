@@ -12,9 +12,9 @@ import registry
 from app import run_directory
 from app.compared import compared, fingerprint
 from app.config import Job
+from app.config.job_file import parse
 from app.core.errors import UserError, WirechamberError
 from app.core.lock import LockTaken, locked
-from app.job_file import parse
 from app.job_in_words import words_of
 from app.run_directory import RunDirectory
 from app.run_files import read_file

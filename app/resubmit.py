@@ -8,9 +8,9 @@ from pathlib import Path
 
 import registry
 from app.config import Job
+from app.config.job_file import load
 from app.core.errors import Problem, UserError, nearest
 from app.core.files import REPOSITORY
-from app.job_file import load
 from app.runtime.provenance import commit_of
 from app.submit import Submitted, batches, prepare, send
 from jobs.job_state import JobState

@@ -14,10 +14,10 @@ from typing import Any
 import registry
 from app import run_directory
 from app.config import Job
+from app.config.derived_jobs import every
 from app.core.errors import Problem, UserError
 from app.core.files import REPOSITORY
 from app.data import data_root
-from app.ensemble import every
 from app.run_job import facts_of
 from app.same_job import check_same_job
 from jobs import submission

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from app.checks import check_jobs
 from app.config import Job
-from app.ensemble import every
-from app.job_file import load, refuse_equal_names
+from app.config.derived_jobs import every
+from app.config.job_file import load, refuse_equal_names
 
 
 def validated(path: Path, overrides: Sequence[str]) -> list[Job]:

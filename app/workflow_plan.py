@@ -14,14 +14,13 @@ from typing import Any
 from app import run_directory
 from app.checks import check_jobs
 from app.config import Job
+from app.config.derived_jobs import every
+from app.config.job_file import load, parse, read, refuse_equal_names
+from app.config.workflow import KINDS, Step, Workflow, is_reference, suffix_of
+from app.config.workflow import parse as parse_workflow
 from app.core.catalog import Spec
 from app.core.errors import Problem, UserError, said_once
 from app.data import data_root, simulated_folder
-from app.ensemble import every
-from app.job_file import load, parse, refuse_equal_names
-from app.json_file import read
-from app.workflow import KINDS, Step, Workflow, is_reference, suffix_of
-from app.workflow import parse as parse_workflow
 from app.workflow_words import Parse, check_verb, check_words
 from datasets.files.shards import shard_path
 from jobs.nodes import Node

@@ -13,10 +13,10 @@ from typing import Any
 import registry
 from app import run_directory
 from app.config import Job
+from app.config.derived_jobs import every
 from app.core.errors import Problem, UserError
 from app.core.files import REPOSITORY, write_json
 from app.data import data_root
-from app.ensemble import every
 from app.run_job import refuse_existing
 from app.runtime.console import console
 from app.same_job import check_same_job

@@ -19,9 +19,9 @@ def averaged(folder: Path) -> dict[str, Any]:
     from app.runtime import device
 
     device.prepare(0)
+    from app.config.job_file import parse
     from app.data import load_data
     from app.evaluate import figures, load
-    from app.job_file import parse
     from app.predictions import Predictions
     from datasets.argon.plane_mirrors import Mirrors, mirrored
 

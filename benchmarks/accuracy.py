@@ -31,7 +31,7 @@ def main() -> None:
 def measured(folder: Path, quick: bool) -> list[dict[str, object]]:
     """Return one row per run, and one per baseline."""
     from app.cli import main as wirechamber
-    from app.job_file import load
+    from app.config.job_file import load
 
     short = ["--set", "training.epochs=6", "--set", "training.schedule.warmup_epochs=1"] if quick else []
     _must(wirechamber(["simulate", "track_states", "--out", str(folder / "test"), "--tracks", "10000", "--seed", "2"]))

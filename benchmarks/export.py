@@ -25,13 +25,12 @@ from app import engines, parity
 from app.baseline_tables import first_events
 from app.build import build
 from app.config import Job
+from app.config.derived_jobs import members
+from app.config.job_file import is_workflow, load, read
 from app.core.files import REPOSITORY
 from app.data import Data, load_data
-from app.ensemble import members
 from app.export import output_names, to_onnx
 from app.export_run import ROWS
-from app.job_file import load
-from app.json_file import is_workflow, read
 from app.layers.ensemble_mean import combine
 from app.runtime import device
 from datasets.pipeline.sparse import dense

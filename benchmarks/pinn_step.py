@@ -55,7 +55,7 @@ def prepare(case: str, steps: int) -> tuple[Any, Any, Any]:
     """Return job, data and compiled objective of one of our cases."""
     from training import compiled
 
-    from app.job_file import parse
+    from app.config.job_file import parse
     from app.runtime import device
 
     device.prepare(1)

@@ -51,8 +51,8 @@ def child(folder: str, streaming: str) -> dict[str, Any]:
     from training import prepare
 
     from app.build import build
+    from app.config.job_file import load
     from app.data import load_data
-    from app.job_file import load
     from datasets.pipeline.batches import batches
 
     dataset = {"name": "track_states", "files": f"{folder}/shard_*.npz", "streaming": streaming == "true"}

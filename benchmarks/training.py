@@ -38,7 +38,7 @@ XLA: dict[str, tuple[bool, ...]] = {
 
 def prepare(preset: str, batch: int, steps: int, xla: bool | str = "auto") -> tuple[Any, Any, Any]:
     """Return job, data and compiled objective of the shipped tiny job at another size."""
-    from app.job_file import load
+    from app.config.job_file import load
 
     changes = {
         "model.preset": preset,

@@ -9,9 +9,9 @@ import pytest
 from app import along, evaluate
 from app.along import Along
 from app.build import build
+from app.config.job_file import parse
 from app.core.errors import UserError
 from app.data import load_data
-from app.job_file import parse
 from app.physics.fields.gaussian_dipole import GaussianDipole
 from app.physics.runge_kutta import rk4
 from app.run_job import Options, run_job

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from app.baseline_tables import fit_baselines, tables
+from app.config.job_file import parse
 from app.data import load_data
-from app.job_file import parse
 
 
 def test_the_momentum_of_a_track_is_no_feature_of_the_polynomial(small_job):

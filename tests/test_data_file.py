@@ -11,10 +11,10 @@ import pytest
 import uproot
 
 from app.cli import main
+from app.config.job_file import parse
 from app.core.errors import UserError
 from app.core.files import matching
 from app.data_file import summarize
-from app.job_file import parse
 from app.verbs.init import skeleton
 
 

@@ -7,9 +7,9 @@ import pytest
 
 import registry
 from app.cli import main
+from app.config.derived_jobs import members
+from app.config.job_file import parse
 from app.core.errors import UserError
-from app.ensemble import members
-from app.job_file import parse
 from app.predictions import Predictions
 
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from app.cli import main
+from app.config.job_file import parse
 from app.estimate import FLOAT, GPU_CONTEXT, GPU_HOST, HELD, MARGIN, PROCESS, Estimate, advise, estimate
-from app.job_file import parse
 
 MIB = 2**20
 SOME = Estimate(

@@ -7,9 +7,9 @@ import pytest
 
 from app.baseline_tables import first_events
 from app.build import build
+from app.config.job_file import parse
 from app.data import load_data
 from app.export import output_names, to_onnx
-from app.job_file import parse
 from app.models import MODELS
 from app.parity import TOLERANCE, compare, session_of
 from datasets.pipeline.sparse import dense

@@ -8,8 +8,9 @@ import keras
 import numpy as np
 import pytest
 
-from app import evaluate, job_file
+from app import evaluate
 from app.checks import check_jobs
+from app.config.job import job_file
 from app.core.errors import UserError
 from app.predictions import EFFICIENCY, PURITY, Predictions
 from app.run_job import Options, run_job

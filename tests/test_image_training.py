@@ -13,8 +13,8 @@ import registry
 from app import checkpoint, measure_run
 from app.build import build
 from app.compared import compared
+from app.config.job_file import parse
 from app.data import Data, _prepare
-from app.job_file import parse
 from app.predictor import Predictor
 from app.recorder import Recorder
 from app.run_directory import RunDirectory

@@ -17,12 +17,11 @@ from app import parity, run_directory
 from app.baseline_tables import first_events, fit_baselines
 from app.build import build
 from app.cli import main
+from app.config.job_file import is_workflow, load, read
 from app.core.files import REPOSITORY, read_json, write_json
 from app.data import load_data
 from app.export import AXES, output_names
 from app.export_run import after_run
-from app.job_file import load
-from app.json_file import is_workflow, read
 from app.run_directory import RunDirectory
 from app.runtime.provenance import provenance
 from datasets.pipeline.sparse import dense

@@ -11,10 +11,10 @@ import registry
 from app.build import build
 from app.checks import check_jobs
 from app.cli import main
+from app.config.job_file import parse
 from app.core.errors import UserError
 from app.data import load_data
 from app.evaluate import load
-from app.job_file import parse
 from app.predictions import Predictions
 from app.run_job import Options, run_job
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app.job_file import merge, parse
+from app.config.job_file import merge, parse
 from app.verb_arguments import VERBS
 
 ROOT = Path(__file__).resolve().parents[1]

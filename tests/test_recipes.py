@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from app.build import build
-from app.catalogs import CATALOGS
 from app.cli import main
+from app.config.job_file import merge, parse
+from app.config.reference import CATALOGS
 from app.data import load_data
-from app.job_file import merge, parse
 from app.run_directory import RunDirectory
 from app.verbs.schema import schema
 

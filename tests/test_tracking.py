@@ -14,8 +14,8 @@ import pytest
 
 from app.checks import check_jobs
 from app.cli import main
+from app.config.job_file import parse
 from app.core.errors import UserError
-from app.job_file import parse
 from app.mlflow_export import figures
 from app.run_directory import of
 from app.run_job import Options, run_job

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from app.config import Job
-from app.job_file import parse
+from app.config.job_file import parse
 from app.run_job import Options, run_job
 from app.train import plan
 from registry import read, root

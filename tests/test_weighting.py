@@ -10,9 +10,9 @@ import pytest
 
 from app.build import build
 from app.checks import check_jobs
+from app.config.job_file import parse
 from app.core.errors import Interrupted, UserError
 from app.data import load_data
-from app.job_file import parse
 from app.layers.physical_outputs import make_chain
 from app.objective import Objective, Term
 from app.run_job import Options, run_job

@@ -12,10 +12,10 @@ import tensorflow as tf
 
 import registry
 from app.build import build
+from app.config.job_file import parse
 from app.core.errors import UserError
 from app.data import load_data
 from app.evaluate import load
-from app.job_file import parse
 from app.physics.fields.gaussian_dipole import GaussianDipole
 from app.run_job import Options, run_job
 

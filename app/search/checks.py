@@ -6,12 +6,11 @@ import importlib.util
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from app.classical import is_classical
 from app.config import Job
+from app.config.derived_jobs import dimensions, search_of, trial_job
+from app.config.search_space import Entry
 from app.core.errors import Problem, UserError
-from app.search.conditions import Entry
 from app.search.objective import check_objective, key
-from app.search.trial_job import dimensions, search_of, trial_job
 
 FIXED = ("name", "application", "seed", "hyperopt", "ensemble", "tracking", "resources", "plots", "dataset.split")
 """What a search does not vary: trials must differ in the training alone and be judged on the same events."""
@@ -33,7 +32,7 @@ def check_search(job: Job) -> None:
 
 
 def _check_kind(job: Job) -> None:
-    if is_classical(job):
+    if job.is_classical:
         raise UserError(Problem(f"the model {job.model.name!r} needs no training", ("hyperopt",), None, "null"))
     if job.ensemble is not None:
         raise UserError(

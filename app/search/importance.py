@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.config import Job
+from app.config.derived_jobs import dimensions
 from app.search.state import Trial
-from app.search.trial_job import dimensions
 
 EPOCHS = "tuner/epochs"
 FEWEST = 5

@@ -8,10 +8,10 @@ from typing import Any, Literal
 import numpy as np
 
 from app.config import Job, Task
+from app.config.derived_jobs import search_of
 from app.core.errors import Problem, UserError, WirechamberError, nearest
 from app.evaluate import figures, merged
 from app.predictions import Predictions
-from app.search.trial_job import search_of
 
 Direction = Literal["min", "max"]
 EVENTS = 64

@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.config import Job
+from app.config.derived_jobs import dimensions, search_of, values_of
+from app.config.search_space import Entry
 from app.core.errors import Problem, UserError
 from app.core.files import write_json
-from app.search.conditions import Entry
 from app.search.objective import direction
 from app.search.state import SearchState, Trial
-from app.search.trial_job import dimensions, search_of, values_of
 
 GRID = ("_memory", "_data_to_index", "_next_index", "_last_index")
 NEVER = 10**9

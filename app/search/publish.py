@@ -11,15 +11,15 @@ from typing import Any
 import registry
 from app import run_directory
 from app.config import Job
+from app.config.derived_jobs import best_job, search_of, trial_job, with_values
+from app.config.job_file import parse
 from app.core.files import write_json, write_text
-from app.job_file import parse
 from app.run_directory import RunDirectory
 from app.run_job import Options
 from app.runtime.console import logged_to
 from app.search.objective import direction
 from app.search.state import SearchState, Trial
 from app.search.trial import figures
-from app.search.trial_job import best_job, search_of, trial_job, with_values
 from app.search.worker import winner
 
 logger = logging.getLogger(__name__)

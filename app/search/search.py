@@ -10,6 +10,7 @@ from typing import Any
 
 import registry
 from app.config import Job
+from app.config.derived_jobs import search_of
 from app.core.errors import Interrupted, Problem, UserError, WirechamberError
 from app.core.lock import LockTaken, locked
 from app.run_directory import RunDirectory
@@ -20,7 +21,6 @@ from app.search.devices import in_words, slots
 from app.search.publish import is_published, publish
 from app.search.state import SearchState
 from app.search.trial import Order
-from app.search.trial_job import search_of
 from app.search.worker import Worker, winner
 
 logger = logging.getLogger(__name__)

@@ -17,10 +17,11 @@ from typing import Any
 import registry
 from app import checkpoint, run_directory
 from app.config import Job
+from app.config.derived_jobs import search_of, trial_job
+from app.config.job_file import parse
 from app.core.errors import Interrupted, UserError, WirechamberError
 from app.core.files import write_json
 from app.core.lock import LockTaken
-from app.job_file import parse
 from app.loss_terms import flat
 from app.progress import shown
 from app.run_directory import RunDirectory
@@ -30,7 +31,6 @@ from app.search.devices import in_words
 from app.search.objective import direction, key, never_logged
 from app.search.oracle import ask
 from app.search.state import SearchState, Trial, owner
-from app.search.trial_job import search_of, trial_job
 
 NOTHING = 20
 """Exit code of a process that found no trial to run."""

@@ -10,6 +10,7 @@ from multiprocessing.connection import wait
 from typing import Any
 
 from app.config import Job
+from app.config.derived_jobs import search_of
 from app.core.errors import UserError, WirechamberError
 from app.runtime.processes import STOPPED, Processes, ended, stop
 from app.search import trial as trial_process
@@ -17,7 +18,6 @@ from app.search.devices import in_words
 from app.search.objective import direction
 from app.search.state import SearchState, Trial, owner
 from app.search.trial import NOTHING, Order
-from app.search.trial_job import search_of
 
 logger = logging.getLogger(__name__)
 

@@ -32,10 +32,10 @@ def execute(options: argparse.Namespace) -> int:
     from app.runtime import device
 
     device.prepare(0)
+    from app.config.job_file import parse
     from app.data import load_data
     from app.evaluate import load
     from app.export_run import with_old_parity
-    from app.job_file import parse
     from app.measure_run import events_of, measure_events
     from app.root_file import about, write_root
     from app.verbs.run import show_results

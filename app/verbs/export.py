@@ -20,7 +20,7 @@ def execute(options: argparse.Namespace) -> int:
     folder: Path = options.out or run.path
     check_folder(run.path)
     check_folder(folder, "--out")
-    from app.job_file import parse
+    from app.config.job_file import parse
     from app.predictions import Predictions
     from app.root_file import about, write_root
 

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from app.config.job_file import load
 from app.core.errors import Problem, UserError
 from app.core.files import matching
 from app.data_file import ROWS, Summary, summarize
-from app.job_file import load
 from app.runtime.console import console, table
 from datasets import DATASETS
 
@@ -80,7 +80,7 @@ def _show_quality(spec: Any, paths: Sequence[Path], folder: Path) -> None:
 
 
 def _overrides(texts: list[str]) -> dict[str, Any]:
-    from app.job_file import assign, parse_override
+    from app.config.overrides import assign, parse_override
 
     content: dict[str, Any] = {}
     for text in texts:

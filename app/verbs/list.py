@@ -6,10 +6,9 @@ import argparse
 import inspect
 from typing import Any
 
-from app.catalogs import CATALOGS
+from app.config.reference import CATALOGS, arguments_of, default_of, in_words, markdown
 from app.core.catalog import Component
 from app.core.errors import UserError, unknown
-from app.reference import arguments_of, default_of, in_words, markdown
 from app.runtime.console import console
 
 

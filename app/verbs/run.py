@@ -9,10 +9,10 @@ from typing import Any
 
 from app import run_directory
 from app.config import Job
+from app.config.derived_jobs import every
+from app.config.job_file import is_workflow, read
 from app.core.errors import Problem, UserError, WirechamberError
-from app.ensemble import every
 from app.ensemble_gain import in_words
-from app.json_file import is_workflow, read
 from app.progress import shown
 from app.run_directory import RunDirectory
 from app.run_job import Options, refuse_existing, run_job

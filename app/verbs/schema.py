@@ -7,10 +7,10 @@ import json
 from typing import Any
 
 from app.config import Job
+from app.config.job_file import Sweep
+from app.config.workflow import Workflow
 from app.core.files import write_text
-from app.job_file import Sweep
 from app.runtime.console import console
-from app.workflow import Workflow
 
 
 def execute(options: argparse.Namespace) -> int:

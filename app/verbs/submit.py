@@ -9,8 +9,8 @@ from pathlib import Path
 from app import run_directory, workflow_submit
 from app.advice import advised_memory
 from app.config import Job
+from app.config.job_file import is_workflow, read
 from app.core.files import REPOSITORY
-from app.json_file import is_workflow, read
 from app.runtime.console import console
 from app.runtime.provenance import commit_of
 from app.submit import Batch, asked_memory, batches, prepare, refuse_known, request_of, send

@@ -8,10 +8,9 @@ from pathlib import Path
 
 from app.checks import check_jobs
 from app.config import Job
+from app.config.derived_jobs import every
+from app.config.job_file import is_workflow, load, read, refuse_equal_names
 from app.core.errors import Problem, UserError
-from app.ensemble import every
-from app.job_file import load, refuse_equal_names
-from app.json_file import is_workflow, read
 from app.runtime.console import console
 from app.workflow_plan import planned
 

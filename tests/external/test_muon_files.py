@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import uproot
 
+from app.config.job_file import load
 from app.core.files import REPOSITORY, matching
-from app.job_file import load
 from datasets.pipeline.batches import split
 from datasets.pipeline.events import Events
 

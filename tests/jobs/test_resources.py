@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from app.config.job_file import parse
 from app.core.errors import UserError
-from app.job_file import parse
 from jobs.resources import FLAVOURS, megabytes
 
 

@@ -10,9 +10,9 @@ import pytest
 import tensorflow as tf
 
 from app.build import build
+from app.config.job_file import parse
 from app.core.errors import UserError
 from app.data import Data, _prepare
-from app.job_file import parse
 from app.layers.features import columns_of
 from app.layers.physical_outputs import READINGS, Physical
 from app.models import HEADS

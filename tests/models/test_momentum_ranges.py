@@ -11,10 +11,10 @@ import pytest
 import tensorflow as tf
 
 from app.build import build
+from app.config.job_file import load, parse
 from app.core.errors import UserError
 from app.core.files import REPOSITORY
 from app.data import load_data
-from app.job_file import load, parse
 from app.models import HEADS, MODELS
 from app.models.blocks.ranges import RangeFeatures
 from app.run_job import Options, run_job

@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 
+from app.config.derived_jobs import trial_job
+from app.config.job_file import parse
 from app.core.errors import UserError
-from app.job_file import parse
 from app.search.importance import coordinates, importance
 from app.search.oracle import ask
 from app.search.publish import table
 from app.search.state import SearchState, Trial
-from app.search.trial_job import trial_job
 from app.search.worker import winner
 
 

@@ -9,8 +9,8 @@ import pytest
 import registry
 from app.checkpoint import latest
 from app.cli import main
+from app.config.job_file import load, parse
 from app.core.errors import WirechamberError
-from app.job_file import load, parse
 from app.run_job import Options
 from app.runtime.processes import ended
 from app.search.devices import gpus, slots

@@ -10,9 +10,9 @@ import pytest
 
 from app import evaluate
 from app.cli import main
+from app.config.job_file import parse
 from app.core.errors import UserError
 from app.data import load_data
-from app.job_file import parse
 
 INPUTS = ("x", "y", "tx", "ty", "qop", "dz")
 

@@ -6,11 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from app.catalogs import CATALOGS
 from app.cli import main
+from app.config.reference import CATALOGS, arguments_of
 from app.core.catalog import Catalog
 from app.core.types import Shared
-from app.reference import arguments_of
 
 ROOT = Path(__file__).resolve().parents[2]
 

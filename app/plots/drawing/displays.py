@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 from zipfile import BadZipFile
 
 import numpy as np
@@ -16,9 +15,6 @@ from app.core.files import write_bytes
 from app.metrics.direction import COMPONENTS, opening_angle
 from app.metrics.statistics.classes import as_classes, classes_of, probabilities
 from app.predictions import Predictions
-
-if TYPE_CHECKING:
-    pass
 
 KINDS = ("best", "worst", "random")
 

@@ -1,11 +1,13 @@
-"""A job, its parts, and nothing else: frozen, typed, parsed once. What reads the file is in app/job_file.py."""
+"""A job, its parts, and nothing else: frozen, typed, parsed once. What reads the file is in app/config/job_file.py."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+import lazy_loader
 from pydantic import AfterValidator, Field, model_validator
 
+from app.config.search_space import Hyperopt
 from app.core.errors import Problem, UserError
 from app.core.types import Count, Listed, Name, NonNegative, OneOrMore, Strict
 from app.metrics import METRICS
@@ -13,7 +15,6 @@ from app.models import HEADS, MODELS
 from app.optimizers import OPTIMIZERS
 from app.plots import PLOTS
 from app.schedules import SCHEDULES
-from app.search.space import Hyperopt
 from datasets import DATASETS
 from datasets.transforms import TRANSFORMS
 from jobs.resources import Resources
@@ -21,6 +22,10 @@ from losses import LOSSES
 from losses.balancing import BALANCINGS
 from losses.constraints import CONSTRAINTS
 from losses.weighting import WEIGHTINGS
+
+if TYPE_CHECKING:
+    pass
+keras = lazy_loader.load("keras")
 
 
 class Task(Strict):
@@ -194,6 +199,11 @@ class Job(Strict):
                     raise UserError(Problem(f"{target!r} is learned by the task {seen[target]!r} already", where))
                 seen[target] = name
         return self
+
+    @property
+    def is_classical(self) -> bool:
+        """Whether the model needs no training."""
+        return bool(self.model.component.facts.get("classical"))
 
     def dump(self) -> dict[str, Any]:
         """Return the JSON with every default written out; it gives this job again."""

@@ -9,8 +9,8 @@ import pytest
 from pydantic import ValidationError
 
 from app.config import Job
+from app.config.job_file import parse
 from app.core.errors import UserError
-from app.job_file import parse
 
 
 def content(**changes):

@@ -5,12 +5,11 @@ import copy
 import pytest
 
 from app.checks import check_jobs
+from app.config.derived_jobs import best_job, trial_job, values_of
+from app.config.job_file import parse
+from app.config.search_space import Condition, Dimension, Hyperopt, entries
 from app.core.errors import UserError
-from app.job_file import parse
-from app.search.conditions import Condition, entries
 from app.search.objective import direction, logged
-from app.search.space import Dimension, Hyperopt
-from app.search.trial_job import best_job, trial_job, values_of
 
 
 @pytest.mark.parametrize(("content", "words"), [

@@ -10,11 +10,11 @@ from typing import Annotated
 
 from pydantic import Field, ValidationError, model_validator
 
+from app.config.overrides import Content
 from app.core.catalog import Spec
 from app.core.errors import Problem, UserError, nearest
 from app.core.types import Count, Listed, Name, Strict
 from app.core.validation import problems
-from app.json_file import Content
 from datasets import SIMULATORS
 from jobs.resources import Resources
 

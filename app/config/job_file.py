@@ -11,11 +11,11 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
-from app.config import Job
-from app.core.errors import Problem, UserError
+from app.config.job import Job
+from app.config.overrides import Content, apply_override, assign
+from app.core.errors import Problem, UserError, nearest
 from app.core.types import Strict
 from app.core.validation import problems
-from app.json_file import Content, is_workflow, read
 
 Values = Annotated[tuple[Any, ...] | dict[str, Any], Field(min_length=1)]
 """What a path of a sweep takes: a list, or an object from the words of the name to the values."""
@@ -58,7 +58,7 @@ def load(path: Path | str, overrides: Sequence[str] = ()) -> list[Job]:
     contents = _expand(content, path) if "sweep" in content else [_extended(content, path)]
     for text in overrides:
         for one in contents:
-            _override(one, text)
+            apply_override(one, text)
     jobs = _all([(one, path) for one in contents])
     refuse_equal_names(jobs, path)
     return jobs
@@ -112,50 +112,6 @@ def _merged(old: Any, new: Any) -> Any:
         old = {"name": old}
     same = isinstance(old, dict) and isinstance(new, dict) and new.get("name", old.get("name")) == old.get("name")
     return merge(old, new) if same else new
-
-
-def parse_override(text: str) -> tuple[tuple[str, ...], Any]:
-    """Split `training.epochs=5` into its path and its value."""
-    path, sign, value = text.partition("=")
-    if not sign or not path:
-        raise UserError(Problem("not an assignment", ("--set",), expected="path.to.key=value", received=text))
-    try:
-        return tuple(path.split(".")), json.loads(value)
-    except json.JSONDecodeError:
-        return tuple(path.split(".")), value
-
-
-def _override(content: Content, text: str) -> None:
-    path, value = parse_override(text)
-    try:
-        assign(content, path, value)
-    except UserError as error:
-        raise error.under("--set") from None
-
-
-def assign(content: Content, path: Sequence[str], value: Any) -> None:
-    """Set the value at `path`; a short component ("mse") on the way becomes {"name": "mse"}."""
-    current: Any = content
-    for part in path[:-1]:
-        below = _child(current, part)
-        if not isinstance(below, (dict, list)):
-            below = {} if below is None else {"name": below}
-            current[_index(current, part)] = below
-        current = below
-    current[_index(current, path[-1])] = value
-
-
-def _child(current: Any, part: str) -> Any:
-    return current[_index(current, part)] if isinstance(current, list) else current.get(part)
-
-
-def _index(current: Any, part: str) -> Any:
-    if not isinstance(current, list):
-        return part
-    if not re.fullmatch(r"\d+", part) or int(part) >= len(current):
-        expected = f"a position from 0 to {len(current) - 1}"
-        raise UserError(Problem("no such list element", (part,), None, expected, part))
-    return int(part)
 
 
 def _expand(content: Content, path: Path) -> list[Content]:
@@ -220,3 +176,37 @@ def refuse_equal_names(jobs: Sequence[Job], path: Path | None = None) -> None:
         raise UserError(
             Problem("two jobs have one name", where, expected="a name of its own for each", received=repeated)
         )
+
+
+def is_workflow(content: Content) -> bool:
+    """Whether a file is a workflow and not a job or sweep."""
+    return "workflow" in content or "steps" in content
+
+
+def read(path: Path) -> Content:
+    """Return the JSON object in a file; raises UserError when there is none."""
+    if not path.is_file():
+        near = sorted(p.name for p in path.parent.glob("*.json")) if path.parent.is_dir() else []
+        raise UserError(Problem("no such file", (str(path),), nearest(path.name, near), "a job file (JSON)"))
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_without_repeats)
+    except json.JSONDecodeError as error:
+        place = f"{path}:{error.lineno}:{error.colno}"
+        raise UserError(Problem(f"not JSON, {error.msg}", (place,))) from None
+    except (OSError, UnicodeDecodeError, RecursionError) as error:
+        raise UserError(Problem(f"cannot be read ({error})", (str(path),), expected="a job file (JSON)")) from None
+    except UserError as error:
+        raise error.under(str(path)) from None
+    if not isinstance(content, dict):
+        raise UserError(Problem("not a job", (str(path),), expected="a JSON object", received=content))
+    return content
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> Content:
+    """JSON lets a later key silently replace an earlier equal one; here that is a mistake."""
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        names = [name for name, _ in pairs]
+        repeated = next(name for name in names if names.count(name) > 1)
+        raise UserError(Problem(f"the key {repeated!r} stands twice in one object"))
+    return content

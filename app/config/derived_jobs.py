@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from app.config import Job
+from app.config.job import Job
+from app.config.job_file import parse
+from app.config.overrides import assign
+from app.config.search_space import Entry, Hyperopt, below, entries
 from app.core.errors import UserError
-from app.job_file import assign, parse
-from app.search.conditions import Entry, entries
-from app.search.space import Hyperopt, below
 
 
 def dimensions(job: Job) -> list[Entry]:
@@ -83,3 +83,23 @@ def search_of(job: Job) -> Hyperopt:
     if job.hyperopt is None:
         raise TypeError(f"{job.name} has no search")
     return job.hyperopt
+
+
+def members(job: Job) -> list[Job]:
+    """Return the jobs of an ensemble: ordinary ones, each with its seed and, with bootstrap, its draw of events."""
+    if job.ensemble is None:
+        return []
+    return [_member(job, seed) for seed in job.ensemble.all_seeds(job.seed)]
+
+
+def _member(job: Job, seed: int) -> Job:
+    content = job.dump()
+    content |= {"name": f"{job.name}_seed{seed}", "seed": seed, "ensemble": None}
+    content |= {"rationale": f"A member of {job.name}.", "export": {}}
+    content["training"] = {**content["training"], "bootstrap": seed if job.ensemble.bootstrap else None}  # type: ignore[union-attr]
+    return parse(content)
+
+
+def every(jobs: Sequence[Job]) -> list[Job]:
+    """Return the jobs with the members of those that are ensembles."""
+    return [one for job in jobs for one in (job, *members(job))]

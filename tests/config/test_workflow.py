@@ -15,7 +15,7 @@ from app.run_directory import of
 from app.workflow_plan import planned
 from datasets.files.shards import read_metadata
 
-SUITE = Path(__file__).resolve().parents[1] / "json" / "track_extrapolation" / "suite.json"
+SUITE = Path(__file__).resolve().parents[2] / "json" / "track_extrapolation" / "suite.json"
 SIMULATE = {"name": "track_states", "tracks": 600, "momentum": [5, 100], "accuracy": 1.0}
 
 WARM_UP = 'training.schedule={"name": "cosine", "warmup_epochs": 200}'

@@ -13,12 +13,46 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from app.catalogs import CATALOGS
-from app.config import Job
-from app.core.catalog import Component, Spec
+from app.config.job import Job
+from app.config.job_file import Sweep
+from app.config.workflow import Workflow
+from app.core.catalog import Catalog, Component, Spec
 from app.core.types import Shared
-from app.job_file import Sweep
-from app.workflow import Workflow
+from app.metrics import BASELINES, METRICS
+from app.models import HEADS, MODELS
+from app.optimizers import OPTIMIZERS
+from app.physics.extrapolation import EXTRAPOLATIONS
+from app.physics.magnetic_field import FIELDS
+from app.plots import PLOTS
+from app.schedules import SCHEDULES
+from datasets import DATASETS, SIMULATORS
+from datasets.convert import CONVERTERS
+from datasets.transforms import TRANSFORMS
+from losses import LOSSES
+from losses.balancing import BALANCINGS
+from losses.constraints import CONSTRAINTS
+from losses.weighting import WEIGHTINGS
+
+CATALOGS: dict[str, Catalog[Any]] = {
+    "datasets": DATASETS,
+    "simulators": SIMULATORS,
+    "converters": CONVERTERS,
+    "fields": FIELDS,
+    "extrapolations": EXTRAPOLATIONS,
+    "models": MODELS,
+    "heads": HEADS,
+    "losses": LOSSES,
+    "constraints": CONSTRAINTS,
+    "weightings": WEIGHTINGS,
+    "balancings": BALANCINGS,
+    "transforms": TRANSFORMS,
+    "metrics": METRICS,
+    "baselines": BASELINES,
+    "plots": PLOTS,
+    "optimizers": OPTIMIZERS,
+    "schedules": SCHEDULES,
+}
+
 
 WORDS = {bool: "true or false", int: "whole number", float: "number", str: "text", NoneType: "null", Any: "anything"}
 LIMITS = (("gt", ">"), ("ge", ">="), ("lt", "<"), ("le", "<="))
