@@ -11,7 +11,6 @@ import numpy as np
 
 from app import engines, runge_kutta_reference
 from app.baseline_tables import first_events
-from app.compared import fingerprint
 from app.config import Job
 from app.core.errors import Problem, UserError
 from app.data import Data
@@ -20,6 +19,7 @@ from app.export import to_onnx
 from app.export_run import in_float32
 from app.predictor import Predictor
 from app.runge_kutta_reference import Rows
+from app.runs.record import fingerprint
 from app.runtime.device import describe, tf
 from app.timing import matmul_peak, timed
 from datasets.pipeline.events import Events

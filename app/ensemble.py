@@ -7,14 +7,14 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from app import run_directory
 from app.checkpoint import Progress
 from app.config import Job, Task
 from app.config.derived_jobs import members
 from app.core.errors import Problem, UserError
-from app.run_directory import RunDirectory
 from app.run_job import Options, run_job
-from app.same_job import check_same_job
+from app.runs import directory
+from app.runs.directory import RunDirectory
+from app.runs.resume import check_same_job
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ def train_members(job: Job, options: Options, progress: Callable[[Progress], Non
 
 
 def _trained(member: Job, options: Options, progress: Callable[[Progress], None]) -> RunDirectory:
-    run = run_directory.of(member.name)
+    run = directory.of(member.name)
     if options.resume and run.metrics.exists():
         check_same_job(member, run)
         logger.info("%s is trained already", member.name)

@@ -20,7 +20,7 @@ from app.figures import figures, merged, plain
 from app.hit_assignment import hit_columns
 from app.predictions import PREFIXES, Predictions
 from app.predictor import Predictor
-from app.run_directory import RunDirectory, find
+from app.runs.directory import RunDirectory, find
 from app.runtime.device import keras
 from datasets.pipeline.events import Events
 

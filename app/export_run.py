@@ -17,7 +17,7 @@ from app.core.files import read_json, write_bytes, write_json
 from app.data import Data
 from app.export import output_names, to_onnx
 from app.onnx_card import card
-from app.run_directory import RunDirectory
+from app.runs.directory import RunDirectory
 from app.runtime.device import keras
 
 logger = logging.getLogger(__name__)

@@ -13,7 +13,6 @@ import registry
 from app import evaluate
 from app.baseline_tables import fit_baselines, with_baselines
 from app.build import Built
-from app.compared import compared, fingerprint
 from app.config import Job
 from app.core.files import matching, write_json
 from app.data import Data
@@ -24,8 +23,9 @@ from app.loss_terms import final_terms, unmoved
 from app.predictions import Predictions
 from app.predictor import Predictor
 from app.root_file import about, write_root
-from app.run_directory import RunDirectory
-from app.run_plots import draw_plots
+from app.runs.directory import RunDirectory
+from app.runs.plots import draw_plots
+from app.runs.record import compared, fingerprint
 from app.runtime.provenance import now, provenance
 from datasets.pipeline.events import Events
 

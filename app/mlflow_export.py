@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from app.core.files import write_json
-from app.run_directory import RunDirectory
+from app.runs.directory import RunDirectory
 
 LONGEST_VALUE = 6000
 """Characters of a parameter that MLflow takes."""

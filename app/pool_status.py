@@ -11,8 +11,8 @@ from typing import Any
 from pydantic import ValidationError
 
 import registry
-from app import run_directory
 from app.core.errors import WirechamberError
+from app.runs import directory
 from jobs import submission
 from jobs.job_state import JobState, by_id, states
 from jobs.pool import Pool
@@ -107,7 +107,7 @@ def state_of(job: JobState, known: State, asked: bool = True) -> tuple[State, st
         return ("resubmitted" if known == "resubmitted" else "evicted" if history.starts else "idle"), ""
     if job.failed:
         return "failed", job.ending
-    finished = run_directory.of(job.run).metrics.exists()
+    finished = directory.of(job.run).metrics.exists()
     return ("done", "") if finished else ("failed", "ended with exit code 0 and left no result")
 
 
@@ -122,7 +122,7 @@ def held_in_words(job: JobState) -> str:
 
 def _brought_home(job: JobState, record: Record) -> dict[str, Any]:
     """Return what a run wrote on a worker that does not see this registry, once HTCondor has carried it here."""
-    path = run_directory.of(job.run).path / "registry" / "runs" / f"{job.run}.json"
+    path = directory.of(job.run).path / "registry" / "runs" / f"{job.run}.json"
     if record.state in FINAL or job.history is None or job.history.phase != "completed" or not path.exists():
         return {}
     try:

@@ -12,7 +12,7 @@ from app import checkpoint
 from app.checkpoint import Arrays, Progress
 from app.config.job import Training
 from app.core.errors import Interrupted, WirechamberError
-from app.run_directory import RunDirectory
+from app.runs.directory import RunDirectory
 from app.runtime.device import keras
 from app.runtime.time_limit import TimeLimit
 from app.schedules import Schedule

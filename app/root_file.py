@@ -12,7 +12,7 @@ import numpy as np
 
 from app.core.files import read_json, write_file
 from app.predictions import Predictions
-from app.run_directory import RunDirectory
+from app.runs.directory import RunDirectory
 
 uproot = lazy_loader.load("uproot")
 

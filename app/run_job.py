@@ -4,32 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import signal
-import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import registry
-from app import run_directory
 from app.checkpoint import Progress
 from app.config import Job
 from app.core.errors import Interrupted, Problem, UserError, WirechamberError
-from app.core.files import REPOSITORY, write_json
+from app.core.files import write_json
 from app.core.lock import LockTaken, locked
-from app.job_in_words import words_of
-from app.run_directory import RunDirectory
+from app.runs import directory
+from app.runs.directory import RunDirectory
+from app.runs.record import facts_of
+from app.runs.resume import check_same_job
 from app.runtime.console import logged_to
-from app.runtime.provenance import commit_of
 from app.runtime.time_limit import TimeLimit
-from app.same_job import check_same_job
 
 logger = logging.getLogger(__name__)
-
-JOB_ID = "WIRECHAMBER_JOB_ID"
-"""Set by the script of a job in a pool: HTCondor's cluster.process."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +51,8 @@ def run_job(job: Job, options: Options, progress: Callable[[Progress], None] = l
         Interrupted: SIGTERM or Ctrl-C came; the last checkpoint stands.
     """
     TimeLimit.of_process()  # a bad limit is a mistake now, not after the data were read
-    run = run_directory.of(job.name)
-    run_directory.make(run)
+    run = directory.of(job.name)
+    directory.make(run)
     with _alone(job, run, options), _signals():
         _begin(job, run, options)
         with logged_to(run.log), _registered(job, run, options):
@@ -170,19 +164,6 @@ def _tell(root: Path, run: str, **changes: Any) -> None:
         registry.update(root, run, **changes)
     except WirechamberError as error:
         logger.error("the registry was not told: %s", error)
-
-
-def facts_of(job: Job, config: Path, commit: tuple[str | None, bool] | None = None) -> dict[str, Any]:
-    """Return what the registry knows of a run before it has begun; `commit` is that of the program, if it is known."""
-    name, dirty = commit or commit_of(REPOSITORY)
-    return {
-        **words_of(job),
-        "config": str(config.resolve()),
-        "host": socket.gethostname(),
-        "job_id": os.environ.get(JOB_ID),
-        "commit": name or "",
-        "dirty": dirty,
-    }
 
 
 def _train_and_measure(job: Job, run: RunDirectory, options: Options, progress: Callable[[Progress], None]) -> None:

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import registry
-from app import run_directory
 from app.config import Job
 from app.config.derived_jobs import every
 from app.core.errors import Problem, UserError
 from app.core.files import REPOSITORY
 from app.data import data_root
-from app.run_job import facts_of
-from app.same_job import check_same_job
+from app.runs import directory
+from app.runs.record import facts_of
+from app.runs.resume import check_same_job
 from jobs import submission
 from jobs.pool import Pool
 from jobs.resources import Resources, megabytes
@@ -74,7 +74,7 @@ def refuse_known(jobs: Sequence[Job], resume: bool) -> None:
 
 
 def _refuse_known(job: Job, resume: bool) -> None:
-    run, root = run_directory.of(job.name), registry.root()
+    run, root = directory.of(job.name), registry.root()
     record, expected = registry.find(root, job.name), "another name, or --resume to go on with that run"
     where = (str(root / "runs" / f"{job.name}.json"),)
     if run.exists and not resume:
@@ -124,7 +124,7 @@ def request(
     words: Sequence[str] = (),
 ) -> Request:
     """Return what processes ask of the pool, with the variables that `jobs` name; `words` of another verb than run."""
-    runs = run_directory.runs_root().resolve()
+    runs = directory.runs_root().resolve()
     roots = {
         "WIRECHAMBER_RUNS": str(runs),
         "WIRECHAMBER_REGISTRY": str(registry.root().resolve()),
@@ -147,7 +147,7 @@ def send(
     root = registry.root()
     before = {job.name: registry.find(root, job.name) for job in batch.jobs}
     try:
-        run_directory.runs_root().mkdir(parents=True, exist_ok=True)
+        directory.runs_root().mkdir(parents=True, exist_ok=True)
         register(batch, before, config, commit, state)
         cluster = pool.submit(prepared.description)
     except BaseException:

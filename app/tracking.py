@@ -11,7 +11,7 @@ from typing import Any
 from app.config import Job
 from app.core.errors import Interrupted, Problem, UserError
 from app.mlflow_export import Export
-from app.run_directory import RunDirectory
+from app.runs.directory import RunDirectory
 
 logger = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from app.data import Data
 from app.evaluate import figures, merged, predict
 from app.predictor import Predictor
 from app.recorder import Recorder
-from app.run_directory import RunDirectory
+from app.runs.directory import RunDirectory
 from app.runtime.device import is_deterministic, version
 from datasets.pipeline.batches import Part, batches, ordered
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from app import run_directory
 from app.checks import check_jobs
 from app.config import Job
 from app.config.derived_jobs import every
@@ -21,6 +20,7 @@ from app.config.workflow import parse as parse_workflow
 from app.core.catalog import Spec
 from app.core.errors import Problem, UserError, said_once
 from app.data import data_root, simulated_folder
+from app.runs import directory
 from app.workflow_words import Parse, check_verb, check_words
 from datasets.files.shards import shard_path
 from jobs.nodes import Node
@@ -75,7 +75,7 @@ def folder_of(name: str, logs: Path | None = None) -> Path:
 
 def root_of(logs: Path | None = None) -> Path:
     """Return the folder of all workflows."""
-    root = logs or Path(os.environ.get("WIRECHAMBER_LOGS") or run_directory.runs_root())
+    root = logs or Path(os.environ.get("WIRECHAMBER_LOGS") or directory.runs_root())
     return (root / FOLDER).resolve()
 
 
@@ -180,7 +180,7 @@ class _Maker:
             raise UserError(Problem("steps share their files", (job.name, "resources", "transfer"), None, "false"))
         path = self.plan.job_file(training.job)
         words = ["run", "--config", str(path), "--resume", *self.extra]
-        result = run_directory.of(training.job.name).metrics.resolve()
+        result = directory.of(training.job.name).metrics.resolve()
         self._node(step, f"{name}-{training.job.name}", words, result, training.job.resources)
         self.plan.trainings[self.plan.nodes[-1].name] = training
         self.made[name].append(training.job.name)

@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import registry
-from app import run_directory
 from app.config import Job
 from app.config.derived_jobs import every
 from app.core.errors import Problem, UserError
 from app.core.files import REPOSITORY, write_json
 from app.data import data_root
 from app.run_job import refuse_existing
+from app.runs import directory
+from app.runs.resume import check_same_job
 from app.runtime.console import console
-from app.same_job import check_same_job
 from app.workflow_plan import Plan, content_of, difference
 from jobs.connection import reach
 from jobs.dag import Dag
@@ -96,7 +96,7 @@ def _remembered(path: Path) -> Mapping[str, Any] | None:
 
 
 def _refuse(job: Job, resume: bool) -> None:
-    run = run_directory.of(job.name)
+    run = directory.of(job.name)
     refuse_existing(run, resume, overwrite=False)
     if run.exists:
         check_same_job(job, run)
@@ -129,7 +129,7 @@ def environment_of(workers: int) -> dict[str, str]:
     share = str(max(1, (os.cpu_count() or 1) // workers))
     threads = dict.fromkeys(("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"), share) if workers > 1 else {}
     roots = {
-        "WIRECHAMBER_RUNS": str(run_directory.runs_root().resolve()),
+        "WIRECHAMBER_RUNS": str(directory.runs_root().resolve()),
         "WIRECHAMBER_REGISTRY": str(registry.root().resolve()),
         "WIRECHAMBER_DATA": str(data_root().resolve()),
         "PYTHONUNBUFFERED": "1",

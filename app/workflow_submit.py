@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import registry
-from app import run_directory
 from app.core.errors import Problem, UserError
 from app.core.files import REPOSITORY, write_text
+from app.runs import directory
 from app.runtime.console import console
 from app.runtime.provenance import commit_of
 from app.submit import Batch, register, request
@@ -129,7 +129,7 @@ def _registered(plan: Plan, nodes: Sequence[str], memory: Mapping[str, int]) -> 
     root, commit = registry.root(), commit_of(REPOSITORY)
     jobs = {plan.trainings[name].job.name: (plan.trainings[name].job, memory[name]) for name in nodes}
     before = {run: registry.find(root, run) for run in jobs}
-    run_directory.runs_root().mkdir(parents=True, exist_ok=True)
+    directory.runs_root().mkdir(parents=True, exist_ok=True)
     batch = Batch(tuple(job for job, _ in jobs.values()), {run: asked for run, (_, asked) in jobs.items()})
     try:
         register(batch, before, plan.config, commit, "queued")

@@ -48,16 +48,16 @@ def resident() -> float:
 def watched(trials: int, warm: bool) -> tuple[list[float], list[float], list[float]]:
     """Run a worker in this process; return memory [MB], time [s] and training time [s] at the end of each trial."""
     import registry
-    from app import run_directory
     from app.config.job_file import parse
     from app.run_job import Options
+    from app.runs import directory
     from app.runtime.processes import Processes
     from app.search import worker
     from app.search.state import SearchState
     from app.search.trial import Order
 
     content = job(f"warm_{warm}", trials)
-    made, run = parse(content), run_directory.of(content["name"])
+    made, run = parse(content), directory.of(content["name"])
     state = SearchState(run.path)
     state.make()
     for root in (registry.root(), state.registry):

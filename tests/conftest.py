@@ -19,6 +19,7 @@ COMPILED = {
     "xenon": ("xenon", "photon"),
 }
 """Tests by the numba code that they call."""
+RATE = {"float": [1e-4, 1e-2], "log": True}
 ORDER = {"test_real_electrons.py": -1, "test_job_files.py": 1}
 """The longest training first and the single jobs last: no worker waits for the other at the end."""
 
@@ -76,6 +77,27 @@ def small_job(simulated, monkeypatch):
     """Return the content of a job that trains in a second, for a test to change."""
     monkeypatch.setenv("WIRECHAMBER_DATA", str(simulated))
     return {**small("small"), "plots": []}  # plots take longer than the training
+
+
+@pytest.fixture
+def space():
+    """Return a space with a dimension that only one of the models has."""
+    return {
+        "model": {"choice": [{"name": "mlp", "hidden": [8]}, {"name": "mlp", "preset": "tiny"}]},
+        "model.dropout": {"float": [0, 0.2], "step": 0.1, "when": {"model.preset": "tiny"}},
+        "training.optimizer.learning_rate": RATE,
+    }
+
+
+@pytest.fixture
+def searched(small_job):
+    """Return a function that makes the content of a job with a search; parts of the job may be given as well."""
+
+    def made(**given):
+        job = {**small_job, **{key: given.pop(key) for key in list(given) if key in (*small_job, "ensemble")}}
+        return {**job, "hyperopt": {"space": {"training.optimizer.learning_rate": RATE}, **given}}
+
+    return made
 
 
 def small(name):

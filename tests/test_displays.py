@@ -11,8 +11,8 @@ from app.core.errors import UserError
 from app.displays import _images, choose
 from app.plots.drawing.displays import Displays, merit
 from app.predictions import Predictions
-from app.run_directory import RunDirectory
-from app.run_plots import _displays
+from app.runs.directory import RunDirectory
+from app.runs.plots import _displays
 from datasets.pipeline.events import Column, Events, Input
 from datasets.pipeline.sparse import Sparse
 

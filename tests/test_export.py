@@ -21,7 +21,7 @@ from app.core.lock import locked
 from app.export import output_names, to_onnx
 from app.export_run import with_parity
 from app.predictions import Predictions
-from app.run_directory import RunDirectory
+from app.runs.directory import RunDirectory
 
 
 @pytest.fixture(scope="session")

@@ -12,12 +12,12 @@ import pytest
 import registry
 from app import checkpoint, measure_run
 from app.build import build
-from app.compared import compared
 from app.config.job_file import parse
 from app.data import Data, _prepare
 from app.predictor import Predictor
 from app.recorder import Recorder
-from app.run_directory import RunDirectory
+from app.runs.directory import RunDirectory
+from app.runs.record import compared
 from app.train import train
 from datasets.pipeline.batches import split
 from datasets.pipeline.events import Column, Events, Input, Source

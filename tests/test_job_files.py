@@ -13,7 +13,7 @@ import numpy as np
 import onnx
 import pytest
 
-from app import parity, run_directory
+from app import parity
 from app.baseline_tables import first_events, fit_baselines
 from app.build import build
 from app.cli import main
@@ -22,7 +22,8 @@ from app.core.files import REPOSITORY, read_json, write_json
 from app.data import load_data
 from app.export import AXES, output_names
 from app.export_run import after_run
-from app.run_directory import RunDirectory
+from app.runs import directory
+from app.runs.directory import RunDirectory
 from app.runtime.provenance import provenance
 from datasets.pipeline.sparse import dense
 
@@ -180,7 +181,7 @@ def whole_run(path, *changes):
     split = 'dataset.split={"train": 0.1, "validation": 0.85, "test": 0.05}'
     told = [*ONE_STEP, *events, *warm, split, "plots=[]", "export.onnx=true", *changes]
     assert main(["run", "--config", str(path), *(word for text in told for word in ("--set", text))]) == 0
-    return run_directory.of(job.name)
+    return directory.of(job.name)
 
 
 def says_where_it_comes_from(model, job, told):

@@ -17,7 +17,7 @@ from app.cli import main
 from app.config.job_file import merge, parse
 from app.config.reference import CATALOGS
 from app.data import load_data
-from app.run_directory import RunDirectory
+from app.runs.directory import RunDirectory
 from app.verbs.schema import schema
 
 ROOT = Path(__file__).resolve().parents[1]

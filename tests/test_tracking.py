@@ -17,8 +17,8 @@ from app.cli import main
 from app.config.job_file import parse
 from app.core.errors import UserError
 from app.mlflow_export import figures
-from app.run_directory import of
 from app.run_job import Options, run_job
+from app.runs.directory import of
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore"),  # MLflow's own

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from app.core.errors import Problem, UserError, unknown
-from app.finished import find_finished
 from app.predictions import Predictions
-from app.run_directory import RunDirectory
-from app.run_files import read_file
+from app.runs.directory import RunDirectory
+from app.runs.files import read_file
+from app.runs.finished import find_finished
 
 FILES = ("history", "provenance", "model_config", "predictions")
 
@@ -63,7 +63,7 @@ def read_finished(text: str, root: Path | None = None) -> Finished:
     """Return the run that `text`, a name or a path, means.
 
     Raises:
-        UserError: as `app.finished.find_finished`.
+        UserError: as `app.runs.finished.find_finished`.
     """
     run = find_finished(text, *FILES, root=root)
     benchmark = read_file(run.benchmark) if run.benchmark.exists() else {}

@@ -11,8 +11,8 @@ from typing import Any
 from app.comparison.throughput import batch_sizes, throughput
 from app.core.errors import UserError
 from app.loss_terms import flat
-from app.run_directory import RunDirectory
-from app.run_files import read_file
+from app.runs.directory import RunDirectory
+from app.runs.files import read_file
 from registry import Record, cells
 
 CLASSICAL = ("polynomial", "rk4", "straight_line", "thin_lens")

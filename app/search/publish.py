@@ -9,13 +9,13 @@ import logging
 from typing import Any
 
 import registry
-from app import run_directory
 from app.config import Job
 from app.config.derived_jobs import best_job, search_of, trial_job, with_values
 from app.config.job_file import parse
 from app.core.files import write_json, write_text
-from app.run_directory import RunDirectory
 from app.run_job import Options
+from app.runs import directory
+from app.runs.directory import RunDirectory
 from app.runtime.console import logged_to
 from app.search.objective import direction
 from app.search.state import SearchState, Trial
@@ -109,7 +109,7 @@ def _measure(job: Job, run: RunDirectory, options: Options, state: SearchState, 
 def _best_execution(job: Job, state: SearchState, best: Trial) -> RunDirectory:
     choose = min if direction(job) == "min" else max
     execution = best.scores.index(choose(best.scores))
-    return run_directory.of(trial_job(job, best.values, best.id, execution).name, state.runs)
+    return directory.of(trial_job(job, best.values, best.id, execution).name, state.runs)
 
 
 def _tell(job: Job, trials: list[Trial], best: Trial, finished: bool) -> None:

@@ -13,8 +13,8 @@ from app.config import Job
 from app.config.derived_jobs import search_of
 from app.core.errors import Interrupted, Problem, UserError, WirechamberError
 from app.core.lock import LockTaken, locked
-from app.run_directory import RunDirectory
 from app.run_job import Options
+from app.runs.directory import RunDirectory
 from app.runtime.processes import Processes
 from app.runtime.time_limit import TimeLimit
 from app.search.devices import in_words, slots

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import registry
-from app import checkpoint, run_directory
+from app import checkpoint
 from app.config import Job
 from app.config.derived_jobs import search_of, trial_job
 from app.config.job_file import parse
@@ -24,8 +24,9 @@ from app.core.files import write_json
 from app.core.lock import LockTaken
 from app.loss_terms import flat
 from app.progress import shown
-from app.run_directory import RunDirectory
 from app.run_job import Options, run_job
+from app.runs import directory
+from app.runs.directory import RunDirectory
 from app.runtime import time_limit
 from app.search.devices import in_words
 from app.search.objective import direction, key, never_logged
@@ -137,13 +138,13 @@ def _train(job: Job, state: SearchState, trial: Trial, options: Options, executi
 
     one = trial_job(job, trial.values, trial.id, execution)
     check_jobs([one])
-    run = run_directory.of(one.name)
+    run = directory.of(one.name)
     if not (run.model.exists() and run.history.exists()):
-        run_directory.make(run)
+        directory.make(run)
         with _output_to(run.path / "output.txt"):
             if "tuner/trial_id" in trial.drawn:
                 before = trial_job(job, trial.values, trial.drawn["tuner/trial_id"], execution)
-                _continue_from(run_directory.of(before.name), run, one)
+                _continue_from(directory.of(before.name), run, one)
             until = trial.drawn.get("tuner/epochs")
             with shown(one) as report:
                 run_job(one, replace(options, resume=True, overwrite=False, test=False, until=until), report)

@@ -7,8 +7,8 @@ from typing import Any
 
 from app.core.destination import check_folder
 from app.core.files import write_json
-from app.finished import all_finished
-from app.run_files import read_file
+from app.runs.files import read_file
+from app.runs.finished import all_finished
 from app.runtime.console import console, table
 from registry.record import number
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 
 import registry
-from app import run_directory
-from app.best_run import copy_run
+from app.runs import directory
+from app.runs.copy_model import copy_run
 from app.runtime.console import console
 from registry.best import best_run
 from registry.record import number
@@ -17,7 +17,7 @@ def execute(options: argparse.Namespace) -> int:
     found = best_run(registry.root(), options.application, options.data)
     record, metric = found.record, found.metric
     value = number(record.figure(metric))
-    run = run_directory.of(record.run)
+    run = directory.of(record.run)
     simulated = "SIMULATED, " if record.simulated else ""
     lines = [
         f"{record.run}: {metric} {value}, the best of {found.runs} on {simulated}{record.dataset}",

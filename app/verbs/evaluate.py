@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from app.core.errors import Problem, UserError
 from app.core.files import write_json
-from app.run_directory import RunDirectory, find
+from app.runs.directory import RunDirectory, find
 from app.runtime.console import console, table
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from app.core.destination import check_folder
-from app.finished import find_finished
-from app.run_files import read_file
+from app.runs.files import read_file
+from app.runs.finished import find_finished
 from app.runtime.console import console, table
 
 FILES = ("provenance", "normalization", "model")

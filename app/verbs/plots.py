@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 
 from app.core.errors import Problem, UserError
-from app.run_directory import find
-from app.run_plots import draw_plots
+from app.runs.directory import find
+from app.runs.plots import draw_plots
 from app.runtime.console import console
 
 

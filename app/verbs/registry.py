@@ -29,8 +29,8 @@ def execute(options: argparse.Namespace) -> int:
 
 def _check(mend: bool) -> int:
     """Say where registry and run directories disagree; 1 when they do and nothing mended it."""
-    from app.registry_drift import find_drift, repair
-    from app.run_directory import runs_root
+    from app.runs.directory import runs_root
+    from app.runs.registry_drift import find_drift, repair
 
     root, runs = registry.root(), runs_root()
     found = find_drift(root, runs)

@@ -8,7 +8,7 @@ import registry
 from app.core.destination import check_file, make_folder
 from app.core.files import write_text
 from app.report.page import render
-from app.run_directory import runs_root
+from app.runs.directory import runs_root
 from app.runtime.console import console
 
 

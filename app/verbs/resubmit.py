@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from app import run_directory
 from app.core.errors import Problem, UserError
 from app.pool_status import TO_MEND, follow_registry, foremost, gather
 from app.resubmit import again, chosen, release
+from app.runs import directory
 from app.runtime.console import console
 from jobs import submission
 from jobs.connection import reach
@@ -17,7 +17,7 @@ from jobs.submission import find_all, newest_of
 
 def execute(options: argparse.Namespace) -> int:
     """Mend the named runs, or all that are held or have failed."""
-    folder = options.logs or submission.root(run_directory.runs_root())
+    folder = options.logs or submission.root(directory.runs_root())
     wanted = _memory(options.memory)
     pool = reach()
     jobs = gather(folder, pool)

@@ -7,15 +7,15 @@ import json
 from pathlib import Path
 from typing import Any
 
-from app import run_directory
 from app.config import Job
 from app.config.derived_jobs import every
 from app.config.job_file import is_workflow, read
 from app.core.errors import Problem, UserError, WirechamberError
 from app.ensemble_gain import in_words
 from app.progress import shown
-from app.run_directory import RunDirectory
 from app.run_job import Options, refuse_existing, run_job
+from app.runs import directory
+from app.runs.directory import RunDirectory
 from app.runtime.console import console, table
 from app.validated import validated
 from app.workflow_plan import planned
@@ -72,7 +72,7 @@ def _one(job: Job, settings: Options, alone: bool) -> int:
 
 def _refuse_existing(job: Job, options: argparse.Namespace) -> None:
     """Say it before the first job of a sweep starts, not after hours."""
-    refuse_existing(run_directory.of(job.name), options.resume, options.overwrite)
+    refuse_existing(directory.of(job.name), options.resume, options.overwrite)
 
 
 def show(run: RunDirectory) -> None:

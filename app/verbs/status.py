@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import registry
-from app import run_directory
 from app.pool_status import follow_registry, foremost, gather, held_in_words, state_of
+from app.runs import directory
 from app.runtime.console import console, table
 from app.workflow_status import gather_workflows, show_workflow
 from jobs import submission
@@ -23,7 +23,7 @@ HEADER = ("run", "job", "state", "since", "starts", "sent away", "epoch", "MB us
 
 def execute(options: argparse.Namespace) -> int:
     """Ask the pool, read the event logs, bring the registry up to both, and print it all."""
-    folder = options.logs or submission.root(run_directory.runs_root())
+    folder = options.logs or submission.root(directory.runs_root())
     pool = reached()
     jobs = gather(folder, pool)
     workflows = gather_workflows(options.logs, pool)

@@ -6,11 +6,12 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from app import run_directory, workflow_submit
+from app import workflow_submit
 from app.advice import advised_memory
 from app.config import Job
 from app.config.job_file import is_workflow, read
 from app.core.files import REPOSITORY
+from app.runs import directory
 from app.runtime.console import console
 from app.runtime.provenance import commit_of
 from app.submit import Batch, asked_memory, batches, prepare, refuse_known, request_of, send
@@ -35,7 +36,7 @@ def execute(options: argparse.Namespace) -> int:
         if job.ensemble is not None:
             console.print(f"{job.name}: one process trains the members of the ensemble one after the other")
     memory = _memory(jobs, options.no_estimate)
-    folder = options.logs or submission.root(run_directory.runs_root())
+    folder = options.logs or submission.root(directory.runs_root())
     if options.dry_run:
         _show(batches(jobs, memory), options.config.stem, folder)
         return 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from app.core.errors import UserError, WirechamberError
-from app.run_directory import find
+from app.runs.directory import find
 from app.runtime.console import console
 from app.tracking import send
 

@@ -8,7 +8,7 @@ import pytest
 
 from app.comparison.convergence import convergence, epochs_to
 from app.comparison.finished import Finished
-from app.run_directory import of
+from app.runs.directory import of
 
 
 def run(train, val, best, better="lower", **history):

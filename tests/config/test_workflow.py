@@ -11,7 +11,7 @@ import pytest
 import registry
 from app.cli import _parsed, main
 from app.core.errors import UserError
-from app.run_directory import of
+from app.runs.directory import of
 from app.workflow_plan import planned
 from datasets.files.shards import read_metadata
 

@@ -14,29 +14,6 @@ import pytest
 from app.core.files import REPOSITORY
 from app.search.state import SearchState
 
-RATE = {"float": [1e-4, 1e-2], "log": True}
-
-
-@pytest.fixture
-def space():
-    """Return a space with a dimension that only one of the models has."""
-    return {
-        "model": {"choice": [{"name": "mlp", "hidden": [8]}, {"name": "mlp", "preset": "tiny"}]},
-        "model.dropout": {"float": [0, 0.2], "step": 0.1, "when": {"model.preset": "tiny"}},
-        "training.optimizer.learning_rate": RATE,
-    }
-
-
-@pytest.fixture
-def searched(small_job):
-    """Return a function that makes the content of a job with a search; parts of the job may be given as well."""
-
-    def made(**given):
-        job = {**small_job, **{key: given.pop(key) for key in list(given) if key in (*small_job, "ensemble")}}
-        return {**job, "hyperopt": {"space": {"training.optimizer.learning_rate": RATE}, **given}}
-
-    return made
-
 
 class Command:
     """`wirechamber run` in a process of its own."""

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from app.config.job_file import parse
-from app.run_directory import RunDirectory
+from app.runs.directory import RunDirectory
 from app.search.importance import importance
 from app.search.plots import by_trial, draw, parallel
 from app.search.state import Trial

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from datasets.pipeline import sparse as sparse_module
 from datasets.pipeline.sparse import Sparse, cuts, dense, dense_parts, joined, rows_at_once
 
 
@@ -54,7 +55,7 @@ def test_pixels_named_twice_are_added():
 
 def test_dense_parts_are_bounded(monkeypatch):
     sparse, images = made(10)
-    monkeypatch.setattr(sparse, "AT_ONCE", 3 * 24 * 4)
+    monkeypatch.setattr(sparse_module, "AT_ONCE", 3 * 24 * 4)
     assert rows_at_once([sparse]) == rows_at_once([images]) == 3
     assert rows_at_once([sparse, images]) == 1
     parts = list(dense_parts(sparse))

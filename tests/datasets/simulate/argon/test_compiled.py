@@ -10,9 +10,11 @@ def test_the_digest_changes_with_every_file_of_the_simulation(tmp_path, monkeypa
     monkeypatch.setattr(
         argon_compiled, "SOURCES", (tmp_path / "own", tmp_path / "physics", tmp_path / "engine/random.py")
     )
+    for folder in ("own", "engine", "physics"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "engine/random.py").touch()
     found = []
     for folder, name in (("own", "events.py"), ("engine", "random.py"), ("physics", "medium.py")):
-        (tmp_path / folder).mkdir(exist_ok=True)
         for text in ("x = 1", "x = 2"):
             (tmp_path / folder / name).write_text(text)
             found.append(digest())

@@ -9,15 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import registry
-from app import run_directory
-from app.compared import compared, fingerprint
 from app.config import Job
 from app.config.job_file import parse
 from app.core.errors import UserError, WirechamberError
 from app.core.lock import LockTaken, locked
-from app.job_in_words import words_of
-from app.run_directory import RunDirectory
-from app.run_files import read_file
+from app.runs import directory
+from app.runs.directory import RunDirectory
+from app.runs.files import read_file
+from app.runs.record import compared, fingerprint, words_of
 from registry.record import is_better
 
 ACTIVE = ("running", "evicted")
@@ -47,10 +46,10 @@ def find_drift(root: Path, runs: Path) -> list[Drift]:
     if (root / "runs").is_dir() and _page(root) != registry.render(contents):
         found.append(Drift("", "README.md is not what the records and notes say"))
     for record in contents.records:
-        found += _of_record(record, run_directory.of(record.run, runs))
+        found += _of_record(record, directory.of(record.run, runs))
     for path in sorted(runs.glob("*/job.json")):
         if path.parent.name not in known:
-            found += _unregistered(run_directory.of(path.parent.name, runs))
+            found += _unregistered(directory.of(path.parent.name, runs))
     return found
 
 

@@ -6,10 +6,10 @@ import subprocess
 import pytest
 
 import registry
-from app import run_directory
 from app.cli import main
 from app.core.lock import locked
-from app.registry_drift import find_drift, repair
+from app.runs import directory
+from app.runs.registry_drift import find_drift, repair
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_a_page_that_was_edited_is_written_again(roots):
 def test_a_run_whose_process_is_gone(roots):
     root, runs = roots
     registry.update(root, "trained", state="running")
-    run = run_directory.of("trained", runs)
+    run = directory.of("trained", runs)
     with locked(run.lock):  # our own process works on it
         assert find_drift(*roots) == []
     (drift,) = find_drift(*roots)

@@ -14,7 +14,7 @@ from app.plots.drawing.draw import draw
 from app.plots.drawing.inputs import PlotInputs
 from app.plots.drawing.thumbnails import keep_small
 from app.predictions import Predictions
-from app.run_directory import RunDirectory
+from app.runs.directory import RunDirectory
 
 log = logging.getLogger(__name__)
 

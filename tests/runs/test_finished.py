@@ -12,8 +12,8 @@ import registry
 from app.cli import main
 from app.core.errors import UserError
 from app.core.lock import locked
-from app.finished import all_finished, find_finished, refuse_unfinished
-from app.run_directory import RunDirectory, of
+from app.runs.directory import RunDirectory, of
+from app.runs.finished import all_finished, find_finished, refuse_unfinished
 
 VERBS = (["compare", "one", "two"], ["export", "one"], ["benchmark", "one"], ["best", "track_extrapolation"])
 

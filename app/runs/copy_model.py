@@ -9,8 +9,8 @@ from pathlib import Path
 from app.core.destination import check_folder, make_folder
 from app.core.errors import Problem, UserError
 from app.core.files import write_file
-from app.finished import refuse_unfinished
-from app.run_directory import RunDirectory
+from app.runs.directory import RunDirectory
+from app.runs.finished import refuse_unfinished
 
 CARDS = ("job", "metrics", "provenance", "normalization")
 
@@ -21,7 +21,7 @@ def copy_run(run: RunDirectory, folder: Path) -> list[Path]:
     Every file is looked at before the first one is copied, and each is replaced at once.
 
     Raises:
-        UserError: as `app.finished.refuse_unfinished`, the folder cannot be made or written to, or it holds the
+        UserError: as `app.runs.finished.refuse_unfinished`, the folder cannot be made or written to, or it holds the
             model.onnx of another run and this run has none to replace it.
     """
     refuse_unfinished(run, "model", *CARDS)

@@ -8,8 +8,8 @@ from pathlib import Path
 import registry
 from app.core.errors import Problem, UserError
 from app.core.lock import LockTaken, locked
-from app.run_directory import RunDirectory, find, runs_root
-from app.run_files import check_file
+from app.runs.directory import RunDirectory, find, runs_root
+from app.runs.files import check_file
 
 EXPECTED = "a run that is done"
 ORPHANED = "says the registry, but nobody holds its lock"

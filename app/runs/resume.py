@@ -7,7 +7,7 @@ from typing import Any
 
 from app.config import Job
 from app.core.errors import Problem, UserError
-from app.run_directory import RunDirectory
+from app.runs.directory import RunDirectory
 
 SAME_TRAINING = {"rationale": "", "plots": None, "tracking": None, "resources": None, "export": None}
 SAME_SEARCH = {"max_trials": None, "max_hours": None, "workers": None, "parallel": None}

@@ -1,0 +1,1 @@
+"""The directory, the files and the registry record of a run."""
