@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 
 from app import engines, runge_kutta_reference
-from app.baseline_tables import first_events
 from app.config import Job
 from app.core.errors import Problem, UserError
-from app.data import Data
-from app.evaluate import predict
+from app.data.loading import Data
+from app.data.tables import first_events
+from app.evaluation.predict import predict
+from app.evaluation.predictor import Predictor
 from app.export import to_onnx
 from app.export_run import in_float32
-from app.predictor import Predictor
 from app.runge_kutta_reference import Rows
 from app.runs.record import fingerprint
 from app.runtime.device import describe, tf

@@ -13,12 +13,12 @@ import numpy as np
 from app.classical import make_classical
 from app.config import Job, Task
 from app.core.errors import UserError, unknown
-from app.data import Data, stacked
+from app.data.loading import Data, stacked
+from app.data.weighting import curriculum
 from app.hit_assignment import deployed_scores, hit_constraints
 from app.model_inputs import check_inputs, known_columns, seen_inputs
 from app.models import SCORES
 from app.task_checks import check_values
-from app.weighting import curriculum
 from datasets.pipeline.batches import Batch
 from datasets.pipeline.events import Events
 from datasets.transforms.chain import Chain

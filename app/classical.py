@@ -15,7 +15,7 @@ from app.models import Inputs
 from app.models.blocks.classical import Known
 
 if TYPE_CHECKING:
-    from app.data import Data
+    from app.data.loading import Data
 
 keras = lazy_loader.load("keras")
 
@@ -51,7 +51,7 @@ def make_classical(job: Job, data: Data) -> Classical:
 
 
 def _layers(job: Job, data: Data) -> dict[str, Any]:
-    from app.baseline_tables import tables
+    from app.data.tables import tables
 
     once = cache(lambda: tables(data))
     layers = {}

@@ -46,7 +46,7 @@ def train_and_combine(job: Job, run: RunDirectory, options: Options, progress: C
     from app.runtime import device
 
     where = device.prepare(job.seed, options.deterministic)
-    from app.data import load_data
+    from app.data.loading import load_data
     from app.tracking import tracked
     from app.train import history
 
@@ -55,12 +55,12 @@ def train_and_combine(job: Job, run: RunDirectory, options: Options, progress: C
     measure_run.describe(job, run, data, built, where)
     with tracked(job, run):
         told = history(Progress(seconds=sum(_read(one.history)["training_time"] for one in runs)))
-        measure_run.measure(job, run, data, built, told, {one.name: _read(one.metrics) for one in runs})
+        measure_run.measure_and_register(job, run, data, built, told, {one.name: _read(one.metrics) for one in runs})
 
 
 def _combined(job: Job, data: Any, runs: Sequence[RunDirectory]) -> Any:
     from app.build import Built
-    from app.evaluate import load
+    from app.evaluation import load
     from app.layers.ensemble_mean import combine
 
     loaded = {run.name: load(str(run.path)) for run in runs}

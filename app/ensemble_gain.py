@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from statistics import mean
 from typing import Any
 
-from app.evaluate import plain
+from app.evaluation.task_metrics import plain
 from registry.record import number
 
 

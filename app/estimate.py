@@ -94,7 +94,7 @@ def estimate(job: Job) -> Estimate:
 
     device.prepare(job.seed)
     from app.build import build
-    from app.data import load_data
+    from app.data.loading import load_data
 
     with tempfile.TemporaryDirectory() as folder:
         data = load_data(smaller(job), ROWS, Path(folder))

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from app import parity
-from app.baseline_tables import first_events
 from app.config import Job
 from app.core.destination import make_folder
 from app.core.errors import UserError, WirechamberError
 from app.core.files import read_json, write_bytes, write_json
-from app.data import Data
+from app.data.loading import Data
+from app.data.tables import first_events
 from app.export import output_names, to_onnx
 from app.onnx_card import card
 from app.runs.directory import RunDirectory

@@ -4,30 +4,25 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 import registry
-from app import evaluate
-from app.baseline_tables import fit_baselines, with_baselines
 from app.build import Built
 from app.config import Job
-from app.core.files import matching, write_json
-from app.data import Data
-from app.displays import write_displays
+from app.core.files import write_json
+from app.data.loading import Data
 from app.ensemble_gain import beside_members, gains
+from app.evaluation.displays import write_displays
+from app.evaluation.measure import test_metrics
+from app.evaluation.task_metrics import merged, plain
 from app.export_run import after_run
 from app.loss_terms import final_terms, unmoved
-from app.predictions import Predictions
-from app.predictor import Predictor
 from app.root_file import about, write_root
 from app.runs.directory import RunDirectory
 from app.runs.plots import draw_plots
 from app.runs.record import compared, fingerprint
 from app.runtime.provenance import now, provenance
-from datasets.pipeline.events import Events
 
 logger = logging.getLogger(__name__)
 
@@ -80,7 +75,7 @@ def _as_array(weight: Any) -> Any:
     return weight.numpy()
 
 
-def measure(
+def measure_and_register(
     job: Job,
     run: RunDirectory,
     data: Data,
@@ -103,7 +98,7 @@ def measure(
     if members:
         results = beside_members(results, members)
     write_json(run.metrics, results)
-    history["test_final"] = evaluate.merged({name: found["model"] for name, found in results.items()})
+    history["test_final"] = merged({name: found["model"] for name, found in results.items()})
     write_json(run.history, history)
     predictions.write(run.predictions)
     if job.export.root:
@@ -119,7 +114,7 @@ def keep(job: Job, run: RunDirectory, built: Built, history: dict[str, Any]) -> 
     _save(run, built)
     write_json(run.history, history)
     facts = {name: history[name] for name in ("best_epoch", "training_time")}
-    row = evaluate.plain(history["val"][history["best_epoch"] - 1]) if history["best_epoch"] else {}
+    row = plain(history["val"][history["best_epoch"] - 1]) if history["best_epoch"] else {}
     figures = {f"val_{name}": value for name, value in row.items() if name != "epoch"}
     registry.update(registry.root(), job.name, state="done", metrics=figures, epoch=len(history["train"]), **facts)
 
@@ -127,32 +122,6 @@ def keep(job: Job, run: RunDirectory, built: Built, history: dict[str, Any]) -> 
 def _save(run: RunDirectory, built: Built) -> None:
     built.deployed.save(run.path / "model.part.keras")
     (run.path / "model.part.keras").replace(run.model)
-
-
-def test_metrics(job: Job, data: Data, deployed: Any) -> tuple[dict[str, Any], Predictions]:
-    """Return the metrics of every task beside those of its baselines, and the predictions themselves."""
-    return measure_events(job, data, data.splits.test, deployed)
-
-
-def measure_events(job: Job, data: Data, blocks: Iterable[Events], deployed: Any) -> tuple[dict[str, Any], Predictions]:
-    """Return metrics and predictions on events, with baselines fitted on the training events of `data`.
-
-    The events are predicted block by block: images of all of them need not fit into memory.
-    """
-    predictor, fitted = Predictor(deployed), fit_baselines(data, job)
-    both = Predictions.concatenate(
-        [with_baselines(evaluate.predict(predictor, events, job), events, data, fitted) for events in blocks]
-    )
-    return {name: evaluate.measure(both, task, fitted[name]) for name, task in job.tasks.items()}, both
-
-
-def events_of(job: Job, data: Data, files: Sequence[str]) -> Events:
-    """Return every event of other files of the job's kind, and say how many of them it was trained on."""
-    events = Events.concatenate(list(job.dataset.build(matching(files, ("--data",)))))
-    known = np.isin(events.key, np.concatenate([block.key for block in data.splits.train]))
-    if known.any():
-        logger.warning("the network was trained on %d of these %d events", known.sum(), len(events))
-    return events
 
 
 def _finish(job: Job, run: RunDirectory, built: Built, results: dict[str, Any], history: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ import lazy_loader
 import numpy as np
 
 from app.config import Job
-from app.data import Data
+from app.data.loading import Data
 from app.layers.inputs import INPUT_LAYERS
 from datasets.pipeline.moments import moments
 from datasets.pipeline.sparse import dense_parts

@@ -11,7 +11,7 @@ import numpy as np
 
 from app.config import Job
 from app.core.errors import Problem, UserError
-from app.data import Data
+from app.data.loading import Data
 
 logger = logging.getLogger(__name__)
 

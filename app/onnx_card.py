@@ -8,7 +8,7 @@ from importlib import metadata
 from typing import Any
 
 from app.config import Job
-from app.data import Data
+from app.data.loading import Data
 from app.export import output_names
 from app.layers.physical_outputs import CONCENTRATION, PROBABILITY, SIGMA
 from datasets.pipeline.events import Column

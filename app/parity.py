@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.errors import Problem, UserError
-from app.predictor import Predictor
+from app.evaluation.predictor import Predictor
 
 onnxruntime = lazy_loader.load("onnxruntime")
 

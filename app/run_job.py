@@ -172,7 +172,7 @@ def _train_and_measure(job: Job, run: RunDirectory, options: Options, progress: 
 
     where = device.prepare(job.seed, options.deterministic)
     from app.build import build
-    from app.data import load_data
+    from app.data.loading import load_data
     from app.tracking import tracked
     from app.train import train
 
@@ -192,6 +192,6 @@ def _train_and_measure(job: Job, run: RunDirectory, options: Options, progress: 
 
         history = train(job, data, built, run, resume=options.resume, report=report, until=options.until)
         if options.test:
-            measure_run.measure(job, run, data, built, history)
+            measure_run.measure_and_register(job, run, data, built, history)
         else:
             measure_run.keep(job, run, built, history)

@@ -16,7 +16,7 @@ from app.config import Job
 from app.config.derived_jobs import every
 from app.core.errors import Problem, UserError
 from app.core.files import REPOSITORY
-from app.data import data_root
+from app.data.loading import data_root
 from app.runs import directory
 from app.runs.record import facts_of
 from app.runs.resume import check_same_job

@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from app import optimizers
-from app.baseline_tables import first_events
 from app.build import Built
 from app.checkpoint import Progress
 from app.classical import nothing_to_train
 from app.config import Job
-from app.data import Data
-from app.evaluate import figures, merged, predict
-from app.predictor import Predictor
+from app.data.loading import Data
+from app.data.tables import first_events
+from app.evaluation.predict import predict
+from app.evaluation.predictor import Predictor
+from app.evaluation.task_metrics import figures, merged
 from app.recorder import Recorder
 from app.runs.directory import RunDirectory
 from app.runtime.device import is_deterministic, version

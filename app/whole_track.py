@@ -10,7 +10,7 @@ import numpy as np
 
 from app.config import Job
 from app.core.errors import Problem, UserError
-from app.data import Data
+from app.data.loading import Data
 from app.models import CODE
 from datasets.transforms.chain import Chain
 from datasets.transforms.kick import STATE, Kick

@@ -19,7 +19,7 @@ from app.config.workflow import KINDS, Step, Workflow, is_reference, suffix_of
 from app.config.workflow import parse as parse_workflow
 from app.core.catalog import Spec
 from app.core.errors import Problem, UserError, said_once
-from app.data import data_root, simulated_folder
+from app.data.loading import data_root, simulated_folder
 from app.runs import directory
 from app.workflow_words import Parse, check_verb, check_words
 from datasets.files.shards import shard_path

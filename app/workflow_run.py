@@ -15,7 +15,7 @@ from app.config import Job
 from app.config.derived_jobs import every
 from app.core.errors import Problem, UserError
 from app.core.files import REPOSITORY, write_json
-from app.data import data_root
+from app.data.loading import data_root
 from app.run_job import refuse_existing
 from app.runs import directory
 from app.runs.resume import check_same_job

@@ -20,8 +20,9 @@ def averaged(folder: Path) -> dict[str, Any]:
 
     device.prepare(0)
     from app.config.job_file import parse
-    from app.data import load_data
-    from app.evaluate import figures, load
+    from app.data.loading import load_data
+    from app.evaluation import load
+    from app.evaluation.task_metrics import figures
     from app.predictions import Predictions
     from datasets.argon.plane_mirrors import Mirrors, mirrored
 

@@ -57,7 +57,7 @@ def pointed(folder: Path, file: Path, control: str) -> Any:
 
 @cache
 def _loaded(folder: Path) -> Any:
-    from app.evaluate import load
+    from app.evaluation import load
 
     return load(str(folder))
 

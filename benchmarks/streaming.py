@@ -52,7 +52,7 @@ def child(folder: str, streaming: str) -> dict[str, Any]:
 
     from app.build import build
     from app.config.job_file import load
-    from app.data import load_data
+    from app.data.loading import load_data
     from datasets.pipeline.batches import batches
 
     dataset = {"name": "track_states", "files": f"{folder}/shard_*.npz", "streaming": streaming == "true"}

@@ -55,7 +55,7 @@ def prepare(preset: str, batch: int, steps: int, xla: bool | str = "auto") -> tu
 def compiled(job: Any) -> tuple[Any, Any, Any]:
     """Return job, data and objective, compiled as a training does it."""
     from app.build import build
-    from app.data import load_data
+    from app.data.loading import load_data
     from app.train import plan
 
     data = load_data(job)

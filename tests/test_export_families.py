@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from app.baseline_tables import first_events
 from app.build import build
 from app.config.job_file import parse
-from app.data import load_data
+from app.data.loading import load_data
+from app.data.tables import first_events
 from app.export import output_names, to_onnx
 from app.models import MODELS
 from app.parity import TOLERANCE, compare, session_of

@@ -8,10 +8,10 @@ import keras
 import numpy as np
 import pytest
 
-from app import evaluate
 from app.checks import check_jobs
 from app.config.job import job_file
 from app.core.errors import UserError
+from app.evaluation import load
 from app.predictions import EFFICIENCY, PURITY, Predictions
 from app.run_job import Options, run_job
 
@@ -72,7 +72,7 @@ def test_purity_and_efficiency_are_those_of_the_predictions(run):
 def test_the_deployed_model_knows_no_truth_and_scores_the_hits(run):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("WIRECHAMBER_RUNS", str(run.path.parent))
-        loaded = evaluate.load(run.name)
+        loaded = load(run.name)
     assert sorted(loaded.model.input) == ["hits", "mask"]
     rng = np.random.default_rng(1)
     inputs = {"hits": rng.normal(size=(3, 5, 22)).astype(np.float32), "mask": np.ones((3, 5), np.float32)}

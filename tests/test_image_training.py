@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 import registry
-from app import checkpoint, measure_run
+from app import checkpoint
 from app.build import build
 from app.config.job_file import parse
-from app.data import Data, _prepare
-from app.predictor import Predictor
+from app.data.loading import Data, _prepare
+from app.evaluation.measure import test_metrics
+from app.evaluation.predictor import Predictor
 from app.recorder import Recorder
 from app.runs.directory import RunDirectory
 from app.runs.record import compared
@@ -168,7 +169,7 @@ def test_saved_and_loaded_it_predicts_the_same(trained, tmp_path):
 def test_the_verdict_leaves_out_the_baseline_that_knows_the_truth(trained, caplog):
     of, known, built, _, _ = trained
     with caplog.at_level(logging.INFO):
-        results, predictions = measure_run.test_metrics(of, known, built.deployed)
+        results, predictions = test_metrics(of, known, built.deployed)
     shown = results["direction"]["baselines"]
     assert set(shown) == {"isotropic", "principal_axis", "principal_axis_true_sign"}
     assert shown["principal_axis"]["angle_mean_deg"] == pytest.approx(0, abs=0.1)  # they are the other way round
@@ -197,7 +198,7 @@ def test_predictions_are_made_in_parts_that_fit_and_do_not_depend_on_them(traine
     inputs = known.splits.test.events().inputs
     whole = Predictor(built.deployed)
     assert whole.rows_at_once == 8192
-    monkeypatch.setattr("app.predictor.NUMBERS_AT_ONCE", 16 * 8 * 4 * 7 + 1)
+    monkeypatch.setattr("app.evaluation.predictor.NUMBERS_AT_ONCE", 16 * 8 * 4 * 7 + 1)
     parts = Predictor(built.deployed)
     assert parts.rows_at_once == 7
     np.testing.assert_allclose(parts(inputs)["direction"], whole(inputs)["direction"], rtol=1e-4, atol=1e-6)

@@ -14,12 +14,13 @@ import onnx
 import pytest
 
 from app import parity
-from app.baseline_tables import first_events, fit_baselines
 from app.build import build
 from app.cli import main
 from app.config.job_file import is_workflow, load, read
 from app.core.files import REPOSITORY, read_json, write_json
-from app.data import load_data
+from app.data.loading import load_data
+from app.data.tables import first_events
+from app.evaluation.baselines import fit_baselines
 from app.export import AXES, output_names
 from app.export_run import after_run
 from app.runs import directory

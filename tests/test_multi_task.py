@@ -13,8 +13,8 @@ from app.checks import check_jobs
 from app.cli import main
 from app.config.job_file import parse
 from app.core.errors import UserError
-from app.data import load_data
-from app.evaluate import load
+from app.data.loading import load_data
+from app.evaluation import load
 from app.predictions import Predictions
 from app.run_job import Options, run_job
 

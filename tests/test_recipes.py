@@ -16,7 +16,7 @@ from app.build import build
 from app.cli import main
 from app.config.job_file import merge, parse
 from app.config.reference import CATALOGS
-from app.data import load_data
+from app.data.loading import load_data
 from app.runs.directory import RunDirectory
 from app.verbs.schema import schema
 

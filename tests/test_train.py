@@ -100,7 +100,7 @@ def test_accumulating_four_batches_is_one_batch_of_four_times_the_size(tmp_path)
 
 
 def test_mixed_precision_trains_and_deploys_float32(tmp_path):
-    from app.evaluate import load
+    from app.evaluation import load
 
     directory, history = run(
         tmp_path, mixed_precision=True, epochs=6, optimizer={"name": "adamw", "learning_rate": 0.01}

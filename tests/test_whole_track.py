@@ -14,8 +14,8 @@ import registry
 from app.build import build
 from app.config.job_file import parse
 from app.core.errors import UserError
-from app.data import load_data
-from app.evaluate import load
+from app.data.loading import load_data
+from app.evaluation import load
 from app.physics.fields.gaussian_dipole import GaussianDipole
 from app.run_job import Options, run_job
 

@@ -9,7 +9,7 @@ from typing import Any
 from app.comparison.finished import Finished
 from app.config import Task
 from app.core.catalog import Spec
-from app.figures import figures, merged
+from app.evaluation.task_metrics import figures, merged
 from app.metrics import METRICS
 from app.predictions import Predictions
 

@@ -78,7 +78,7 @@ def _tasks(job: Mapping[str, Any], predictions: Predictions) -> dict[str, list[s
 
 
 def _leading_metrics(results: Mapping[str, Any]) -> dict[str, str]:
-    """Return what the leading metric of each task is called in the history: see evaluate.merged."""
+    """Return what the leading metric of each task is called in the history: see task_metrics.merged."""
     given = [name for task in results.values() for name in task["model"]]
     leading = {task: found["metric"] for task, found in results.items()}
     return {task: f"{task}_{name}" if given.count(name) > 1 else name for task, name in leading.items()}

@@ -89,8 +89,8 @@ def _measure(job: Job, run: RunDirectory, options: Options, state: SearchState, 
 
     where = device.prepare(job.seed, options.deterministic)
     from app.build import Built
-    from app.data import load_data
-    from app.evaluate import load
+    from app.data.loading import load_data
+    from app.evaluation import load
     from app.tracking import tracked
 
     kept = _best_execution(job, state, best)
@@ -103,7 +103,7 @@ def _measure(job: Job, run: RunDirectory, options: Options, state: SearchState, 
     built = Built(loaded.model, loaded.model, None, _read(kept.normalization), data.prepare, words)
     measure_run.describe(one, run, data, built, where)
     with tracked(one, run):
-        measure_run.measure(one, run, data, built, _read(kept.history))
+        measure_run.measure_and_register(one, run, data, built, _read(kept.history))
 
 
 def _best_execution(job: Job, state: SearchState, best: Trial) -> RunDirectory:

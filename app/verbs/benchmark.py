@@ -23,8 +23,8 @@ def execute(options: argparse.Namespace) -> int:
     device.prepare(0)
     from app.benchmark_run import benchmark
     from app.config.job_file import parse
-    from app.data import load_data
-    from app.evaluate import load
+    from app.data.loading import load_data
+    from app.evaluation import load
 
     jobs = [parse(read_file(run.job), str(run.job)) for run in runs]
     known: dict[str, Any] = {}

@@ -15,7 +15,7 @@ from app.runtime.console import console, table
 
 if TYPE_CHECKING:
     from app.config import Job
-    from app.data import Data
+    from app.data.loading import Data
     from datasets.pipeline.events import Events
 
 
@@ -33,10 +33,10 @@ def execute(options: argparse.Namespace) -> int:
 
     device.prepare(0)
     from app.config.job_file import parse
-    from app.data import load_data
-    from app.evaluate import load
+    from app.data.loading import load_data
+    from app.evaluation import load
+    from app.evaluation.measure import events_of, measure_events
     from app.export_run import with_old_parity
-    from app.measure_run import events_of, measure_events
     from app.root_file import about, write_root
     from app.verbs.run import show_results
 
@@ -62,8 +62,8 @@ def execute(options: argparse.Namespace) -> int:
 
 def _jacobian(job: Job, data: Data, blocks: Iterable[Events], model: Any, rows: int) -> dict[str, Any]:
     """Return the content of jacobian.json for the first `rows` tracks."""
-    from app.baseline_tables import first_events
-    from app.jacobian import check_states, measure_jacobian
+    from app.data.tables import first_events
+    from app.evaluation.jacobian import check_states, measure_jacobian
 
     targets = {name: task.targets for name, task in job.tasks.items()}
     magnet = check_states(data.source.magnet, data.columns, targets)
@@ -75,7 +75,7 @@ def _write_jacobian(
     run: RunDirectory, job: Job, data: Data, content: dict[str, Any], results: dict[str, Any], folder: Path
 ) -> None:
     """Write jacobian.json and its plot, and tell each task's metrics."""
-    from app.jacobian import of_task
+    from app.evaluation.jacobian import of_task
     from app.plots.drawing.draw import draw
     from app.plots.drawing.inputs import PlotInputs
 

@@ -29,8 +29,8 @@ def execute(options: argparse.Namespace) -> int:
     from app.runtime import device
 
     device.prepare(0)
-    from app.data import load_data
-    from app.evaluate import load
+    from app.data.loading import load_data
+    from app.evaluation import load
     from app.export_run import export_onnx
 
     model = load(str(run.path)).model

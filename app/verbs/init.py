@@ -11,7 +11,7 @@ from typing import Any
 
 from app.core.errors import Problem, UserError
 from app.core.files import matching, write_text
-from app.data_file import summarize
+from app.data.columns import summarize
 from app.runtime.console import console
 from datasets.files import root
 from datasets.tracks.files import END, NEEDED, OPTIONAL, START

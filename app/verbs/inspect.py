@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from app.config.job_file import load
 from app.core.errors import Problem, UserError
 from app.core.files import matching
-from app.data_file import ROWS, Summary, summarize
+from app.data.columns import ROWS, Summary, summarize
 from app.runtime.console import console, table
 from datasets import DATASETS
 
@@ -34,8 +34,8 @@ def execute(options: argparse.Namespace) -> int:
 
 
 def _job(options: argparse.Namespace) -> int:
+    from app.data.weights_report import show_weights
     from app.runtime import device
-    from app.weights_report import show_weights
 
     if len(options.files) > 1:
         raise UserError(Problem("one job file at a time", ("inspect",), received=options.files))
@@ -50,7 +50,7 @@ def _show_quality_of_job(job: Job, folder: Path) -> None:
     """Look at the files that the job reads, or simulates first."""
     wanted = job.dataset.options
     if job.dataset.component.facts.get("quality"):
-        from app.data import data_root, simulated_files
+        from app.data.loading import data_root, simulated_files
 
         files = matching(wanted.files, ("dataset", "files")) if wanted.files else None
         _show_quality(job.dataset, files or simulated_files(job.dataset, data_root()), folder)
@@ -70,7 +70,7 @@ def _show_quality(spec: Any, paths: Sequence[Path], folder: Path) -> None:
     """Print and draw what the dataset itself has to say about the quality of its files."""
     module = spec.component.facts.get("quality")
     if module:
-        from app.quality_figures import draw_quality
+        from app.data.quality_figures import draw_quality
 
         found = importlib.import_module(module).quality(paths, spec.parameters, spec.options.split)
         for title, columns, rows in found.tables:

@@ -11,7 +11,7 @@ import pytest
 from app.build import build
 from app.config.job_file import parse
 from app.core.errors import UserError
-from app.data import Data, _prepare
+from app.data.loading import Data, _prepare
 from app.layers.features import LENS, Features, check_features, columns_of
 from app.physics.extrapolation.thin_lens import thin_lens
 from app.physics.magnet import Magnet

@@ -14,7 +14,7 @@ from app.build import build
 from app.config.job_file import load, parse
 from app.core.errors import UserError
 from app.core.files import REPOSITORY
-from app.data import load_data
+from app.data.loading import load_data
 from app.models import HEADS, MODELS
 from app.models.blocks.ranges import RangeFeatures
 from app.run_job import Options, run_job
@@ -198,7 +198,7 @@ def test_a_job_is_trained_and_its_model_loads_in_another_process(small_job, tmp_
     run = run_job(job(small_job), Options(config=tmp_path / "job.json"))
     assert "momentum ranges: p < 10 GeV 1" in run.log.read_text()
     program = f"""
-from app.evaluate import load
+from app.evaluation import load
 found = load({str(run.path)!r}).predict({{n: [v, v] for n, v in
     dict(x=1.0, y=2.0, tx=0.1, ty=0.05, qop=0.05, dz=5161.0).items()}})
 print(sorted(found), [v.shape for v in found.values()])

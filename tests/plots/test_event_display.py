@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app.displays import choose
+from app.evaluation.displays import choose
 from app.physics.argon.planes import project
 from app.plots.drawing.displays import Displays
 from app.plots.drawing.draw import draw

@@ -63,7 +63,7 @@ def test_a_run_leaves_behind_what_a_trained_one_does(run, read, tmp_path):
 
 
 def test_it_is_loaded_evaluated_and_resumed(run, read, tmp_path, simulated):
-    from app.evaluate import load
+    from app.evaluation import load
 
     assert run({"model": {"name": "polynomial", "degree": 2}})[0] == 0
     with (tmp_path / "runs" / "classical" / "predictions.csv").open() as file:

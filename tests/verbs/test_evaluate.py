@@ -8,11 +8,11 @@ import json
 import numpy as np
 import pytest
 
-from app import evaluate
 from app.cli import main
 from app.config.job_file import parse
 from app.core.errors import UserError
-from app.data import load_data
+from app.data.loading import load_data
+from app.evaluation import load
 
 INPUTS = ("x", "y", "tx", "ty", "qop", "dz")
 
@@ -71,7 +71,7 @@ def test_events_that_were_trained_on_are_called_so(copied, simulated, predicted,
 
 def test_a_notebook_gets_the_predictions_of_the_run(trained, predicted, tracks):
     """Input columns by name, as arrays or lists, to targets by name, in physical units."""
-    loaded = evaluate.load(str(trained / "runs" / "trained"))
+    loaded = load(str(trained / "runs" / "trained"))
     columns = {name: tracks["X"][:, i] for i, name in enumerate(INPUTS)}
     found = loaded.predict(columns)
     assert list(found) == ["x", "y", "tx", "ty"]
@@ -93,11 +93,11 @@ def test_what_cannot_be_evaluated(copied, capsys, tmp_path):
     assert main(["evaluate", "trained"]) == 2
     assert "the run has no model yet" in capsys.readouterr().err
     with pytest.raises(UserError, match="the run has no model yet"):
-        evaluate.load("trained")
+        load("trained")
 
 
 def test_a_notebook_is_told_which_column_is_missing(trained):
-    loaded = evaluate.load(str(trained / "runs" / "trained"))
+    loaded = load(str(trained / "runs" / "trained"))
     with pytest.raises(UserError, match=r"qop: missing input column\. Expected the columns \['x', 'y', 'tx'"):
         loaded.predict({name: [1.0] for name in INPUTS if name != "qop"})
 
@@ -124,11 +124,11 @@ def test_the_transport_jacobian_is_held_against_runge_kutta(copied, capsys):
 
 def test_its_elements_are_those_of_the_model(copied):
     """Of the first tracks of the test split, from differences of the predictions over steps that float32 resolves."""
-    from app.jacobian import INPUTS as START
-    from app.jacobian import OUTPUTS, reference_jacobian
+    from app.evaluation.jacobian import INPUTS as START
+    from app.evaluation.jacobian import OUTPUTS, reference_jacobian
     from app.physics.magnet import Magnet
 
-    loaded = evaluate.load("trained")
+    loaded = load("trained")
     data = load_data(parse(loaded.job))
     assert main(["evaluate", "trained", "--jacobian", "30"]) == 0
     content = json.loads((copied / "runs" / "trained" / "jacobian.json").read_text())

@@ -5,84 +5,23 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from app.config import Job, Task
 from app.core.errors import Problem, UserError
 from app.core.files import read_json
-from app.data import stacked
-from app.figures import figures, merged, plain
-from app.hit_assignment import hit_columns
-from app.predictions import PREFIXES, Predictions
-from app.predictor import Predictor
+from app.data.loading import stacked
+from app.evaluation.predict import said
+from app.evaluation.predictor import Predictor
 from app.runs.directory import RunDirectory, find
 from app.runtime.device import keras
-from datasets.pipeline.events import Events
-
-__all__ = ["Loaded", "figures", "load", "measure", "merged", "plain", "predict", "said"]
 
 if TYPE_CHECKING:
-    from app.along import Along
-
-
-def predict(predictor: Predictor, events: Events, job: Job) -> Predictions:
-    """Return the predictions of all tasks on `events`."""
-    tasks = {name: task.targets for name, task in job.tasks.items()}
-    targets = [target for names in tasks.values() for target in names]
-    found: dict[str, dict[str, Any]] = {prefix: {} for prefix in ("", *PREFIXES[2:])}
-    outputs = predictor(events.inputs)
-    for prefix, name, values in said(outputs, tasks):
-        found[prefix][name] = np.asarray(values, np.float64)
-    return Predictions(
-        events.key,
-        {target: np.asarray(events.columns[target], np.float64) for target in targets},
-        found[""],
-        {},
-        {n: np.asarray(v, np.float64) for n, v in events.columns.items() if n not in targets}
-        | hit_columns(outputs, events, job),
-        *(found[prefix] for prefix in PREFIXES[2:]),
-    )
-
-
-def said(outputs: Mapping[str, Any], tasks: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, str, Any]]:
-    """Yield (prefix, name, values (N,)) of a deployed model's outputs; the prefix says what it is of the name."""
-    for task, targets in tasks.items():
-        for i, target in enumerate(targets):
-            yield "", target, outputs[task][:, i]
-            if f"{task}_sigma" in outputs:
-                yield "sigma_", target, outputs[f"{task}_sigma"][:, i]
-        for k, column in enumerate(outputs[f"{task}_probability"].T if f"{task}_probability" in outputs else ()):
-            yield "prob_", f"{targets[0]}_{k}", column
-        if f"{task}_concentration" in outputs:
-            yield "kappa_", task, outputs[f"{task}_concentration"][:, 0]
-        if f"{task}_spread" in outputs:
-            yield from _spread(task, targets, outputs[f"{task}_spread"], classes=f"{task}_probability" in outputs)
-
-
-def _spread(task: str, targets: Sequence[str], values: Any, classes: bool) -> Iterator[tuple[str, str, Any]]:
-    """Yield how far members are apart: of each target, of each class, or the angle of a direction."""
-    names = [f"{targets[0]}_{k}" for k in range(values.shape[1])] if classes else list(targets)
-    for name, column in zip(names if values.shape[1] == len(names) else [task], values.T, strict=True):
-        yield "spread_", name, column
-
-
-def measure(predictions: Predictions, task: Task, fitted: Mapping[str, Any]) -> dict[str, Any]:
-    """Return {"metric", "better", "model": metrics, "baselines": {name: metrics}} of one task, and what these are."""
-    facts = task.metrics[0].component.facts
-    known = predictions.only(task.targets).baselines
-    return {
-        "metric": facts["primary"],
-        "better": facts["better"],
-        "binned_in": facts.get("binned_in", ""),
-        "model": figures(predictions, task),
-        "baselines": {name: figures(predictions.of_baseline(name), task) for name in known},
-        "descriptions": {name: baseline.description for name, baseline in fitted.items()},
-    }
+    from app.evaluation.trajectory import Along
 
 
 @dataclass(frozen=True)
@@ -129,7 +68,7 @@ class Loaded:
 
     @cached_property
     def _along(self) -> Along:
-        from app.along import Along
+        from app.evaluation.trajectory import Along
 
         return Along(self.model, self.columns, self.job["model"]["inputs"]["mirror"])
 

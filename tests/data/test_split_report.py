@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from app.split_report import compared, hash_inputs
+from app.data.split_report import compared, hash_inputs
 from datasets.pipeline.batches import Part, Splits
 from datasets.pipeline.events import Events
 from datasets.pipeline.sparse import Sparse

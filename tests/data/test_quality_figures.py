@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app.quality_figures import draw_quality, quality_figure
+from app.data.quality_figures import draw_quality, quality_figure
 from datasets.argon.quality import Sample, repeated
 from datasets.pipeline.options import Split
 

@@ -8,7 +8,7 @@ import pytest
 from scipy.special import erf
 
 from app.core.errors import UserError, WirechamberError
-from app.jacobian import (
+from app.evaluation.jacobian import (
     INPUTS,
     OUTPUTS,
     STEP_SIZES,

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from app.config import Job
+from app.data.split_report import show_splits
 from app.plots.drawing.draw import draw
 from app.plots.drawing.inputs import PlotInputs
 from app.runtime.console import console, table
-from app.split_report import show_splits
 
 if TYPE_CHECKING:
-    from app.data import Data
-    from app.weighting import Weighting
+    from app.data.loading import Data
+    from app.data.weighting import Weighting
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ def show_weights(job: Job, folder: Path) -> None:
     from app.runtime import device
 
     device.prepare(job.seed)
-    from app.data import load_data
+    from app.data.loading import load_data
 
     data = load_data(job)
     console.print(f"{job.name}: {data.splits.train.rows:,} training events")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from app.core.errors import UserError
-from app.displays import _images, choose
+from app.evaluation.displays import _images, choose
 from app.plots.drawing.displays import Displays, merit
 from app.predictions import Predictions
 from app.runs.directory import RunDirectory

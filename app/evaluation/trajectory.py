@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from app.core.errors import Problem, UserError
-from app.data import stacked
+from app.data.loading import stacked
 from app.layers.features import columns_of
 from app.models.blocks.path import Path
 from datasets.transforms.kick import STATE

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from app.config import Task
 from app.predictions import Predictions
+
+if TYPE_CHECKING:
+    pass
 
 
 def figures(predictions: Predictions, task: Task) -> dict[str, Any]:
@@ -41,4 +44,18 @@ def merged(figures_of_tasks: Mapping[str, Mapping[str, Any]]) -> dict[str, float
         f"{task}_{name}" if every.count(name) > 1 else name: value
         for task, found in single.items()
         for name, value in found.items()
+    }
+
+
+def measure(predictions: Predictions, task: Task, fitted: Mapping[str, Any]) -> dict[str, Any]:
+    """Return {"metric", "better", "model": metrics, "baselines": {name: metrics}} of one task, and what these are."""
+    facts = task.metrics[0].component.facts
+    known = predictions.only(task.targets).baselines
+    return {
+        "metric": facts["primary"],
+        "better": facts["better"],
+        "binned_in": facts.get("binned_in", ""),
+        "model": figures(predictions, task),
+        "baselines": {name: figures(predictions.of_baseline(name), task) for name in known},
+        "descriptions": {name: baseline.description for name, baseline in fitted.items()},
     }

@@ -6,12 +6,12 @@ import keras
 import numpy as np
 import pytest
 
-from app import along, evaluate
-from app.along import Along
 from app.build import build
 from app.config.job_file import parse
 from app.core.errors import UserError
-from app.data import load_data
+from app.data.loading import load_data
+from app.evaluation import load, trajectory
+from app.evaluation.trajectory import Along
 from app.physics.fields.gaussian_dipole import GaussianDipole
 from app.physics.runge_kutta import rk4
 from app.run_job import Options, run_job
@@ -104,7 +104,7 @@ def test_many_tracks_are_taken_in_parts(monkeypatch):
     states, _ = of()
     columns = tracks()
     whole = states(columns, ZETA)
-    monkeypatch.setattr(along, "POINTS_AT_ONCE", 50)  # 7 tracks at a time
+    monkeypatch.setattr(trajectory, "POINTS_AT_ONCE", 50)  # 7 tracks at a time
     for name, values in states(columns, ZETA).items():
         np.testing.assert_allclose(values, whole[name], rtol=1e-6, atol=1e-4)
     one = states({name: values[:3].tolist() for name, values in columns.items()}, 0.5)
@@ -120,7 +120,7 @@ def test_a_trained_run_follows_the_tracks_through_the_magnet(tmp_path):
     )
     run = run_job(one, Options(config=tmp_path / "job.json", overwrite=True))
     columns = tracks()
-    found = evaluate.load(str(run.path)).track(columns, [0.25, 0.5, 0.75])
+    found = load(str(run.path)).track(columns, [0.25, 0.5, 0.75])
     state, qop, dz = (columns[name].astype(float) for name in NAMES), columns["qop"].astype(float), 5161.0
     start = tuple(state)
     for i, zeta in enumerate((0.25, 0.5, 0.75)):
@@ -151,7 +151,7 @@ def test_points_outside_the_track(zeta, line):
 
 
 def test_models_that_know_the_end_only(trained):
-    loaded = evaluate.load(str(trained / "runs" / "trained"))
+    loaded = load(str(trained / "runs" / "trained"))
     with pytest.raises(
         UserError, match=r"track: the model knows the end of a track only\. Expected a run with the model"
     ):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from app.baseline_tables import fit_baselines, tables
 from app.config.job_file import parse
-from app.data import load_data
+from app.data.loading import load_data
+from app.data.tables import tables
+from app.evaluation.baselines import fit_baselines
 
 
 def test_the_momentum_of_a_track_is_no_feature_of_the_polynomial(small_job):

@@ -14,7 +14,7 @@ from app.cli import main
 from app.config.job_file import parse
 from app.core.errors import UserError
 from app.core.files import matching
-from app.data_file import summarize
+from app.data.columns import summarize
 from app.verbs.init import skeleton
 
 
@@ -173,7 +173,7 @@ def test_init_writes_a_new_file_only(tmp_path, capsys):
 
 
 def test_of_a_wide_branch_a_bounded_part_is_looked_at(tmp_path, monkeypatch):
-    monkeypatch.setattr("app.data_file.VALUES", 40)
+    monkeypatch.setattr("app.data.columns.VALUES", 40)
     with uproot.recreate(tmp_path / "wide.root") as file:
         file.mktree("tree", {"wave": ("f4", (10,)), "x": "f8"})
         file["tree"].extend({"wave": np.arange(60, dtype="f4").reshape(6, 10), "x": np.arange(6.0)})

@@ -19,7 +19,7 @@ from app.core.catalog import Spec
 from app.core.errors import Problem, UserError, unknown
 from app.core.files import REPOSITORY, matching
 from app.core.lock import locked
-from app.weighting import Weighting, make_weighting
+from app.data.weighting import Weighting, make_weighting
 from datasets import DATASETS
 from datasets.pipeline.batches import Batch, Part, Splits, split
 from datasets.pipeline.bootstrap import bootstrapped

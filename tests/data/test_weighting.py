@@ -12,11 +12,11 @@ from app.build import build
 from app.checks import check_jobs
 from app.config.job_file import parse
 from app.core.errors import Interrupted, UserError
-from app.data import load_data
+from app.data.loading import load_data
+from app.data.weighting import curriculum, make_weighting
 from app.layers.physical_outputs import make_chain
 from app.objective import Objective, Term
 from app.run_job import Options, run_job
-from app.weighting import curriculum, make_weighting
 from datasets.pipeline.batches import Part, Splits, batches
 from datasets.pipeline.events import Column, Events, Input, Source
 

@@ -14,7 +14,7 @@ from app.predictions import Predictions
 
 if TYPE_CHECKING:
     from app.config import Job
-    from app.data import Data
+    from app.data.loading import Data
     from datasets.pipeline.events import Events, Input
 
 OF_EACH = 3

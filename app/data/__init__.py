@@ -1,0 +1,1 @@
+"""The events of one job: loaded, weighted, summarised."""
