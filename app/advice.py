@@ -37,7 +37,7 @@ def advised_memory(jobs: Sequence[Job]) -> dict[str, int]:
 
 def _answer() -> int:
     """Read jobs from standard input and write what to ask for as the last line."""
-    from app.estimate import advise
+    from app.training.estimate import advise
 
     try:
         found = advise([parse(content) for content in json.load(sys.stdin)])

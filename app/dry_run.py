@@ -6,13 +6,13 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.classical import nothing_to_train
+from app.checks.classical import nothing_to_train
 from app.config import Job
-from app.estimate import ROWS, Estimate, measure, smaller
 from app.runtime.console import console
+from app.training.estimate import ROWS, Estimate, measure, smaller
 
 if TYPE_CHECKING:
-    from app.build import Built
+    from app.training.build import Built
 
 
 def dry_run(job: Job) -> None:
@@ -20,8 +20,8 @@ def dry_run(job: Job) -> None:
     from app.runtime import device
 
     where = device.prepare(job.seed)
-    from app.build import build
     from app.data.loading import load_data
+    from app.training.build import build
 
     with tempfile.TemporaryDirectory() as folder:
         data = load_data(smaller(job), ROWS, Path(folder))
@@ -42,7 +42,7 @@ def dry_run(job: Job) -> None:
 
 
 def _show_training(job: Job, built: Built, found: Estimate) -> None:
-    from app.train import plan
+    from app.training.fit import plan
 
     steps = plan(job, found.rows, built.network.count_params())
     console.print(

@@ -7,7 +7,6 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from app.checkpoint import Progress
 from app.config import Job, Task
 from app.config.derived_jobs import members
 from app.core.errors import Problem, UserError
@@ -15,6 +14,7 @@ from app.run_job import Options, run_job
 from app.runs import directory
 from app.runs.directory import RunDirectory
 from app.runs.resume import check_same_job
+from app.training.checkpoint import Progress
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ def train_and_combine(job: Job, run: RunDirectory, options: Options, progress: C
     where = device.prepare(job.seed, options.deterministic)
     from app.data.loading import load_data
     from app.tracking import tracked
-    from app.train import history
+    from app.training.fit import history
 
     data = load_data(job, options.limit)
     built = _combined(job, data, runs)
@@ -59,9 +59,9 @@ def train_and_combine(job: Job, run: RunDirectory, options: Options, progress: C
 
 
 def _combined(job: Job, data: Any, runs: Sequence[RunDirectory]) -> Any:
-    from app.build import Built
     from app.evaluation import load
     from app.layers.ensemble_mean import combine
+    from app.training.build import Built
 
     loaded = {run.name: load(str(run.path)) for run in runs}
     model = combine({name: one.model for name, one in loaded.items()}, {n: _mean(t) for n, t in job.tasks.items()})

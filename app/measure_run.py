@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import registry
-from app.build import Built
 from app.config import Job
 from app.core.files import write_json
 from app.data.loading import Data
@@ -23,6 +22,7 @@ from app.runs.directory import RunDirectory
 from app.runs.plots import draw_plots
 from app.runs.record import compared, fingerprint
 from app.runtime.provenance import now, provenance
+from app.training.build import Built
 
 logger = logging.getLogger(__name__)
 

@@ -6,9 +6,9 @@ import contextlib
 import logging
 from collections.abc import Callable, Iterator
 
-from app.checkpoint import Progress
 from app.config import Job
 from app.runtime.console import console
+from app.training.checkpoint import Progress
 
 logger = logging.getLogger(__name__)
 

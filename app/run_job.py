@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import registry
-from app.checkpoint import Progress
 from app.config import Job
 from app.core.errors import Interrupted, Problem, UserError, WirechamberError
 from app.core.files import write_json
@@ -22,6 +21,7 @@ from app.runs.record import facts_of
 from app.runs.resume import check_same_job
 from app.runtime.console import logged_to
 from app.runtime.time_limit import TimeLimit
+from app.training.checkpoint import Progress
 
 logger = logging.getLogger(__name__)
 
@@ -171,10 +171,10 @@ def _train_and_measure(job: Job, run: RunDirectory, options: Options, progress: 
     from app.runtime import device
 
     where = device.prepare(job.seed, options.deterministic)
-    from app.build import build
     from app.data.loading import load_data
     from app.tracking import tracked
-    from app.train import train
+    from app.training.build import build
+    from app.training.fit import train
 
     logger.info("%s on %s", job.name, where)
     data = load_data(job, options.limit)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from app.checks import check_jobs
+from app.checks.jobs import check_jobs
 from app.config import Job
 from app.config.derived_jobs import every
 from app.config.job_file import load, parse, read, refuse_equal_names

@@ -69,7 +69,7 @@ def peak(job: Path, folder: Path) -> float:
 def estimated(job: Path) -> dict[str, float]:
     """Return what a process of its own estimates [MiB]."""
     code = (
-        "import json, sys; from app.config.job_file import load; from app.estimate import estimate;"
+        "import json, sys; from app.config.job_file import load; from app.training.estimate import estimate;"
         "e = estimate(load(sys.argv[1])[0]);"
         "print(json.dumps({n: getattr(e, n) for n in ('host', 'held', 'weights', 'activations', 'event')}))"
     )

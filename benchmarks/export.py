@@ -22,7 +22,6 @@ import numpy as np
 from _results import options, report
 
 from app import engines, parity
-from app.build import build
 from app.config import Job
 from app.config.derived_jobs import members
 from app.config.job_file import is_workflow, load, read
@@ -33,6 +32,7 @@ from app.export import output_names, to_onnx
 from app.export_run import ROWS
 from app.layers.ensemble_mean import combine
 from app.runtime import device
+from app.training.build import build
 from datasets.pipeline.sparse import dense
 
 EVENTS, SPLIT = 1250, 'dataset.split={"train": 0.1, "validation": 0.85, "test": 0.05}'

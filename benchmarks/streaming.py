@@ -50,9 +50,9 @@ def child(folder: str, streaming: str) -> dict[str, Any]:
     import keras
     from training import prepare
 
-    from app.build import build
     from app.config.job_file import load
     from app.data.loading import load_data
+    from app.training.build import build
     from datasets.pipeline.batches import batches
 
     dataset = {"name": "track_states", "files": f"{folder}/shard_*.npz", "streaming": streaming == "true"}

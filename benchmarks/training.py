@@ -54,9 +54,9 @@ def prepare(preset: str, batch: int, steps: int, xla: bool | str = "auto") -> tu
 
 def compiled(job: Any) -> tuple[Any, Any, Any]:
     """Return job, data and objective, compiled as a training does it."""
-    from app.build import build
     from app.data.loading import load_data
-    from app.train import plan
+    from app.training.build import build
+    from app.training.fit import plan
 
     data = load_data(job)
     built = build(job, data)

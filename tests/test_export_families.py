@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from app.build import build
 from app.config.job_file import parse
 from app.data.loading import load_data
 from app.data.tables import first_events
 from app.export import output_names, to_onnx
 from app.models import MODELS
 from app.parity import TOLERANCE, compare, session_of
+from app.training.build import build
 from datasets.pipeline.sparse import dense
 
 TRACKS = {"name": "track_states", "simulate": {"tracks": 600, "momentum": [5, 100], "accuracy": 1.0}}

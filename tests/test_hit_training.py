@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from app.checks import check_jobs
+from app.checks.jobs import check_jobs
 from app.config.job import job_file
 from app.core.errors import UserError
 from app.evaluation import load

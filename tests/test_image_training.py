@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 
 import registry
-from app import checkpoint
-from app.build import build
 from app.config.job_file import parse
 from app.data.loading import Data, _prepare
 from app.evaluation.measure import test_metrics
 from app.evaluation.predictor import Predictor
-from app.recorder import Recorder
 from app.runs.directory import RunDirectory
 from app.runs.record import compared
-from app.train import train
+from app.training import checkpoint
+from app.training.build import build
+from app.training.fit import train
+from app.training.recorder import Recorder
 from datasets.pipeline.batches import split
 from datasets.pipeline.events import Column, Events, Input, Source
 

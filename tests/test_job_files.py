@@ -14,7 +14,6 @@ import onnx
 import pytest
 
 from app import parity
-from app.build import build
 from app.cli import main
 from app.config.job_file import is_workflow, load, read
 from app.core.files import REPOSITORY, read_json, write_json
@@ -26,6 +25,7 @@ from app.export_run import after_run
 from app.runs import directory
 from app.runs.directory import RunDirectory
 from app.runtime.provenance import provenance
+from app.training.build import build
 from datasets.pipeline.sparse import dense
 
 FOLDER = REPOSITORY / "json"
@@ -107,7 +107,7 @@ def test_a_shipped_job_is_built_and_run_for_one_step(path, number, needs, export
     missing = [name for name in needs if name not in os.environ]
     if missing:
         pytest.skip(f"the environment variable {missing[0]} is not set")
-    from app.train import train
+    from app.training.fit import train
 
     monkeypatch.setenv("WIRECHAMBER_DATA", str(simulated))
     job = jobs_of(path)[number]

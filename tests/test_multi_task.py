@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 import registry
-from app.build import build
-from app.checks import check_jobs
+from app.checks.jobs import check_jobs
 from app.cli import main
 from app.config.job_file import parse
 from app.core.errors import UserError
@@ -17,6 +16,7 @@ from app.data.loading import load_data
 from app.evaluation import load
 from app.predictions import Predictions
 from app.run_job import Options, run_job
+from app.training.build import build
 
 PLACE = {"targets": ["x", "y"], "transform": "kick", "weight": 1.0}
 SLOPES = {"targets": ["tx", "ty"], "transform": "kick", "weight": 0.25}

@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.build import build
 from app.cli import main
 from app.config.job_file import merge, parse
 from app.config.reference import CATALOGS
 from app.data.loading import load_data
 from app.runs.directory import RunDirectory
+from app.training.build import build
 from app.verbs.schema import schema
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -60,7 +60,7 @@ def test_there_are_four_recipes():
 
 
 def one_step(content, folder):
-    from app.train import train
+    from app.training.fit import train
 
     one = {"epochs": 1, "steps_per_epoch": 1, "batch_size": 32, "xla": False}
     job = parse(content | {"training": one})

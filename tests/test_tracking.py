@@ -12,7 +12,7 @@ import urllib.request
 
 import pytest
 
-from app.checks import check_jobs
+from app.checks.jobs import check_jobs
 from app.cli import main
 from app.config.job_file import parse
 from app.core.errors import UserError

@@ -15,12 +15,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from app.checks.search_objective import direction
 from app.config import Job
 from app.config.derived_jobs import dimensions, search_of, values_of
 from app.config.search_space import Entry
 from app.core.errors import Problem, UserError
 from app.core.files import write_json
-from app.search.objective import direction
 from app.search.state import SearchState, Trial
 
 GRID = ("_memory", "_data_to_index", "_next_index", "_last_index")

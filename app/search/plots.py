@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from app.checks.search_objective import direction
 from app.config import Job
 from app.config.derived_jobs import search_of
 from app.core.files import write_bytes
 from app.plots.drawing.style import BLUE, GREY, ORANGE, RED, new_figure, style
 from app.runs.directory import RunDirectory
 from app.search.importance import ABSENT, coordinates, finished, importance
-from app.search.objective import direction
 from app.search.state import Trial
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ import logging
 from typing import Any
 
 import registry
+from app.checks.search_objective import direction
 from app.config import Job
 from app.config.derived_jobs import best_job, search_of, trial_job, with_values
 from app.config.job_file import parse
@@ -17,7 +18,6 @@ from app.run_job import Options
 from app.runs import directory
 from app.runs.directory import RunDirectory
 from app.runtime.console import logged_to
-from app.search.objective import direction
 from app.search.state import SearchState, Trial
 from app.search.trial import figures
 from app.search.worker import winner
@@ -88,10 +88,10 @@ def _measure(job: Job, run: RunDirectory, options: Options, state: SearchState, 
     from app.runtime import device
 
     where = device.prepare(job.seed, options.deterministic)
-    from app.build import Built
     from app.data.loading import load_data
     from app.evaluation import load
     from app.tracking import tracked
+    from app.training.build import Built
 
     kept = _best_execution(job, state, best)
     content = with_values(job, best.values)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import registry
-from app import checkpoint
+from app.checks.search_objective import direction, key, never_logged
 from app.config import Job
 from app.config.derived_jobs import search_of, trial_job
 from app.config.job_file import parse
@@ -29,9 +29,9 @@ from app.runs import directory
 from app.runs.directory import RunDirectory
 from app.runtime import time_limit
 from app.search.devices import in_words
-from app.search.objective import direction, key, never_logged
 from app.search.oracle import ask
 from app.search.state import SearchState, Trial, owner
+from app.training import checkpoint
 
 NOTHING = 20
 """Exit code of a process that found no trial to run."""
@@ -134,7 +134,7 @@ def _reason(error: BaseException) -> str:
 
 def _train(job: Job, state: SearchState, trial: Trial, options: Options, execution: int) -> dict[str, Any]:
     """Train one execution as an ordinary run, or go on with it, and return its history."""
-    from app.checks import check_jobs
+    from app.checks.jobs import check_jobs
 
     one = trial_job(job, trial.values, trial.id, execution)
     check_jobs([one])

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field, replace
 from multiprocessing.connection import wait
 from typing import Any
 
+from app.checks.search_objective import direction
 from app.config import Job
 from app.config.derived_jobs import search_of
 from app.core.errors import UserError, WirechamberError
 from app.runtime.processes import STOPPED, Processes, ended, stop
 from app.search import trial as trial_process
 from app.search.devices import in_words
-from app.search.objective import direction
 from app.search.state import SearchState, Trial, owner
 from app.search.trial import NOTHING, Order
 

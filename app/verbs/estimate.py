@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 
+from app.checks.jobs import validated
 from app.config import Job
-from app.estimate import GPUS, Estimate, estimate
 from app.runtime.console import console, table
-from app.validated import validated
+from app.training.estimate import GPUS, Estimate, estimate
 
 MIB = 2**20
 

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from app.checks.jobs import validated
 from app.config import Job
 from app.config.derived_jobs import every
 from app.config.job_file import is_workflow, read
@@ -17,7 +18,6 @@ from app.run_job import Options, refuse_existing, run_job
 from app.runs import directory
 from app.runs.directory import RunDirectory
 from app.runtime.console import console, table
-from app.validated import validated
 from app.workflow_plan import planned
 from app.workflow_run import run_workflow
 from app.workflow_run import show as show_nodes

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from app import workflow_submit
 from app.advice import advised_memory
+from app.checks.jobs import validated
 from app.config import Job
 from app.config.job_file import is_workflow, read
 from app.core.files import REPOSITORY
@@ -15,7 +16,6 @@ from app.runs import directory
 from app.runtime.console import console
 from app.runtime.provenance import commit_of
 from app.submit import Batch, asked_memory, batches, prepare, refuse_known, request_of, send
-from app.validated import validated
 from app.workflow_plan import planned
 from jobs import submission
 from jobs.connection import reach

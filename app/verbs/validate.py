@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from app.checks import check_jobs
+from app.checks.jobs import check_jobs
 from app.config import Job
 from app.config.derived_jobs import every
 from app.config.job_file import is_workflow, load, read, refuse_equal_names

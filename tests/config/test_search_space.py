@@ -4,12 +4,12 @@ import copy
 
 import pytest
 
-from app.checks import check_jobs
+from app.checks.jobs import check_jobs
+from app.checks.search_objective import direction, logged
 from app.config.derived_jobs import best_job, trial_job, values_of
 from app.config.job_file import parse
 from app.config.search_space import Condition, Dimension, Hyperopt, entries
 from app.core.errors import UserError
-from app.search.objective import direction, logged
 
 
 @pytest.mark.parametrize(("content", "words"), [

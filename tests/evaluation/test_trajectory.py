@@ -6,7 +6,6 @@ import keras
 import numpy as np
 import pytest
 
-from app.build import build
 from app.config.job_file import parse
 from app.core.errors import UserError
 from app.data.loading import load_data
@@ -15,6 +14,7 @@ from app.evaluation.trajectory import Along
 from app.physics.fields.gaussian_dipole import GaussianDipole
 from app.physics.runge_kutta import rk4
 from app.run_job import Options, run_job
+from app.training.build import build
 
 NAMES = ("x", "y", "tx", "ty")
 ZETA = np.linspace(0, 1, 7)

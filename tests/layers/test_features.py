@@ -8,7 +8,6 @@ import keras
 import numpy as np
 import pytest
 
-from app.build import build
 from app.config.job_file import parse
 from app.core.errors import UserError
 from app.data.loading import Data, _prepare
@@ -17,6 +16,7 @@ from app.physics.extrapolation.thin_lens import thin_lens
 from app.physics.magnet import Magnet
 from app.physics.momentum_slopes import to_momentum
 from app.physics.runge_kutta import rk4
+from app.training.build import build
 from datasets.pipeline.batches import split
 
 Z, DZ = 2665.0, 5161.0

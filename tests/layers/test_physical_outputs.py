@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from app.build import build
 from app.config.job_file import parse
 from app.core.errors import UserError
 from app.data.loading import Data, _prepare
@@ -17,6 +16,7 @@ from app.evaluation.predictor import Predictor
 from app.layers.features import columns_of
 from app.layers.physical_outputs import READINGS, Physical
 from app.models import HEADS
+from app.training.build import build
 from datasets import DATASETS
 from datasets.pipeline.batches import split
 from datasets.transforms import TRANSFORMS

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from app.build import build
 from app.config.job_file import load, parse
 from app.core.errors import UserError
 from app.core.files import REPOSITORY
@@ -18,6 +17,7 @@ from app.data.loading import load_data
 from app.models import HEADS, MODELS
 from app.models.blocks.ranges import RangeFeatures
 from app.run_job import Options, run_job
+from app.training.build import build
 
 SPEC = {"name": "momentum_ranges", "edges": [5, 20], "network": {"name": "mlp", "hidden": [8, 6]}}
 P = np.array([0.5, 4.99, 5.0, 7.0, 19.99, 20.0, 99.0, 1e5], np.float32)

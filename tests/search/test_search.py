@@ -7,7 +7,6 @@ import signal
 import pytest
 
 import registry
-from app.checkpoint import latest
 from app.cli import main
 from app.config.job_file import load, parse
 from app.core.errors import WirechamberError
@@ -17,6 +16,7 @@ from app.search.devices import gpus, slots
 from app.search.search import _nothing
 from app.search.state import SearchState, Trial
 from app.search.trial import NeverLogged, Order, _reason, _score
+from app.training.checkpoint import latest
 
 LONG = {"epochs": 60, "batch_size": 64, "optimizer": {"name": "adam", "learning_rate": 1e-2}, "xla": False}
 SHORT = {**LONG, "epochs": 2}

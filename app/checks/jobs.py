@@ -5,13 +5,16 @@ from __future__ import annotations
 import importlib.util
 import itertools
 from collections.abc import Sequence
+from pathlib import Path
 
-from app import physics_checks, task_checks
-from app.classical import check_classical
+from app.checks import physics, tasks
+from app.checks.classical import check_classical
+from app.checks.search import check_search
 from app.config import Job
+from app.config.derived_jobs import every
+from app.config.job_file import load, refuse_equal_names
 from app.core.errors import Problem, UserError
 from app.core.files import matching
-from app.search.checks import check_search
 
 
 def check_jobs(jobs: Sequence[Job]) -> None:
@@ -86,6 +89,11 @@ def check_ensemble(job: Job) -> None:
         raise UserError(Problem("each member of an ensemble has its own draw", where, None, "null, or no ensemble"))
 
 
+def check_the_search(job: Job) -> None:
+    """The job of every extreme value passes the same checks."""
+    check_search(job, check_jobs)
+
+
 CHECKS = (
     check_ensemble,
     check_files_exist,
@@ -94,15 +102,23 @@ CHECKS = (
     check_curriculum_ends,
     check_mlflow_is_installed,
     check_classical,
-    task_checks.check_heads,
-    task_checks.check_output_names,
-    task_checks.check_assignment_metric,
-    task_checks.check_sigma_of_angles,
-    task_checks.check_relative_losses,
-    physics_checks.check_something_is_learned,
-    task_checks.check_outputs_are_learned,
-    physics_checks.check_constraints_apply,
-    physics_checks.check_task_names,
-    physics_checks.check_mirror_of_formula,
-    check_search,
+    tasks.check_heads,
+    tasks.check_output_names,
+    tasks.check_assignment_metric,
+    tasks.check_sigma_of_angles,
+    tasks.check_relative_losses,
+    physics.check_something_is_learned,
+    tasks.check_outputs_are_learned,
+    physics.check_constraints_apply,
+    physics.check_task_names,
+    physics.check_mirror_of_formula,
+    check_the_search,
 )
+
+
+def validated(path: Path, overrides: Sequence[str]) -> list[Job]:
+    """Read a job or sweep file and check its jobs, the members of ensembles too; raises UserError with all mistakes."""
+    jobs = load(path, overrides)
+    check_jobs(every(jobs))
+    refuse_equal_names(every(jobs))
+    return jobs

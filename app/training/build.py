@@ -10,15 +10,15 @@ from typing import Any
 import lazy_loader
 import numpy as np
 
-from app.classical import make_classical
+from app.checks.tasks import check_values
 from app.config import Job, Task
 from app.core.errors import UserError, unknown
 from app.data.loading import Data, stacked
 from app.data.weighting import curriculum
-from app.hit_assignment import deployed_scores, hit_constraints
-from app.model_inputs import check_inputs, known_columns, seen_inputs
 from app.models import SCORES
-from app.task_checks import check_values
+from app.training.classical import make_classical
+from app.training.hit_constraints import deployed_scores, hit_constraints
+from app.training.inputs import check_inputs, known_columns, seen_inputs
 from datasets.pipeline.batches import Batch
 from datasets.pipeline.events import Events
 from datasets.transforms.chain import Chain
@@ -86,7 +86,7 @@ def _outputs(
 ) -> tuple[dict[str, Any], Any]:
     """Return the network's outputs by name, and the layer of the whole track where the model has one."""
     if job.model.component.facts.get("path"):
-        from app.whole_track import path_outputs
+        from app.training.whole_track import path_outputs
 
         return path_outputs(job, data, seen, inputs, chains)
     found = job.model.build(*_supplied(job, data, seen, inputs))
@@ -98,7 +98,7 @@ def _outputs(
 def _supplied(job: Job, data: Data, seen: Mapping[str, Any], inputs: Mapping[str, Any]) -> tuple[Any, ...]:
     if not job.model.component.facts.get("momentum"):
         return (seen,)
-    from app.momentum import momentum_input
+    from app.training.inputs import momentum_input
 
     return seen, momentum_input(job, data, inputs)
 
@@ -118,8 +118,8 @@ def _physical(
 
 
 def _objective(job: Job, data: Data, network: Any, chains: Mapping[str, Chain], path: Any) -> Any:
-    from app.objective import Objective
-    from app.whole_track import constraints_of
+    from app.training.objective import Objective
+    from app.training.whole_track import constraints_of
 
     return Objective(
         network,
@@ -181,7 +181,7 @@ def _constants(chains: Mapping[str, Chain]) -> dict[str, Any]:
 
 def _term(name: str, task: Task, chain: Chain, data: Data) -> Any:
     from app.layers.features import columns_of
-    from app.objective import Term
+    from app.training.objective import Term
 
     weight = chain.weight(columns_of(next(iter(data.splits.train)).inputs, data.columns))
     mean = 1.0 if weight is None else float(np.mean(np.asarray(weight)))

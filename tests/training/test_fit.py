@@ -10,7 +10,7 @@ import pytest
 from app.config import Job
 from app.config.job_file import parse
 from app.run_job import Options, run_job
-from app.train import plan
+from app.training.fit import plan
 from registry import read, root
 
 

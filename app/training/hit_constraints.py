@@ -29,7 +29,7 @@ def deployed_scores(outputs: Mapping[str, Any], inputs: Mapping[str, Any]) -> di
 
 def hit_constraints(job: Job, data: Data) -> Any:
     """Return the constraints that act on the scores, or None."""
-    from app.constraints import HitConstraints
+    from app.training.constraints import HitConstraints
 
     acting = [spec for spec in job.constraints if spec.options.weight > 0]
     measured = [metric for task in job.tasks.values() for metric in task.metrics if metric.name == METRIC]

@@ -8,14 +8,14 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from app import checkpoint
-from app.checkpoint import Arrays, Progress
 from app.config.job import Training
 from app.core.errors import Interrupted, WirechamberError
 from app.runs.directory import RunDirectory
 from app.runtime.device import keras
 from app.runtime.time_limit import TimeLimit
 from app.schedules import Schedule
+from app.training import checkpoint
+from app.training.checkpoint import Arrays, Progress
 
 logger = logging.getLogger(__name__)
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import keras
 
-from app.constraints import Constraints, HitConstraints
 from app.layers.features import columns_of
 from app.models import CODE, SCORES
+from app.training.constraints import Constraints, HitConstraints
 from datasets.transforms.chain import Chain
 
 UNLABELLED = "unlabelled_"

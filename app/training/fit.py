@@ -9,18 +9,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from app import optimizers
-from app.build import Built
-from app.checkpoint import Progress
-from app.classical import nothing_to_train
+from app.checks.classical import nothing_to_train
 from app.config import Job
 from app.data.loading import Data
 from app.data.tables import first_events
 from app.evaluation.predict import predict
 from app.evaluation.predictor import Predictor
 from app.evaluation.task_metrics import figures, merged
-from app.recorder import Recorder
 from app.runs.directory import RunDirectory
 from app.runtime.device import is_deterministic, version
+from app.training.build import Built
+from app.training.checkpoint import Progress
+from app.training.recorder import Recorder
 from datasets.pipeline.batches import Part, batches, ordered
 
 logger = logging.getLogger(__name__)
@@ -126,7 +126,7 @@ def with_unlabelled(labelled: Any, job: Job, data: Data, steps: int = 0) -> Any:
     """Return the batches with those of the unlabelled states beside them, `steps` of which were used before."""
     if data.unlabelled is None:
         return labelled
-    from app.objective import UNLABELLED
+    from app.training.objective import UNLABELLED
 
     size = job.unlabelled.batch_size or job.training.batch_size  # type: ignore[union-attr]
     more = batches(data.unlabelled, lambda events: (dict(events.inputs), {}), size, job.seed, steps * size)
@@ -142,7 +142,7 @@ def _make_variables(built: Built, data: Data, job: Job) -> None:
     events = next(iter(data.splits.train))[:2]
     x, y = built.prepare(events)[:2]
     if data.unlabelled is not None:
-        from app.objective import UNLABELLED
+        from app.training.objective import UNLABELLED
 
         x = {**x, **{f"{UNLABELLED}{name}": value for name, value in x.items()}}
     built.objective._symbolic_build(data_batch=(x, y))

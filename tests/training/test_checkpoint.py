@@ -7,9 +7,9 @@ import json
 import numpy as np
 import pytest
 
-from app import checkpoint
-from app.checkpoint import Progress
 from app.core.errors import WirechamberError
+from app.training import checkpoint
+from app.training.checkpoint import Progress
 
 
 class Variable:

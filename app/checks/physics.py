@@ -1,4 +1,4 @@
-"""Rules between a model, its constraints and the field, before any data are read; app/checks.py runs them."""
+"""Rules between a model, its constraints and the field, before any data are read; app/checks/jobs.py runs them."""
 
 from __future__ import annotations
 

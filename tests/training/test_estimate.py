@@ -4,7 +4,7 @@ import pytest
 
 from app.cli import main
 from app.config.job_file import parse
-from app.estimate import FLOAT, GPU_CONTEXT, GPU_HOST, HELD, MARGIN, PROCESS, Estimate, advise, estimate
+from app.training.estimate import FLOAT, GPU_CONTEXT, GPU_HOST, HELD, MARGIN, PROCESS, Estimate, advise, estimate
 
 MIB = 2**20
 SOME = Estimate(

@@ -93,8 +93,8 @@ def estimate(job: Job) -> Estimate:
     from app.runtime import device
 
     device.prepare(job.seed)
-    from app.build import build
     from app.data.loading import load_data
+    from app.training.build import build
 
     with tempfile.TemporaryDirectory() as folder:
         data = load_data(smaller(job), ROWS, Path(folder))

@@ -9,18 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import lazy_loader
 
-from app.config import Job, Task
-from app.core.errors import Problem, UserError, unknown
-from app.models import Inputs
+from app.checks.classical import check_classical
+from app.config import Job
+from app.core.errors import Problem, UserError
 from app.models.blocks.classical import Known
 
 if TYPE_CHECKING:
     from app.data.loading import Data
 
 keras = lazy_loader.load("keras")
-
-UNUSED = ("training", "weighting", "balancing", "collocation")
-UNUSED_OF_TASK = ("transform", "head", "loss", "weight")
 
 
 @dataclass(frozen=True)
@@ -64,31 +61,6 @@ def _layers(job: Job, data: Data) -> dict[str, Any]:
     return layers
 
 
-def check_classical(job: Job) -> None:
-    """Refuse what a classical model cannot do: other inputs or targets, states without truth."""
-    if not job.is_classical:
-        return
-    if job.model.options.inputs != Inputs():
-        _refuse(job, ("model", "inputs"), "no 'inputs'")
-    if job.unlabelled is not None:
-        _refuse(job, ("unlabelled",), "null")
-    for name, task in job.tasks.items():
-        _check_targets(job, name, task)
-
-
-def _refuse(job: Job, where: tuple[str, ...], expected: str) -> None:
-    what = f"the model {job.model.name!r} needs no training and sees the raw columns"
-    raise UserError(Problem(what, where, None, f"{expected}, or a network"))
-
-
-def _check_targets(job: Job, name: str, task: Task) -> None:
-    known = job.model.component.facts["targets"]
-    for position, target in enumerate(task.targets):
-        if target not in known:
-            what = f"target for the model {job.model.name!r}"
-            raise UserError(unknown(what, target, known, ("tasks", name, "targets", position)))
-
-
 def _check_data(job: Job, data: Data) -> None:
     facts = job.model.component.facts
     columns = [column for names in data.columns.values() for column in names]
@@ -99,11 +71,3 @@ def _check_data(job: Job, data: Data) -> None:
     if facts["field"] and data.source.magnet is None:
         what = f"the model {job.model.name!r} needs the field of the data, which is not known"
         raise UserError(Problem(what, ("model",), expected="'field' in the dataset, or data of 'simulate'"))
-
-
-def nothing_to_train(job: Job) -> str:
-    """Say that a job has nothing to train, and which of the keys that it sets are therefore not used."""
-    unused = [name for name in UNUSED if name in job.model_fields_set]
-    for name, task in job.tasks.items():
-        unused += [f"tasks.{name}.{key}" for key in UNUSED_OF_TASK if key in task.model_fields_set]
-    return f"nothing to train: {job.model.name!r} does not use {', '.join(unused)}" if unused else "nothing to train"

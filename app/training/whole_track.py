@@ -58,7 +58,7 @@ def _only_task(job: Job, chains: Mapping[str, Chain]) -> str:
 
 def constraints_of(job: Job, data: Data, path: Any) -> Any:
     """Return the constraints that act in this job, or None."""
-    from app.constraints import Collocation, make_constraints
+    from app.training.constraints import Collocation, make_constraints
 
     acting = [spec for spec in job.constraints if spec.options.weight > 0]
     if path is None or not acting:

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from app.layers.features import columns_of
 from app.layers.physical_outputs import make_chain
-from app.objective import Objective, Term
+from app.training.objective import Objective, Term
 from losses import LOSSES
 
 COLUMNS = {"state": ["x", "y", "tx", "ty", "qop", "dz"]}

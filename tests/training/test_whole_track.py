@@ -11,13 +11,13 @@ import pytest
 import tensorflow as tf
 
 import registry
-from app.build import build
 from app.config.job_file import parse
 from app.core.errors import UserError
 from app.data.loading import load_data
 from app.evaluation import load
 from app.physics.fields.gaussian_dipole import GaussianDipole
 from app.run_job import Options, run_job
+from app.training.build import build
 
 PDE = {"name": "lorentz_residual", "weight": 0.1}
 IC = {"name": "initial_condition", "weight": 0.5}

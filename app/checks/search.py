@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from app.checks.search_objective import check_objective, key
 from app.config import Job
 from app.config.derived_jobs import dimensions, search_of, trial_job
 from app.config.search_space import Entry
 from app.core.errors import Problem, UserError
-from app.search.objective import check_objective, key
 
 FIXED = ("name", "application", "seed", "hyperopt", "ensemble", "tracking", "resources", "plots", "dataset.split")
 """What a search does not vary: trials must differ in the training alone and be judged on the same events."""
@@ -18,15 +18,19 @@ WHAT_THE_LOSS_IS = ("loss", "transform", "weight", "targets")
 NEEDS = {"random": (), "hyperband": (), "grid": (), "bayesian": ("sklearn", "scipy")}
 
 
-def check_search(job: Job) -> None:
-    """Check everything about a job's search; raises UserError with all mistakes."""
+Check = Callable[[Sequence[Job]], None]
+"""Checks jobs, and raises UserError with everything that is wrong with them."""
+
+
+def check_search(job: Job, check: Check) -> None:
+    """Check everything about a job's search, each extreme value by `check`; raises UserError with all mistakes."""
     if job.hyperopt is None:
         return
     _check_kind(job)
     _check_installed(job)
     check_objective(job)
     entries = dimensions(job)
-    mistakes = [problem for entry in entries for problem in _mistakes(job, entry, entries)]
+    mistakes = [problem for entry in entries for problem in _mistakes(job, entry, entries, check)]
     if mistakes:
         raise UserError(*dict.fromkeys(mistakes))
 
@@ -48,7 +52,7 @@ def _check_installed(job: Job) -> None:
         raise UserError(Problem(f"{', '.join(missing)} is not installed", ("hyperopt", "tuner"), None, expected, tuner))
 
 
-def _mistakes(job: Job, entry: Entry, entries: Sequence[Entry]) -> Iterator[Problem]:
+def _mistakes(job: Job, entry: Entry, entries: Sequence[Entry], check: Check) -> Iterator[Problem]:
     """Yield what is wrong with one dimension: its path, or one of its extreme values as a job."""
     where = ("hyperopt", "space", entry.path)
     try:
@@ -58,7 +62,7 @@ def _mistakes(job: Job, entry: Entry, entries: Sequence[Entry]) -> Iterator[Prob
         return
     for value in entry.dimension.corners:
         try:
-            _check_value(job, entry, value, entries)
+            _check_value(job, entry, value, entries, check)
         except UserError as error:
             yield from (_as_value(problem, where, value) for problem in error.problems)
             if any(problem.what == "unknown key" for problem in error.problems):
@@ -86,13 +90,11 @@ def _check_path(job: Job, path: str) -> None:
         raise UserError(Problem(what, (), None, "a metric as the objective, e.g. val_<metric>"))
 
 
-def _check_value(job: Job, entry: Entry, value: Any, entries: Sequence[Entry]) -> None:
+def _check_value(job: Job, entry: Entry, value: Any, entries: Sequence[Entry], check: Check) -> None:
     """Validate the job with one extreme value; what must be chosen for the dimension to be there is chosen too."""
-    from app.checks import check_jobs  # it lists this check
-
     values: dict[str, Any] = {}
     _choose(entry, entries, values)
-    check_jobs([trial_job(job, {**values, entry.path: value}, "0")])
+    check([trial_job(job, {**values, entry.path: value}, "0")])
 
 
 def _choose(entry: Entry, entries: Sequence[Entry], values: dict[str, Any]) -> None:

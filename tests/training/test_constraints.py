@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from app.constraints import Collocation, make_constraints
 from app.core.errors import UserError
 from app.models import MODELS
 from app.physics.fields.gaussian_dipole import GaussianDipole
 from app.physics.magnet import Magnet
+from app.training.constraints import Collocation, make_constraints
 from datasets.transforms.mirror import Mirror
 from losses.constraints import CONSTRAINTS
 
