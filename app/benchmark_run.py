@@ -16,8 +16,8 @@ from app.data.loading import Data
 from app.data.tables import first_events
 from app.evaluation.predict import predict
 from app.evaluation.predictor import Predictor
-from app.export import to_onnx
-from app.export_run import in_float32
+from app.export.graph import to_onnx
+from app.export.onnx_file import in_float32
 from app.runge_kutta_reference import Rows
 from app.runs.record import fingerprint
 from app.runtime.device import describe, tf

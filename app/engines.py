@@ -6,8 +6,8 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from app import parity
 from app.core.errors import WirechamberError
+from app.export import parity
 from app.runtime.device import tf
 
 Inputs = Mapping[str, Any]

@@ -15,9 +15,9 @@ from app.ensemble_gain import beside_members, gains
 from app.evaluation.displays import write_displays
 from app.evaluation.measure import test_metrics
 from app.evaluation.task_metrics import merged, plain
-from app.export_run import after_run
+from app.export.onnx_file import after_run
+from app.export.root_file import about, write_root
 from app.loss_terms import final_terms, unmoved
-from app.root_file import about, write_root
 from app.runs.directory import RunDirectory
 from app.runs.plots import draw_plots
 from app.runs.record import compared, fingerprint

@@ -21,15 +21,15 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 import numpy as np
 from _results import options, report
 
-from app import engines, parity
+from app import engines
 from app.config import Job
 from app.config.derived_jobs import members
 from app.config.job_file import is_workflow, load, read
 from app.core.files import REPOSITORY
 from app.data.loading import Data, load_data
 from app.data.tables import first_events
-from app.export import output_names, to_onnx
-from app.export_run import ROWS
+from app.export.graph import output_names, parity, to_onnx
+from app.export.onnx_file import ROWS
 from app.layers.ensemble_mean import combine
 from app.runtime import device
 from app.training.build import build

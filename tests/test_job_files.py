@@ -13,15 +13,14 @@ import numpy as np
 import onnx
 import pytest
 
-from app import parity
 from app.cli import main
 from app.config.job_file import is_workflow, load, read
 from app.core.files import REPOSITORY, read_json, write_json
 from app.data.loading import load_data
 from app.data.tables import first_events
 from app.evaluation.baselines import fit_baselines
-from app.export import AXES, output_names
-from app.export_run import after_run
+from app.export.graph import AXES, output_names, parity
+from app.export.onnx_file import after_run
 from app.runs import directory
 from app.runs.directory import RunDirectory
 from app.runtime.provenance import provenance

@@ -8,7 +8,7 @@ import pytest
 
 from app import timing
 from app.engines import engines, flops
-from app.export import to_onnx
+from app.export.graph import to_onnx
 from app.timing import Timing, matmul_peak, timed
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import lazy_loader
 from pydantic import AfterValidator, Field, model_validator
@@ -23,8 +23,6 @@ from losses.balancing import BALANCINGS
 from losses.constraints import CONSTRAINTS
 from losses.weighting import WEIGHTINGS
 
-if TYPE_CHECKING:
-    pass
 keras = lazy_loader.load("keras")
 
 

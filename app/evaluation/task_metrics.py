@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from app.config import Task
 from app.predictions import Predictions
-
-if TYPE_CHECKING:
-    pass
 
 
 def figures(predictions: Predictions, task: Task) -> dict[str, Any]:

@@ -36,8 +36,8 @@ def execute(options: argparse.Namespace) -> int:
     from app.data.loading import load_data
     from app.evaluation import load
     from app.evaluation.measure import events_of, measure_events
-    from app.export_run import with_old_parity
-    from app.root_file import about, write_root
+    from app.export.onnx_file import with_old_parity
+    from app.export.root_file import about, write_root
     from app.verbs.run import show_results
 
     job = parse(json.loads(run.job.read_text()))

@@ -21,8 +21,8 @@ def execute(options: argparse.Namespace) -> int:
     check_folder(run.path)
     check_folder(folder, "--out")
     from app.config.job_file import parse
+    from app.export.root_file import about, write_root
     from app.predictions import Predictions
-    from app.root_file import about, write_root
 
     job, results = parse(read_file(run.job), str(run.job)), read_file(run.metrics)
     predictions = Predictions.read(run.predictions) if options.root else None
@@ -31,7 +31,7 @@ def execute(options: argparse.Namespace) -> int:
     device.prepare(0)
     from app.data.loading import load_data
     from app.evaluation import load
-    from app.export_run import export_onnx
+    from app.export.onnx_file import export_onnx
 
     model = load(str(run.path)).model
     path = folder / run.onnx.name

@@ -9,7 +9,7 @@ from typing import Any
 
 from app.config import Job
 from app.data.loading import Data
-from app.export import output_names
+from app.export.graph import output_names
 from app.layers.physical_outputs import CONCENTRATION, PROBABILITY, SIGMA
 from datasets.pipeline.events import Column
 

@@ -8,9 +8,9 @@ import pytest
 from app.config.job_file import parse
 from app.data.loading import load_data
 from app.data.tables import first_events
-from app.export import output_names, to_onnx
+from app.export.graph import output_names, to_onnx
+from app.export.parity import TOLERANCE, compare, session_of
 from app.models import MODELS
-from app.parity import TOLERANCE, compare, session_of
 from app.training.build import build
 from datasets.pipeline.sparse import dense
 

@@ -8,15 +8,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from app import parity
 from app.config import Job
 from app.core.destination import make_folder
 from app.core.errors import UserError, WirechamberError
 from app.core.files import read_json, write_bytes, write_json
 from app.data.loading import Data
 from app.data.tables import first_events
-from app.export import output_names, to_onnx
-from app.onnx_card import card
+from app.export.graph import output_names, parity, to_onnx
+from app.export.metadata import card
 from app.runs.directory import RunDirectory
 from app.runtime.device import keras
 

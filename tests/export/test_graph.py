@@ -14,12 +14,11 @@ import pytest
 import uproot
 
 import registry
-from app import export_run, parity
 from app.cli import main
 from app.core.errors import UserError
 from app.core.lock import locked
-from app.export import output_names, to_onnx
-from app.export_run import with_parity
+from app.export.graph import onnx_file, output_names, parity, to_onnx
+from app.export.onnx_file import with_parity
 from app.predictions import Predictions
 from app.runs.directory import RunDirectory
 
@@ -131,10 +130,10 @@ def test_a_model_that_differs_says_where_and_by_how_much(copied, monkeypatch, ca
 
 
 def test_a_run_is_done_whatever_becomes_of_its_export(monkeypatch, caplog, tmp_path):
-    monkeypatch.setattr(export_run, "export_onnx", lambda *_: 1 / 0)
+    monkeypatch.setattr(onnx_file, "export_onnx", lambda *_: 1 / 0)
     job, run = SimpleNamespace(export=SimpleNamespace(onnx=True)), RunDirectory(tmp_path)
     results = {"state": {"model": {}}}
-    assert export_run.after_run(job, run, None, None, results) is results
+    assert onnx_file.after_run(job, run, None, None, results) is results
     assert "no model.onnx: division by zero" in caplog.text
 
 

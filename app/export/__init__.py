@@ -1,0 +1,1 @@
+"""ONNX and ROOT files of a finished run."""
