@@ -16,7 +16,7 @@ from app.config.derived_jobs import every
 from app.core.errors import Problem, UserError
 from app.core.files import REPOSITORY, write_json
 from app.data.loading import data_root
-from app.run_job import refuse_existing
+from app.execution.session import refuse_existing
 from app.runs import directory
 from app.runs.resume import check_same_job
 from app.runtime.console import console

@@ -49,7 +49,7 @@ def watched(trials: int, warm: bool) -> tuple[list[float], list[float], list[flo
     """Run a worker in this process; return memory [MB], time [s] and training time [s] at the end of each trial."""
     import registry
     from app.config.job_file import parse
-    from app.run_job import Options
+    from app.execution.session import Options
     from app.runs import directory
     from app.runtime.processes import Processes
     from app.search import worker

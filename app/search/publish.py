@@ -14,7 +14,7 @@ from app.config import Job
 from app.config.derived_jobs import best_job, search_of, trial_job, with_values
 from app.config.job_file import parse
 from app.core.files import write_json, write_text
-from app.run_job import Options
+from app.execution.session import Options
 from app.runs import directory
 from app.runs.directory import RunDirectory
 from app.runtime.console import logged_to
@@ -84,13 +84,13 @@ def _cell(value: Any) -> str:
 
 def _measure(job: Job, run: RunDirectory, options: Options, state: SearchState, best: Trial, count: int) -> None:
     """Measure the model that the best trial has kept, as that of the search."""
-    from app import measure_run
+    from app.execution import results
     from app.runtime import device
 
     where = device.prepare(job.seed, options.deterministic)
     from app.data.loading import load_data
     from app.evaluation import load
-    from app.tracking import tracked
+    from app.execution.tracking import tracked
     from app.training.build import Built
 
     kept = _best_execution(job, state, best)
@@ -101,9 +101,9 @@ def _measure(job: Job, run: RunDirectory, options: Options, state: SearchState, 
     data = load_data(one, options.limit)
     words = f"{one.model.name}, the best of {count} trials; {_in_words(best)}"
     built = Built(loaded.model, loaded.model, None, _read(kept.normalization), data.prepare, words)
-    measure_run.describe(one, run, data, built, where)
+    results.describe(one, run, data, built, where)
     with tracked(one, run):
-        measure_run.measure_and_register(one, run, data, built, _read(kept.history))
+        results.measure_and_register(one, run, data, built, _read(kept.history))
 
 
 def _best_execution(job: Job, state: SearchState, best: Trial) -> RunDirectory:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable
 from typing import Any
 
 import registry
@@ -13,7 +12,8 @@ from app.config import Job
 from app.config.derived_jobs import search_of
 from app.core.errors import Interrupted, Problem, UserError, WirechamberError
 from app.core.lock import LockTaken, locked
-from app.run_job import Options
+from app.execution.session import Options, session
+from app.runs import directory
 from app.runs.directory import RunDirectory
 from app.runtime.processes import Processes
 from app.runtime.time_limit import TimeLimit
@@ -29,7 +29,19 @@ ATTEMPTS = 3
 """Processes that may be killed over one trial before a resumed search leaves it alone."""
 
 
-def refuse_overwrite(run: RunDirectory) -> None:
+def run_search(job: Job, options: Options) -> RunDirectory:
+    """Take part in a search until no trial is left, and publish its result; raises what `session` raises.
+
+    Several processes may work on one search, here and elsewhere.
+    """
+    if options.overwrite:
+        _refuse_overwrite(directory.of(job.name))
+    with session(job, options, shared=True) as run:
+        _search_and_measure(job, run, options)
+    return run
+
+
+def _refuse_overwrite(run: RunDirectory) -> None:
     """Raise UserError when workers are at work on the search that is to be replaced."""
     state = SearchState(run.path)
     busy = [trial.id for trial in state.trials() if trial.state == "running" and not state.is_free(trial.id)]
@@ -38,7 +50,7 @@ def refuse_overwrite(run: RunDirectory) -> None:
         raise UserError(Problem("other workers are at work on this search", (str(run.path),), None, expected, busy))
 
 
-def search_and_measure(job: Job, run: RunDirectory, options: Options, progress: Callable[[Any], None]) -> None:
+def _search_and_measure(job: Job, run: RunDirectory, options: Options) -> None:
     """Take trials until there are none left, and publish when no other worker is at one.
 
     Any number of processes may do this on one directory: they share its files and nothing else.

@@ -22,9 +22,10 @@ from app.config.job_file import parse
 from app.core.errors import Interrupted, UserError, WirechamberError
 from app.core.files import write_json
 from app.core.lock import LockTaken
+from app.execution.progress import shown
+from app.execution.session import Options
+from app.execution.single import train_job
 from app.loss_terms import flat
-from app.progress import shown
-from app.run_job import Options, run_job
 from app.runs import directory
 from app.runs.directory import RunDirectory
 from app.runtime import time_limit
@@ -147,7 +148,7 @@ def _train(job: Job, state: SearchState, trial: Trial, options: Options, executi
                 _continue_from(directory.of(before.name), run, one)
             until = trial.drawn.get("tuner/epochs")
             with shown(one) as report:
-                run_job(one, replace(options, resume=True, overwrite=False, test=False, until=until), report)
+                train_job(one, replace(options, resume=True, overwrite=False, test=False, until=until), report)
     history: dict[str, Any] = json.loads(run.history.read_text())
     if search_of(job).tuner != "hyperband":  # which may promote it
         shutil.rmtree(run.checkpoints, ignore_errors=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,14 @@ from app.config import Job
 from app.config.derived_jobs import every
 from app.config.job_file import is_workflow, read
 from app.core.errors import Problem, UserError, WirechamberError
-from app.ensemble_gain import in_words
-from app.progress import shown
-from app.run_job import Options, refuse_existing, run_job
+from app.execution.ensemble_summary import in_words
+from app.execution.progress import shown
+from app.execution.session import Options, refuse_existing
+from app.execution.single import train_job
 from app.runs import directory
 from app.runs.directory import RunDirectory
 from app.runtime.console import console, table
+from app.training.checkpoint import Progress
 from app.workflow_plan import planned
 from app.workflow_run import run_workflow
 from app.workflow_run import show as show_nodes
@@ -32,7 +35,7 @@ def execute(options: argparse.Namespace) -> int:
         raise UserError(Problem("not a workflow", ("--workers",), None, expected, str(options.config)))
     jobs = validated(options.config, options.overrides)
     if options.dry_run:
-        from app.dry_run import dry_run
+        from app.execution.dry_run import dry_run
 
         for job in jobs:
             dry_run(job)
@@ -68,6 +71,19 @@ def _one(job: Job, settings: Options, alone: bool) -> int:
     if run.metrics.exists():  # of a search another worker may publish them, later
         show(run)
     return 0
+
+
+def run_job(job: Job, options: Options, progress: Callable[[Progress], None] = lambda _: None) -> RunDirectory:
+    """Run what a job asks for: a single training, a search, or an ensemble; raises what `session` raises."""
+    if job.hyperopt is not None:
+        from app.search.search import run_search
+
+        return run_search(job, options)
+    if job.ensemble is not None:
+        from app.execution.ensemble import train_ensemble
+
+        return train_ensemble(job, options, progress)
+    return train_job(job, options, progress)
 
 
 def _refuse_existing(job: Job, options: argparse.Namespace) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 
 from app.core.errors import UserError, WirechamberError
+from app.execution.tracking import send
 from app.runs.directory import find
 from app.runtime.console import console
-from app.tracking import send
 
 
 def execute(options: argparse.Namespace) -> int:

@@ -8,15 +8,16 @@ import re
 import numpy as np
 import pytest
 
-from app.build import build
 from app.checks import check_jobs
 from app.config.job_file import parse
 from app.core.errors import Interrupted, UserError
 from app.data.loading import load_data
 from app.data.weighting import curriculum, make_weighting
+from app.execution.session import Options
+from app.execution.single import train_job
 from app.layers.physical_outputs import make_chain
-from app.objective import Objective, Term
-from app.run_job import Options, run_job
+from app.training.build import build
+from app.training.objective import Objective, Term
 from datasets.pipeline.batches import Part, Splits, batches
 from datasets.pipeline.events import Column, Events, Input, Source
 
@@ -212,12 +213,12 @@ def test_a_training_with_weights_and_a_curriculum_resumes_with_the_same_bits(sma
             raise Interrupted
 
     def finished(name, **options):
-        run = run_job(parse({**content, "name": name}), Options(config=tmp_path / "job.json", **options))
+        run = train_job(parse({**content, "name": name}), Options(config=tmp_path / "job.json", **options))
         return json.loads(run.history.read_text())
 
     whole = finished("whole")
     with pytest.raises(Interrupted):
-        run_job(parse({**content, "name": "broken"}), Options(config=tmp_path / "job.json"), stop)
+        train_job(parse({**content, "name": "broken"}), Options(config=tmp_path / "job.json"), stop)
     resumed = finished("broken", resume=True)
     assert resumed["train"] == whole["train"]
     assert resumed["val"] == whole["val"]

@@ -11,9 +11,10 @@ from app.core.errors import UserError
 from app.data.loading import load_data
 from app.evaluation import load, trajectory
 from app.evaluation.trajectory import Along
+from app.execution.session import Options
+from app.execution.single import train_job
 from app.physics.fields.gaussian_dipole import GaussianDipole
 from app.physics.runge_kutta import rk4
-from app.run_job import Options, run_job
 from app.training.build import build
 
 NAMES = ("x", "y", "tx", "ty")
@@ -118,7 +119,7 @@ def test_a_trained_run_follows_the_tracks_through_the_magnet(tmp_path):
     one = job(
         {"inputs": {"mirror": True}}, constraints=[{"name": "lorentz_residual", "weight": 1.0}], training=training
     )
-    run = run_job(one, Options(config=tmp_path / "job.json", overwrite=True))
+    run = train_job(one, Options(config=tmp_path / "job.json", overwrite=True))
     columns = tracks()
     found = load(str(run.path)).track(columns, [0.25, 0.5, 0.75])
     state, qop, dz = (columns[name].astype(float) for name in NAMES), columns["qop"].astype(float), 5161.0

@@ -14,9 +14,10 @@ from app.config.job_file import load, parse
 from app.core.errors import UserError
 from app.core.files import REPOSITORY
 from app.data.loading import load_data
+from app.execution.session import Options
+from app.execution.single import train_job
 from app.models import HEADS, MODELS
 from app.models.blocks.ranges import RangeFeatures
-from app.run_job import Options, run_job
 from app.training.build import build
 
 SPEC = {"name": "momentum_ranges", "edges": [5, 20], "network": {"name": "mlp", "hidden": [8, 6]}}
@@ -195,7 +196,7 @@ def test_the_ranges_go_by_the_raw_momentum_whatever_the_network_sees(small_job):
 
 @pytest.mark.slow
 def test_a_job_is_trained_and_its_model_loads_in_another_process(small_job, tmp_path):
-    run = run_job(job(small_job), Options(config=tmp_path / "job.json"))
+    run = train_job(job(small_job), Options(config=tmp_path / "job.json"))
     assert "momentum ranges: p < 10 GeV 1" in run.log.read_text()
     program = f"""
 from app.evaluation import load

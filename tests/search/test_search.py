@@ -10,7 +10,7 @@ import registry
 from app.cli import main
 from app.config.job_file import load, parse
 from app.core.errors import WirechamberError
-from app.run_job import Options
+from app.execution.session import Options
 from app.runtime.processes import ended
 from app.search.devices import gpus, slots
 from app.search.search import _nothing

@@ -9,7 +9,8 @@ import pytest
 
 from app.config import Job
 from app.config.job_file import parse
-from app.run_job import Options, run_job
+from app.execution.session import Options
+from app.execution.single import train_job
 from app.training.fit import plan
 from registry import read, root
 
@@ -43,7 +44,7 @@ def job(name: str = "trained", **training: object) -> Job:
 def run(tmp_path, name="trained", **training):
     config = tmp_path / "job.json"
     config.write_text("{}")
-    directory = run_job(job(name, **training), Options(config=config, overwrite=True))
+    directory = train_job(job(name, **training), Options(config=config, overwrite=True))
     return directory, json.loads(directory.history.read_text())
 
 
@@ -78,7 +79,7 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_does_not(tmp_path):
     other = run(tmp_path, "other")[1]["train"]
     assert one == other
     changed = job("changed").model_copy(update={"seed": 7})
-    directory = run_job(changed, Options(config=tmp_path, overwrite=True))
+    directory = train_job(changed, Options(config=tmp_path, overwrite=True))
     assert json.loads(directory.history.read_text())["train"] != one
 
 

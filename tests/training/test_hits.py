@@ -12,8 +12,9 @@ from app.checks.jobs import check_jobs
 from app.config.job import job_file
 from app.core.errors import UserError
 from app.evaluation import load
+from app.execution.session import Options
+from app.execution.single import train_job
 from app.predictions import EFFICIENCY, PURITY, Predictions
-from app.run_job import Options, run_job
 
 CONTENT = {
     "name": "hits",
@@ -46,7 +47,7 @@ def run(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         for name in ("RUNS", "REGISTRY", "DATA"):
             patch.setenv(f"WIRECHAMBER_{name}", str(folder / name.lower()))
-        yield run_job(job_file.parse(CONTENT), Options(folder / "hits.json"))
+        yield train_job(job_file.parse(CONTENT), Options(folder / "hits.json"))
 
 
 def test_the_loss_of_the_scores_falls_and_stands_in_the_history(run):
@@ -95,7 +96,7 @@ def test_truth_that_is_not_there_is_asked_for(tmp_path, monkeypatch):
     data = {**CONTENT["dataset"], "assignment": False, "simulate": {"name": "muon_hits", "events": 60}}
     words = r"dataset\.assignment: 'hit_assignment' needs to know which hits are the muon's"
     with pytest.raises(UserError, match=words):
-        run_job(changed(dataset=data), Options(tmp_path / "x.json"))
+        train_job(changed(dataset=data), Options(tmp_path / "x.json"))
     keras.backend.clear_session()
 
 

@@ -14,8 +14,9 @@ from app.config.job_file import parse
 from app.core.errors import UserError
 from app.data.loading import load_data
 from app.evaluation import load
+from app.execution.session import Options
+from app.execution.single import train_job
 from app.predictions import Predictions
-from app.run_job import Options, run_job
 from app.training.build import build
 
 PLACE = {"targets": ["x", "y"], "transform": "kick", "weight": 1.0}
@@ -27,7 +28,7 @@ def job(small_job, tasks, **changes):
 
 
 def run(small_job, tmp_path, tasks, **changes):
-    return run_job(job(small_job, tasks, **changes), Options(config=tmp_path / "job.json"))
+    return train_job(job(small_job, tasks, **changes), Options(config=tmp_path / "job.json"))
 
 
 def history(run):

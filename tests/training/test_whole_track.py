@@ -15,8 +15,9 @@ from app.config.job_file import parse
 from app.core.errors import UserError
 from app.data.loading import load_data
 from app.evaluation import load
+from app.execution.session import Options
+from app.execution.single import train_job
 from app.physics.fields.gaussian_dipole import GaussianDipole
-from app.run_job import Options, run_job
 from app.training.build import build
 
 PDE = {"name": "lorentz_residual", "weight": 0.1}
@@ -82,7 +83,7 @@ class Made:
 
 
 def run(tmp_path, one, **options):
-    directory = run_job(one, Options(config=tmp_path / "job.json", **({"overwrite": True} | options)))
+    directory = train_job(one, Options(config=tmp_path / "job.json", **({"overwrite": True} | options)))
     return directory, json.loads(directory.history.read_text())
 
 

@@ -11,10 +11,10 @@ import registry
 from app.config import Job
 from app.core.files import write_json
 from app.data.loading import Data
-from app.ensemble_gain import beside_members, gains
 from app.evaluation.displays import write_displays
 from app.evaluation.measure import test_metrics
 from app.evaluation.task_metrics import merged, plain
+from app.execution.ensemble_summary import beside_members, gains
 from app.export.onnx_file import after_run
 from app.export.root_file import about, write_root
 from app.loss_terms import final_terms, unmoved

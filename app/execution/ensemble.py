@@ -10,7 +10,8 @@ from typing import Any
 from app.config import Job, Task
 from app.config.derived_jobs import members
 from app.core.errors import Problem, UserError
-from app.run_job import Options, run_job
+from app.execution.session import Options, session
+from app.execution.single import train_job
 from app.runs import directory
 from app.runs.directory import RunDirectory
 from app.runs.resume import check_same_job
@@ -36,26 +37,33 @@ def _trained(member: Job, options: Options, progress: Callable[[Progress], None]
         check_same_job(member, run)
         logger.info("%s is trained already", member.name)
         return run
-    return run_job(member, options, progress)
+    return train_job(member, options, progress)
 
 
-def train_and_combine(job: Job, run: RunDirectory, options: Options, progress: Callable[[Progress], None]) -> None:
+def train_ensemble(job: Job, options: Options, progress: Callable[[Progress], None]) -> RunDirectory:
+    """Train the members of an ensemble, then make, measure and register their mean; raises what `session` raises."""
+    with session(job, options) as run:
+        _train_and_combine(job, run, options, progress)
+    return run
+
+
+def _train_and_combine(job: Job, run: RunDirectory, options: Options, progress: Callable[[Progress], None]) -> None:
     """Train the members, and make, measure and register their mean as the model of `run`."""
     runs = train_members(job, options, progress)
-    from app import measure_run
+    from app.execution import results
     from app.runtime import device
 
     where = device.prepare(job.seed, options.deterministic)
     from app.data.loading import load_data
-    from app.tracking import tracked
+    from app.execution.tracking import tracked
     from app.training.fit import history
 
     data = load_data(job, options.limit)
     built = _combined(job, data, runs)
-    measure_run.describe(job, run, data, built, where)
+    results.describe(job, run, data, built, where)
     with tracked(job, run):
         told = history(Progress(seconds=sum(_read(one.history)["training_time"] for one in runs)))
-        measure_run.measure_and_register(job, run, data, built, told, {one.name: _read(one.metrics) for one in runs})
+        results.measure_and_register(job, run, data, built, told, {one.name: _read(one.metrics) for one in runs})
 
 
 def _combined(job: Job, data: Any, runs: Sequence[RunDirectory]) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 
 from app.config import Job
 from app.core.errors import Interrupted, Problem, UserError
-from app.mlflow_export import Export
+from app.execution.mlflow import Export
 from app.runs.directory import RunDirectory
 
 logger = logging.getLogger(__name__)

@@ -1,11 +1,11 @@
-"""One job from its file to its registered result."""
+"""The context around a run: its lock, its signals, job.json and its state in the registry."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,6 @@ from app.runs.record import facts_of
 from app.runs.resume import check_same_job
 from app.runtime.console import logged_to
 from app.runtime.time_limit import TimeLimit
-from app.training.checkpoint import Progress
 
 logger = logging.getLogger(__name__)
 
@@ -43,8 +42,14 @@ class Options:
     until: int | None = None
 
 
-def run_job(job: Job, options: Options, progress: Callable[[Progress], None] = lambda _: None) -> RunDirectory:
-    """Train, measure and register one job.
+@contextlib.contextmanager
+def session(job: Job, options: Options, shared: bool = False) -> Iterator[RunDirectory]:
+    """Yield the directory of a run that has begun; its lock, its signals, its log and its record end with the block.
+
+    Args:
+        job: written to job.json.
+        options: whether an existing run is continued or replaced.
+        shared: several processes may work on the run, as on a search, which has locks of its own.
 
     Raises:
         UserError: the run exists and neither resume nor overwrite was asked for, or another process works on it.
@@ -53,35 +58,10 @@ def run_job(job: Job, options: Options, progress: Callable[[Progress], None] = l
     TimeLimit.of_process()  # a bad limit is a mistake now, not after the data were read
     run = directory.of(job.name)
     directory.make(run)
-    with _alone(job, run, options), _signals():
+    with contextlib.nullcontext() if shared else _only_process(run), _signals():
         _begin(job, run, options)
         with logged_to(run.log), _registered(job, run, options):
-            _work(job)(job, run, options, progress)
-    return run
-
-
-def _work(job: Job) -> Callable[[Job, RunDirectory, Options, Callable[[Progress], None]], None]:
-    """Return what makes the result: a training, those of a search, or of an ensemble's members."""
-    if job.hyperopt is not None:
-        from app.search.search import search_and_measure
-
-        return search_and_measure
-    if job.ensemble is None:
-        return _train_and_measure
-    from app.ensemble import train_and_combine
-
-    return train_and_combine
-
-
-def _alone(job: Job, run: RunDirectory, options: Options) -> contextlib.AbstractContextManager[None]:
-    """Return what keeps other processes away; several may work on one search, which has a lock of its own."""
-    if job.hyperopt is None:
-        return _only_process(run)
-    if options.overwrite:
-        from app.search.search import refuse_overwrite
-
-        refuse_overwrite(run)
-    return contextlib.nullcontext()
+            yield run
 
 
 @contextlib.contextmanager
@@ -164,34 +144,3 @@ def _tell(root: Path, run: str, **changes: Any) -> None:
         registry.update(root, run, **changes)
     except WirechamberError as error:
         logger.error("the registry was not told: %s", error)
-
-
-def _train_and_measure(job: Job, run: RunDirectory, options: Options, progress: Callable[[Progress], None]) -> None:
-    from app import measure_run
-    from app.runtime import device
-
-    where = device.prepare(job.seed, options.deterministic)
-    from app.data.loading import load_data
-    from app.tracking import tracked
-    from app.training.build import build
-    from app.training.fit import train
-
-    logger.info("%s on %s", job.name, where)
-    data = load_data(job, options.limit)
-    device.prepare(job.seed, options.deterministic)
-    built = build(job, data)
-    measure_run.describe(job, run, data, built, where)
-    root = registry.root()
-
-    with tracked(job, run) as tracking:
-
-        def report(state: Progress) -> None:
-            registry.update(root, job.name, epoch=state.epoch)
-            tracking.epochs(state.train, state.val)
-            progress(state)
-
-        history = train(job, data, built, run, resume=options.resume, report=report, until=options.until)
-        if options.test:
-            measure_run.measure_and_register(job, run, data, built, history)
-        else:
-            measure_run.keep(job, run, built, history)

@@ -16,8 +16,9 @@ from app.checks.jobs import check_jobs
 from app.cli import main
 from app.config.job_file import parse
 from app.core.errors import UserError
-from app.mlflow_export import figures
-from app.run_job import Options, run_job
+from app.execution.mlflow import figures
+from app.execution.session import Options
+from app.execution.single import train_job
 from app.runs.directory import of
 
 pytestmark = [
@@ -101,7 +102,7 @@ def assert_complete(uri, ran):
 def test_a_file_store_gets_everything_and_stays_one_run(small_job, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     uri = f"sqlite:///{tmp_path}/store.db"
-    ran = run_job(tracked_job(small_job, uri), Options(config=tmp_path / "job.json"))
+    ran = train_job(tracked_job(small_job, uri), Options(config=tmp_path / "job.json"))
     assert_complete(uri, ran)
     assert main(["track", "small"]) == 0  # again: nothing is sent twice
     assert_complete(uri, ran)
@@ -121,7 +122,7 @@ def test_a_server_that_is_stopped_in_mid_run_costs_nothing_and_is_told_later(sma
                 stop(process)
 
         job = tracked_job(small_job, uri, training=epochs)
-        ran = run_job(job, Options(config=tmp_path / "job.json"), progress)
+        ran = train_job(job, Options(config=tmp_path / "job.json"), progress)
     assert told == [1, 2, 3, 4, 5, 6]
     assert len(json.loads(ran.history.read_text())["train"]) == 6
     assert caplog.text.count("does not answer") == 1
@@ -136,13 +137,13 @@ def test_a_server_that_is_stopped_in_mid_run_costs_nothing_and_is_told_later(sma
 
 def test_a_server_that_is_not_there_costs_nothing(small_job, tmp_path, caplog):
     uri = f"http://127.0.0.1:{free_port()}"
-    ran = run_job(tracked_job(small_job, uri), Options(config=tmp_path / "job.json"))
+    ran = train_job(tracked_job(small_job, uri), Options(config=tmp_path / "job.json"))
     assert ran.metrics.exists()
     assert f"MLflow at {uri} does not answer" in caplog.text
 
 
 def test_what_cannot_be_sent(small_job, tmp_path, capsys):
-    run_job(parse(small_job), Options(config=tmp_path / "job.json"))
+    train_job(parse(small_job), Options(config=tmp_path / "job.json"))
     assert main(["track", "small"]) == 2
     assert "track: the job names no MLflow server. Expected --uri http://host:port." in capsys.readouterr().err
     of("small").metrics.unlink()
