@@ -21,7 +21,7 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 import numpy as np
 from _results import options, report
 
-from app import engines
+from app.benchmark import engines
 from app.config import Job
 from app.config.derived_jobs import members
 from app.config.job_file import is_workflow, load, read

@@ -8,8 +8,8 @@ from typing import Any
 
 from app.comparison.bootstrap import Sampled, sampled
 from app.comparison.change import Change, changes
+from app.comparison.compared_run import Finished
 from app.comparison.convergence import Convergence, convergence
-from app.comparison.finished import Finished
 from app.comparison.measures import Measures, Place, measures_of
 from app.comparison.same_events import aligned
 from app.comparison.throughput import throughput

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from app.comparison.finished import Finished
+from app.comparison.compared_run import Finished
 from app.loss_terms import SUMS, flat
 
 SHARE = 0.9

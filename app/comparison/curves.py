@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from app.comparison.looks import add_legend, looks
+from app.comparison.run_styles import add_legend, looks
 from app.loss_terms import SUMS, flat
 from app.plots.drawing.style import grid, new_figure, styled
 

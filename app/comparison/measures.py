@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from app.comparison.finished import Finished
+from app.comparison.compared_run import Finished
 from app.config import Task
 from app.core.catalog import Spec
 from app.evaluation.task_metrics import figures, merged

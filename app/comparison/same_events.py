@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from app.comparison.finished import Finished
+from app.comparison.compared_run import Finished
 from app.core.errors import Problem, UserError
 from app.predictions import Predictions
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from app.comparison.looks import add_legend, looks
+from app.comparison.run_styles import add_legend, looks
 from app.comparison.throughput import RungeKutta
 from app.plots.drawing.style import GREY, WIDE, new_figure, styled
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from app.comparison.throughput import runge_kutta
 from app.report.section import Section
-from app.report.speed_pictures import speed_picture
+from app.report.speed_figure import speed_picture
 from registry import Record, order
 from registry.notes import Notes
 from registry.store import Contents

@@ -21,7 +21,7 @@ def execute(options: argparse.Namespace) -> int:
     from app.runtime import device
 
     device.prepare(0)
-    from app.benchmark_run import benchmark
+    from app.benchmark.measure import benchmark
     from app.config.job_file import parse
     from app.data.loading import load_data
     from app.evaluation import load

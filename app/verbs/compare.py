@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from app.comparison.compare import compare
-from app.comparison.finished import read_all_finished
+from app.comparison.compared_run import read_all_finished
 from app.comparison.tables import markdown, tables
 from app.core.destination import check_file, check_folder, make_folder
 from app.core.files import write_json, write_text
@@ -25,7 +25,7 @@ def execute(options: argparse.Namespace) -> int:
     for one in tables(found):
         table(one.title, one.header, one.rows, one.numbers_from)
     if options.output_dir:
-        from app.comparison.pictures import draw
+        from app.comparison.figures import draw
 
         make_folder(options.output_dir, "--output-dir")
         for path in draw(found, options.output_dir):

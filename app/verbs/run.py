@@ -76,7 +76,7 @@ def _one(job: Job, settings: Options, alone: bool) -> int:
 def run_job(job: Job, options: Options, progress: Callable[[Progress], None] = lambda _: None) -> RunDirectory:
     """Run what a job asks for: a single training, a search, or an ensemble; raises what `session` raises."""
     if job.hyperopt is not None:
-        from app.search.search import run_search
+        from app.search.runner import run_search
 
         return run_search(job, options)
     if job.ensemble is not None:

@@ -12,7 +12,7 @@ from app.cli import main
 from app.comparison.bootstrap import Sampled
 from app.comparison.change import changes
 from app.comparison.compare import compare
-from app.comparison.finished import read_all_finished
+from app.comparison.compared_run import read_all_finished
 from app.comparison.measures import Measures, Place
 
 MEAN = Place("pos_mean_mm")

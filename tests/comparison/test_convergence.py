@@ -6,8 +6,8 @@ import math
 
 import pytest
 
+from app.comparison.compared_run import Finished
 from app.comparison.convergence import convergence, epochs_to
-from app.comparison.finished import Finished
 from app.runs.directory import of
 
 

@@ -20,7 +20,7 @@ from PIL import Image
 from app.cli import main
 from app.comparison.throughput import runge_kutta, throughput
 from app.plots.drawing.thumbnails import embedded
-from app.report import speed_pictures
+from app.report import speed_figure
 from app.report.section import section_of
 from registry import Record
 
@@ -159,11 +159,11 @@ def test_the_track_suite_holds_the_benchmark(made_run, tmp_path):
 
 def test_a_picture_of_speed_has_room_for_the_best_runs(made_run, tmp_path, monkeypatch):
     drawn = []
-    original = speed_pictures.speed_and_accuracy
+    original = speed_figure.speed_and_accuracy
     monkeypatch.setattr(
-        speed_pictures, "speed_and_accuracy", lambda points, *rest: drawn.append(points) or original(points, *rest)
+        speed_figure, "speed_and_accuracy", lambda points, *rest: drawn.append(points) or original(points, *rest)
     )
-    monkeypatch.setattr(speed_pictures, "MOST", 2)
+    monkeypatch.setattr(speed_figure, "MOST", 2)
     for name, error in (("worst", 3.0), ("best", 1.0), ("good", 2.0)):
         benchmark = {"batch_sizes": {"1": {"throughput_cpu": 1e3}}}
         (made_run(name, error) / "benchmark.json").write_text(json.dumps(benchmark))

@@ -8,12 +8,12 @@ import shutil
 import pytest
 
 import registry
-from app import runge_kutta_reference
+from app.benchmark import runge_kutta
 from app.cli import main
 
 
 def test_it_writes_and_prints_the_figures(copied, capsys, monkeypatch):
-    monkeypatch.setattr(runge_kutta_reference, "STEPS", (5, 10))
+    monkeypatch.setattr(runge_kutta, "STEPS", (5, 10))
     words = ["--batch-sizes", "32", "1", "--warmup", "1", "--iterations", "3", "--n-tracks", "500"]
     shutil.copytree(copied / "runs" / "trained", copied / "runs" / "second")
     assert main(["benchmark", "trained", "second", *words]) == 0

@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from app import engines, runge_kutta_reference
+from app.benchmark import engines, runge_kutta
+from app.benchmark.runge_kutta import Rows
+from app.benchmark.timing import matmul_peak, timed
 from app.config import Job
 from app.core.errors import Problem, UserError
 from app.data.loading import Data
@@ -18,10 +20,8 @@ from app.evaluation.predict import predict
 from app.evaluation.predictor import Predictor
 from app.export.graph import to_onnx
 from app.export.onnx_file import in_float32
-from app.runge_kutta_reference import Rows
 from app.runs.record import fingerprint
 from app.runtime.device import describe, tf
-from app.timing import matmul_peak, timed
 from datasets.pipeline.events import Events
 from datasets.pipeline.sparse import dense
 
@@ -79,7 +79,7 @@ def benchmark(
             if size <= most
         },
     }
-    reference = partial(runge_kutta_reference.reference, tracks=tracks, warmup=warmup, iterations=iterations)
+    reference = partial(runge_kutta.reference, tracks=tracks, warmup=warmup, iterations=iterations)
     return found | _beside_runge_kutta(job, data, model, found, tracks, reference, known)
 
 
@@ -129,7 +129,7 @@ def _beside_runge_kutta(
     columns = [column for names in data.columns.values() for column in names]
     targets = [target for task in job.tasks.values() for target in task.targets]
     magnet = data.source.magnet
-    if magnet is None or not runge_kutta_reference.applies(magnet, columns, targets) or not found["batch_sizes"]:
+    if magnet is None or not runge_kutta.applies(magnet, columns, targets) or not found["batch_sizes"]:
         return {}
     events = first_events(data.splits.test, tracks)
     table = {n: events.inputs[name][:, i] for name, names in data.columns.items() for i, n in enumerate(names)}
@@ -137,7 +137,7 @@ def _beside_runge_kutta(
     if not rows:
         rows += reference(magnet, table, events.columns)
     said = predict(Predictor(model), events, job)
-    errors = runge_kutta_reference.position_errors(*(said.predicted[name] - said.true[name] for name in ("x", "y")))
+    errors = runge_kutta.position_errors(*(said.predicted[name] - said.true[name] for name in ("x", "y")))
     best = max(float(figures["throughput_cpu"]) for figures in found["batch_sizes"].values())
-    verdict = runge_kutta_reference.in_words(errors["pos_mean_mm"], best, rows)
+    verdict = runge_kutta.in_words(errors["pos_mean_mm"], best, rows)
     return {**errors, "runge_kutta": rows, "verdict": verdict}

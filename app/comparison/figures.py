@@ -11,10 +11,10 @@ import numpy as np
 
 from app.comparison.change import Change
 from app.comparison.compare import Comparison
+from app.comparison.compared_run import Finished
 from app.comparison.curves import loss_curves, term_curves
-from app.comparison.finished import Finished
-from app.comparison.looks import add_legend, looks
 from app.comparison.measures import Place
+from app.comparison.run_styles import add_legend, looks
 from app.comparison.speed_accuracy import Point, speed_and_accuracy
 from app.comparison.throughput import runge_kutta, throughput
 from app.core.files import write_bytes

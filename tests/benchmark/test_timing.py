@@ -6,10 +6,10 @@ import keras
 import numpy as np
 import pytest
 
-from app import timing
-from app.engines import engines, flops
+from app.benchmark import timing
+from app.benchmark.engines import engines, flops
+from app.benchmark.timing import Timing, matmul_peak, timed
 from app.export.graph import to_onnx
-from app.timing import Timing, matmul_peak, timed
 
 
 def model():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.comparison.looks import PALEST, add_legend, looks
+from app.comparison.run_styles import PALEST, add_legend, looks
 from app.plots.drawing.style import new_figure
 
 BLUE, ORANGE = (0.0, 0x72 / 255, 0xB2 / 255), (0xE6 / 255, 0x9F / 255, 0.0)

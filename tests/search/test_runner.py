@@ -13,7 +13,7 @@ from app.core.errors import WirechamberError
 from app.execution.session import Options
 from app.runtime.processes import ended
 from app.search.devices import gpus, slots
-from app.search.search import _nothing
+from app.search.runner import _nothing
 from app.search.state import SearchState, Trial
 from app.search.trial import NeverLogged, Order, _reason, _score
 from app.training.checkpoint import latest

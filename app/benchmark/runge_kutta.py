@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 
+from app.benchmark.engines import cores
+from app.benchmark.timing import timed
 from app.core.errors import WirechamberError
 from app.core.files import REPOSITORY
-from app.engines import cores
 from app.models.blocks.classical import STATE, TRACK_INPUTS
 from app.physics.fields.gaussian_dipole import GaussianDipole
 from app.physics.magnet import Magnet
 from app.physics.propagation import Propagator
-from app.timing import timed
 from registry.record import number
 
 STEPS = (5, 10, 20, 40, 100)

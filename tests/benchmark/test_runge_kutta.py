@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from app.benchmark.runge_kutta import STEPS, applies, in_words, reference
 from app.physics.magnet import Magnet
 from app.physics.propagation import Propagator
-from app.runge_kutta_reference import STEPS, applies, in_words, reference
 
 MAGNET = Magnet({"name": "gaussian_dipole"}, 2665.0)
 

@@ -1,0 +1,1 @@
+"""How fast finished runs predict, beside Runge-Kutta."""
