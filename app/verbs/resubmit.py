@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 
 from app.core.errors import Problem, UserError
-from app.pool_status import TO_MEND, follow_registry, foremost, gather
-from app.resubmit import again, chosen, release
 from app.runs import directory
 from app.runtime.console import console
+from app.submission.resubmit import again, chosen, release
+from app.submission.status import TO_MEND, follow_registry, foremost, gather
 from jobs import submission
 from jobs.connection import reach
 from jobs.resources import megabytes

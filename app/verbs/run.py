@@ -21,9 +21,9 @@ from app.runs import directory
 from app.runs.directory import RunDirectory
 from app.runtime.console import console, table
 from app.training.checkpoint import Progress
-from app.workflow_plan import planned
-from app.workflow_run import run_workflow
-from app.workflow_run import show as show_nodes
+from app.workflows.local import run_workflow
+from app.workflows.local import show as show_nodes
+from app.workflows.plan import planned
 
 
 def execute(options: argparse.Namespace) -> int:

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import registry
-from app.pool_status import follow_registry, foremost, gather, held_in_words, state_of
 from app.runs import directory
 from app.runtime.console import console, table
-from app.workflow_status import gather_workflows, show_workflow
+from app.submission.status import follow_registry, foremost, gather, held_in_words, state_of
+from app.workflows.status import gather_workflows, show_workflow
 from jobs import submission
 from jobs.connection import reach
 from jobs.job_state import JobState

@@ -6,8 +6,6 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from app import workflow_submit
-from app.advice import advised_memory
 from app.checks.jobs import validated
 from app.config import Job
 from app.config.job_file import is_workflow, read
@@ -15,8 +13,10 @@ from app.core.files import REPOSITORY
 from app.runs import directory
 from app.runtime.console import console
 from app.runtime.provenance import commit_of
-from app.submit import Batch, asked_memory, batches, prepare, refuse_known, request_of, send
-from app.workflow_plan import planned
+from app.submission.memory import advised_memory
+from app.submission.submit import Batch, asked_memory, batches, prepare, refuse_known, request_of, send
+from app.workflows import submit
+from app.workflows.plan import planned
 from jobs import submission
 from jobs.connection import reach
 from jobs.submit_description import description, script
@@ -54,13 +54,13 @@ def execute(options: argparse.Namespace) -> int:
 
 def _workflow(options: argparse.Namespace) -> int:
     plan = planned(options.config, options.overrides, options.parse, logs=options.logs)
-    workflow_submit.refuse(plan, options.resume)
+    submit.refuse(plan, options.resume)
     asked = _memory([training.stand_in for training in plan.trainings.values()], options.no_estimate)
-    memory = workflow_submit.memory_of(plan, asked)
+    memory = submit.memory_of(plan, asked)
     if options.dry_run:
-        workflow_submit.show(plan, memory)
+        submit.show(plan, memory)
         return 0
-    sent = workflow_submit.send(plan, memory, reach())
+    sent = submit.send(plan, memory, reach())
     again = ", those that are not done yet" if sent.rescued else ""
     console.print(f"cluster {sent.cluster}: {len(plan.nodes)} nodes of {plan.name}{again}", markup=False)
     console.print(f"logs: {sent.dag.folder}", markup=False)

@@ -12,7 +12,7 @@ from app.config.derived_jobs import every
 from app.config.job_file import is_workflow, load, read, refuse_equal_names
 from app.core.errors import Problem, UserError
 from app.runtime.console import console
-from app.workflow_plan import planned
+from app.workflows.plan import planned
 
 
 def execute(options: argparse.Namespace) -> int:

@@ -12,7 +12,7 @@ import registry
 from app.cli import _parsed, main
 from app.core.errors import UserError
 from app.runs.directory import of
-from app.workflow_plan import planned
+from app.workflows.plan import planned
 from datasets.files.shards import read_metadata
 
 SUITE = Path(__file__).resolve().parents[2] / "json" / "track_extrapolation" / "suite.json"
@@ -242,7 +242,7 @@ def test_a_merged_file_is_accepted_again_only_if_it_is_the_same(tmp_path, capsys
 
 
 def test_another_workflow_is_not_resumed(content, plan, flow, capsys):
-    from app.workflow_run import write_files
+    from app.workflows.local import write_files
 
     write_files(plan(content))
     assert main(["run", "--config", str(flow(content))]) == 2

@@ -20,7 +20,7 @@ from app.execution.session import refuse_existing
 from app.runs import directory
 from app.runs.resume import check_same_job
 from app.runtime.console import console
-from app.workflow_plan import Plan, content_of, difference
+from app.workflows.plan import Plan, content_of, difference
 from jobs.connection import reach
 from jobs.dag import Dag
 from jobs.local import Runner

@@ -9,7 +9,7 @@ import pytest
 import registry
 from app.cli import main
 from app.config.job_file import parse
-from app.submit import batches
+from app.submission.submit import batches
 from jobs.submission import Index, find_all, make, newest_of
 
 

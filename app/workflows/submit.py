@@ -13,9 +13,9 @@ from app.core.files import REPOSITORY, write_text
 from app.runs import directory
 from app.runtime.console import console
 from app.runtime.provenance import commit_of
-from app.submit import Batch, register, request
-from app.workflow_plan import Plan
-from app.workflow_run import refuse_in_the_pool, refuse_known, write_files
+from app.submission.submit import Batch, register, request
+from app.workflows.local import refuse_in_the_pool, refuse_known, write_files
+from app.workflows.plan import Plan
 from jobs.dag import Dag, DagIndex, text
 from jobs.event_log import read
 from jobs.nodes import Node

@@ -12,8 +12,8 @@ import pytest
 import registry
 from app.cli import main
 from app.core.errors import UserError
-from app.pool_status import TO_MEND, follow_registry, foremost, gather, state_of
-from app.resubmit import chosen, memory_of
+from app.submission.resubmit import chosen, memory_of
+from app.submission.status import TO_MEND, follow_registry, foremost, gather, state_of
 from jobs.event_log import History
 from jobs.job_state import JobState
 from jobs.submission import Index, make

@@ -21,7 +21,7 @@ from app.core.catalog import Spec
 from app.core.errors import Problem, UserError, said_once
 from app.data.loading import data_root, simulated_folder
 from app.runs import directory
-from app.workflow_words import Parse, check_verb, check_words
+from app.workflows.command_line import Parse, check_verb, check_words
 from datasets.files.shards import shard_path
 from jobs.nodes import Node
 from jobs.resources import Resources

@@ -25,7 +25,7 @@ def advised_memory(jobs: Sequence[Job]) -> dict[str, int]:
         UserError: the networks of a job cannot be built on its data, which the worker would have said hours later.
     """
     text = json.dumps([job.dump() for job in jobs])
-    command = [sys.executable, "-m", "app.advice"]
+    command = [sys.executable, "-m", "app.submission.memory"]
     done = subprocess.run(command, cwd=REPOSITORY, input=text, capture_output=True, text=True, check=False)
     if done.returncode == UserError.exit_code:
         raise UserError(*done.stderr.splitlines())

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.pool_status import follow_registry, held_in_words
 from app.runtime.console import console, table
-from app.workflow_plan import root_of
+from app.submission.status import follow_registry, held_in_words
+from app.workflows.plan import root_of
 from jobs.dag import Dag, DagIndex, find_all
 from jobs.job_state import JobState, by_id
 from jobs.nodes import counted

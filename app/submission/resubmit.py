@@ -12,7 +12,7 @@ from app.config.job_file import load
 from app.core.errors import Problem, UserError, nearest
 from app.core.files import REPOSITORY
 from app.runtime.provenance import commit_of
-from app.submit import Submitted, batches, prepare, send
+from app.submission.submit import Submitted, batches, prepare, send
 from jobs.job_state import JobState
 from jobs.pool import Pool
 from jobs.submission import Index, Submission

@@ -1,0 +1,1 @@
+"""Jobs in an HTCondor pool: submitted, watched, submitted again."""

@@ -1,0 +1,1 @@
+"""Several runs in order, here or in a pool."""
