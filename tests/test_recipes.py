@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 
 from app.cli import main
+from app.commands.schema import schema
 from app.config.job_file import merge, parse
 from app.config.reference import CATALOGS
 from app.data.loading import load_data
 from app.runs.directory import RunDirectory
 from app.training.build import build
-from app.verbs.schema import schema
 
 ROOT = Path(__file__).resolve().parents[1]
 RECIPES = dict(re.findall(r"^### Add a (\w+)\n(.*?)(?=^###? |\Z)", (ROOT / "README.md").read_text(), re.M | re.S))

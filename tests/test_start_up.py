@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from app.verb_arguments import VERBS
+from app.commands._table import COMMANDS
 
 ROOT = Path(__file__).resolve().parents[1]
 HEAVY = ("tensorflow", "keras", "uproot", "awkward", "matplotlib", "sklearn", "scipy", "pandas", "numba", "tf2onnx")
@@ -34,7 +34,7 @@ def loaded(*arguments):
     "arguments",
     [
         ["--help"],
-        *[[verb, "--help"] for verb in VERBS],
+        *[[verb, "--help"] for verb in COMMANDS],
         ["list"],
         ["list", "losses"],
         ["schema"],

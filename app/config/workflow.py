@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -18,7 +19,9 @@ from app.core.validation import problems
 from datasets import SIMULATORS
 from jobs.resources import Resources
 
-KINDS = ("simulate", "merge", "jobs", "verb")
+logger = logging.getLogger(__name__)
+
+KINDS = ("simulate", "merge", "jobs", "command")
 BELONGS = {"shards": "simulate", "reads": "jobs", "set": "jobs", "name": "jobs"}
 """Keys of a step that say something about one kind only."""
 COUNTS = ("tracks", "events")
@@ -29,7 +32,7 @@ StepName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=6
 
 
 class Step(Strict):
-    """A step: exactly one of `simulate`, `merge`, `jobs` and `verb`; each shard and each job is a node of its own."""
+    """One of `simulate`, `merge`, `jobs` and `command`; each shard and each job is a node of its own."""
 
     simulate: SIMULATORS.spec | None = Field(None, description="simulated data, each shard by a node of its own")
     shards: Count | None = Field(
@@ -44,11 +47,20 @@ class Step(Strict):
     reads: str | None = Field(None, description="the step whose data the jobs read in place of their own")
     set_: tuple[str, ...] = Field((), alias="set", description='changes of all jobs: ["training.epochs=5"]')
     name: str = Field("{name}", description='of the runs: "suite_{name}"')
-    verb: Annotated[tuple[str, ...], Field(min_length=1)] | None = Field(
-        None, description='any verb with its arguments; "{step}" means the runs or files of that step'
+    command: Annotated[tuple[str, ...], Field(min_length=1)] | None = Field(
+        None, description='any command with its arguments; "{step}" means the runs or files of that step'
     )
     after: Listed = Field((), description="steps that must be finished before, besides those whose data are used")
     resources: Resources = Field(Resources(), description="of the nodes in a pool; jobs say it themselves")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _rename_verb(cls, content: Any) -> Any:
+        """Accept the name that the key `command` had in version 0.1."""
+        if not isinstance(content, dict) or "verb" not in content or "command" in content:
+            return content
+        logger.warning('the key "verb" of a step is called "command" now; the old name still works')
+        return {("command" if key == "verb" else key): value for key, value in content.items()}
 
     @model_validator(mode="after")
     def _one_kind(self) -> Step:
@@ -78,7 +90,7 @@ class Step(Strict):
     @property
     def needs(self) -> tuple[str, ...]:
         """Names of the steps that must be finished before."""
-        used = [word[1:-1] for word in self.verb or () if is_reference(word)]
+        used = [word[1:-1] for word in self.command or () if is_reference(word)]
         return tuple(dict.fromkeys([*self.after, *(self.merge or ()), *([self.reads] if self.reads else []), *used]))
 
 
@@ -144,7 +156,7 @@ def suffix_of(spec: Spec[None]) -> str:
 
 
 def is_reference(word: str) -> bool:
-    """Whether a word of a verb means what another step made.
+    """Whether an argument of a command means what another step made.
 
     >>> is_reference("{train}"), is_reference("train")
     (True, False)

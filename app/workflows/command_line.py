@@ -1,34 +1,26 @@
-"""The command line of a workflow's verb, checked before any node begins."""
+"""The command line of a workflow's step, checked before any node begins."""
 
 from __future__ import annotations
 
 import contextlib
 import io
-import pkgutil
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from app.core.errors import Problem, UserError, nearest
+from app.core.errors import Problem, UserError
 
 Parse = Callable[[Sequence[str]], Any]
-"""Reads a command line; ends with SystemExit where it is wrong."""
+"""Reads a command line; ends with SystemExit and one line where it is wrong."""
 
 
-def check_verb(verb: str) -> None:
-    """Raise UserError unless there is such a verb."""
-    import app.verbs
-
-    known = [module.name for module in pkgutil.iter_modules(app.verbs.__path__)]
-    if verb not in known:
-        raise UserError(Problem("no such verb", ("verb",), nearest(verb, known), "a verb of wirechamber", verb))
-
-
-def check_words(words: Sequence[str], parse_words: Parse) -> None:
-    """Read a verb's command line as the node will; raises UserError where it is wrong."""
-    said = io.StringIO()
+def check_command_line(arguments: Sequence[str], parse: Parse) -> None:
+    """Read a command line as the node will; raises UserError where it is wrong."""
+    output = io.StringIO()
     try:
-        with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
-            parse_words(list(words))
+        with contextlib.redirect_stderr(output), contextlib.redirect_stdout(output):
+            parse(list(arguments))
     except SystemExit:
-        line = next(reversed(said.getvalue().strip().splitlines()), "not understood")
-        raise UserError(Problem(line, ("verb",), None, "a command line that is understood", list(words))) from None
+        line = next(reversed(output.getvalue().strip().splitlines()), "not a valid command line")
+        raise UserError(
+            Problem(line, ("command",), None, "arguments of a wirechamber command", list(arguments))
+        ) from None

@@ -1,4 +1,4 @@
-"""From a workflow to nodes: each shard, each job and each verb one command, all of them checked before any begins."""
+"""From a workflow to nodes: each shard, each job and each command of a step, all of them checked before any begins."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from app.core.catalog import Spec
 from app.core.errors import Problem, UserError, said_once
 from app.data.loading import data_root, simulated_folder
 from app.runs import directory
-from app.workflows.command_line import Parse, check_verb, check_words
+from app.workflows.command_line import Parse, check_command_line
 from datasets.files.shards import shard_path
 from jobs.nodes import Node
 from jobs.resources import Resources
@@ -87,7 +87,7 @@ def planned(
     Args:
         path: the file.
         overrides: of every job of every step.
-        words: reads the command line of a verb.
+        words: reads a command line.
         extra: further arguments of every run.
         logs: folder of the logs.
 
@@ -196,12 +196,14 @@ class _Maker:
         read = {"simulate": simulate, "files": None} if now else {"simulate": None, "files": self.made[step.reads]}
         return content | {"dataset": content["dataset"] | read}
 
-    def _verb(self, name: str, step: Step) -> None:
-        words = [made for word in step.verb or () for made in (self.made[word[1:-1]] if is_reference(word) else [word])]
-        check_verb(words[0])
-        if self.failed & {word[1:-1] for word in step.verb or () if is_reference(word)}:
-            return  # what the other step makes is not known, and its own mistake is told
-        check_words(words, self.words)
+    def _command(self, name: str, step: Step) -> None:
+        words = [
+            made for word in step.command or () for made in (self.made[word[1:-1]] if is_reference(word) else [word])
+        ]
+        if self.failed & {word[1:-1] for word in step.command or () if is_reference(word)}:
+            check_command_line([words[0], "--help"], self.words)  # the rest depends on what the other step makes
+            return
+        check_command_line(words, self.words)
         self._node(step, name, words, None, step.resources)
 
 

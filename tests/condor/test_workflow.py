@@ -35,7 +35,7 @@ def write(tmp_path, content):
             "generate": {"simulate": SIMULATE, "shards": 2, "resources": {"request_memory": "1500MB"}},
             "merge": {"merge": "generate"},
             "train": {"jobs": "sweep.json", "reads": "merge", "name": "w_{name}"},
-            "summary": {"verb": ["registry"], "after": "train"},
+            "summary": {"command": ["registry"], "after": "train"},
         }
         path = folder / "flow.json"
         path.write_text(json.dumps({"workflow": "tiny", "rationale": "A test.", "steps": steps}))

@@ -31,7 +31,7 @@ def content(small_job, tmp_path):
         "workflow": "tiny",
         "rationale": "A test.",
         "steps": {
-            "summary": {"verb": ["registry", "--state", "done"], "after": "train"},
+            "summary": {"command": ["registry", "--state", "done"], "after": "train"},
             "generate": {"simulate": SIMULATE, "shards": 3},
             "merge": {"merge": "generate"},
             "train": {"jobs": "sweep.json", "reads": "merge", "name": "w_{name}", "set": ["training.epochs=2"]},
@@ -77,7 +77,7 @@ def test_an_override_reaches_every_job(content, plan):
 
 
 def test_a_verb_names_what_a_step_made_and_waits_for_it(content, plan):
-    content["steps"]["look"] = {"verb": ["track", "{train}"]}
+    content["steps"]["look"] = {"command": ["track", "{train}"]}
     (node,) = [node for node in plan(content).nodes if node.name == "look"]
     assert node.words == ("track", "w_s1", "w_s2")
     assert node.after == ("train-w_s1", "train-w_s2")
@@ -104,9 +104,13 @@ def test_nodes_have_names_that_dagman_takes(content, plan, tmp_path, small_job):
         ("train", {"jobs": ["sweep.json", "small.jsn"]}, "small.jsn: no such file. Did you mean 'small.json'?"),
         ("train", {"set": [WARM_UP]}, "w_s1.training.schedule.warmup_epochs: the warm-up is as long as"),
         ("train", {"name": "same"}, "two jobs have one name."),
-        ("summary", {"verb": ["registri"]}, "flow.steps.summary.verb: no such verb. Did you mean 'registry'?"),
-        ("summary", {"verb": ["registry", "--sate", "done"]}, "unknown argument --sate. Did you mean '--state'?"),
-        ("summary", {"verb": ["track", "{trian}"]}, "flow.steps.summary: no such step. Did you mean 'train'?"),
+        (
+            "summary",
+            {"command": ["registri"]},
+            "flow.steps.summary.command: wirechamber: unknown command 'registri'. Did you mean 'registry'?",
+        ),
+        ("summary", {"command": ["registry", "--sate", "done"]}, "unknown argument --sate. Did you mean '--state'?"),
+        ("summary", {"command": ["track", "{trian}"]}, "flow.steps.summary: no such step. Did you mean 'train'?"),
         ("generate", {"simulate": {"name": "track_states", "trakcs": 5}}, "trakcs: unknown key. Did you mean 'tracks'"),
         ("generate", {"simulate": {"name": "photon_sensors", "events": 5}}, "ROOT files are not merged."),
     ],
@@ -123,13 +127,13 @@ def test_a_mistake_is_named_before_anything_begins(content, flow, tmp_path, caps
 
 def test_mistakes_of_several_steps_are_told_at_once(content, flow, capsys):
     content["steps"]["train"]["jobs"] = "absent.json"
-    content["steps"]["summary"]["verb"] = ["registri"]
+    content["steps"]["summary"]["command"] = ["registri"]
     assert main(["validate", str(flow(content))]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 2
 
 
 def test_a_mistake_of_many_jobs_is_told_once(content, flow, capsys):
-    content["steps"]["look"] = {"verb": ["compare", "{train}"]}
+    content["steps"]["look"] = {"command": ["compare", "{train}"]}
     assert main(["run", "--config", str(flow(content)), "--set", "training.epochz=3"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     place = "flow.steps.train.2 jobs such as sweep:s1.training.epochz: unknown key."
@@ -148,16 +152,16 @@ def test_a_mistake_of_one_job_names_that_job(content, flow, capsys, tmp_path, sm
 
 
 def test_a_verb_of_a_step_that_failed_is_still_named(content, flow, capsys):
-    content["steps"]["look"] = {"verb": ["compair", "{train}"]}
+    content["steps"]["look"] = {"command": ["compair", "{train}"]}
     assert main(["validate", str(flow(content)), "--set", "training.epochz=3"]) == 2
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 2
-    assert "flow.steps.look.verb: no such verb. Did you mean 'compare'?" in lines[1]
+    assert "flow.steps.look.command: wirechamber: unknown command 'compair'. Did you mean 'compare'?" in lines[1]
 
 
 def test_runs_are_benchmarked_between_training_and_report(content, plan, flow, capsys):
-    content["steps"]["speed"] = {"verb": ["benchmark", "{train}", "--batch-sizes", "1", "256"], "after": "train"}
-    content["steps"]["report"] = {"verb": ["report"], "after": "speed"}
+    content["steps"]["speed"] = {"command": ["benchmark", "{train}", "--batch-sizes", "1", "256"], "after": "train"}
+    content["steps"]["report"] = {"command": ["report"], "after": "speed"}
     nodes = {node.name: node for node in plan(content).nodes}
     assert nodes["speed"].words == ("benchmark", "w_s1", "w_s2", "--batch-sizes", "1", "256")
     assert nodes["speed"].after == ("train-w_s1", "train-w_s2")

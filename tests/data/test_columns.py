@@ -11,11 +11,11 @@ import pytest
 import uproot
 
 from app.cli import main
+from app.commands.init import skeleton
 from app.config.job_file import parse
 from app.core.errors import UserError
 from app.core.files import matching
 from app.data.columns import summarize
-from app.verbs.init import skeleton
 
 
 def rows_of(path, tree=""):

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from app.commands.init import skeleton
 from app.core.errors import UserError
 from app.core.files import matching
-from app.verbs.init import skeleton
 from datasets import DATASETS
 from datasets.pipeline.batches import split
 

@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 import registry
+from app.commands._parser import natural
 from app.core.destination import check_file, make_folder
 from app.core.files import write_text
 from app.report.page import render
 from app.runs.directory import runs_root
 from app.runtime.console import console
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of this command."""
+    parser.add_argument("--application", help="only this application")
+    parser.add_argument("--out", type=Path, default=Path("report.html"), metavar="FILE", help="else report.html")
+    parser.add_argument(
+        "--pictures",
+        type=natural,
+        default=200,
+        metavar="N",
+        help="runs of each application, the best, with plots (200)",
+    )
 
 
 def execute(options: argparse.Namespace) -> int:

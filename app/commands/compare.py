@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
+from app.commands._parser import at_most
 from app.comparison.compare import compare
 from app.comparison.compared_run import read_all_finished
 from app.comparison.tables import markdown, tables
 from app.core.destination import check_file, check_folder, make_folder
 from app.core.files import write_json, write_text
 from app.runtime.console import console, table
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of this command."""
+    parser.add_argument("compared", nargs="+", metavar="RUN", help="names or paths of finished runs")
+    parser.add_argument("--reference", metavar="RUN", help="the run that the others are held against; else the first")
+    parser.add_argument("--draws", type=at_most(10**6), default=300, metavar="N", help="of the test events (300)")
+    parser.add_argument("--output-dir", type=Path, metavar="DIR", help="draw the plots into this folder")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure to this file")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables to this file")
 
 
 def execute(options: argparse.Namespace) -> int:

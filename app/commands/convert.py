@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import Any
 
-from app.component_arguments import parsed
+from app.commands._component_options import parsed
 from app.core.errors import Problem, UserError
 from app.core.files import matching
 from app.runtime.console import console
 from datasets.convert import CONVERTERS
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of this command."""
+    parser.add_argument("kind", nargs="?", help="e.g. trigger_primitives; -h behind it explains its options")
+    parser.add_argument("--out", type=Path, help="folder of what is written")
+    parser.epilog = "wirechamber convert trigger_primitives FILE.root --out images/ --width 32"
+    parser.set_defaults(usage=parser.format_help)
 
 
 def execute(options: argparse.Namespace) -> int:

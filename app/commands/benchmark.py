@@ -5,12 +5,24 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from app.commands._parser import at_most, positive
 from app.core.destination import check_folder
 from app.core.files import write_json
 from app.runs.files import read_file
 from app.runs.finished import all_finished
 from app.runtime.console import console, table
 from registry.record import number
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of this command."""
+    parser.add_argument("finished", nargs="+", metavar="RUN", help="name or path of a finished run")
+    parser.add_argument("--batch-sizes", nargs="+", type=positive, default=[1, 32, 256, 1024, 4096], metavar="N")
+    parser.add_argument("--warmup", type=positive, default=10, metavar="N", help="calls that are not measured")
+    parser.add_argument("--iterations", type=positive, default=100, metavar="N", help="calls that are measured")
+    parser.add_argument(
+        "--n-tracks", type=at_most(10**7), default=10000, metavar="N", help="for Runge-Kutta beside the model"
+    )
 
 
 def execute(options: argparse.Namespace) -> int:

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from app.checks.jobs import validated
+from app.commands._parser import add_overrides
 from app.config import Job
 from app.runtime.console import console, table
 from app.training.estimate import GPUS, Estimate, estimate
 
 MIB = 2**20
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of this command."""
+    parser.add_argument("config", type=Path, metavar="FILE", help="a job or sweep file")
+    add_overrides(parser)
 
 
 def execute(options: argparse.Namespace) -> int:

@@ -10,6 +10,13 @@ from app.runs.directory import find
 from app.runtime.console import console
 
 
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of this command."""
+    parser.add_argument("finished", nargs="+", metavar="RUN", help="name or path of a finished run")
+    parser.add_argument("--uri", help="MLflow server or store; else what the run's job says")
+    parser.add_argument("--experiment", help="else what the job says, or the application")
+
+
 def execute(options: argparse.Namespace) -> int:
     """Send each run; raises WirechamberError when MLflow does not take one."""
     for name in options.finished:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from app.core.errors import nearest
 
 
 class Parser(argparse.ArgumentParser):
-    """Names the nearest verb or option; no abbreviations, which break when a new option comes."""
+    """Names the nearest command or option; no abbreviations, which break when a new option comes."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**{"allow_abbrev": False, **options})
@@ -29,6 +31,8 @@ class Parser(argparse.ArgumentParser):
         unknown = (word for word in words if word not in known and (word.startswith("--") or repr(word) in message))
         near = nearest(next(unknown, ""), known)
         hint = f" Did you mean {near!r}?" if near else ""
+        chosen = re.match(r"argument COMMAND: invalid choice: (.*?) \(", message)
+        message = f"unknown command {chosen[1]}" if chosen else message
         self.exit(2, f"{self.prog}: {message}.{hint}\n")
 
 
@@ -55,3 +59,15 @@ def natural(text: str) -> int:
     if not text.isdigit():
         raise argparse.ArgumentTypeError(f"expected a whole number of at least 0, received {text!r}")
     return int(text)
+
+
+def add_overrides(parser: argparse.ArgumentParser) -> None:
+    """Add `--set PATH=VALUE`."""
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="PATH=VALUE", dest="overrides", help="change a value of the job"
+    )
+
+
+def add_logs(parser: argparse.ArgumentParser) -> None:
+    """Add `--logs DIR`."""
+    parser.add_argument("--logs", type=Path, metavar="DIR", help="folder of the submissions (else $WIRECHAMBER_LOGS)")

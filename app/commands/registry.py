@@ -9,6 +9,18 @@ from app.core.errors import Problem, UserError
 from app.runtime.console import console, table
 
 
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of this command."""
+    parser.add_argument(
+        "words", nargs="*", metavar="note RUN TEXT", help="add a note to a run; without it, list the runs"
+    )
+    parser.add_argument("--application", help="only this application")
+    parser.add_argument("--state", help="only runs in this state")
+    parser.add_argument("--sort", metavar="METRIC", help="sort by this metric")
+    parser.add_argument("--check", action="store_true", help="say where the registry and the run directories disagree")
+    parser.add_argument("--repair", action="store_true", help="say it, and mend the registry from the directories")
+
+
 def execute(options: argparse.Namespace) -> int:
     """List the runs, or add a note to one."""
     root = registry.root()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from app.arguments import Parser
+from app.commands._parser import Parser
 from app.config.reference import arguments_of, default_of, in_words
 from app.core.catalog import Component
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from app.commands._parser import positive
 from app.core.errors import Problem, UserError
 from app.core.files import write_json
 from app.runs.directory import RunDirectory, find
@@ -17,6 +18,22 @@ if TYPE_CHECKING:
     from app.config import Job
     from app.data.loading import Data
     from datasets.pipeline.events import Events
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of this command."""
+    parser.add_argument("run", help="name or path of a run")
+    parser.add_argument("--data", nargs="+", metavar="FILE", help="other files of the same kind; else the test split")
+    parser.add_argument("--out", type=Path, help="folder for predictions and metrics (with --data)")
+    parser.add_argument("--root", action="store_true", help="write predictions.root besides: a flat ROOT tree")
+    parser.add_argument(
+        "--jacobian",
+        nargs="?",
+        type=positive,
+        const=1000,
+        metavar="N",
+        help="hold d(x, y, tx, ty) out / d(x, y, tx, ty, q/p) in of N tracks (1000) against Runge-Kutta: jacobian.json",
+    )
 
 
 def execute(options: argparse.Namespace) -> int:
@@ -32,13 +49,13 @@ def execute(options: argparse.Namespace) -> int:
     from app.runtime import device
 
     device.prepare(0)
+    from app.commands._results import show_results
     from app.config.job_file import parse
     from app.data.loading import load_data
     from app.evaluation import load
     from app.evaluation.measure import events_of, measure_events
     from app.export.onnx_file import with_old_parity
     from app.export.root_file import about, write_root
-    from app.verbs.run import show_results
 
     job = parse(json.loads(run.job.read_text()))
     data = load_data(job)

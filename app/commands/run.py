@@ -3,27 +3,39 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from app.checks.jobs import validated
+from app.commands._parser import add_overrides, positive
+from app.commands._results import show
 from app.config import Job
 from app.config.derived_jobs import every
 from app.config.job_file import is_workflow, read
 from app.core.errors import Problem, UserError, WirechamberError
-from app.execution.ensemble_summary import in_words
 from app.execution.progress import shown
 from app.execution.session import Options, refuse_existing
 from app.execution.single import train_job
 from app.runs import directory
 from app.runs.directory import RunDirectory
-from app.runtime.console import console, table
+from app.runtime.console import console
 from app.training.checkpoint import Progress
 from app.workflows.local import run_workflow
 from app.workflows.local import show as show_nodes
 from app.workflows.plan import planned
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of this command."""
+    parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="a job, sweep or workflow file")
+    add_overrides(parser)
+    kept = parser.add_mutually_exclusive_group()
+    kept.add_argument("--resume", action="store_true", help="continue a run from its last checkpoint, or begin it")
+    kept.add_argument("--overwrite", action="store_true", help="replace a run of the same name")
+    parser.add_argument("--dry-run", action="store_true", help="build everything on a few events, write nothing")
+    parser.add_argument("--workers", type=positive, metavar="N", help="of a workflow: at most N nodes at once (1)")
+    parser.add_argument("--limit", type=positive, metavar="N", help="at most N events in each split: a smoke run")
+    parser.add_argument("--deterministic", action="store_true", help="the same bits in every run; may be slower")
 
 
 def execute(options: argparse.Namespace) -> int:
@@ -89,36 +101,3 @@ def run_job(job: Job, options: Options, progress: Callable[[Progress], None] = l
 def _refuse_existing(job: Job, options: argparse.Namespace) -> None:
     """Say it before the first job of a sweep starts, not after hours."""
     refuse_existing(directory.of(job.name), options.resume, options.overwrite)
-
-
-def show(run: RunDirectory) -> None:
-    """Print the result of a run and where its files are."""
-    show_results(run.name, json.loads(run.metrics.read_text()), run.path)
-    for path in sorted(run.plots.glob("*.png")):
-        console.print(f"plot: {path}")
-
-
-def show_results(run: str, results: dict[str, Any], folder: Path, where: str = "the test split") -> None:
-    """Print the metrics of every task as a physicist reads them: beside the baselines, by bin."""
-    for name, figures in results.items():
-        _show_task(run, name, figures, where)
-    console.print(f"directory: {folder}")
-
-
-def _show_task(run: str, task: str, results: dict[str, Any], where: str) -> None:
-    metric, model, baselines = results["metric"], results["model"], results["baselines"]
-    rows = [_row("all", figures=model, others=baselines, metric=metric)]
-    for position, one in enumerate(model.get("bins", [])):
-        others = {name: figures["bins"][position] for name, figures in baselines.items()}
-        rows.append(_row(f"{one['low']:g} - {one['high']:g}", one, others, metric))
-    title = f"{run}, {task}: {metric} on {where} ({model.get('rows', '?')} events)"
-    table(title, [results.get("binned_in", "") if model.get("bins") else "", "events", run, *baselines], rows)
-    if results.get("members"):
-        console.print(in_words(results))
-    shown = {k: f"{v:.4g}" for k, v in model.items() if isinstance(v, float) and k != metric}
-    console.print("  ".join(f"{name} {value}" for name, value in shown.items()))
-
-
-def _row(label: str, figures: dict[str, Any], others: dict[str, Any], metric: str) -> list[str]:
-    values = [figures[metric], *(other[metric] for other in others.values())]
-    return [label, str(figures.get("rows", "")), *(f"{value:.4g}" for value in values)]

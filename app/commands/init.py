@@ -19,6 +19,12 @@ from datasets.tracks.files import END, NEEDED, OPTIONAL, START
 log = logging.getLogger(__name__)
 
 
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of this command."""
+    parser.add_argument("data", type=Path, help="a ROOT or npz file")
+    parser.add_argument("--out", type=Path, help="write the job file here instead of printing it")
+
+
 def execute(options: argparse.Namespace) -> int:
     """Print the skeleton, or write it to a new file."""
     path = matching([str(options.data)], ("init",))[0]

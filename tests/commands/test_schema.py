@@ -10,7 +10,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from app.cli import main
-from app.verbs.schema import schema
+from app.commands.schema import schema
 
 ROOT = Path(__file__).resolve().parents[2]
 JOBS = sorted(path for path in (ROOT / "json").rglob("*.json") if path.name != "job.schema.json")

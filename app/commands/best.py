@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 import registry
 from app.runs import directory
@@ -10,6 +11,13 @@ from app.runs.copy_model import copy_run
 from app.runtime.console import console
 from registry.best import best_run
 from registry.record import number
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of this command."""
+    parser.add_argument("application", help="e.g. track_extrapolation")
+    parser.add_argument("--copy-to", type=Path, metavar="DIR", help="copy model, ONNX, job, metrics, provenance there")
+    parser.add_argument("--data", metavar="FINGERPRINT", help="among the runs on these data; else where most runs are")
 
 
 def execute(options: argparse.Namespace) -> int:

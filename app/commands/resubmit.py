@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from app.commands._parser import add_logs
 from app.core.errors import Problem, UserError
 from app.runs import directory
 from app.runtime.console import console
@@ -13,6 +14,13 @@ from jobs import submission
 from jobs.connection import reach
 from jobs.resources import megabytes
 from jobs.submission import find_all, newest_of
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of this command."""
+    parser.add_argument("names", nargs="*", metavar="RUN", help="all that are held or have failed without it")
+    parser.add_argument("--memory", metavar="SIZE", help='ask for this, e.g. "4GB", and not for what seems enough')
+    add_logs(parser)
 
 
 def execute(options: argparse.Namespace) -> int:

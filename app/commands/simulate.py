@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
-from app.component_arguments import parsed
+from app.commands._component_options import parsed
+from app.commands._parser import natural
 from app.core.errors import Problem, UserError
 from app.runtime import device
 from app.runtime.console import console
 from datasets import SIMULATORS
 from datasets.files.shards import only
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of this command."""
+    parser.add_argument("dataset", nargs="?", help="e.g. track_states; -h behind it explains its options")
+    parser.add_argument("--out", type=Path, help="folder of the shards; an interrupted one is continued")
+    parser.add_argument("--shard", type=natural, metavar="N", help="only the shard of this number, the first is 0")
+    parser.epilog = "Every parameter of the simulator is an option: --tracks 100000 --momentum 2 100."
+    parser.set_defaults(usage=parser.format_help)
 
 
 def execute(options: argparse.Namespace) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import registry
+from app.commands._parser import add_logs
 from app.runs import directory
 from app.runtime.console import console, table
 from app.submission.status import follow_registry, foremost, gather, held_in_words, state_of
@@ -19,6 +20,12 @@ from jobs.pool import Pool, Unreachable
 from registry.cells import duration
 
 HEADER = ("run", "job", "state", "since", "starts", "sent away", "epoch", "MB used", "MB given", "remark")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of this command."""
+    parser.add_argument("--all", action="store_true", help="those that are done as well")
+    add_logs(parser)
 
 
 def execute(options: argparse.Namespace) -> int:

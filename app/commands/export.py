@@ -14,6 +14,13 @@ from app.runtime.console import console, table
 FILES = ("provenance", "normalization", "model")
 
 
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of this command."""
+    parser.add_argument("run", help="name or path of a finished run")
+    parser.add_argument("--root", action="store_true", help="write the saved predictions as predictions.root besides")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the files; else the run's own")
+
+
 def execute(options: argparse.Namespace) -> int:
     """Write model.onnx, and predictions.root where it was asked for; print how well ONNX and Keras agree."""
     run = find_finished(options.run, *FILES, *(["predictions"] if options.root else []))

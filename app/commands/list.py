@@ -12,6 +12,13 @@ from app.core.errors import UserError, unknown
 from app.runtime.console import console
 
 
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of this command."""
+    parser.add_argument("kind", nargs="?", help="e.g. losses; all kinds without it")
+    parser.add_argument("name", nargs="?", help="explain one component with its parameters")
+    parser.add_argument("--markdown", action="store_true", help="print docs/job_files.md")
+
+
 def execute(options: argparse.Namespace) -> int:
     """List all kinds, one kind, or explain one component."""
     if options.markdown:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from app.commands._parser import add_overrides
 from app.config.job_file import load
 from app.core.errors import Problem, UserError
 from app.core.files import matching
@@ -17,6 +18,14 @@ from datasets import DATASETS
 
 if TYPE_CHECKING:
     from app.config import Job
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of this command."""
+    parser.add_argument("files", nargs="+", help="npz or ROOT files, or one job file: its events and their weights")
+    parser.add_argument("--dataset", default="track_states", help="the loader to try")
+    parser.add_argument("--output-dir", type=Path, default=Path(), help="of the plots of images and weights; else here")
+    add_overrides(parser)
 
 
 def execute(options: argparse.Namespace) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from pathlib import Path
 from typing import Any
 
 from app.config import Job
@@ -11,6 +12,11 @@ from app.config.job_file import Sweep
 from app.config.workflow import Workflow
 from app.core.files import write_text
 from app.runtime.console import console
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of this command."""
+    parser.add_argument("--out", type=Path, help="write to this file instead of printing")
 
 
 def execute(options: argparse.Namespace) -> int:

@@ -7,12 +7,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from app.checks.jobs import check_jobs
+from app.commands._parser import add_overrides
 from app.config import Job
 from app.config.derived_jobs import every
 from app.config.job_file import is_workflow, load, read, refuse_equal_names
 from app.core.errors import Problem, UserError
 from app.runtime.console import console
 from app.workflows.plan import planned
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of this command."""
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    add_overrides(parser)
 
 
 def execute(options: argparse.Namespace) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from app.checks.jobs import validated
+from app.commands._parser import add_logs, add_overrides
 from app.config import Job
 from app.config.job_file import is_workflow, read
 from app.core.files import REPOSITORY
@@ -24,6 +25,16 @@ from jobs.submit_description import description, script
 UNKNOWN_VERSION = (0,)
 DEFAULT_MEMORY = 2048
 """MiB asked for where neither the job nor an estimate says how much."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of this command."""
+    parser.add_argument("config", type=Path, metavar="FILE", help="a job, sweep or workflow file")
+    add_overrides(parser)
+    parser.add_argument("--resume", action="store_true", help="go on with runs that were begun")
+    parser.add_argument("--dry-run", action="store_true", help="print the submit description, submit nothing")
+    parser.add_argument("--no-estimate", action="store_true", help="do not build the models to estimate their memory")
+    add_logs(parser)
 
 
 def execute(options: argparse.Namespace) -> int:

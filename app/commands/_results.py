@@ -1,0 +1,44 @@
+"""Results of a run on the console: metrics beside baselines, and where the files are."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from app.execution.ensemble_summary import in_words
+from app.runs.directory import RunDirectory
+from app.runtime.console import console, table
+
+
+def show(run: RunDirectory) -> None:
+    """Print the result of a run and where its files are."""
+    show_results(run.name, json.loads(run.metrics.read_text()), run.path)
+    for path in sorted(run.plots.glob("*.png")):
+        console.print(f"plot: {path}")
+
+
+def show_results(run: str, results: dict[str, Any], folder: Path, where: str = "the test split") -> None:
+    """Print the metrics of every task as a physicist reads them: beside the baselines, by bin."""
+    for name, figures in results.items():
+        _show_task(run, name, figures, where)
+    console.print(f"directory: {folder}")
+
+
+def _show_task(run: str, task: str, results: dict[str, Any], where: str) -> None:
+    metric, model, baselines = results["metric"], results["model"], results["baselines"]
+    rows = [_row("all", figures=model, others=baselines, metric=metric)]
+    for position, one in enumerate(model.get("bins", [])):
+        others = {name: figures["bins"][position] for name, figures in baselines.items()}
+        rows.append(_row(f"{one['low']:g} - {one['high']:g}", one, others, metric))
+    title = f"{run}, {task}: {metric} on {where} ({model.get('rows', '?')} events)"
+    table(title, [results.get("binned_in", "") if model.get("bins") else "", "events", run, *baselines], rows)
+    if results.get("members"):
+        console.print(in_words(results))
+    shown = {k: f"{v:.4g}" for k, v in model.items() if isinstance(v, float) and k != metric}
+    console.print("  ".join(f"{name} {value}" for name, value in shown.items()))
+
+
+def _row(label: str, figures: dict[str, Any], others: dict[str, Any], metric: str) -> list[str]:
+    values = [figures[metric], *(other[metric] for other in others.values())]
+    return [label, str(figures.get("rows", "")), *(f"{value:.4g}" for value in values)]
