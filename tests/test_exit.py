@@ -11,7 +11,8 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 PROGRAM = """
 import sys, time
 import numpy as np
-from app import cli, device
+from app import cli
+from app.runtime import device
 device.prepare(1)
 from datasets.pipeline.events import Events
 from datasets.pipeline.batches import Part, batches

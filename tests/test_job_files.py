@@ -19,7 +19,8 @@ from app.core.files import REPOSITORY, read_json, write_json
 from app.data.loading import load_data
 from app.data.tables import first_events
 from app.evaluation.baselines import fit_baselines
-from app.export.graph import AXES, output_names, parity
+from app.export import parity
+from app.export.graph import AXES, output_names
 from app.export.onnx_file import after_run
 from app.runs import directory
 from app.runs.directory import RunDirectory

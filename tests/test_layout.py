@@ -12,25 +12,63 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("app", "losses", "datasets", "jobs", "registry")
 TOP_LEVEL = {
-    *("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile", "setup.cfg", "pyproject.toml"),
+    *("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "CITATION.cff", "LICENSE", "Makefile"),
+    *("setup.cfg", "pyproject.toml"),
     *("constraints.txt", ".pre-commit-config.yaml", ".gitignore", ".ci"),
     *("json", "app", "losses", "datasets", "jobs", "registry", "tests", "benchmarks", "docs"),
 }
-# Who may import whom among our own; the first prefix that fits a module decides. The rest of app may import everything
-# but the entry points.
-MAY_IMPORT = {
-    "app.core": ("app.core",),
-    "app.physics": ("app.core", "app.physics"),
-    "datasets": ("app.core", "app.physics", "datasets"),
-    "losses": ("app.core", "app.physics", "losses"),
-    "registry": ("app.core", "registry"),
-    "jobs": ("app.core", "jobs"),
-    "app.run": ("app.core", "app.cli"),
-    "app.__main__": ("app.core", "app.cli", "jobs"),
-    "app.cli": PACKAGES,
-    "app": PACKAGES,
+# From the ground up: each package may import itself and those that stand before it, also inside functions, so that there
+# is no circle between packages.
+LEVELS = (
+    "app.core",
+    "app.runtime",
+    "app.physics",
+    "datasets",
+    "losses",
+    "registry",
+    "jobs",
+    "app.predictions",
+    "app.history",
+    "app.metrics",
+    "app.layers",
+    "app.models",
+    "app.optimizers",
+    "app.schedules",
+    "app.plots",
+    "app.config",
+    "app.runs",
+    "app.data",
+    "app.evaluation",
+    "app.checks",
+    "app.training",
+    "app.export",
+    "app.execution",
+    "app.search",
+    "app.benchmark",
+    "app.comparison",
+    "app.report",
+    "app.submission",
+    "app.workflows",
+    "app.commands",
+    "app.cli",
+    "app.run",
+    "app.__main__",
+)
+SEPARATE = {
+    "losses": {"datasets"},
+    "registry": {"app.runtime", "app.physics", "datasets", "losses"},
+    "jobs": {"app.runtime", "app.physics", "datasets", "losses", "registry"},
+    "app.physics": {"app.runtime"},
+    "datasets": {"app.runtime"},
+    "app.cli": set(LEVELS) - {"app.core", "app.runtime", "app.commands", "app.cli"},
 }
-ENTRY_POINTS = ("app.run", "app.cli", "app.__main__")
+"""What a package stays apart from although it stands before it."""
+ROOT_MODULES = {
+    "app": {"__init__", "__main__", "run", "cli", "optimizers", "schedules", "predictions", "history"},
+    "datasets": {
+        *("__init__", "layered_hits", "muon_hits", "photon_sensors", "plane_images", "track_states", "volume_images"),
+    },
+}
 
 
 def module_name(path):
@@ -46,16 +84,16 @@ def below(name, prefix):
     return name == prefix or name.startswith(prefix + ".")
 
 
-def imported(nodes):
-    """Return the modules of ours that import statements among `nodes` name."""
+def imported(nodes, whole=False):
+    """Return the modules of ours that import statements among `nodes` name; with `whole` the names in them too."""
     found = set()
     for node in nodes:
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, "imports are absolute"
-            whole = {f"{node.module}.{alias.name}" for alias in node.names}
-            found |= {name if name in SOURCES else node.module for name in whole}
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {name if whole or name in SOURCES else node.module for name in names}
     return {name for name in found if name.split(".")[0] in PACKAGES}
 
 
@@ -72,13 +110,44 @@ def at_import(tree):
 every_module = pytest.mark.parametrize("module", sorted(SOURCES))
 
 
+def level_of(module):
+    return next(level for level in LEVELS if below(module, level))
+
+
 @every_module
 def test_imports_go_one_way(module):
-    layer = next(prefix for prefix in MAY_IMPORT if below(module, prefix))
+    if module == "app":
+        assert not imported(ast.walk(TREES[module]))
+        return
+    level = level_of(module)
     for name in imported(ast.walk(TREES[module])):
-        assert any(below(name, prefix) for prefix in MAY_IMPORT[layer]), f"{module} ({layer}) imports {name}"
-        if layer == "app":
-            assert name not in ENTRY_POINTS, f"{module} imports the entry point {name}"
+        other = level_of(name)
+        assert LEVELS.index(other) <= LEVELS.index(level), f"{module} imports {name}, which stands above it"
+        assert other not in SEPARATE.get(level, ()), f"{level} stays apart from {other}, but {module} imports {name}"
+
+
+@every_module
+def test_an_underscore_means_private_to_its_package(module):
+    package = module if SOURCES[module].name == "__init__.py" else module.rpartition(".")[0]
+    for name in imported(ast.walk(TREES[module]), whole=True):
+        parts = name.split(".")
+        private = next((i for i, part in enumerate(parts) if part.startswith("_") and not part.startswith("__")), None)
+        if private is not None:
+            owner = ".".join(parts[:private])
+            assert below(module, owner) or below(package, owner.rpartition(".")[0]), f"{module} imports {name}"
+
+
+@pytest.mark.parametrize("package", sorted(ROOT_MODULES))
+def test_no_module_lies_in_the_root_that_is_not_on_the_list(package):
+    assert {path.stem for path in (ROOT / package).glob("*.py")} <= ROOT_MODULES[package]
+
+
+def test_the_tests_mirror_the_tree():
+    """Each folder of tests is a package, or holds tests of a kind of their own."""
+    own = {"compatibility", "condor", "data/v0_1", "external", "jobs/logs", "shared"}
+    folders = {path.parent.relative_to(ROOT / "tests").as_posix() for path in (ROOT / "tests").rglob("test_*.py")}
+    for folder in folders - {"."} - own:
+        assert (ROOT / "app" / folder).is_dir() or (ROOT / folder).is_dir(), folder
 
 
 def test_no_import_cycle_between_modules():
@@ -131,6 +200,9 @@ def test_json_is_the_standard_library():
     assert not list((ROOT / "json").rglob("*.py"))
 
 
-@pytest.mark.parametrize("package", ["app", "app/core", "app/physics"])
-def test_inner_packages_hold_a_docstring_and_nothing_else(package):
-    assert len(ast.parse((ROOT / package / "__init__.py").read_text()).body) == 1
+@pytest.mark.parametrize("package", ["app", *(level for level in LEVELS if (ROOT / level.replace(".", "/")).is_dir())])
+def test_packages_hold_a_docstring_and_what_they_hand_on(package):
+    """Only catalogs and names that others import from there: no code hides in an __init__."""
+    tree = TREES[package]
+    assert ast.get_docstring(tree)
+    assert not any(isinstance(node, ast.FunctionDef) and node.name.startswith("_") for node in tree.body)

@@ -58,7 +58,7 @@ def test_the_tree_exists():
 
 
 def test_the_notebook_call(trained):
-    (code,) = re.findall(r"^```python\n(import app\.evaluate.*?)^```", README, re.M | re.S)
+    (code,) = re.findall(r"^```python\n(import app\.evaluation.*?)^```", README, re.M | re.S)
     lines = code.replace("runs/mlp_tiny", str(trained / "runs" / "trained")).replace(
         "model.predict", "found = model.predict"
     )

@@ -10,7 +10,7 @@ from app.comparison.bootstrap import Sampled, sampled
 from app.comparison.change import Change, changes
 from app.comparison.compared_run import Finished
 from app.comparison.convergence import Convergence, convergence
-from app.comparison.measures import Measures, Place, measures_of
+from app.comparison.measures import Measures, measures_of
 from app.comparison.same_events import aligned
 from app.comparison.throughput import throughput
 from app.core.errors import Problem, UserError, unknown
@@ -124,8 +124,3 @@ def _refuse_other_tasks(measures: Mapping[str, Measures], reference: str) -> Non
         if own.leading != measures[reference].leading:
             said = f"{sorted(own.leading.items())}, {reference}: {sorted(measures[reference].leading.items())}"
             raise UserError(Problem(f"is judged by other figures than {reference}", (name,), received=said))
-
-
-def leading_place(comparison: Comparison, task: str) -> Place:
-    """Return the place of a task's leading figure of all events."""
-    return Place(comparison.measures.leading[task])

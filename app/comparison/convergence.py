@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from app.comparison.compared_run import Finished
-from app.loss_terms import SUMS, flat
+from app.history import SUMS, flat
 
 SHARE = 0.9
 Epochs = Sequence[Mapping[str, Any]]

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from app.comparison.run_styles import add_legend, looks
-from app.loss_terms import SUMS, flat
+from app.history import SUMS, flat
 from app.plots.drawing.style import grid, new_figure, styled
 
 if TYPE_CHECKING:

@@ -27,7 +27,7 @@ def _first_rows(part: Part, data: Data, rows: int) -> dict[str, Any]:
     """Return the first rows of a split as a table; what else the events hold, images say, is let go block by block."""
     found, number = [], 0
     for events in part:
-        found.append(_table(events[: rows - number], data))
+        found.append(event_table(events[: rows - number], data))
         number += len(events)
         if number >= rows:
             break
@@ -45,7 +45,7 @@ def first_events(part: Iterable[Events], rows: int) -> Events:
     return Events.concatenate(blocks)
 
 
-def _table(events: Events, data: Data) -> dict[str, Any]:
+def event_table(events: Events, data: Data) -> dict[str, Any]:
     """Return input columns, the extras that a baseline asks for by name, and targets as true_<target>, in float64."""
     table = {
         column: np.asarray(events.inputs[name][:, i], np.float64)

@@ -8,7 +8,7 @@ from typing import Any
 
 from app.config import Job
 from app.data.loading import Data
-from app.data.tables import _table, tables
+from app.data.tables import event_table, tables
 from app.metrics import baselines
 from app.predictions import Predictions
 from datasets.pipeline.events import Events
@@ -30,7 +30,7 @@ def _sorts(facts: Mapping[str, Any]) -> bool:
 
 def with_baselines(predictions: Predictions, events: Events, data: Data, fitted: Mapping[str, Any]) -> Predictions:
     """Return the predictions with those of every task's baselines beside them."""
-    table = _table(events, data)
+    table = event_table(events, data)
     values: dict[str, dict[str, Any]] = {}
     for baselines_of_task in fitted.values():
         for name, baseline in baselines_of_task.items():

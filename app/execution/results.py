@@ -17,7 +17,7 @@ from app.evaluation.task_metrics import merged, plain
 from app.execution.ensemble_summary import beside_members, gains
 from app.export.onnx_file import after_run
 from app.export.root_file import about, write_root
-from app.loss_terms import final_terms, unmoved
+from app.history import final_terms, unmoved
 from app.runs.directory import RunDirectory
 from app.runs.plots import draw_plots
 from app.runs.record import compared, fingerprint

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from app.loss_terms import flat
+from app.history import flat
 from app.plots import PLOTS
 from app.plots.drawing.inputs import Needs, PlotInputs
 from app.plots.drawing.style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, label, new_figure, styled

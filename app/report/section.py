@@ -10,7 +10,7 @@ from typing import Any
 
 from app.comparison.throughput import batch_sizes, throughput
 from app.core.errors import UserError
-from app.loss_terms import flat
+from app.history import flat
 from app.runs.directory import RunDirectory
 from app.runs.files import read_file
 from registry import Record, cells

@@ -25,7 +25,7 @@ from app.core.lock import LockTaken
 from app.execution.progress import shown
 from app.execution.session import Options
 from app.execution.single import train_job
-from app.loss_terms import flat
+from app.history import flat
 from app.runs import directory
 from app.runs.directory import RunDirectory
 from app.runtime import time_limit

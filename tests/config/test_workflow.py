@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import registry
-from app.cli import _parsed, main
+from app.cli import main, parse_arguments
 from app.core.errors import UserError
 from app.runs.directory import of
 from app.workflows.plan import planned
@@ -51,7 +51,7 @@ def flow(tmp_path):
 
 @pytest.fixture
 def plan(flow):
-    return lambda content, *overrides: planned(flow(content), overrides, _parsed)
+    return lambda content, *overrides: planned(flow(content), overrides, parse_arguments)
 
 
 def test_each_shard_and_each_job_is_a_node_after_what_it_needs(content, plan, simulated, tmp_path):
@@ -174,7 +174,7 @@ def test_runs_are_benchmarked_between_training_and_report(content, plan, flow, c
 
 def test_the_nodes_of_the_track_suite(monkeypatch, tmp_path):
     monkeypatch.setenv("WIRECHAMBER_DATA", str(tmp_path))
-    nodes = planned(SUITE, (), _parsed).nodes
+    nodes = planned(SUITE, (), parse_arguments).nodes
     assert len(nodes) == 20
     assert [node.name for node in nodes[-3:]] == ["benchmark", "compare", "report"]
     assert "benchmark" in nodes[-2].after

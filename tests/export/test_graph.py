@@ -17,7 +17,8 @@ import registry
 from app.cli import main
 from app.core.errors import UserError
 from app.core.lock import locked
-from app.export.graph import onnx_file, output_names, parity, to_onnx
+from app.export import onnx_file, parity
+from app.export.graph import output_names, to_onnx
 from app.export.onnx_file import with_parity
 from app.predictions import Predictions
 from app.runs.directory import RunDirectory

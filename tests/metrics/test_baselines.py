@@ -6,10 +6,10 @@ import pytest
 from app.core.errors import UserError, WirechamberError
 from app.metrics import BASELINES
 from app.metrics.baselines import applicable, fit
-from app.metrics.baselines._basis import Basis, terms
-from app.metrics.baselines._kick_polynomial import MOST_TERMS
 from app.metrics.baselines.polynomial import polynomial
 from app.metrics.resolution import residual_summary
+from app.metrics.statistics.basis import Basis, terms
+from app.metrics.statistics.kick_polynomial import MOST_TERMS
 
 TARGETS = ("x", "y", "tx", "ty")
 STATE = ("x", "y", "tx", "ty", "qop", "dz")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from app.metrics import BASELINES
 from app.metrics.baselines import Baseline, Columns
-from app.metrics.baselines._kick_polynomial import best_fit
+from app.metrics.statistics.kick_polynomial import best_fit
 
 
 @BASELINES("polynomial", inputs=("x", "y", "tx", "ty", "qop", "dz"), targets=("x", "y", "tx", "ty"))

@@ -9,8 +9,8 @@ import keras
 import numpy as np
 
 from app.layers.features import columns_of
-from app.metrics.baselines._basis import exponents, terms
-from app.metrics.baselines._kick_polynomial import Fit, Space
+from app.metrics.statistics.basis import exponents, terms
+from app.metrics.statistics.kick_polynomial import Fit, Space
 from app.models.blocks.classical import STATE, Known
 from app.physics.extrapolation.straight_line import straight_line
 

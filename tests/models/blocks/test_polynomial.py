@@ -8,8 +8,8 @@ import pytest
 import tensorflow as tf
 
 from app.core.errors import UserError
-from app.metrics.baselines._basis import terms
 from app.metrics.baselines.polynomial import polynomial
+from app.metrics.statistics.basis import terms
 from app.models import MODELS
 from app.models.blocks.polynomial import chebyshev
 from app.physics.magnet import Magnet

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.loss_terms import final_terms, flat, unmoved
+from app.history import final_terms, flat, unmoved
 
 
 def history(first, best, val=None, epoch=3):
