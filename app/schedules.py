@@ -90,7 +90,9 @@ def cosine(
     decay = epochs * steps_per_epoch - warmup
     if decay < 1:
         expected = f"less than the {epochs} epochs of the training"
-        raise UserError(Problem("leaves no step for the decay", ("warmup_epochs",), None, expected, warmup_epochs))
+        raise UserError(
+            Problem("leaves no step for the decay", ("warmup_epochs",), expected=expected, received=warmup_epochs)
+        )
     decays = keras.optimizers.schedules.CosineDecay
     if not warmup:
         return Schedule(decays(learning_rate, decay, alpha=final_fraction))

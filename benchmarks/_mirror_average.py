@@ -22,7 +22,7 @@ def averaged(folder: Path) -> dict[str, Any]:
     from app.config.job_file import parse
     from app.data.loading import load_data
     from app.evaluation import load
-    from app.evaluation.task_metrics import figures
+    from app.evaluation.task_metrics import task_metrics
     from app.predictions import Predictions
     from datasets.argon.plane_mirrors import Mirrors, mirrored
 
@@ -41,4 +41,4 @@ def averaged(folder: Path) -> dict[str, Any]:
     energy = {"energy": np.asarray(events.columns["energy"], np.float64)}
     surest = {"direction": length} if "kappa_direction" in found else {}
     (task,) = job.tasks.values()
-    return figures(Predictions(events.key, true, mean, {}, energy, {}, {}, surest), task)
+    return task_metrics(Predictions(events.key, true, mean, {}, energy, {}, {}, surest), task)

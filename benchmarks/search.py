@@ -54,7 +54,7 @@ def watched(trials: int, warm: bool) -> tuple[list[float], list[float], list[flo
     from app.runtime.processes import Processes
     from app.search import worker
     from app.search.state import SearchState
-    from app.search.trial import Order
+    from app.search.trial import TrialTask
 
     content = job(f"warm_{warm}", trials)
     made, run = parse(content), directory.of(content["name"])
@@ -62,7 +62,7 @@ def watched(trials: int, warm: bool) -> tuple[list[float], list[float], list[flo
     state.make()
     for root in (registry.root(), state.registry):
         registry.create(root, registry.Record(run=made.name, application=made.application), replace=True)
-    order = Order(made.dump(), run.path, Options(Path("benchmark")), registry.root())
+    order = TrialTask(made.dump(), run.path, Options(Path("benchmark")), registry.root())
     memory, times = [resident()], [time.perf_counter()]
 
     class Watched(worker.Worker):

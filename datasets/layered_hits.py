@@ -90,7 +90,9 @@ def layered_hits(
         raise UserError(Problem(what, (str(files[0]),), expected="one number of layers", received=sorted(layers)))
     length = layers.pop()
     if angles and max(angles) >= length:
-        raise UserError(Problem("no such layer", ("dataset", "angles"), None, f"below {length}", max(angles)))
+        raise UserError(
+            Problem("no such layer", ("dataset", "angles"), expected=f"below {length}", received=max(angles))
+        )
     parts = [part for (path, prefix), shape in shapes.items() for part in _parts(path, prefix, shape[0], blocks)]
     rows = sum(shape[0] for shape in shapes.values())
     read = partial(_read, names=names, absent=absent, min_hits=min_hits)
@@ -121,7 +123,7 @@ def _shape(path: Path, prefix: str, names: Mapping[str, str]) -> tuple[int, ...]
     if len(shape) not in (2, 3) or any(other != shape[:1] for name, other in found.items() if name != "hits"):
         expected = "values (N, layers) or (N, layers, hits), pt and charge (N,)"
         received = {prefix + names[name]: other for name, other in found.items()}
-        raise UserError(Problem("the shapes do not fit", (str(path),), None, expected, received))
+        raise UserError(Problem("the shapes do not fit", (str(path),), expected=expected, received=received))
     return shape
 
 

@@ -116,7 +116,9 @@ def muon_hits(
     segments = inputs == "segments"
     _check_names(naming, features, scales or {}, tracks or segments)
     if segments and assignment:
-        raise UserError(Problem("segments have no hits to assign", ("dataset", "assignment"), None, "false", True))
+        raise UserError(
+            Problem("segments have no hits to assign", ("dataset", "assignment"), expected="false", received=True)
+        )
     trees = [opened(path, tree, features, naming, assignment or noise == "drop") for path in files]
     parts = parts_of(trees, block_size)
     rows = sum(part.rows for part in parts)
@@ -148,7 +150,7 @@ def _check_names(naming: Naming, features: Sequence[str], scales: dict[str, floa
     if missing:
         expected = f"all of [{', '.join(NEEDED)}], or no tracks"
         what = f"tracks need the feature {missing[0]!r}"
-        raise UserError(Problem(what, ("dataset", "features"), None, expected, list(features)))
+        raise UserError(Problem(what, ("dataset", "features"), expected=expected, received=list(features)))
     columns = list(dict.fromkeys([*features, *STANDARD, LINK]))
     for option, given, known in (
         ("hit_branches", naming.hit_branches, columns),

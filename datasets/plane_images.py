@@ -164,7 +164,7 @@ def _check_one_frame(found: Sequence[Group], known: Sequence[Mapping[str, Any]])
     for group, frame in told[1:]:
         if frame != told[0][1]:
             what = f"another frame of directions than in {told[0][0].path}"
-            raise UserError(Problem(what, (str(group.path),), None, repr(told[0][1]), frame))
+            raise UserError(Problem(what, (str(group.path),), expected=repr(told[0][1]), received=frame))
     if told[0][1] is None:
         logger.info("the files do not say in which frame their directions are: they are taken as they stand")
 

@@ -69,7 +69,7 @@ class Dag:
             return None
         except (OSError, ValidationError) as error:
             what = f"not the index of a workflow ({type(error).__name__})"
-            raise UserError(Problem(what, (str(path),), None, "the file as it was written, or none")) from None
+            raise UserError(Problem(what, (str(path),), expected="the file as it was written, or none")) from None
 
     def states(self, index: DagIndex, ads: Mapping[Id, Ad] | None) -> dict[str, JobState | None]:
         """Return the state of each node's last job; None for a node that has not begun."""

@@ -78,7 +78,7 @@ def make(folder: Path, stem: str) -> Submission:
             (path / below).mkdir()
     except OSError as error:
         what = f"the logs cannot be written ({error.strerror})"
-        raise UserError(Problem(what, (str(folder),), None, "a writable folder: --logs DIR")) from None
+        raise UserError(Problem(what, (str(folder),), expected="a writable folder: --logs DIR")) from None
     return Submission(path)
 
 
@@ -114,4 +114,4 @@ def _read(path: Path) -> Index:
         return Index.model_validate_json(path.read_bytes())
     except (OSError, ValidationError) as error:
         what = f"not the index of a submission ({type(error).__name__})"
-        raise UserError(Problem(what, (str(path),), None, "the file as it was written, or none")) from None
+        raise UserError(Problem(what, (str(path),), expected="the file as it was written, or none")) from None

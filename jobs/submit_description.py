@@ -106,7 +106,9 @@ def _transfer(submission: Submission, request: Request) -> dict[str, object]:
     taken = sorted(request.memory.keys() & set(CARRIED))
     if taken:
         expected = f"none of {', '.join(CARRIED)}: these folders are carried beside it"
-        raise UserError(Problem("a run that HTCondor carries has no such name", ("name",), None, expected, taken[0]))
+        raise UserError(
+            Problem("a run that HTCondor carries has no such name", ("name",), expected=expected, received=taken[0])
+        )
     inputs = [*(request.checkout / name for name in CARRIED), submission.jobs / "$(run).json"]
     return {
         "initialdir": request.runs,
@@ -123,7 +125,7 @@ def _check_extra(template: str, resources: Resources) -> None:
     for key in resources.extra:
         if key.lower() in known | {"queue", "request_memory", "environment", "getenv"}:
             expected = "a line that wirechamber does not write itself"
-            raise UserError(Problem("not a further line", ("resources", "extra", key), None, expected, key))
+            raise UserError(Problem("not a further line", ("resources", "extra", key), expected=expected, received=key))
 
 
 def script(submission: Submission, request: Request) -> str:

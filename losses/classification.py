@@ -133,5 +133,7 @@ def _of_true(values: Any, is_true: Any) -> Any:
 def _weights(alpha: tuple[float, ...], log_p: Any) -> Any:
     if len(alpha) != log_p.shape[-1]:
         expected = f"one weight for each of the {log_p.shape[-1]} classes"
-        raise UserError(Problem("not one weight for each class", ("loss", "alpha"), None, expected, list(alpha)))
+        raise UserError(
+            Problem("not one weight for each class", ("loss", "alpha"), expected=expected, received=list(alpha))
+        )
     return keras.ops.convert_to_tensor([alpha], log_p.dtype)

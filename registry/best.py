@@ -45,7 +45,7 @@ def best_run(root: Path, application: str, data: str | None = None) -> Best:
     """
     contents = read_all(root)
     if not contents.records:
-        raise UserError(Problem("no run in the registry", (str(root),), None, "a run that is done"))
+        raise UserError(Problem("no run in the registry", (str(root),), expected="a run that is done"))
     own = [record for record in contents.records if record.application == application]
     if not own:
         raise UserError(unknown("application", application, sorted({r.application for r in contents.records})))
@@ -54,7 +54,7 @@ def best_run(root: Path, application: str, data: str | None = None) -> Best:
     groups = sorted((group for group in groups if group), key=_weight, reverse=True)
     if not groups:
         what = f"no run of {application} is done with a finite {metric or 'metric'}"
-        raise UserError(Problem(what, (str(root),), None, "a run that is done"))
+        raise UserError(Problem(what, (str(root),), expected="a run that is done"))
     chosen = groups[0] if data is None else _on(data, groups)
     firsts = [order.by_metric(group, metric, better)[0] for group in groups if group is not chosen]
     return Best(order.by_metric(chosen, metric, better)[0], metric, better, len(chosen), tuple(firsts))

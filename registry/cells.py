@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from registry.record import Record, State, in_words, number
+from registry.record import Record, State, describe_results, number
 
 SYMBOLS: dict[State, str] = {
     "queued": "🕒",
@@ -58,7 +58,7 @@ def figure(record: Record, metric: str) -> str:
 
 def against(record: Record) -> str:
     """How the run compares with the strongest baseline of each task."""
-    strongest = in_words(record.results, strongest=True) if record.others else record.verdict.partition("; ")[0]
+    strongest = describe_results(record.results, strongest=True) if record.others else record.verdict.partition("; ")[0]
     return f"{UNBEATEN} {strongest}" if record.unbeaten else strongest
 
 

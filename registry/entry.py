@@ -12,7 +12,7 @@ from app.core.files import not_written
 from app.core.lock import locked
 from registry import notes, store
 from registry.readme import refresh
-from registry.record import Record, in_words
+from registry.record import Record, describe_results
 
 PROGRESS = frozenset({"epoch", "metrics", "resources"})
 """What changes in every epoch; the table follows it at most every `LATENCY` seconds."""
@@ -47,7 +47,7 @@ def create_all(root: Path, records: Sequence[Record], *, replace: bool = False) 
 
 def _taken(path: Path, run: str) -> Problem:
     expected = "another name, --resume or --overwrite"
-    return Problem("a run of this name is registered already", (str(path),), None, expected, run)
+    return Problem("a run of this name is registered already", (str(path),), expected=expected, received=run)
 
 
 def follow(root: Path, news: Sequence[tuple[Record, Mapping[str, Any]]]) -> list[Record]:
@@ -100,7 +100,7 @@ def note(root: Path, run: str, text: str) -> None:
         UserError: no such run, or no text.
     """
     if not text.strip():
-        raise UserError(Problem("an empty note", ("note",), None, "some text"))
+        raise UserError(Problem("an empty note", ("note",), expected="some text"))
     if not store.path_of(root, run).exists():
         store.read(root, run)
     notes.add_remark(root, run, text)
@@ -110,7 +110,7 @@ def note(root: Path, run: str, text: str) -> None:
 def _verdict(record: Record) -> str:
     if record.value is None and record.state != "done":
         return record.verdict
-    return in_words(record.results)
+    return describe_results(record.results)
 
 
 def _recent(path: Path) -> bool:

@@ -50,7 +50,7 @@ def _parted(path: Path, lines: list[str]) -> tuple[dict[str, str], list[str]]:
         return {}, lines
     closing = [number for number, line in enumerate(lines) if number and line.strip() == FENCE]
     if not closing:
-        raise UserError(Problem("the front matter has no end", (str(path),), None, f"a second line {FENCE!r}"))
+        raise UserError(Problem("the front matter has no end", (str(path),), expected=f"a second line {FENCE!r}"))
     pairs: dict[str, str] = {}
     wrong = []
     for number, line in enumerate(lines[1 : closing[0]], start=2):
@@ -59,7 +59,7 @@ def _parted(path: Path, lines: list[str]) -> tuple[dict[str, str], list[str]]:
         if key in pairs:
             wrong.append(Problem("given twice", place, received=key))
         elif line.strip() and (not colon or key == "text"):
-            wrong.append(Problem("not front matter", place, None, "'key: value'", line))
+            wrong.append(Problem("not front matter", place, expected="'key: value'", received=line))
         elif colon:
             pairs[key] = value
     if wrong:

@@ -153,7 +153,7 @@ def verdict(value: float | None, baselines: Mapping[str, float | None], better: 
     return "; ".join(_against(value, name, b, better) for name, b in known) or "no baseline to compare with"
 
 
-def in_words(results: Mapping[str, Result], strongest: bool = False) -> str:
+def describe_results(results: Mapping[str, Result], strongest: bool = False) -> str:
     """Return the verdict of each task, or what it says of the strongest baseline only."""
     found = {task: verdict(result.value, result.baselines, result.better) for task, result in results.items()}
     return "; ".join(_of(task, text.partition("; ")[0] if strongest else text) for task, text in found.items())

@@ -58,7 +58,9 @@ def read(root: Path, run: str) -> Record:
         raise UserError(*(_damaged(path, problem) for problem in problems(error, Record))) from None
     if record.run != run:
         raise UserError(
-            Problem("damaged record: run: not the name of its file", (str(path),), None, repr(run), record.run)
+            Problem(
+                "damaged record: run: not the name of its file", (str(path),), expected=repr(run), received=record.run
+            )
         )
     return record
 
@@ -70,7 +72,7 @@ def find(root: Path, run: str) -> Record | None:
 
 def _unregistered(root: Path, run: str) -> Problem:
     known = sorted(path.stem for path in (root / "runs").glob("*.json"))
-    return Problem("no such run in the registry", (str(path_of(root, run)),), nearest(run, known), None, run)
+    return Problem("no such run in the registry", (str(path_of(root, run)),), nearest=nearest(run, known), received=run)
 
 
 def _damaged(path: Path, problem: Problem) -> Problem:
@@ -78,9 +80,9 @@ def _damaged(path: Path, problem: Problem) -> Problem:
     return Problem(
         f"damaged record: {place}: {problem.what}" if place else f"damaged record: {problem.what}",
         (str(path),),
-        problem.nearest,
-        problem.expected,
-        problem.received,
+        nearest=problem.nearest,
+        expected=problem.expected,
+        received=problem.received,
     )
 
 

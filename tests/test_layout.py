@@ -17,7 +17,7 @@ TOP_LEVEL = {
     *("constraints.txt", ".pre-commit-config.yaml", ".gitignore", ".ci"),
     *("json", "app", "losses", "datasets", "jobs", "registry", "tests", "benchmarks", "docs"),
 }
-# From the ground up: each package may import itself and those that stand before it, also inside functions, so that there
+# From the ground up: a package may import itself and those that stand before it, also inside functions, so that there
 # is no circle between packages.
 LEVELS = (
     "app.core",

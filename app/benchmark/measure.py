@@ -59,7 +59,9 @@ def benchmark(
     model = in_float32(deployed)
     most = Predictor(model).rows_at_once
     if min(sizes) > most:
-        raise UserError(Problem("no batch fits into memory", ("--batch-sizes",), None, f"{most} at most", list(sizes)))
+        raise UserError(
+            Problem("no batch fits into memory", ("--batch-sizes",), expected=f"{most} at most", received=list(sizes))
+        )
     events = first_events(data.splits.test, max(*sizes, 1000))
     operations = engines.flops(model, _batch(model, events, 1))
     peak = {"cpu": matmul_peak(engines.CPU)}
@@ -139,5 +141,5 @@ def _beside_runge_kutta(
     said = predict(Predictor(model), events, job)
     errors = runge_kutta.position_errors(*(said.predicted[name] - said.true[name] for name in ("x", "y")))
     best = max(float(figures["throughput_cpu"]) for figures in found["batch_sizes"].values())
-    verdict = runge_kutta.in_words(errors["pos_mean_mm"], best, rows)
+    verdict = runge_kutta.describe(errors["pos_mean_mm"], best, rows)
     return {**errors, "runge_kutta": rows, "verdict": verdict}

@@ -105,7 +105,7 @@ def _seconds(words: list[str], expected: float) -> float:
     return seconds
 
 
-def in_words(error: float, throughput: float, rows: Rows) -> str:
+def describe(error: float, throughput: float, rows: Rows) -> str:
     """Say which is faster at equal accuracy.
 
     Args:

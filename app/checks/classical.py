@@ -25,7 +25,7 @@ def check_classical(job: Job) -> None:
 
 def _refuse(job: Job, where: tuple[str, ...], expected: str) -> None:
     what = f"the model {job.model.name!r} needs no training and sees the raw columns"
-    raise UserError(Problem(what, where, None, f"{expected}, or a network"))
+    raise UserError(Problem(what, where, expected=f"{expected}, or a network"))
 
 
 def _check_targets(job: Job, name: str, task: Task) -> None:

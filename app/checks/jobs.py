@@ -11,7 +11,7 @@ from app.checks import physics, tasks
 from app.checks.classical import check_classical
 from app.checks.search import check_search
 from app.config import Job
-from app.config.derived_jobs import every
+from app.config.derived_jobs import with_members
 from app.config.job_file import load, refuse_equal_names
 from app.core.errors import Problem, UserError
 from app.core.files import matching
@@ -41,7 +41,7 @@ def check_warmup_fits(job: Job) -> None:
     if warmup >= job.training.epochs:
         where = ("training", "schedule", "warmup_epochs")
         expected = f"fewer than the {job.training.epochs} epochs of the training"
-        raise UserError(Problem("the warm-up is as long as the training", where, None, expected, warmup))
+        raise UserError(Problem("the warm-up is as long as the training", where, expected=expected, received=warmup))
 
 
 def check_steps_per_execution(job: Job) -> None:
@@ -49,7 +49,7 @@ def check_steps_per_execution(job: Job) -> None:
     executed, steps = job.training.steps_per_execution, job.training.steps_per_epoch
     if executed != "auto" and steps is not None and executed > steps:
         where = ("training", "steps_per_execution")
-        raise UserError(Problem("more steps than an epoch has", where, None, f"at most {steps}", executed))
+        raise UserError(Problem("more steps than an epoch has", where, expected=f"at most {steps}", received=executed))
 
 
 def check_curriculum_ends(job: Job) -> None:
@@ -60,18 +60,20 @@ def check_curriculum_ends(job: Job) -> None:
         start, end, epochs = (spec.parameters[name] for name in ("start", "end", "epochs"))
         where = ("weighting", position)
         if end >= start:
-            raise UserError(Problem("the threshold does not fall", (*where, "end"), None, f"below {start} GeV", end))
+            raise UserError(
+                Problem("the threshold does not fall", (*where, "end"), expected=f"below {start} GeV", received=end)
+            )
         if epochs >= job.training.epochs:
             what = "the curriculum is as long as the training"
             expected = f"fewer than the {job.training.epochs} epochs of the training"
-            raise UserError(Problem(what, (*where, "epochs"), None, expected, epochs))
+            raise UserError(Problem(what, (*where, "epochs"), expected=expected, received=epochs))
 
 
 def check_mlflow_is_installed(job: Job) -> None:
     """It is an extra: said before the training, not after it."""
     if job.tracking.mlflow and importlib.util.find_spec("mlflow") is None:
         expected = "pip install 'wirechamber[mlflow]', or no tracking.mlflow"
-        raise UserError(Problem("mlflow is not installed", ("tracking", "mlflow"), None, expected))
+        raise UserError(Problem("mlflow is not installed", ("tracking", "mlflow"), expected=expected))
 
 
 def check_ensemble(job: Job) -> None:
@@ -80,13 +82,13 @@ def check_ensemble(job: Job) -> None:
         return
     if job.is_classical:
         what = f"the model {job.model.name!r} needs no training: all members would be equal"
-        raise UserError(Problem(what, ("ensemble",), None, "null, or a network"))
+        raise UserError(Problem(what, ("ensemble",), expected="null, or a network"))
     if job.hyperopt is not None:
         what = "a search trains one network a trial, an ensemble several"
-        raise UserError(Problem(what, ("ensemble",), None, "one of 'ensemble' and 'hyperopt': search first"))
+        raise UserError(Problem(what, ("ensemble",), expected="one of 'ensemble' and 'hyperopt': search first"))
     if job.training.bootstrap is not None:
         where = ("training", "bootstrap")
-        raise UserError(Problem("each member of an ensemble has its own draw", where, None, "null, or no ensemble"))
+        raise UserError(Problem("each member of an ensemble has its own draw", where, expected="null, or no ensemble"))
 
 
 def check_the_search(job: Job) -> None:
@@ -116,9 +118,9 @@ CHECKS = (
 )
 
 
-def validated(path: Path, overrides: Sequence[str]) -> list[Job]:
+def load_checked_jobs(path: Path, overrides: Sequence[str]) -> list[Job]:
     """Read a job or sweep file and check its jobs, the members of ensembles too; raises UserError with all mistakes."""
     jobs = load(path, overrides)
-    check_jobs(every(jobs))
-    refuse_equal_names(every(jobs))
+    check_jobs(with_members(jobs))
+    refuse_equal_names(with_members(jobs))
     return jobs

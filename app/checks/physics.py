@@ -7,14 +7,14 @@ from typing import Any
 from app.config import Job
 from app.core.catalog import Spec
 from app.core.errors import Problem, UserError
-from app.models import CODE, HIT_PROBABILITY, SCORES
+from app.models import HIT_PROBABILITY, SCORES, TRACK_CODE
 from app.physics.magnet import Magnet
 from datasets.transforms.mirror import HORIZONTAL, VERTICAL, check_mirror
 from losses.constraints import CONSTRAINTS, terms_of
 
 SUMS = ("data_loss", "physics_loss")
 """Figures of the history beside the terms."""
-OUTPUTS = (CODE, SCORES, HIT_PROBABILITY)
+OUTPUTS = (TRACK_CODE, SCORES, HIT_PROBABILITY)
 """What models call outputs of their own."""
 
 
@@ -23,7 +23,7 @@ def check_something_is_learned(job: Job) -> None:
     weights = [task.weight for task in job.tasks.values()] + [spec.options.weight for spec in job.constraints]
     if not any(weights) and not job.model.component.facts.get("classical"):
         what = "the weights of all tasks and constraints are 0, so there is nothing to learn"
-        raise UserError(Problem(what, ("tasks",), None, "one weight above 0 at least", weights))
+        raise UserError(Problem(what, ("tasks",), expected="one weight above 0 at least", received=weights))
 
 
 def check_constraints_apply(job: Job) -> None:
@@ -33,7 +33,7 @@ def check_constraints_apply(job: Job) -> None:
         where = ("constraints", position)
         if spec.name in seen:
             what = f"{spec.name!r} is at constraints.{seen[spec.name]} already"
-            raise UserError(Problem(what, where, None, "each constraint once"))
+            raise UserError(Problem(what, where, expected="each constraint once"))
         seen[spec.name] = position
         if spec.options.weight > 0:
             _check_offered(job, spec, where)
@@ -47,11 +47,11 @@ def _check_offered(job: Job, spec: Spec[Any], where: tuple[str, int]) -> None:
     if needs != offered:
         what = f"{spec.name!r} does not apply to the model {job.model.name!r}"
         expected = {"stages": "'rk_pinn'", "along": "'pinn'", "scores": "'hit_pooling'"}[needs]
-        raise UserError(Problem(what, where, None, f"the model {expected}", job.model.name))
+        raise UserError(Problem(what, where, expected=f"the model {expected}", received=job.model.name))
     asked = spec.parameters.get("stages", 0)
     if asked > facts.get("stages", asked):
         what = "more stages than the model has heads"
-        raise UserError(Problem(what, (*where, "stages"), None, f"at most {facts['stages']}", asked))
+        raise UserError(Problem(what, (*where, "stages"), expected=f"at most {facts['stages']}", received=asked))
 
 
 def check_task_names(job: Job) -> None:
@@ -61,7 +61,7 @@ def check_task_names(job: Job) -> None:
         if f"{name}_loss" in taken or name in OUTPUTS or name.startswith("val_"):
             others = sorted({one.removesuffix("_loss") for one in taken} | {*OUTPUTS})
             expected = f"another name than those of the program: {', '.join(others)}, val_..."
-            raise UserError(Problem("a task cannot have this name", ("tasks", name), None, expected, name))
+            raise UserError(Problem("a task cannot have this name", ("tasks", name), expected=expected, received=name))
 
 
 def check_mirror_of_formula(job: Job) -> None:

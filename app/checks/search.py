@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from app.checks.search_objective import check_objective, key
@@ -37,10 +38,10 @@ def check_search(job: Job, check: Check) -> None:
 
 def _check_kind(job: Job) -> None:
     if job.is_classical:
-        raise UserError(Problem(f"the model {job.model.name!r} needs no training", ("hyperopt",), None, "null"))
+        raise UserError(Problem(f"the model {job.model.name!r} needs no training", ("hyperopt",), expected="null"))
     if job.ensemble is not None:
         raise UserError(
-            Problem("a search of ensembles", ("hyperopt",), None, "a search, then an ensemble of best.json")
+            Problem("a search of ensembles", ("hyperopt",), expected="a search, then an ensemble of best.json")
         )
 
 
@@ -49,7 +50,9 @@ def _check_installed(job: Job) -> None:
     missing = [name for name in ("keras_tuner", "tensorboard", *NEEDS[tuner]) if importlib.util.find_spec(name) is None]
     if missing:
         expected = "pip install 'wirechamber[bayesian]', or the tuner 'random'"
-        raise UserError(Problem(f"{', '.join(missing)} is not installed", ("hyperopt", "tuner"), None, expected, tuner))
+        raise UserError(
+            Problem(f"{', '.join(missing)} is not installed", ("hyperopt", "tuner"), expected=expected, received=tuner)
+        )
 
 
 def _mistakes(job: Job, entry: Entry, entries: Sequence[Entry], check: Check) -> Iterator[Problem]:
@@ -71,23 +74,22 @@ def _mistakes(job: Job, entry: Entry, entries: Sequence[Entry], check: Check) ->
 
 def _as_value(problem: Problem, where: tuple[str, ...], value: Any) -> Problem:
     place = ".".join(map(str, problem.where[1:]))  # without the trial's name
-    return Problem(f"{value!r} makes no job: {place}: {problem.what}", where, problem.nearest, problem.expected,
-                   problem.received)  # fmt: skip
+    return replace(problem, what=f"{value!r} makes no job: {place}: {problem.what}", where=where)
 
 
 def _check_path(job: Job, path: str) -> None:
     if any(path == fixed or path.startswith(f"{fixed}.") for fixed in FIXED):
-        raise UserError(Problem("is the same for all trials", (), None, "a path of the model, tasks or training"))
+        raise UserError(Problem("is the same for all trials", (), expected="a path of the model, tasks or training"))
     search, parts = search_of(job), path.split(".")
     if path == "training.epochs" and search.tuner == "hyperband":
-        raise UserError(Problem("hyperband itself chooses the epochs", (), None, "'hyperopt.epochs', the longest"))
+        raise UserError(Problem("hyperband itself chooses the epochs", (), expected="'hyperopt.epochs', the longest"))
     judged_by_loss = key(search.objective).endswith("loss")
     changes_loss = parts[0] in ("constraints", "balancing", "weighting", "collocation") or (
         parts[0] == "tasks" and len(parts) > 2 and parts[2] in WHAT_THE_LOSS_IS
     )
     if judged_by_loss and changes_loss:
         what = f"changes what {search.objective!r} means, so that trials could not be compared"
-        raise UserError(Problem(what, (), None, "a metric as the objective, e.g. val_<metric>"))
+        raise UserError(Problem(what, (), expected="a metric as the objective, e.g. val_<metric>"))
 
 
 def _check_value(job: Job, entry: Entry, value: Any, entries: Sequence[Entry], check: Check) -> None:

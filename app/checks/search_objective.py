@@ -10,7 +10,7 @@ import numpy as np
 from app.config import Job, Task
 from app.config.derived_jobs import search_of
 from app.core.errors import Problem, UserError, WirechamberError, nearest
-from app.evaluation.task_metrics import figures, merged
+from app.evaluation.task_metrics import merge_tasks, task_metrics
 from app.predictions import Predictions
 
 Direction = Literal["min", "max"]
@@ -46,7 +46,7 @@ def direction(job: Job) -> Direction:
         return "max"
     if any(word in name for word in NEITHER) or any(one["better"] == "higher" for one in facts.values()):
         what = f"nobody says whether a low or a high {name!r} is better"
-        raise UserError(Problem(what, ("hyperopt", "objective"), None, "'direction': 'min' or 'max' beside it"))
+        raise UserError(Problem(what, ("hyperopt", "objective"), expected="'direction': 'min' or 'max' beside it"))
     return "min"
 
 
@@ -63,7 +63,13 @@ def never_logged(objective: str, names: Any) -> Problem:
     """Say that an objective is never logged, and what is."""
     known = sorted(f"{PREFIX}{name}" for name in names)
     expected = f"one of [{', '.join(known)}]"
-    return Problem("never logged by this job", ("objective",), nearest(objective, known), expected, objective)
+    return Problem(
+        "never logged by this job",
+        ("objective",),
+        nearest=nearest(objective, known),
+        expected=expected,
+        received=objective,
+    )
 
 
 def logged(job: Job) -> tuple[list[str], bool]:
@@ -73,7 +79,7 @@ def logged(job: Job) -> tuple[list[str], bool]:
     if len(job.tasks) > 1 or job.constraints:
         names |= {f"{task}_loss": 0.0 for task in job.tasks}
     try:
-        names |= merged({name: figures(_invented(task), task) for name, task in job.tasks.items()})
+        names |= merge_tasks({name: task_metrics(_invented(task), task) for name, task in job.tasks.items()})
     except (WirechamberError, ArithmeticError, LookupError, TypeError, ValueError):
         complete = False  # a metric that wants more than invented events have
     return [name for name in names if name != "rows"], complete

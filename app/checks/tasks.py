@@ -25,7 +25,7 @@ def check_heads(job: Job) -> None:
         if task.head.component.facts["gives"] != needed.facts["gives"]:
             what = f"the loss {task.loss.name!r} does not fit the head"
             expected = f"{needed.name!r}, or no head: it follows from the loss"
-            raise UserError(Problem(what, ("tasks", name, "head"), None, expected, task.head.name))
+            raise UserError(Problem(what, ("tasks", name, "head"), expected=expected, received=task.head.name))
 
 
 def check_sigma_of_angles(job: Job) -> None:
@@ -35,7 +35,7 @@ def check_sigma_of_angles(job: Job) -> None:
             if task.head.name == "gaussian" and step.name == "circular":
                 expected = "another loss, or no 'circular'"
                 what = "'circular' does not go with a predicted width"
-                raise UserError(Problem(what, ("tasks", name, "transform", position), None, expected))
+                raise UserError(Problem(what, ("tasks", name, "transform", position), expected=expected))
 
 
 def check_outputs_are_learned(job: Job) -> None:
@@ -45,7 +45,7 @@ def check_outputs_are_learned(job: Job) -> None:
         if not task.weight and not facts.get("path") and not facts.get("classical"):
             expected = 'a weight above 0, or "enabled": false'
             what = "no loss sees this output, it would stay as random as it begins"
-            raise UserError(Problem(what, ("tasks", name, "weight"), None, expected, task.weight))
+            raise UserError(Problem(what, ("tasks", name, "weight"), expected=expected, received=task.weight))
 
 
 def check_assignment_metric(job: Job) -> None:
@@ -55,10 +55,10 @@ def check_assignment_metric(job: Job) -> None:
             where = ("tasks", name, "metrics", position)
             if metric.name == "hit_assignment" and not job.model.component.facts.get("scores"):
                 what = f"the model {job.model.name!r} does not assign hits"
-                raise UserError(Problem(what, where, None, "the model 'hit_pooling', or another metric"))
+                raise UserError(Problem(what, where, expected="the model 'hit_pooling', or another metric"))
             if metric.name == "hit_assignment" and position == 0:
                 what = "no baseline assigns hits, so a run cannot be judged by it"
-                raise UserError(Problem(what, where, None, "another metric before it"))
+                raise UserError(Problem(what, where, expected="another metric before it"))
 
 
 def check_output_names(job: Job) -> None:
@@ -67,7 +67,7 @@ def check_output_names(job: Job) -> None:
         for suffix in ("_sigma", "_probability", "_concentration", "_spread"):
             if name.removesuffix(suffix) in job.tasks.keys() - {name}:
                 what = f"{name!r} is what the output {suffix[1:]} of the task {name.removesuffix(suffix)!r} is called"
-                raise UserError(Problem(what, ("tasks", name), None, "another name"))
+                raise UserError(Problem(what, ("tasks", name), expected="another name"))
 
 
 def check_relative_losses(job: Job) -> None:
@@ -76,7 +76,9 @@ def check_relative_losses(job: Job) -> None:
         shifted = [t.name for t in task.transform if t.name in ("standardize", "kick")]
         if task.loss.component.facts.get("physical") and shifted:
             what = f"the loss {task.loss.name!r} divides by the target, and {shifted[0]!r} shifts its 0"
-            raise UserError(Problem(what, ("tasks", name, "transform"), None, "[], or another loss", shifted))
+            raise UserError(
+                Problem(what, ("tasks", name, "transform"), expected="[], or another loss", received=shifted)
+            )
 
 
 def check_values(task: Task, values: Any) -> None:
@@ -90,11 +92,15 @@ def check_values(task: Task, values: Any) -> None:
 def _check_classes(task: Task, values: Any) -> None:
     where, number = ("targets",), task.head.parameters.get("classes", 2)
     if values.shape[-1] != 1:
-        raise UserError(Problem("classes of one target only", where, None, "one target", list(task.targets)))
+        raise UserError(
+            Problem("classes of one target only", where, expected="one target", received=list(task.targets))
+        )
     wrong = values[(values != np.round(values)) | (values < 0) | (values >= number)]
     if len(wrong):
         what = f"the target {task.targets[0]!r} is not a class"
-        raise UserError(Problem(what, where, None, f"whole numbers from 0 to {number - 1}", float(wrong[0])))
+        raise UserError(
+            Problem(what, where, expected=f"whole numbers from 0 to {number - 1}", received=float(wrong[0]))
+        )
 
 
 def _warn_of_width(task: Task, values: Any) -> None:

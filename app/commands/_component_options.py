@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from app.commands._parser import Parser
-from app.config.reference import arguments_of, default_of, in_words
+from app.config.reference import arguments_of, default_of, describe_type
 from app.core.catalog import Component
 
 
@@ -26,7 +26,7 @@ def parsed(component: Component[Any], words: list[str], prog: str, usage: str, f
     explained = arguments_of(component)
     for name, field in component.model.model_fields.items():
         if name != "name":
-            text = f"{explained.get(name, '')} ({in_words(field)}; {default_of(field)})".replace("%", "%%")
+            text = f"{explained.get(name, '')} ({describe_type(field)}; {default_of(field)})".replace("%", "%%")
             option = f"--{name.replace('_', '-')}"
             if field.annotation is bool:
                 parser.add_argument(option, dest=name, action="store_const", const=["true"], help=text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from app.checks.jobs import validated
+from app.checks.jobs import load_checked_jobs
 from app.commands._parser import add_overrides
 from app.config import Job
 from app.runtime.console import console, table
@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Build each job's networks on a few events and print what a run would need."""
-    for job in validated(options.config, options.overrides):
+    for job in load_checked_jobs(options.config, options.overrides):
         _show(job, estimate(job))
     return 0
 

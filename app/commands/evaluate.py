@@ -55,7 +55,7 @@ def execute(options: argparse.Namespace) -> int:
     from app.evaluation import load
     from app.evaluation.measure import events_of, measure_events
     from app.export.onnx_file import with_old_parity
-    from app.export.root_file import about, write_root
+    from app.export.root_file import run_facts, write_root
 
     job = parse(json.loads(run.job.read_text()))
     data = load_data(job)
@@ -65,7 +65,7 @@ def execute(options: argparse.Namespace) -> int:
     results, predictions = measure_events(job, data, blocks, model)
     predictions.write(folder / "predictions.csv")
     if options.root:
-        write_root(folder / run.root_predictions.name, predictions, about(run))
+        write_root(folder / run.root_predictions.name, predictions, run_facts(run))
     if jacobian:
         _write_jacobian(run, job, data, jacobian, results, folder)
     if folder == run.path:

@@ -28,7 +28,7 @@ def execute(options: argparse.Namespace) -> int:
     check_folder(run.path)
     check_folder(folder, "--out")
     from app.config.job_file import parse
-    from app.export.root_file import about, write_root
+    from app.export.root_file import run_facts, write_root
     from app.predictions import Predictions
 
     job, results = parse(read_file(run.job), str(run.job)), read_file(run.metrics)
@@ -46,7 +46,7 @@ def execute(options: argparse.Namespace) -> int:
     console.print(f"ONNX: {path}", markup=False)
     if predictions is not None:
         path = folder / run.root_predictions.name
-        write_root(path, predictions, about(run))
+        write_root(path, predictions, run_facts(run))
         console.print(f"ROOT: {path}", markup=False)
     return 0
 

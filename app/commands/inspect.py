@@ -107,7 +107,13 @@ def _try(spec: Any, files: list[str]) -> None:
     except UserError as error:
         raise UserError(
             *(
-                Problem(f"{name} refuses this: {p.what}", p.where, p.nearest, p.expected, p.received)
+                Problem(
+                    f"{name} refuses this: {p.what}",
+                    p.where,
+                    nearest=p.nearest,
+                    expected=p.expected,
+                    received=p.received,
+                )
                 for p in error.problems
             )
         ) from None

@@ -6,7 +6,7 @@ import argparse
 import inspect
 from typing import Any
 
-from app.config.reference import CATALOGS, arguments_of, default_of, in_words, markdown
+from app.config.reference import CATALOGS, arguments_of, default_of, describe_type, markdown
 from app.core.catalog import Component
 from app.core.errors import UserError, unknown
 from app.runtime.console import console
@@ -45,4 +45,4 @@ def _explain(component: Component[Any]) -> None:
     for name, field in fields.items():
         elsewhere = field.description or (explained.get(name) if name not in component.types else None)
         text = f". {elsewhere}" if elsewhere else ""
-        console.print(f"  {name:<20} {in_words(field)}; {default_of(field)}{text}", markup=False)
+        console.print(f"  {name:<20} {describe_type(field)}; {default_of(field)}{text}", markup=False)

@@ -49,4 +49,4 @@ def _memory(text: str | None) -> int | None:
     try:
         return megabytes(text)
     except (AttributeError, ValueError):
-        raise UserError(Problem("not a size", ("--memory",), None, '"4GB" or "800MB"', text)) from None
+        raise UserError(Problem("not a size", ("--memory",), expected='"4GB" or "800MB"', received=text)) from None

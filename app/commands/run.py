@@ -6,14 +6,14 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from app.checks.jobs import validated
+from app.checks.jobs import load_checked_jobs
 from app.commands._parser import add_overrides, positive
 from app.commands._results import show
 from app.config import Job
-from app.config.derived_jobs import every
+from app.config.derived_jobs import with_members
 from app.config.job_file import is_workflow, read
 from app.core.errors import Problem, UserError, WirechamberError
-from app.execution.progress import shown
+from app.execution.progress import show_progress
 from app.execution.session import Options, refuse_existing
 from app.execution.single import train_job
 from app.runs import directory
@@ -22,7 +22,7 @@ from app.runtime.console import console
 from app.training.checkpoint import Progress
 from app.workflows.local import run_workflow
 from app.workflows.local import show as show_nodes
-from app.workflows.plan import planned
+from app.workflows.plan import plan_workflow
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,8 +44,8 @@ def execute(options: argparse.Namespace) -> int:
         return _workflow(options)
     if options.workers:
         expected = "a workflow; jobs run one after the other"
-        raise UserError(Problem("not a workflow", ("--workers",), None, expected, str(options.config)))
-    jobs = validated(options.config, options.overrides)
+        raise UserError(Problem("not a workflow", ("--workers",), expected=expected, received=str(options.config)))
+    jobs = load_checked_jobs(options.config, options.overrides)
     if options.dry_run:
         from app.execution.dry_run import dry_run
 
@@ -53,17 +53,17 @@ def execute(options: argparse.Namespace) -> int:
             dry_run(job)
         return 0
     settings = Options(options.config, options.resume, options.overwrite, options.deterministic, options.limit)
-    for job in every(jobs):
+    for job in with_members(jobs):
         _refuse_existing(job, options)
     return max(_one(job, settings, alone=len(jobs) == 1) for job in jobs)
 
 
 def _workflow(options: argparse.Namespace) -> int:
     if options.overwrite:
-        raise UserError(Problem("a workflow is not replaced", ("--overwrite",), None, "another name, or --resume"))
+        raise UserError(Problem("a workflow is not replaced", ("--overwrite",), expected="another name, or --resume"))
     extra = ["--deterministic"] if options.deterministic else []
     extra += ["--limit", str(options.limit)] if options.limit else []
-    plan = planned(options.config, options.overrides, options.parse, extra)
+    plan = plan_workflow(options.config, options.overrides, options.parse, extra)
     if options.dry_run:
         show_nodes(plan)
         return 0
@@ -73,7 +73,7 @@ def _workflow(options: argparse.Namespace) -> int:
 def _one(job: Job, settings: Options, alone: bool) -> int:
     """Run one job; what fails in one job of a sweep does not stop the others."""
     try:
-        with shown(job) as report:
+        with show_progress(job) as report:
             run = run_job(job, settings, report)
     except WirechamberError as error:
         if alone:

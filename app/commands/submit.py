@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from app.checks.jobs import validated
+from app.checks.jobs import load_checked_jobs
 from app.commands._parser import add_logs, add_overrides
 from app.config import Job
 from app.config.job_file import is_workflow, read
@@ -17,7 +17,7 @@ from app.runtime.provenance import commit_of
 from app.submission.memory import advised_memory
 from app.submission.submit import Batch, asked_memory, batches, prepare, refuse_known, request_of, send
 from app.workflows import submit
-from app.workflows.plan import planned
+from app.workflows.plan import plan_workflow
 from jobs import submission
 from jobs.connection import reach
 from jobs.submit_description import description, script
@@ -41,7 +41,7 @@ def execute(options: argparse.Namespace) -> int:
     """Validate everything, then register and submit; with --dry-run print what would be submitted."""
     if is_workflow(read(options.config)):
         return _workflow(options)
-    jobs = validated(options.config, options.overrides)
+    jobs = load_checked_jobs(options.config, options.overrides)
     refuse_known(jobs, options.resume)
     for job in jobs:
         if job.ensemble is not None:
@@ -64,7 +64,7 @@ def execute(options: argparse.Namespace) -> int:
 
 
 def _workflow(options: argparse.Namespace) -> int:
-    plan = planned(options.config, options.overrides, options.parse, logs=options.logs)
+    plan = plan_workflow(options.config, options.overrides, options.parse, logs=options.logs)
     submit.refuse(plan, options.resume)
     asked = _memory([training.stand_in for training in plan.trainings.values()], options.no_estimate)
     memory = submit.memory_of(plan, asked)

@@ -9,11 +9,11 @@ from pathlib import Path
 from app.checks.jobs import check_jobs
 from app.commands._parser import add_overrides
 from app.config import Job
-from app.config.derived_jobs import every
+from app.config.derived_jobs import with_members
 from app.config.job_file import is_workflow, load, read, refuse_equal_names
 from app.core.errors import Problem, UserError
 from app.runtime.console import console
-from app.workflows.plan import planned
+from app.workflows.plan import plan_workflow
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,17 +35,17 @@ def execute(options: argparse.Namespace) -> int:
             jobs += found
     if mistakes:
         raise UserError(*mistakes)
-    refuse_equal_names(every(jobs))
+    refuse_equal_names(with_members(jobs))
     return 0
 
 
 def _jobs(path: Path, options: argparse.Namespace) -> tuple[list[Job], str]:
     """Return the jobs of a file, checked, and what the file holds in words."""
     if is_workflow(read(path)):
-        plan = planned(path, options.overrides, options.parse)
+        plan = plan_workflow(path, options.overrides, options.parse)
         return plan.jobs, f"a workflow of {len(plan.nodes)} nodes, {_counted(plan.jobs)}"
     found = load(path, options.overrides)
-    check_jobs(every(found))
+    check_jobs(with_members(found))
     return found, _counted(found)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from app.comparison.bootstrap import Sampled, sampled
 from app.comparison.change import Change, changes
-from app.comparison.compared_run import Finished
+from app.comparison.compared_run import ComparedRun
 from app.comparison.convergence import Convergence, convergence
 from app.comparison.measures import Measures, measures_of
 from app.comparison.same_events import aligned
@@ -33,7 +33,7 @@ class Comparison:
         convergence: of the trainings.
     """
 
-    runs: tuple[Finished, ...]
+    runs: tuple[ComparedRun, ...]
     reference: str
     events: int
     draws: int
@@ -60,7 +60,7 @@ class Comparison:
             "runs": {run.name: self._run(run) for run in self.runs},
         }
 
-    def _run(self, run: Finished) -> dict[str, Any]:
+    def _run(self, run: ComparedRun) -> dict[str, Any]:
         found = self.figures[run.name]
         return {
             **facts(run),
@@ -70,7 +70,7 @@ class Comparison:
         }
 
 
-def facts(run: Finished) -> dict[str, Any]:
+def facts(run: ComparedRun) -> dict[str, Any]:
     """Return what is known of a run beside its figures."""
     return {
         "model": run.model,
@@ -88,7 +88,7 @@ def _change(one: Change) -> dict[str, Any]:
     return {**where, **figures, "verdict": one.verdict}
 
 
-def compare(runs: Sequence[Finished], reference: str | None = None, draws: int = DRAWS) -> Comparison:
+def compare(runs: Sequence[ComparedRun], reference: str | None = None, draws: int = DRAWS) -> Comparison:
     """Compare runs of one application that were tested on the same events.
 
     Args:

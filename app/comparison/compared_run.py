@@ -18,7 +18,7 @@ FILES = ("history", "provenance", "model_config", "predictions")
 
 
 @dataclass(frozen=True)
-class Finished:
+class ComparedRun:
     """The contents of a run's files by name; `benchmark` is empty until the run was benchmarked."""
 
     run: RunDirectory
@@ -59,7 +59,7 @@ class Finished:
         return Predictions.read(self.run.predictions)
 
 
-def read_finished(text: str, root: Path | None = None) -> Finished:
+def read_finished(text: str, root: Path | None = None) -> ComparedRun:
     """Return the run that `text`, a name or a path, means.
 
     Raises:
@@ -72,16 +72,16 @@ def read_finished(text: str, root: Path | None = None) -> Finished:
     for task in metrics:
         if task not in job["tasks"]:
             raise UserError(unknown("task", task, list(job["tasks"]), (str(run.metrics),)))
-    return Finished(run, job, metrics, history, provenance, model, benchmark)
+    return ComparedRun(run, job, metrics, history, provenance, model, benchmark)
 
 
-def read_all_finished(names: list[str]) -> list[Finished]:
+def read_all_finished(names: list[str]) -> list[ComparedRun]:
     """Return runs of one application, each once; every unreadable one is told.
 
     Raises:
         UserError: as `read_finished`; a run is given twice; the runs are of different applications.
     """
-    found, mistakes = list[Finished](), list[Problem]()
+    found, mistakes = list[ComparedRun](), list[Problem]()
     for name in names:
         try:
             found.append(read_finished(name))
@@ -96,8 +96,10 @@ def read_all_finished(names: list[str]) -> list[Finished]:
     return found
 
 
-def _refuse_applications(found: list[Finished]) -> None:
+def _refuse_applications(found: list[ComparedRun]) -> None:
     kinds = sorted({one.application for one in found})
     if len(kinds) > 1:
         said = ", ".join(f"{one.name}: {one.application}" for one in found)
-        raise UserError(Problem("the runs are of different applications", (), None, "runs of one application", said))
+        raise UserError(
+            Problem("the runs are of different applications", (), expected="runs of one application", received=said)
+        )

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from app.comparison.compared_run import Finished
+from app.comparison.compared_run import ComparedRun
 from app.history import SUMS, flat
 
 SHARE = 0.9
@@ -41,7 +41,7 @@ class Convergence:
         return asdict(self)
 
 
-def convergence(run: Finished) -> Convergence:
+def convergence(run: ComparedRun) -> Convergence:
     """Return how the training of a run went; of a classical model, which has no epochs, nothing but that.
 
     The accuracy is that of the first task's leading figure on the validation split.
@@ -76,7 +76,7 @@ def epochs_to(accuracies: Sequence[float], share: float = SHARE) -> int | None:
     return next(number for number, value in enumerate(accuracies, 1) if value >= share * max(known))
 
 
-def _accuracies(run: Finished, val: Epochs) -> list[float]:
+def _accuracies(run: ComparedRun, val: Epochs) -> list[float]:
     """Return the accuracy of each epoch, from the loss where the figure is not in the history."""
     task, found = next(iter(run.metrics.items()))
     primary = found["metric"]

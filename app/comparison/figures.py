@@ -11,7 +11,7 @@ import numpy as np
 
 from app.comparison.change import Change
 from app.comparison.compare import Comparison
-from app.comparison.compared_run import Finished
+from app.comparison.compared_run import ComparedRun
 from app.comparison.curves import loss_curves, term_curves
 from app.comparison.measures import Place
 from app.comparison.run_styles import add_legend, looks
@@ -188,7 +188,7 @@ def speed(found: Comparison) -> Figure | None:
     return figure
 
 
-def _against_size(axes: Axes, found: Comparison, runs: list[Finished], what: str, label: str) -> None:
+def _against_size(axes: Axes, found: Comparison, runs: list[ComparedRun], what: str, label: str) -> None:
     drawn, models = looks(_models(found)), _models(found)
     values = {run.name: getattr(found.convergence[run.name], what) for run in runs}
     for model in dict.fromkeys(models[run.name] for run in runs):

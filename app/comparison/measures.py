@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from app.comparison.compared_run import Finished
+from app.comparison.compared_run import ComparedRun
 from app.config import Task
 from app.core.catalog import Spec
-from app.evaluation.task_metrics import figures, merged
+from app.evaluation.task_metrics import merge_tasks, task_metrics
 from app.metrics import METRICS
 from app.predictions import Predictions
 
@@ -40,8 +40,8 @@ class Measures:
 
     def __call__(self, predictions: Predictions) -> dict[Place, float]:
         """Return every single figure, and each task's leading one by bin."""
-        found = {name: figures(predictions, task) for name, task in self.tasks.items()}
-        values = {Place(name): float(value) for name, value in merged(found).items() if not name.endswith("rows")}
+        found = {name: task_metrics(predictions, task) for name, task in self.tasks.items()}
+        values = {Place(name): float(value) for name, value in merge_tasks(found).items() if not name.endswith("rows")}
         for task, one in found.items():
             leading = self.tasks[task].metrics[0].component.facts["primary"]
             for part in one.get("bins", ()):
@@ -51,7 +51,7 @@ class Measures:
         return values
 
 
-def measures_of(run: Finished) -> Measures:
+def measures_of(run: ComparedRun) -> Measures:
     """Return the metrics that the run's job asks for.
 
     Bins that hold equally many events are those of all its test events, wherever the metrics are taken after that.
@@ -67,7 +67,7 @@ def measures_of(run: Finished) -> Measures:
     return Measures(tasks, leading, better, {task: fact.get("binned_in", "") for task, fact in facts.items()})
 
 
-def _task(run: Finished, name: str) -> Task:
+def _task(run: ComparedRun, name: str) -> Task:
     job = run.job["tasks"][name]
     bins = run.metrics[name]["model"].get("bins", [])
     specs = [_fixed(METRICS.parse(metric), bins) for metric in job["metrics"]]

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from app.comparison.compared_run import Finished
+from app.comparison.compared_run import ComparedRun
 from app.core.errors import Problem, UserError
 from app.predictions import Predictions
 
 
-def aligned(runs: Sequence[Finished]) -> dict[str, Predictions]:
+def aligned(runs: Sequence[ComparedRun]) -> dict[str, Predictions]:
     """Return the predictions of each run, events in the order of their keys.
 
     The keys of the test events and their truth decide, not the fingerprint of the data: a run on a share of the
@@ -42,7 +42,12 @@ def _refuse_other_events(found: Mapping[str, Predictions], first: str, name: str
     if not common == len(one) == len(other):
         received = f"{len(one):,} and {len(other):,} test events, {common:,} of them in both"
         raise UserError(
-            Problem(f"tested on other data than {first}", (name,), None, "runs on the same test events", received)
+            Problem(
+                f"tested on other data than {first}",
+                (name,),
+                expected="runs on the same test events",
+                received=received,
+            )
         )
     for target in sorted(one.true.keys() & other.true.keys()):
         if not np.allclose(one.true[target], other.true[target], rtol=1e-5, atol=1e-6):

@@ -100,6 +100,6 @@ def _member(job: Job, seed: int) -> Job:
     return parse(content)
 
 
-def every(jobs: Sequence[Job]) -> list[Job]:
+def with_members(jobs: Sequence[Job]) -> list[Job]:
     """Return the jobs with the members of those that are ensembles."""
     return [one for job in jobs for one in (job, *members(job))]

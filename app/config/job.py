@@ -104,10 +104,10 @@ class Ensemble(Strict):
     def _one_seed_each(self) -> Ensemble:
         if self.seeds is not None and len(set(self.seeds)) < len(self.seeds):
             what = "two members with one seed are equal"
-            raise UserError(Problem(what, ("seeds",), None, "different ones", self.seeds))
+            raise UserError(Problem(what, ("seeds",), expected="different ones", received=self.seeds))
         if self.seeds is not None and self.members not in (None, len(self.seeds)):
             expected = f"{self.members} seeds, or no 'members'"
-            raise UserError(Problem("not one seed for each member", ("seeds",), None, expected, self.seeds))
+            raise UserError(Problem("not one seed for each member", ("seeds",), expected=expected, received=self.seeds))
         return self
 
     def all_seeds(self, first: int) -> tuple[int, ...]:

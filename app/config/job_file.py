@@ -92,7 +92,9 @@ def _extended(content: Content, path: Path, seen: tuple[Path, ...] = ()) -> Cont
     if parent is None:
         return content
     if not isinstance(parent, str):
-        raise UserError(Problem("not valid", (str(path), "extends"), None, "the path of a job file", parent))
+        raise UserError(
+            Problem("not valid", (str(path), "extends"), expected="the path of a job file", received=parent)
+        )
     parent_path = (path.parent / parent).resolve()
     if parent_path in seen:
         raise UserError(Problem("the files extend each other in a circle", (str(path), "extends"), received=parent))
@@ -151,7 +153,9 @@ def _with(content: Content, where: str, value: Any) -> Content:
         assign(content, where.split("."), value)
         return content
     if not isinstance(value, dict):
-        raise UserError(Problem("not a part of a job", (), None, "an object that is merged into the job", value))
+        raise UserError(
+            Problem("not a part of a job", (), expected="an object that is merged into the job", received=value)
+        )
     return merge(content, value)
 
 
@@ -187,7 +191,9 @@ def read(path: Path) -> Content:
     """Return the JSON object in a file; raises UserError when there is none."""
     if not path.is_file():
         near = sorted(p.name for p in path.parent.glob("*.json")) if path.parent.is_dir() else []
-        raise UserError(Problem("no such file", (str(path),), nearest(path.name, near), "a job file (JSON)"))
+        raise UserError(
+            Problem("no such file", (str(path),), nearest=nearest(path.name, near), expected="a job file (JSON)")
+        )
     try:
         content = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_without_repeats)
     except json.JSONDecodeError as error:

@@ -54,5 +54,5 @@ def _index(current: Any, part: str) -> Any:
         return part
     if not re.fullmatch(r"\d+", part) or int(part) >= len(current):
         expected = f"a position from 0 to {len(current) - 1}"
-        raise UserError(Problem("no such list element", (part,), None, expected, part))
+        raise UserError(Problem("no such list element", (part,), expected=expected, received=part))
     return int(part)

@@ -102,12 +102,12 @@ def _rows(model: type[BaseModel], explained: dict[str, str], only: Iterable[str]
         yield "| key | value | default | |\n|---|---|---|---|"
         for name, field in fields:
             text = field.description or explained.get(name, "")
-            cells = (f"`{field.alias or name}`", in_words(field), default_of(field, "`"), text)
+            cells = (f"`{field.alias or name}`", describe_type(field), default_of(field, "`"), text)
             yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
         yield ""
 
 
-def in_words(field: FieldInfo) -> str:
+def describe_type(field: FieldInfo) -> str:
     """Return what a key takes, e.g. 'list of whole numbers >= 1'."""
     return _words(field.annotation, field.metadata)
 

@@ -40,9 +40,13 @@ class Dimension(Strict):
     def _one_kind(self) -> Dimension:
         given = [kind for kind in KINDS if self._given(kind) is not None]
         if len(given) != 1:
-            raise UserError(Problem("not one kind of values", (), None, f"exactly one of {list(KINDS)}", given))
+            raise UserError(
+                Problem("not one kind of values", (), expected=f"exactly one of {list(KINDS)}", received=given)
+            )
         if self.kind in ("choice", "bool") and (self.log or self.step is not None):
-            raise UserError(Problem("'step' and 'log' belong to numbers", (), None, "'int' or 'float'", self.kind))
+            raise UserError(
+                Problem("'step' and 'log' belong to numbers", (), expected="'int' or 'float'", received=self.kind)
+            )
         if self.kind in ("int", "float"):
             self._check_range()
         return self
@@ -53,15 +57,21 @@ class Dimension(Strict):
     def _check_range(self) -> None:
         low, high = self._given(self.kind)
         if low >= high:
-            raise UserError(Problem("an empty range", (self.kind,), None, "the lower end first", [low, high]))
+            raise UserError(
+                Problem("an empty range", (self.kind,), expected="the lower end first", received=[low, high])
+            )
         if self.log and low <= 0:
-            raise UserError(Problem("a logarithm needs positive values", (self.kind,), None, "above 0", low))
+            raise UserError(
+                Problem("a logarithm needs positive values", (self.kind,), expected="above 0", received=low)
+            )
         if self.step is None:
             return
         if self.log and self.step <= 1:
-            raise UserError(Problem("with 'log' the step is a factor", ("step",), None, "above 1", self.step))
+            raise UserError(
+                Problem("with 'log' the step is a factor", ("step",), expected="above 1", received=self.step)
+            )
         if self.kind == "int" and self.step != int(self.step):
-            raise UserError(Problem("not a whole number", ("step",), None, "as the values are", self.step))
+            raise UserError(Problem("not a whole number", ("step",), expected="as the values are", received=self.step))
 
     @property
     def kind(self) -> str:
@@ -195,12 +205,22 @@ def _entry(path: str, dimension: Dimension, space: Mapping[str, Dimension], job:
 def _on_dimension(parent: str, dimension: Dimension, where: str, accepted: list[Any]) -> Condition:
     rest = where.removeprefix(parent).removeprefix(".")
     if not dimension.values:
-        raise UserError(Problem("a condition on a range of numbers", (), None, "one on a choice or bool", parent))
+        raise UserError(
+            Problem("a condition on a range of numbers", (), expected="one on a choice or bool", received=parent)
+        )
     known = [below(value, rest, MISSING) for value in dimension.values]
     for value in accepted:
         if value not in known:
             words = [str(one) for one in known if one is not MISSING]
-            raise UserError(Problem("never has this value", (), nearest(value, words), f"one of {words}", value))
+            raise UserError(
+                Problem(
+                    "never has this value",
+                    (),
+                    nearest=nearest(value, words),
+                    expected=f"one of {words}",
+                    received=value,
+                )
+            )
     return Condition(parent, tuple(i for i, value in enumerate(known) if value in accepted))
 
 
@@ -208,5 +228,5 @@ def _in_job(job: Mapping[str, Any], where: str, accepted: list[Any]) -> bool:
     value = below(job, where, MISSING)
     if value is MISSING:
         what = "neither in the space nor in the job"
-        raise UserError(Problem(what, (), None, "a path of the space or of the job", where))
+        raise UserError(Problem(what, (), expected="a path of the space or of the job", received=where))
     return value in accepted

@@ -70,12 +70,12 @@ class Step(Strict):
         said = {field.alias or name for name, field in type(self).model_fields.items() if name in self.model_fields_set}
         for key, kind in BELONGS.items():
             if key in said and kind != given[0]:
-                raise UserError(Problem(f"belongs to {kind!r}", (key,), None, f"no {key} beside {given[0]!r}"))
+                raise UserError(Problem(f"belongs to {kind!r}", (key,), expected=f"no {key} beside {given[0]!r}"))
         if self.jobs and "resources" in said:
             expected = 'resources of the jobs, e.g. "set": ["resources.flavour=workday"]'
-            raise UserError(Problem("jobs say themselves what they ask for", ("resources",), None, expected))
+            raise UserError(Problem("jobs say themselves what they ask for", ("resources",), expected=expected))
         if self.resources.transfer:
-            raise UserError(Problem("steps share their files", ("resources", "transfer"), None, "false"))
+            raise UserError(Problem("steps share their files", ("resources", "transfer"), expected="false"))
         return self
 
     @property
@@ -111,28 +111,36 @@ class Workflow(Strict):
             TopologicalSorter({name: step.needs for name, step in self.steps.items()}).prepare()
         except CycleError as error:
             circle = " -> ".join(reversed(error.args[1]))
-            raise UserError(Problem("steps wait for each other", ("steps",), None, "no circle", circle)) from None
+            raise UserError(
+                Problem("steps wait for each other", ("steps",), expected="no circle", received=circle)
+            ) from None
         return self
 
     def _mistakes(self, name: str) -> list[Problem]:
         step = self.steps[name]
         found = [
-            Problem("no such step", (), nearest(other, self.steps), f"one of [{', '.join(self.steps)}]", other)
+            Problem(
+                "no such step",
+                (),
+                nearest=nearest(other, self.steps),
+                expected=f"one of [{', '.join(self.steps)}]",
+                received=other,
+            )
             for other in step.needs
             if other not in self.steps
         ]
         if name.lower() in RESERVED:
-            found.append(Problem("DAGMan's own word", (), None, "another name"))
+            found.append(Problem("DAGMan's own word", (), expected="another name"))
         if found:
             return found
         for key, others, kinds in (("merge", step.merge or (), ("simulate",)), ("reads", _one(step.reads), DATA)):
             for other in others:
                 if not any(getattr(self.steps[other], kind) for kind in kinds):
                     expected = f"a step with {' or '.join(map(repr, kinds))}"
-                    found.append(Problem("not such a step", (key,), None, expected, other))
+                    found.append(Problem("not such a step", (key,), expected=expected, received=other))
             if key == "merge":
                 found += [
-                    Problem("ROOT files are not merged", (key,), None, "npz shards", other)
+                    Problem("ROOT files are not merged", (key,), expected="npz shards", received=other)
                     for other in others
                     if (spec := self.steps[other].simulate) is not None and suffix_of(spec) == ".root"
                 ]

@@ -20,15 +20,15 @@ def check_folder(path: Path, option: str = "") -> None:
     place = next(one for one in (path.absolute(), *path.absolute().parents) if _exists(one, option))
     where = (f"{option} {place}".strip(),)
     if not place.is_dir():
-        raise UserError(Problem(f"{REFUSED} (a file is in its place)", where, None, "a folder"))
+        raise UserError(Problem(f"{REFUSED} (a file is in its place)", where, expected="a folder"))
     if not os.access(place, os.W_OK | os.X_OK):
-        raise UserError(Problem("cannot be written to", where, None, "a writable folder"))
+        raise UserError(Problem("cannot be written to", where, expected="a writable folder"))
 
 
 def check_file(path: Path, option: str) -> None:
     """Raise UserError unless a file can be written at `path`, where one may be already."""
     if _exists(path, option) and path.is_dir():
-        raise UserError(Problem("is a folder", (f"{option} {path}",), None, "a file, or a name for one"))
+        raise UserError(Problem("is a folder", (f"{option} {path}",), expected="a file, or a name for one"))
     check_folder(path.parent, option)
 
 
@@ -38,7 +38,7 @@ def make_folder(path: Path, option: str = "") -> None:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         what = f"{REFUSED} ({error.strerror})"
-        raise UserError(Problem(what, (f"{option} {path}".strip(),), None, "a writable folder")) from None
+        raise UserError(Problem(what, (f"{option} {path}".strip(),), expected="a writable folder")) from None
 
 
 def _exists(path: Path, option: str) -> bool:
@@ -48,4 +48,6 @@ def _exists(path: Path, option: str) -> bool:
     except PermissionError:
         return False
     except OSError as error:
-        raise UserError(Problem(f"no path ({error.strerror})", (option,), None, "a path", str(path))) from None
+        raise UserError(
+            Problem(f"no path ({error.strerror})", (option,), expected="a path", received=str(path))
+        ) from None

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any
 
-Path = tuple[str | int, ...]
+Place = tuple[str | int, ...]
+"""Where a problem is: the parts of a JSON path, a file, a file with a row."""
 
 
 def nearest(name: object, choices: Iterable[str]) -> str | None:
@@ -25,7 +26,8 @@ class Problem:
     """
 
     what: str
-    where: Path = ()
+    where: Place = ()
+    _: KW_ONLY
     nearest: str | None = None
     expected: str | None = None
     received: object = ...
@@ -47,10 +49,10 @@ class Problem:
         return " ".join(text.splitlines())
 
 
-def unknown(what: str, name: object, choices: Sequence[str], where: Path = ()) -> Problem:
+def unknown(what: str, name: object, choices: Sequence[str], where: Place = ()) -> Problem:
     """Describe a name that is none of `choices`."""
     expected = f"one of [{', '.join(choices)}]"
-    return Problem(f"unknown {what}", where, nearest(name, choices), expected, name)
+    return Problem(f"unknown {what}", where, nearest=nearest(name, choices), expected=expected, received=name)
 
 
 def _short(value: Any, width: int = 120) -> str:
@@ -87,7 +89,7 @@ class Interrupted(BaseException):
     exit_code = 85
 
 
-def said_once(mistakes: Sequence[Problem]) -> list[Problem]:
+def merge_equal_problems(mistakes: Sequence[Problem]) -> list[Problem]:
     """Return the mistakes, those that differ in nothing but the job as one that says how many jobs have it.
 
     Args:

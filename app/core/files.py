@@ -12,8 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from app.core.errors import Path as Place
-from app.core.errors import Problem, UserError, WirechamberError, nearest
+from app.core.errors import Place, Problem, UserError, WirechamberError, nearest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DATA_SUFFIXES = (".npz", ".root")
@@ -77,12 +76,12 @@ def read_json(path: Path, expected: str = "a file of a run that is done") -> dic
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise UserError(Problem("is missing", (str(path),), None, expected)) from None
+        raise UserError(Problem("is missing", (str(path),), expected=expected)) from None
     except (OSError, ValueError, RecursionError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        raise UserError(Problem(f"cannot be read ({reason})", (str(path),), None, expected)) from None
+        raise UserError(Problem(f"cannot be read ({reason})", (str(path),), expected=expected)) from None
     if not isinstance(content, dict):
-        raise UserError(Problem("holds no JSON object", (str(path),), None, expected))
+        raise UserError(Problem("holds no JSON object", (str(path),), expected=expected))
     return content
 
 
@@ -117,7 +116,15 @@ def _matching(pattern: str, place: Place) -> list[Path]:
     if not glob.has_magic(str(path)):
         if not Path(str(path).partition(".root:")[0] + ".root" if ".root:" in str(path) else path).is_file():
             near = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
-            raise UserError(Problem("no such file", place, nearest(path.name, near), "an existing file", str(path)))
+            raise UserError(
+                Problem(
+                    "no such file",
+                    place,
+                    nearest=nearest(path.name, near),
+                    expected="an existing file",
+                    received=str(path),
+                )
+            )
         return [path]
     found = sorted(Path(name) for name in glob.glob(str(path), recursive=True))  # noqa: PTH207 - an absolute one
     if not found:
@@ -130,5 +137,5 @@ def _data_files(folder: Path, place: Place) -> list[Path]:
     found = sorted(p for p in folder.rglob("*") if p.suffix in DATA_SUFFIXES and not p.name.startswith("."))
     if not found:
         expected = f"files whose names end in {' or '.join(DATA_SUFFIXES)}"
-        raise UserError(Problem("no data file in this folder", place, None, expected, str(folder)))
+        raise UserError(Problem("no data file in this folder", place, expected=expected, received=str(folder)))
     return found

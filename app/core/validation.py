@@ -9,7 +9,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from app.core.errors import Path, Problem, UserError, unknown
+from app.core.errors import Place, Problem, UserError, unknown
 
 
 def problems(error: ValidationError, model: type[BaseModel]) -> list[Problem]:
@@ -23,7 +23,7 @@ class _Place:
     """A JSON path with the types that lie there; pydantic's own path also names the tried members of a union."""
 
     where: list[str | int] = field(default_factory=list)
-    union: Path | None = None
+    union: Place | None = None
     types: list[Any] = field(default_factory=list)
     parents: list[Any] = field(default_factory=list)
 

@@ -96,7 +96,7 @@ def _unlabelled(job: Job, source: Source, root: Path) -> Part:
         found = spec.build(files)
         if found.magnet != source.magnet:
             what = "the unlabelled states lie in another magnet than the labelled ones"
-            raise UserError(Problem(what, (), None, str(source.magnet), str(found.magnet)))
+            raise UserError(Problem(what, (), expected=str(source.magnet), received=str(found.magnet)))
         part = split(found, spec.options).train
     except UserError as error:
         raise error.under("unlabelled") from None

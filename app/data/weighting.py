@@ -102,7 +102,9 @@ def _of_one(position: int, name: str, part: Callable[[Mapping[str, Any]], Any], 
     bad = ~(np.isfinite(found) & (found >= 0))
     if bad.any():
         what = f"{name!r} gives weights that are negative or not finite"
-        raise UserError(Problem(what, ("weighting", position), None, "weights from 0 up", float(found[bad][0])))
+        raise UserError(
+            Problem(what, ("weighting", position), expected="weights from 0 up", received=float(found[bad][0]))
+        )
     return found
 
 

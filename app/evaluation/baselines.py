@@ -18,12 +18,12 @@ def fit_baselines(data: Data, job: Job) -> dict[str, dict[str, Any]]:
     """Fit every baseline that applies, on the same training events; {task: {baseline: predictor}}."""
     train, validation = tables(data)
     return {
-        name: baselines.fit(train, validation, task.targets, classes=_sorts(task.loss.component.facts))
+        name: baselines.fit(train, validation, task.targets, classes=_is_classification(task.loss.component.facts))
         for name, task in job.tasks.items()
     }
 
 
-def _sorts(facts: Mapping[str, Any]) -> bool:
+def _is_classification(facts: Mapping[str, Any]) -> bool:
     """Return whether a loss is one of classes; those learned as the probability of 1 are classes too."""
     return bool(facts.get("classes")) or facts.get("head") == "sigmoid"
 

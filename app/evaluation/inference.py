@@ -15,13 +15,13 @@ import numpy as np
 from app.core.errors import Problem, UserError
 from app.core.files import read_json
 from app.data.loading import stacked
-from app.evaluation.predict import said
+from app.evaluation.predict import named_outputs
 from app.evaluation.predictor import Predictor
 from app.runs.directory import RunDirectory, find
 from app.runtime.device import keras
 
 if TYPE_CHECKING:
-    from app.evaluation.trajectory import Along
+    from app.evaluation.trajectory import Trajectory
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Loaded:
         inputs = {name: stacked(columns, names) for name, names in self.columns.items()}
         outputs = Predictor(self.model)(inputs | {name: np.asarray(columns[name], np.float32) for name in self.whole})
         tasks = {name: task["targets"] for name, task in self.job["tasks"].items()}
-        return {f"{prefix}{name}": values for prefix, name, values in said(outputs, tasks)}
+        return {f"{prefix}{name}": values for prefix, name, values in named_outputs(outputs, tasks)}
 
     @property
     def whole(self) -> list[str]:
@@ -67,10 +67,10 @@ class Loaded:
         return self._along(columns, zeta)
 
     @cached_property
-    def _along(self) -> Along:
-        from app.evaluation.trajectory import Along
+    def _along(self) -> Trajectory:
+        from app.evaluation.trajectory import Trajectory
 
-        return Along(self.model, self.columns, self.job["model"]["inputs"]["mirror"])
+        return Trajectory(self.model, self.columns, self.job["model"]["inputs"]["mirror"])
 
     def _check(self, columns: Mapping[str, Any]) -> None:
         known = [*(c for names in self.columns.values() for c in names), *self.whole]
@@ -106,4 +106,4 @@ def _model(directory: RunDirectory) -> Any:
     except (OSError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
         what = f"cannot be read as a model ({reason})"
-        raise UserError(Problem(what, (str(directory.model),), None, "the model of a run that is done")) from None
+        raise UserError(Problem(what, (str(directory.model),), expected="the model of a run that is done")) from None

@@ -185,7 +185,9 @@ def check_states(
         for name in names:
             if name not in known:
                 what = f"a transport Jacobian needs the {kind} {name!r}, which the model has not"
-                raise UserError(Problem(what, WHERE, None, f"a model with the {kind}s {', '.join(names)}", known))
+                raise UserError(
+                    Problem(what, WHERE, expected=f"a model with the {kind}s {', '.join(names)}", received=known)
+                )
     if magnet is None:
         what = "the field of the data is not known, so there is no Jacobian to compare with"
         raise UserError(Problem(what, WHERE, expected="'field' in the dataset, or data of 'simulate'"))

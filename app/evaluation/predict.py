@@ -22,7 +22,7 @@ def predict(predictor: Predictor, events: Events, job: Job) -> Predictions:
     targets = [target for names in tasks.values() for target in names]
     found: dict[str, dict[str, Any]] = {prefix: {} for prefix in ("", *PREFIXES[2:])}
     outputs = predictor(events.inputs)
-    for prefix, name, values in said(outputs, tasks):
+    for prefix, name, values in named_outputs(outputs, tasks):
         found[prefix][name] = np.asarray(values, np.float64)
     return Predictions(
         events.key,
@@ -35,7 +35,7 @@ def predict(predictor: Predictor, events: Events, job: Job) -> Predictions:
     )
 
 
-def said(outputs: Mapping[str, Any], tasks: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, str, Any]]:
+def named_outputs(outputs: Mapping[str, Any], tasks: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, str, Any]]:
     """Yield (prefix, name, values (N,)) of a deployed model's outputs; the prefix says what it is of the name."""
     for task, targets in tasks.items():
         for i, target in enumerate(targets):

@@ -9,7 +9,7 @@ from app.config import Task
 from app.predictions import Predictions
 
 
-def figures(predictions: Predictions, task: Task) -> dict[str, Any]:
+def task_metrics(predictions: Predictions, task: Task) -> dict[str, Any]:
     """Return what the task's metrics say of its targets; in the bins of the first that has them stand all of them."""
     own = predictions.only(task.targets)
     found: dict[str, Any] = {}
@@ -28,14 +28,14 @@ def _joined(bins: Sequence[Mapping[str, Any]], others: Sequence[Mapping[str, Any
     return [{**one, **more.get((one["low"], one["high"]), {})} for one in bins]
 
 
-def plain(figures: Mapping[str, Any]) -> dict[str, float]:
+def scalars(figures: Mapping[str, Any]) -> dict[str, float]:
     """Return the single figures among metrics, those by bin left out."""
     return {name: value for name, value in figures.items() if isinstance(value, (int, float))}
 
 
-def merged(figures_of_tasks: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
+def merge_tasks(figures_of_tasks: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
     """Return the single figures of all tasks; a name that several of them give is written as <task>_<name>."""
-    single = {task: plain(found) for task, found in figures_of_tasks.items()}
+    single = {task: scalars(found) for task, found in figures_of_tasks.items()}
     every = [name for found in single.values() for name in found]
     return {
         f"{task}_{name}" if every.count(name) > 1 else name: value
@@ -52,7 +52,7 @@ def measure(predictions: Predictions, task: Task, fitted: Mapping[str, Any]) -> 
         "metric": facts["primary"],
         "better": facts["better"],
         "binned_in": facts.get("binned_in", ""),
-        "model": figures(predictions, task),
-        "baselines": {name: figures(predictions.of_baseline(name), task) for name in known},
+        "model": task_metrics(predictions, task),
+        "baselines": {name: task_metrics(predictions.of_baseline(name), task) for name in known},
         "descriptions": {name: baseline.description for name, baseline in fitted.items()},
     }

@@ -11,14 +11,14 @@ import numpy as np
 from app.core.errors import Problem, UserError
 from app.data.loading import stacked
 from app.layers.features import columns_of
-from app.models.blocks.path import Path
+from app.models.blocks.path import TrackHead
 from datasets.transforms.kick import STATE
 from datasets.transforms.mirror import Mirror
 
 POINTS_AT_ONCE = 65536
 
 
-class Along:
+class Trajectory:
     """Calls a deployed model at any zeta: columns {name: (N,)} to {"x", "y", "tx", "ty": (N, P)} in physical units.
 
     Args:
@@ -32,10 +32,10 @@ class Along:
 
     def __init__(self, deployed: Any, columns: Mapping[str, Sequence[str]], mirror: bool) -> None:
         self.deployed, self.columns, self.mirror = deployed, columns, Mirror() if mirror else None
-        self.path = next((layer for layer in deployed.layers if isinstance(layer, Path)), None)
+        self.path = next((layer for layer in deployed.layers if isinstance(layer, TrackHead)), None)
         if self.path is None or hasattr(self.path, "stages"):
             known = "a Runge-Kutta step: its end and its stages" if self.path is not None else "the end of a track only"
-            raise UserError(Problem(f"the model knows {known}", ("track",), None, "a run with the model 'pinn'"))
+            raise UserError(Problem(f"the model knows {known}", ("track",), expected="a run with the model 'pinn'"))
         outputs = keras.tree.pack_sequence_as({"end": 0, "code": 0}, self.path.output)  # Keras keeps them as a list
         self.code = keras.Model(deployed.input, outputs["code"])
 
@@ -64,11 +64,15 @@ class Along:
 def _points(zeta: Any) -> Any:
     points = np.atleast_1d(np.asarray(zeta, np.float32))
     if points.ndim != 1 or not points.size:
-        raise UserError(Problem("not a list of points", ("zeta",), None, "numbers from 0 to 1", points.shape))
+        raise UserError(
+            Problem("not a list of points", ("zeta",), expected="numbers from 0 to 1", received=points.shape)
+        )
     outside = points[~((points >= 0) & (points <= 1))]
     if len(outside):
         what = f"{len(outside)} of {len(points)} points lie outside the track"
         raise UserError(
-            Problem(what, ("zeta",), None, "shares of dz from 0, the start, to 1, the end", float(outside[0]))
+            Problem(
+                what, ("zeta",), expected="shares of dz from 0, the start, to 1, the end", received=float(outside[0])
+            )
         )
     return points

@@ -12,7 +12,7 @@ from app.runtime.console import console
 from app.training.estimate import ROWS, Estimate, measure, smaller
 
 if TYPE_CHECKING:
-    from app.training.build import Built
+    from app.training.build import Networks
 
 
 def dry_run(job: Job) -> None:
@@ -41,7 +41,7 @@ def dry_run(job: Job) -> None:
     console.print("nothing was written")
 
 
-def _show_training(job: Job, built: Built, found: Estimate) -> None:
+def _show_training(job: Job, built: Networks, found: Estimate) -> None:
     from app.training.fit import plan
 
     steps = plan(job, found.rows, built.network.count_params())

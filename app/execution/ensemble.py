@@ -55,13 +55,13 @@ def _train_and_combine(job: Job, run: RunDirectory, options: Options, progress: 
 
     where = device.prepare(job.seed, options.deterministic)
     from app.data.loading import load_data
-    from app.execution.tracking import tracked
+    from app.execution.tracking import track_run
     from app.training.fit import history
 
     data = load_data(job, options.limit)
     built = _combined(job, data, runs)
     results.describe(job, run, data, built, where)
-    with tracked(job, run):
+    with track_run(job, run):
         told = history(Progress(seconds=sum(_read(one.history)["training_time"] for one in runs)))
         results.measure_and_register(job, run, data, built, told, {one.name: _read(one.metrics) for one in runs})
 
@@ -69,13 +69,13 @@ def _train_and_combine(job: Job, run: RunDirectory, options: Options, progress: 
 def _combined(job: Job, data: Any, runs: Sequence[RunDirectory]) -> Any:
     from app.evaluation import load
     from app.layers.ensemble_mean import combine
-    from app.training.build import Built
+    from app.training.build import Networks
 
     loaded = {run.name: load(str(run.path)) for run in runs}
     model = combine({name: one.model for name, one in loaded.items()}, {n: _mean(t) for n, t in job.tasks.items()})
     drawn = "each trained on its own draw of the events" if job.ensemble.bootstrap else "trained on the same events"  # type: ignore[union-attr]
     figures = {"columns": data.columns, "members": list(loaded)}
-    return Built(model, model, None, figures, data.prepare, f"{len(runs)} of {job.model.name}, {drawn}")
+    return Networks(model, model, None, figures, data.prepare, f"{len(runs)} of {job.model.name}, {drawn}")
 
 
 def _mean(task: Task) -> str:
@@ -87,5 +87,5 @@ def _read(path: Any) -> dict[str, Any]:
         content: dict[str, Any] = json.loads(path.read_text())
     except (OSError, ValueError) as error:
         expected = "a file of a finished member; --overwrite trains anew"
-        raise UserError(Problem(f"cannot be read ({error})", (str(path),), None, expected)) from None
+        raise UserError(Problem(f"cannot be read ({error})", (str(path),), expected=expected)) from None
     return content

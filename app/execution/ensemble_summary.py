@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from statistics import mean
 from typing import Any
 
-from app.evaluation.task_metrics import plain
+from app.evaluation.task_metrics import scalars
 from registry.record import number
 
 
@@ -18,12 +18,12 @@ def beside_members(results: Mapping[str, Any], known: Mapping[str, Mapping[str, 
         known: that of each member, by its name.
     """
     return {
-        task: {**found, "members": {name: dict(plain(one[task]["model"])) for name, one in known.items()}}
+        task: {**found, "members": {name: dict(scalars(one[task]["model"])) for name, one in known.items()}}
         for task, found in results.items()
     }
 
 
-def in_words(found: Mapping[str, Any]) -> str:
+def describe_members(found: Mapping[str, Any]) -> str:
     """Say what a task's ensemble gains over its members, in its leading metric.
 
     >>> in_words({"metric": "rms", "better": "lower", "model": {"rms": 0.8}, "members": {"a": {"rms": 1.0}, \
@@ -38,4 +38,4 @@ def in_words(found: Mapping[str, Any]) -> str:
 
 def gains(results: Mapping[str, Any]) -> list[str]:
     """Return a line for each task of an ensemble, nothing for a single training."""
-    return [in_words(found) for found in results.values() if found.get("members")]
+    return [describe_members(found) for found in results.values() if found.get("members")]

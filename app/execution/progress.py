@@ -18,7 +18,7 @@ Show = Callable[[Progress], None]
 
 
 @contextlib.contextmanager
-def shown(job: Job) -> Iterator[Show]:
+def show_progress(job: Job) -> Iterator[Show]:
     """Yield what a training calls with its progress after each epoch."""
     if not console.is_terminal or job.is_classical or job.hyperopt:
         yield lambda progress: _log(progress, job, every=max(1, job.training.epochs // LINES))

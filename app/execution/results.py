@@ -13,21 +13,21 @@ from app.core.files import write_json
 from app.data.loading import Data
 from app.evaluation.displays import write_displays
 from app.evaluation.measure import test_metrics
-from app.evaluation.task_metrics import merged, plain
+from app.evaluation.task_metrics import merge_tasks, scalars
 from app.execution.ensemble_summary import beside_members, gains
 from app.export.onnx_file import after_run
-from app.export.root_file import about, write_root
+from app.export.root_file import run_facts, write_root
 from app.history import final_terms, unmoved
 from app.runs.directory import RunDirectory
 from app.runs.plots import draw_plots
-from app.runs.record import compared, fingerprint
+from app.runs.record import fingerprint, result_fields
 from app.runtime.provenance import now, provenance
-from app.training.build import Built
+from app.training.build import Networks
 
 logger = logging.getLogger(__name__)
 
 
-def describe(job: Job, run: RunDirectory, data: Data, built: Built, device: str) -> None:
+def describe(job: Job, run: RunDirectory, data: Data, built: Networks, device: str) -> None:
     """Write provenance, normalisation and model configuration, and tell the registry."""
     facts = {
         "device": device,
@@ -64,7 +64,7 @@ def describe(job: Job, run: RunDirectory, data: Data, built: Built, device: str)
     logger.info("model: %s, %s parameters", built.description or job.model.name, f"{parameters(built):,}")
 
 
-def parameters(built: Built) -> int:
+def parameters(built: Networks) -> int:
     """Return the number of trainable parameters, counted; of a classical model that of its fitted coefficients."""
     if built.network is None:
         return int(built.deployed.count_params())
@@ -79,7 +79,7 @@ def measure_and_register(
     job: Job,
     run: RunDirectory,
     data: Data,
-    built: Built,
+    built: Networks,
     history: dict[str, Any],
     members: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> None:
@@ -98,33 +98,33 @@ def measure_and_register(
     if members:
         results = beside_members(results, members)
     write_json(run.metrics, results)
-    history["test_final"] = merged({name: found["model"] for name, found in results.items()})
+    history["test_final"] = merge_tasks({name: found["model"] for name, found in results.items()})
     write_json(run.history, history)
     predictions.write(run.predictions)
     if job.export.root:
-        write_root(run.root_predictions, predictions, about(run))
+        write_root(run.root_predictions, predictions, run_facts(run))
     write_json(run.metrics, after_run(job, run, data, built.deployed, results))
     write_displays(run.displays, job, data, predictions)
     draw_plots(run, job.plots)
     _finish(job, run, built, results, history)
 
 
-def keep(job: Job, run: RunDirectory, built: Built, history: dict[str, Any]) -> None:
+def keep(job: Job, run: RunDirectory, built: Networks, history: dict[str, Any]) -> None:
     """Save the best model and its history, and leave the test split alone: for the trials of a search."""
     _save(run, built)
     write_json(run.history, history)
     facts = {name: history[name] for name in ("best_epoch", "training_time")}
-    row = plain(history["val"][history["best_epoch"] - 1]) if history["best_epoch"] else {}
+    row = scalars(history["val"][history["best_epoch"] - 1]) if history["best_epoch"] else {}
     figures = {f"val_{name}": value for name, value in row.items() if name != "epoch"}
     registry.update(registry.root(), job.name, state="done", metrics=figures, epoch=len(history["train"]), **facts)
 
 
-def _save(run: RunDirectory, built: Built) -> None:
+def _save(run: RunDirectory, built: Networks) -> None:
     built.deployed.save(run.path / "model.part.keras")
     (run.path / "model.part.keras").replace(run.model)
 
 
-def _finish(job: Job, run: RunDirectory, built: Built, results: dict[str, Any], history: dict[str, Any]) -> None:
+def _finish(job: Job, run: RunDirectory, built: Networks, results: dict[str, Any], history: dict[str, Any]) -> None:
     provenance = json.loads(run.provenance.read_text())
     write_json(run.provenance, {**provenance, "end": now()})
     idle = unmoved(history, job.tasks)
@@ -135,7 +135,7 @@ def _finish(job: Job, run: RunDirectory, built: Built, results: dict[str, Any], 
         job.name,
         state="done",
         notes=[(registry.now(), line) for line in [*idle, *gains(results)]],
-        **compared(results, built.description),
+        **result_fields(results, built.description),
         metrics=history["test_final"] | final_terms(history),
         best_epoch=history["best_epoch"],
         training_time=history["training_time"],

@@ -125,20 +125,20 @@ def _registered(job: Job, run: RunDirectory, options: Options) -> Iterator[None]
     try:
         yield
     except Interrupted as error:
-        _tell(root, job.name, state="interrupted", reason=f"{error}, resume with --resume")
+        _report_end(root, job.name, state="interrupted", reason=f"{error}, resume with --resume")
         logger.warning("interrupted by %s; continue with --resume", error)
         raise
     except WirechamberError as error:
-        _tell(root, job.name, state="failed", reason=str(error))
+        _report_end(root, job.name, state="failed", reason=str(error))
         logger.error("failed: %s", error, extra={"in_file_only": True})  # the console gets the line itself
         raise
     except BaseException as error:
-        _tell(root, job.name, state="failed", reason=f"{type(error).__name__}: {error}"[:500])
+        _report_end(root, job.name, state="failed", reason=f"{type(error).__name__}: {error}"[:500])
         logger.exception("failed", extra={"in_file_only": True})  # the console gets the traceback itself
         raise
 
 
-def _tell(root: Path, run: str, **changes: Any) -> None:
+def _report_end(root: Path, run: str, **changes: Any) -> None:
     """Write the end of a run that went wrong; what hinders that must not hide what went wrong."""
     try:
         registry.update(root, run, **changes)

@@ -27,7 +27,7 @@ def _train_and_measure(job: Job, run: RunDirectory, options: Options, progress: 
 
     where = device.prepare(job.seed, options.deterministic)
     from app.data.loading import load_data
-    from app.execution.tracking import tracked
+    from app.execution.tracking import track_run
     from app.training.build import build
     from app.training.fit import train
 
@@ -38,7 +38,7 @@ def _train_and_measure(job: Job, run: RunDirectory, options: Options, progress: 
     results.describe(job, run, data, built, where)
     root = registry.root()
 
-    with tracked(job, run) as tracking:
+    with track_run(job, run) as tracking:
 
         def report(state: Progress) -> None:
             registry.update(root, job.name, epoch=state.epoch)

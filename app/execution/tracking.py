@@ -56,7 +56,7 @@ class Tracking:
 
 
 @contextlib.contextmanager
-def tracked(job: Job, run: RunDirectory) -> Iterator[Tracking]:
+def track_run(job: Job, run: RunDirectory) -> Iterator[Tracking]:
     """Track a run from its start to its end, whichever that is."""
     wanted = job.tracking.mlflow
     export = Export(wanted.uri, wanted.experiment or job.application, run) if wanted else None
@@ -83,7 +83,7 @@ def send(run: RunDirectory, uri: str | None = None, experiment: str | None = Non
     stated = (job.get("tracking") or {}).get("mlflow") or {}
     uri = uri or stated.get("uri")
     if uri is None:
-        raise UserError(Problem("the job names no MLflow server", ("track",), None, "--uri http://host:port"))
+        raise UserError(Problem("the job names no MLflow server", ("track",), expected="--uri http://host:port"))
     export = Export(uri, experiment or stated.get("experiment") or job["application"], run)
     export.begin(job)
     export.finish(run)

@@ -134,7 +134,9 @@ def _check_operations(proto: Any) -> None:
     missing = {node.op_type: node.name for node in _nodes(proto.graph) if node.op_type not in known or node.domain}
     if missing:
         words = "; ".join(f"{op} (in {place})" for op, place in sorted(missing.items()))
-        raise UserError(Problem(f"ONNX has no operation for {words}", ("export",), None, "layers of other operations"))
+        raise UserError(
+            Problem(f"ONNX has no operation for {words}", ("export",), expected="layers of other operations")
+        )
 
 
 def _nodes(graph: Any) -> Iterator[Any]:

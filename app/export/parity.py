@@ -41,7 +41,7 @@ def session_of(content: bytes, threads: int = 0) -> Any:
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # the runtime has a dozen kinds of its own
         what = f"onnxruntime {onnxruntime.__version__} cannot load the graph ({_first_line(error)})"
-        raise UserError(Problem(what, ("export",), None, "layers of operations that it has")) from None
+        raise UserError(Problem(what, ("export",), expected="layers of operations that it has")) from None
 
 
 def _first_line(error: Exception) -> str:

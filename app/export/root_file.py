@@ -21,7 +21,7 @@ ABOUT = "about"
 """Name of the string beside the tree: JSON with the run and the units."""
 
 
-def about(run: RunDirectory) -> dict[str, Any]:
+def run_facts(run: RunDirectory) -> dict[str, Any]:
     """Return what the file says of the run: its name, the commit, the data and the units."""
     provenance = read_json(run.provenance)
     return {"run": run.name, "commit": provenance.get("commit"), "dataset": provenance.get("dataset", {})}

@@ -90,7 +90,7 @@ class Adc(keras.layers.Layer):
             divisors = [str(r) for r in range(1, found[axis] + 1) if found[axis] % r == 0]
             what = f"the {found[axis]} ticks of an image cannot be summed in groups of {self.sum_ticks}"
             expected = f"one of {', '.join(divisors)}"
-            raise UserError(Problem(what, ("dataset", "sum_ticks"), None, expected, self.sum_ticks))
+            raise UserError(Problem(what, ("dataset", "sum_ticks"), expected=expected, received=self.sum_ticks))
         found[axis] //= self.sum_ticks
         return found
 

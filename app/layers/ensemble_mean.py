@@ -80,8 +80,8 @@ def concentration_of(length: Any) -> Any:
     return r * (3.0 - r * r) / (1.0 - r * r)
 
 
-@keras.saving.register_keras_serializable("wirechamber")
-class Combined(keras.layers.Layer):
+@keras.saving.register_keras_serializable("wirechamber", "Combined")  # its name in models that were saved before
+class EnsembleMean(keras.layers.Layer):
     """The mean of members' answers in physical units, and how far they are apart.
 
     call([{"value": (N, T), ...}, ...]) gives
@@ -173,7 +173,7 @@ def combine(members: Mapping[str, Any], tasks: Mapping[str, str]) -> Any:
         answers.append(member(inputs))
     outputs: dict[str, Any] = {}
     for task, mean in tasks.items():
-        found = Combined(mean, name=f"{task}_combined")([_of_task(answer, task) for answer in answers])
+        found = EnsembleMean(mean, name=f"{task}_combined")([_of_task(answer, task) for answer in answers])
         outputs |= {task if what == VALUE else f"{task}_{what}": tensor for what, tensor in found.items()}
     return keras.Model(inputs, outputs, name="model")
 

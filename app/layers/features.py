@@ -35,11 +35,13 @@ def check_features(features: Sequence[str], columns: Sequence[str], magnet: Magn
             raise UserError(unknown("feature", name, [*columns, *SLOPES, *LENS], where))
         if name in LENS and magnet is None:
             expected = "'field' in the dataset, or data of 'simulate'"
-            raise UserError(Problem(f"{name!r} needs the field of the data, which is not known", where, None, expected))
+            raise UserError(
+                Problem(f"{name!r} needs the field of the data, which is not known", where, expected=expected)
+            )
         for column in () if name in columns else _needs(name, magnet):
             if column not in columns:
                 what = f"{name!r} needs the input column {column!r}"
-                raise UserError(Problem(what, where, None, None, list(columns)))
+                raise UserError(Problem(what, where, received=list(columns)))
 
 
 def _needs(name: str, magnet: Magnet | None) -> tuple[str, ...]:

@@ -64,7 +64,7 @@ class Physical(keras.layers.Layer):
         self.chain = make_chain(transforms, targets, Magnet(**magnet) if magnet else None, mirror)
         for step, found in zip(self.chain.steps, constants, strict=True):
             step.constants = dict(found)
-        self.reading, self.adds = READINGS[head]
+        self.reading, self.adds = HEAD_OUTPUTS[head]
 
     def call(self, tensors: Mapping[str, Any]) -> dict[str, Any]:
         """Return the physical targets, and what else the head says of them."""
@@ -115,7 +115,7 @@ def _direction(output: Any, inverse: Inverse) -> dict[str, Any]:
     return {VALUE: inverse(output), CONCENTRATION: keras.ops.sqrt(square)}
 
 
-READINGS: dict[str, tuple[Callable[[Any, Inverse], dict[str, Any]], tuple[str, ...]]] = {
+HEAD_OUTPUTS: dict[str, tuple[Callable[[Any, Inverse], dict[str, Any]], tuple[str, ...]]] = {
     "linear": (_values, ()),
     "gaussian": (_gaussian, (SIGMA,)),
     "softmax": (_classes, (PROBABILITY,)),

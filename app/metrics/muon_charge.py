@@ -36,7 +36,9 @@ def muon_charge(predictions: Predictions, *, pt_bins: Edges = PT, eta_bins: Edge
     target = next((name for name in CHARGES if name in predictions.true), None)
     if target is None:
         expected = f"one of the targets [{', '.join(CHARGES)}]"
-        raise UserError(Problem("the metric needs a charge", ("targets",), None, expected, list(predictions.true)))
+        raise UserError(
+            Problem("the metric needs a charge", ("targets",), expected=expected, received=list(predictions.true))
+        )
     return binned(predictions, pt_bins, eta_bins, partial(_summary, target=target))
 
 

@@ -40,7 +40,9 @@ def muon_direction(predictions: Predictions, *, pt_bins: Edges = PT, eta_bins: E
     targets = tuple(name for name in ("eta", "phi") if name in predictions.true)
     if not targets:
         expected = "the targets [eta, phi], or one of them"
-        raise UserError(Problem("the metric needs a direction", ("targets",), None, expected, list(predictions.true)))
+        raise UserError(
+            Problem("the metric needs a direction", ("targets",), expected=expected, received=list(predictions.true))
+        )
     return binned(predictions, pt_bins, eta_bins, partial(_summary, targets=targets))
 
 

@@ -39,7 +39,7 @@ class ModelOptions(Strict):
     inputs: Inputs = Inputs()
 
 
-CODE = "path"
+TRACK_CODE = "path"
 """Output of the network of a model with `path=True`, beside those of its tasks: what the layer knows a track by."""
 
 SCORES = "scores"

@@ -103,7 +103,9 @@ def _size(preset: str, **given: Any) -> Size:
     size = PRESETS[preset]._replace(**{name: value for name, value in given.items() if value is not None})
     if size.width % size.attention_heads:
         expected = f"a multiple of attention_heads, {size.attention_heads}"
-        raise UserError(Problem("the attention heads cannot share it", ("model", "width"), None, expected, size.width))
+        raise UserError(
+            Problem("the attention heads cannot share it", ("model", "width"), expected=expected, received=size.width)
+        )
     return size
 
 

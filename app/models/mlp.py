@@ -71,7 +71,7 @@ def joined(inputs: Mapping[str, Any]) -> Any:
         if len(tensor.shape) != 2:
             what = f"the model takes rows of numbers, and an event of the input {name!r} is more than that"
             expected = "a model of images or sensors: 'plane_cnn', 'three_plane_cnn', 'calorimeter_encoder', 'flat_mlp'"
-            raise UserError(Problem(what, ("model", "name"), None, expected, tuple(tensor.shape[1:])))
+            raise UserError(Problem(what, ("model", "name"), expected=expected, received=tuple(tensor.shape[1:])))
     tensors = list(inputs.values())
     return tensors[0] if len(tensors) == 1 else keras.layers.Concatenate(name="inputs")(tensors)
 

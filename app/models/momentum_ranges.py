@@ -32,10 +32,10 @@ def _plain(network: Spec[Any]) -> Spec[Any]:
     if not _is_plain(network.component):
         plain = [component.name for component in MODELS if _is_plain(component)]
         what = f"{network.name!r} cannot be the network of a range"
-        raise UserError(Problem(what, ("name",), None, f"one of [{', '.join(plain)}]"))
+        raise UserError(Problem(what, ("name",), expected=f"one of [{', '.join(plain)}]"))
     if network.options.inputs != Inputs():
         expected = "'inputs' of the model itself: all ranges see the same"
-        raise UserError(Problem("a range has no inputs of its own", ("inputs",), None, expected))
+        raise UserError(Problem("a range has no inputs of its own", ("inputs",), expected=expected))
     return network
 
 

@@ -9,7 +9,7 @@ from pydantic import Field
 from app.core.errors import UserError, unknown
 from app.core.types import Listed, OneOrMore
 from app.models import MODELS
-from app.models.blocks.classical import STATE, TRACK_INPUTS, Known
+from app.models.blocks.classical import STATE, TRACK_INPUTS, BaselineInputs
 from datasets.transforms.mirror import check_mirror
 
 Degrees = Annotated[tuple[Annotated[int, Field(ge=0, le=20)], ...], OneOrMore(), Field(min_length=1)]
@@ -17,7 +17,7 @@ Degrees = Annotated[tuple[Annotated[int, Field(ge=0, le=20)], ...], OneOrMore(),
 
 @MODELS("polynomial", classical=True, field=False, inputs=TRACK_INPUTS, targets=STATE)
 def polynomial(
-    known: Known,
+    known: BaselineInputs,
     *,
     degree: Degrees = (0, 2, 4, 6, 8),
     features: Listed | None = None,

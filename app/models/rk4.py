@@ -7,12 +7,12 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from app.models import MODELS
-from app.models.blocks.classical import STATE, TRACK_INPUTS, Known
+from app.models.blocks.classical import STATE, TRACK_INPUTS, BaselineInputs
 
 
 @MODELS("rk4", classical=True, field=True, inputs=TRACK_INPUTS, targets=STATE)
 def rk4(
-    known: Known,
+    known: BaselineInputs,
     *,
     steps: Annotated[int, Field(ge=1, le=200)] = 5,
     precision: Literal["float32", "float64"] = "float32",

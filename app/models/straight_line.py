@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from app.models import MODELS
-from app.models.blocks.classical import LINE_INPUTS, STATE, Known
+from app.models.blocks.classical import LINE_INPUTS, STATE, BaselineInputs
 
 
 @MODELS("straight_line", classical=True, field=False, inputs=LINE_INPUTS, targets=STATE)
-def straight_line(known: Known) -> Any:
+def straight_line(known: BaselineInputs) -> Any:
     """The start state carried along its own direction: `x + tx dz, y + ty dz, tx, ty`; nothing is trained.
 
     It is wrong by the whole bend, 428 mm on average over the default magnet, 2-100 GeV: the floor of every table, and

@@ -7,11 +7,11 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from app.models import MODELS
-from app.models.blocks.classical import STATE, TRACK_INPUTS, Known
+from app.models.blocks.classical import STATE, TRACK_INPUTS, BaselineInputs
 
 
 @MODELS("thin_lens", classical=True, field=True, inputs=TRACK_INPUTS, targets=STATE)
-def thin_lens(known: Known, *, nodes: Annotated[int, Field(ge=1, le=64)] = 8) -> Any:
+def thin_lens(known: BaselineInputs, *, nodes: Annotated[int, Field(ge=1, le=64)] = 8) -> Any:
     """The momentum kick along the straight line, given at the centroid of the field; nothing is trained.
 
     `u_out = u + (q/p) c int (ty Bz - By) dz` and v likewise, with u = tx/N, v = ty/N, then two straight lines with a

@@ -46,7 +46,9 @@ class Magnet:
         found = getattr(field, "sha256", None)
         if self.sha256 and found != self.sha256:
             what = "the field map has changed since the data were generated"
-            raise UserError(Problem(what, ("dataset", "field"), None, f"sha256 {self.sha256[:16]}", str(found)[:16]))
+            raise UserError(
+                Problem(what, ("dataset", "field"), expected=f"sha256 {self.sha256[:16]}", received=str(found)[:16])
+            )
         return field
 
     def start(self, columns: Columns) -> Array:

@@ -123,7 +123,7 @@ def steps_for(propagator: Propagator, state: Array, qop: Array, z_start: Array, 
             return _fewer(propagator, (state, qop, z_start, dz), fine, steps, accuracy)
         coarse, steps = fine, 2 * steps
     expected = f"an accuracy that {MOST_STEPS} steps reach; this field gives {difference:.2g} mm there"
-    raise UserError(Problem("cannot be reached", ("accuracy",), None, expected, accuracy))
+    raise UserError(Problem("cannot be reached", ("accuracy",), expected=expected, received=accuracy))
 
 
 def _fewer(

@@ -29,7 +29,7 @@ def copy_run(run: RunDirectory, folder: Path) -> list[Path]:
     old = folder / run.onnx.name
     if old.exists() and not run.onnx.exists():
         what = f"would stay beside the model of {run.name}, which has none"
-        raise UserError(Problem(what, (str(old),), None, f"wirechamber export {run.name}"))
+        raise UserError(Problem(what, (str(old),), expected=f"wirechamber export {run.name}"))
     make_folder(folder, "--copy-to")
     files = [run.model, *(path for path in [run.onnx] if path.exists()), *(getattr(run, name) for name in CARDS)]
     for path in files:

@@ -81,7 +81,11 @@ def find(text: str, root: Path | None = None) -> RunDirectory:
         if _there(path / "metrics.json") or _there(path / "model.keras"):
             raise UserError(Problem("is missing", (str(path / "job.json"),), expected="the job of a run"))
     known = [p.parent.name for p in (root or runs_root()).glob("*/job.json")]
-    raise UserError(Problem("no such run", (text,), nearest(Path(text).name, known), f"a run in {root or runs_root()}"))
+    raise UserError(
+        Problem(
+            "no such run", (text,), nearest=nearest(Path(text).name, known), expected=f"a run in {root or runs_root()}"
+        )
+    )
 
 
 def _there(path: Path) -> bool:

@@ -104,10 +104,10 @@ def check_file(path: Path) -> None:
     if path.suffix == ".json":
         read_file(path)
     elif not path.exists():
-        raise UserError(Problem("is missing", (str(path),), None, EXPECTED))
+        raise UserError(Problem("is missing", (str(path),), expected=EXPECTED))
     elif path.suffix == ".keras" and not _is_archive(path):
         what = "cannot be read as a model (it is no whole zip archive)"
-        raise UserError(Problem(what, (str(path),), None, "the model of a run that is done"))
+        raise UserError(Problem(what, (str(path),), expected="the model of a run that is done"))
 
 
 def _is_archive(path: Path) -> bool:

@@ -44,7 +44,7 @@ def all_finished(texts: Sequence[str], *needs: str) -> list[RunDirectory]:
             mistakes += error.problems
     for position, run in enumerate(found):
         if run in found[:position]:
-            mistakes.append(Problem("given twice", (run.name,), None, "different runs"))
+            mistakes.append(Problem("given twice", (run.name,), expected="different runs"))
     if mistakes:
         raise UserError(*{str(problem): problem for problem in mistakes}.values())
     return found
@@ -62,16 +62,16 @@ def refuse_unfinished(run: RunDirectory, *needs: str) -> None:
     """
     if not run.path.is_dir():
         what = "the run's directory is not on this machine"
-        raise UserError(Problem(what, (str(run.path),), None, "a run directory of this machine"))
+        raise UserError(Problem(what, (str(run.path),), expected="a run directory of this machine"))
     state, reason = _state(run)
     if state not in ("done", ""):
         words = f" ({reason})" if reason else ""
-        raise UserError(Problem(f"the run is {state}{words}", (str(run.path),), None, EXPECTED))
+        raise UserError(Problem(f"the run is {state}{words}", (str(run.path),), expected=EXPECTED))
     if not run.metrics.exists():
         what = "the run has not finished: there is no metrics.json"
-        raise UserError(Problem(what, (str(run.path),), None, EXPECTED))
+        raise UserError(Problem(what, (str(run.path),), expected=EXPECTED))
     if "model" in needs and not run.model.exists():
-        raise UserError(Problem("the run has no model yet", (str(run.model),), None, EXPECTED))
+        raise UserError(Problem("the run has no model yet", (str(run.model),), expected=EXPECTED))
     for name in ("job", "metrics", *needs):
         check_file(getattr(run, name))
 

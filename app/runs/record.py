@@ -33,7 +33,7 @@ def fingerprint(job: Job, data: str) -> str:
     return hashlib.sha256(f"{data}{json.dumps(content, sort_keys=True)}".encode()).hexdigest()[:16]
 
 
-def compared(results: dict[str, Any], description: str = "") -> dict[str, Any]:
+def result_fields(results: dict[str, Any], description: str = "") -> dict[str, Any]:
     """Return the tasks' results beside the baselines; a classical model is not compared with what it is itself.
 
     Args:
@@ -59,7 +59,7 @@ def _result(found: dict[str, Any]) -> registry.Result:
     return registry.Result(metric=metric, better=found["better"], value=found["model"][metric], baselines=baselines)
 
 
-def words_of(job: Job) -> dict[str, Any]:
+def record_fields(job: Job) -> dict[str, Any]:
     """Return the fields of a record that follow from the job alone."""
     return {
         "application": job.application,
@@ -116,7 +116,7 @@ def facts_of(job: Job, config: Path, commit: tuple[str | None, bool] | None = No
     """Return what the registry knows of a run before it has begun; `commit` is that of the program, if it is known."""
     name, dirty = commit or commit_of(REPOSITORY)
     return {
-        **words_of(job),
+        **record_fields(job),
         "config": str(config.resolve()),
         "host": socket.gethostname(),
         "job_id": os.environ.get(JOB_ID),

@@ -16,7 +16,7 @@ from app.core.lock import LockTaken, locked
 from app.runs import directory
 from app.runs.directory import RunDirectory
 from app.runs.files import read_file
-from app.runs.record import compared, fingerprint, words_of
+from app.runs.record import fingerprint, record_fields, result_fields
 from registry.record import is_better
 
 ACTIVE = ("running", "evicted")
@@ -95,7 +95,7 @@ def _unregistered(run: RunDirectory) -> Iterator[Drift]:
         yield Drift(run.name, "a run directory with a job.json that is none (any more), and no record")
         return
     try:
-        changes = {**words_of(job), **_made(job, run), **_ended(run)}
+        changes = {**record_fields(job), **_made(job, run), **_ended(run)}
     except (UserError, KeyError) as error:
         yield Drift(run.name, f"a run directory of another version ({error}), and no record")
         return
@@ -153,7 +153,7 @@ def _finished(run: RunDirectory) -> dict[str, Any]:
     description = _read(run.model_config).get("description", "")
     return {
         "state": "done",
-        **compared(results, description),
+        **result_fields(results, description),
         "metrics": history.get("test_final", {}),
         "best_epoch": history.get("best_epoch"),
         "training_time": history.get("training_time"),

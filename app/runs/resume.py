@@ -25,7 +25,9 @@ def check_same_job(job: Job, run: RunDirectory) -> None:
     if found is not None:
         place, before, now = found
         expected = f"{json.dumps(before)[:80]}, as in the run, or --overwrite"
-        raise UserError(Problem("differs from the run that is resumed", (str(run.path), *place), None, expected, now))
+        raise UserError(
+            Problem("differs from the run that is resumed", (str(run.path), *place), expected=expected, received=now)
+        )
 
 
 def _training(content: dict[str, Any]) -> dict[str, Any]:

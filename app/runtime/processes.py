@@ -49,7 +49,7 @@ class Processes:
             WirechamberError: what `work` raised, or that the process died.
         """
         receive, send = multiprocessing.Pipe(duplex=False)
-        child = self.start(_told, send, work, arguments, environment=os.environ)
+        child = self.start(_run_and_send, send, work, arguments, environment=os.environ)
         send.close()
         try:
             child.join()
@@ -118,7 +118,7 @@ def _follow_the_worker() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _told(send: Any, work: Callable[..., None], arguments: tuple[Any, ...]) -> int:
+def _run_and_send(send: Any, work: Callable[..., None], arguments: tuple[Any, ...]) -> int:
     try:
         work(*arguments)
     except WirechamberError as error:

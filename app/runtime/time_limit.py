@@ -33,7 +33,7 @@ class TimeLimit:
         except ValueError:
             seconds = math.nan
         if not seconds > 0:
-            raise UserError(Problem("not a time limit", (VARIABLE,), None, "seconds above 0", text))
+            raise UserError(Problem("not a time limit", (VARIABLE,), expected="seconds above 0", received=text))
         return cls(seconds)
 
     @property

@@ -28,6 +28,6 @@ def slots(parallel: int | None) -> list[str | None]:
     return [found[number % len(found)] for number in range(parallel or len(found))]
 
 
-def in_words(device: str | None) -> str:
+def describe_device(device: str | None) -> str:
     """Return the device as the log names it."""
     return "the CPU" if device is None else f"GPU {device}"

@@ -29,14 +29,14 @@ NEVER = 10**9
 
 
 @dataclass(frozen=True)
-class Answer:
+class Draw:
     """What the oracle says: a trial, to wait for others ("IDLE"), or that there is nothing more ("STOPPED")."""
 
     status: str
     trial: Trial | None = None
 
 
-def ask(job: Job, state: SearchState) -> Answer:
+def ask(job: Job, state: SearchState) -> Draw:
     """Tell the oracle what has ended and ask it for a trial, which is written down; only under the search's lock."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # deprecations and convergence of libraries, not of the user's making
@@ -44,14 +44,14 @@ def ask(job: Job, state: SearchState) -> Answer:
         records = {trial.id: trial for trial in state.trials()}
         for lost in [drawn for name, drawn in oracle.trials.items() if name not in records]:
             state.write(_record(job, lost))  # a process died between the two files
-        _tell(oracle, records.values())
+        _tell_oracle(oracle, records.values())
         drawn = _draw(oracle)
         _save(oracle, state)
     if drawn.status != "RUNNING":
-        return Answer(drawn.status)
+        return Draw(drawn.status)
     trial = _record(job, drawn)
     state.write(trial)
-    return Answer("RUNNING", trial)
+    return Draw("RUNNING", trial)
 
 
 def _record(job: Job, drawn: Any) -> Trial:
@@ -77,7 +77,7 @@ def _fit_to_completed(oracle: Any) -> None:
         oracle.trials, oracle.ongoing_trials = every, ongoing
 
 
-def _tell(oracle: Any, records: Iterable[Trial]) -> None:
+def _tell_oracle(oracle: Any, records: Iterable[Trial]) -> None:
     for record in records:
         status = {"done": "COMPLETED", "failed": "FAILED"}.get(record.state, "RUNNING")
         known = oracle.trials.get(record.id)
@@ -105,7 +105,7 @@ def _load(job: Job, state: SearchState) -> Any:
         _restore_grid(oracle, content["grid"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         expected = "the state of the search; --overwrite begins it anew"
-        raise UserError(Problem(f"cannot be read ({error!r})", (str(state.oracle),), None, expected)) from None
+        raise UserError(Problem(f"cannot be read ({error!r})", (str(state.oracle),), expected=expected)) from None
     return oracle
 
 

@@ -56,7 +56,7 @@ def publish(content: dict[str, Any], run: RunDirectory, options: Options, finish
             from app.search.plots import draw
 
             draw(job, trials, run)
-        _tell(job, trials, best, finished)
+        _report_result(job, trials, best, finished)
     write_json(state.published, summary)
 
 
@@ -90,8 +90,8 @@ def _measure(job: Job, run: RunDirectory, options: Options, state: SearchState, 
     where = device.prepare(job.seed, options.deterministic)
     from app.data.loading import load_data
     from app.evaluation import load
-    from app.execution.tracking import tracked
-    from app.training.build import Built
+    from app.execution.tracking import track_run
+    from app.training.build import Networks
 
     kept = _best_execution(job, state, best)
     content = with_values(job, best.values)
@@ -100,9 +100,9 @@ def _measure(job: Job, run: RunDirectory, options: Options, state: SearchState, 
     loaded = load(str(kept.path))
     data = load_data(one, options.limit)
     words = f"{one.model.name}, the best of {count} trials; {_in_words(best)}"
-    built = Built(loaded.model, loaded.model, None, _read(kept.normalization), data.prepare, words)
+    built = Networks(loaded.model, loaded.model, None, _read(kept.normalization), data.prepare, words)
     results.describe(one, run, data, built, where)
-    with tracked(one, run):
+    with track_run(one, run):
         results.measure_and_register(one, run, data, built, _read(kept.history))
 
 
@@ -112,7 +112,7 @@ def _best_execution(job: Job, state: SearchState, best: Trial) -> RunDirectory:
     return directory.of(trial_job(job, best.values, best.id, execution).name, state.runs)
 
 
-def _tell(job: Job, trials: list[Trial], best: Trial, finished: bool) -> None:
+def _report_result(job: Job, trials: list[Trial], best: Trial, finished: bool) -> None:
     """Write into the registry what the search was, beside what its winner reached."""
     root, search = registry.root(), search_of(job)
     told = figures(job, trials)

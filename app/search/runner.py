@@ -17,10 +17,10 @@ from app.runs import directory
 from app.runs.directory import RunDirectory
 from app.runtime.processes import Processes
 from app.runtime.time_limit import TimeLimit
-from app.search.devices import in_words, slots
+from app.search.devices import describe_device, slots
 from app.search.publish import is_published, publish
 from app.search.state import SearchState
-from app.search.trial import Order
+from app.search.trial import TrialTask
 from app.search.worker import Worker, winner
 
 logger = logging.getLogger(__name__)
@@ -47,7 +47,9 @@ def _refuse_overwrite(run: RunDirectory) -> None:
     busy = [trial.id for trial in state.trials() if trial.state == "running" and not state.is_free(trial.id)]
     if busy:
         expected = "--resume to work with them, or to wait until they end"
-        raise UserError(Problem("other workers are at work on this search", (str(run.path),), None, expected, busy))
+        raise UserError(
+            Problem("other workers are at work on this search", (str(run.path),), expected=expected, received=busy)
+        )
 
 
 def _search_and_measure(job: Job, run: RunDirectory, options: Options) -> None:
@@ -57,15 +59,15 @@ def _search_and_measure(job: Job, run: RunDirectory, options: Options) -> None:
     """
     search, state = search_of(job), SearchState(run.path)
     state.make()
-    _give_another_chance(state)
+    _retry_killed_trials(state)
     registry.create(state.registry, registry.Record(run=job.name, application=job.application), replace=True)
     devices = slots(search.parallel)
-    words = ", ".join(dict.fromkeys(map(in_words, devices)))
+    words = ", ".join(dict.fromkeys(map(describe_device, devices)))
     count = search.limit if search.limit < math.inf else "all"
     logger.info("%s: %s trials by %s search on %s, %d at once", job.name, count, search.tuner, words, len(devices))
     deadline = time.monotonic() + 3600 * search.max_hours if search.max_hours else math.inf
     limit = TimeLimit.of_process()
-    order = Order(job.dump(), run.path, options, registry.root().resolve())
+    order = TrialTask(job.dump(), run.path, options, registry.root().resolve())
     processes = Processes(warm=None in devices)
     finished = Worker(job, state, order, processes, devices, min(deadline, limit.end)).work()
     if not finished and limit.end <= deadline:
@@ -73,7 +75,7 @@ def _search_and_measure(job: Job, run: RunDirectory, options: Options) -> None:
     _publish(job, run, options, state, finished, processes)
 
 
-def _give_another_chance(state: SearchState) -> None:
+def _retry_killed_trials(state: SearchState) -> None:
     """Let trials whose process was killed go on from their checkpoint; those that failed by themselves would again."""
     with state.locked():
         for trial in state.trials():

@@ -98,7 +98,7 @@ class SearchState:
             return Trial(**json.loads(path.read_text()))
         except (OSError, ValueError, TypeError) as error:
             expected = "a trial of the search; without the file it is drawn anew"
-            raise UserError(Problem(f"cannot be read ({error})", (str(path),), None, expected)) from None
+            raise UserError(Problem(f"cannot be read ({error})", (str(path),), expected=expected)) from None
 
     def write(self, trial: Trial) -> None:
         """Write one trial; only under the lock."""

@@ -22,14 +22,14 @@ from app.config.job_file import parse
 from app.core.errors import Interrupted, UserError, WirechamberError
 from app.core.files import write_json
 from app.core.lock import LockTaken
-from app.execution.progress import shown
+from app.execution.progress import show_progress
 from app.execution.session import Options
 from app.execution.single import train_job
 from app.history import flat
 from app.runs import directory
 from app.runs.directory import RunDirectory
 from app.runtime import time_limit
-from app.search.devices import in_words
+from app.search.devices import describe_device
 from app.search.oracle import ask
 from app.search.state import SearchState, Trial, owner
 from app.training import checkpoint
@@ -40,7 +40,7 @@ OUT_OF_MEMORY = ("MemoryError", "ResourceExhaustedError")
 
 
 @dataclass(frozen=True)
-class Order:
+class TrialTask:
     """What a worker tells the process of a trial; `device` is its GPU, None for the CPU."""
 
     job: dict[str, Any]
@@ -66,14 +66,14 @@ class NeverLogged(UserError):  # noqa: N818 - what happened
     """The objective is not among the figures of the trained job: no trial can be judged."""
 
 
-def execute(order: Order) -> int:
+def execute(order: TrialTask) -> int:
     """Run one trial in this process and return its exit code; what TensorFlow holds goes with the process."""
     state, job = SearchState(order.run), parse(order.job)
     from app.runtime import device
 
     device.prepare(job.seed)
     with contextlib.ExitStack() as held:
-        trial = _take(job, state, held, in_words(order.device))
+        trial = _take(job, state, held, describe_device(order.device))
         if trial is None:
             return NOTHING
         _end(job, state, order.registry, _result(job, state, trial, order.options))
@@ -147,7 +147,7 @@ def _train(job: Job, state: SearchState, trial: Trial, options: Options, executi
                 before = trial_job(job, trial.values, trial.drawn["tuner/trial_id"], execution)
                 _continue_from(directory.of(before.name), run, one)
             until = trial.drawn.get("tuner/epochs")
-            with shown(one) as report:
+            with show_progress(one) as report:
                 train_job(one, replace(options, resume=True, overwrite=False, test=False, until=until), report)
     history: dict[str, Any] = json.loads(run.history.read_text())
     if search_of(job).tuner != "hyperband":  # which may promote it

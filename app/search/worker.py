@@ -15,9 +15,9 @@ from app.config.derived_jobs import search_of
 from app.core.errors import UserError, WirechamberError
 from app.runtime.processes import STOPPED, Processes, ended, stop
 from app.search import trial as trial_process
-from app.search.devices import in_words
+from app.search.devices import describe_device
 from app.search.state import SearchState, Trial, owner
-from app.search.trial import NOTHING, Order
+from app.search.trial import NOTHING, TrialTask
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ class Worker:
 
     job: Job
     state: SearchState
-    order: Order
+    order: TrialTask
     processes: Processes
     free: list[str | None]
     deadline: float = math.inf
@@ -142,7 +142,7 @@ class Worker:
             child.terminate()
         for child, device in self.children:
             stop(child)
-            logger.info("the trial on %s was stopped at its checkpoint", in_words(device))
+            logger.info("the trial on %s was stopped at its checkpoint", describe_device(device))
         self.children.clear()
 
 

@@ -31,11 +31,15 @@ def chosen(jobs: Sequence[JobState], runs: Sequence[str]) -> list[JobState]:
     mistakes: list[Problem] = []
     for run in runs:
         if run not in known:
-            mistakes.append(Problem("never submitted", (run,), nearest(run, known), "a run of wirechamber status"))
+            mistakes.append(
+                Problem("never submitted", (run,), nearest=nearest(run, known), expected="a run of wirechamber status")
+            )
         elif not _broken(known[run]):
             history = known[run].history
             phase = "unknown" if history is None else history.phase
-            mistakes.append(Problem("nothing to mend", (run,), None, "a run that is held or has failed", phase))
+            mistakes.append(
+                Problem("nothing to mend", (run,), expected="a run that is held or has failed", received=phase)
+            )
     if mistakes:
         raise UserError(*mistakes)
     if runs:

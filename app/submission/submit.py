@@ -13,7 +13,7 @@ from typing import Any
 
 import registry
 from app.config import Job
-from app.config.derived_jobs import every
+from app.config.derived_jobs import with_members
 from app.core.errors import Problem, UserError
 from app.core.files import REPOSITORY
 from app.data.loading import data_root
@@ -64,7 +64,7 @@ def asked_memory(job: Job) -> int | None:
 def refuse_known(jobs: Sequence[Job], resume: bool) -> None:
     """Raise UserError where a run of such a name exists already, or, resumed, is another job or in the pool."""
     mistakes: list[Problem] = []
-    for job in every(jobs):
+    for job in with_members(jobs):
         try:
             _refuse_known(job, resume)
         except UserError as error:
@@ -78,17 +78,21 @@ def _refuse_known(job: Job, resume: bool) -> None:
     record, expected = registry.find(root, job.name), "another name, or --resume to go on with that run"
     where = (str(root / "runs" / f"{job.name}.json"),)
     if run.exists and not resume:
-        raise UserError(Problem("the run exists already", (str(run.path),), None, expected, job.name))
+        raise UserError(Problem("the run exists already", (str(run.path),), expected=expected, received=job.name))
     if record is not None and not resume:
-        raise UserError(Problem("a run of this name is registered already", where, None, expected, job.name))
+        raise UserError(
+            Problem("a run of this name is registered already", where, expected=expected, received=job.name)
+        )
     if record is not None and record.state in IN_THE_POOL:
         expected = "a run that has ended; see wirechamber status"
-        raise UserError(Problem(f"this run is {record.state}", where, None, expected, job.name))
+        raise UserError(Problem(f"this run is {record.state}", where, expected=expected, received=job.name))
     if run.exists:
         check_same_job(job, run)
     if job.hyperopt is not None and job.hyperopt.workers > 1 and job.resources.transfer:
         place = (job.name, "resources", "transfer")
-        raise UserError(Problem("the workers of a search share its folder", place, None, "false, or one worker", True))
+        raise UserError(
+            Problem("the workers of a search share its folder", place, expected="false, or one worker", received=True)
+        )
 
 
 def prepare(batch: Batch, stem: str, folder: Path, version: tuple[int, ...]) -> Submission:

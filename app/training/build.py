@@ -27,7 +27,7 @@ keras = lazy_loader.load("keras")
 
 
 @dataclass(frozen=True)
-class Built:
+class Networks:
     """A job's networks: `network` is trained, `deployed` maps raw inputs to physical outputs with the same weights.
 
     `prepare` makes batches of events whose targets are transformed: what the network shall give.
@@ -45,7 +45,7 @@ class Built:
     seconds: float = 0.0
 
 
-def build(job: Job, data: Data) -> Built:
+def build(job: Job, data: Data) -> Networks:
     """Build the networks of a job; normalisation and transforms take their constants from the training split."""
     keras.backend.clear_session()
     if job.is_classical:
@@ -64,7 +64,7 @@ def build(job: Job, data: Data) -> Built:
     keras.config.set_dtype_policy("float32")
     found: dict[str, Any] = {"columns": data.columns, "inputs": figures, "tasks": _constants(chains)}
     found |= {"weighting": data.weighting.dump()} if data.weighting else {}
-    return Built(network, deployed, objective, found, partial(_prepare, data=data, chains=chains))
+    return Networks(network, deployed, objective, found, partial(_prepare, data=data, chains=chains))
 
 
 def _prepare(events: Events, data: Data, chains: Mapping[str, Chain]) -> Batch:
@@ -75,10 +75,10 @@ def _prepare(events: Events, data: Data, chains: Mapping[str, Chain]) -> Batch:
     return x, {n: np.asarray(chains[n].forward(values, columns), np.float32) for n, values in y.items()}, *weights
 
 
-def _classical(job: Job, data: Data) -> Built:
+def _classical(job: Job, data: Data) -> Networks:
     made = make_classical(job, data)
     found = {"columns": data.columns, "inputs": {}, "tasks": {}}
-    return Built(None, made.deployed, None, found, data.prepare, made.description, made.seconds)
+    return Networks(None, made.deployed, None, found, data.prepare, made.description, made.seconds)
 
 
 def _outputs(

@@ -12,7 +12,7 @@ import lazy_loader
 from app.checks.classical import check_classical
 from app.config import Job
 from app.core.errors import Problem, UserError
-from app.models.blocks.classical import Known
+from app.models.blocks.classical import BaselineInputs
 
 if TYPE_CHECKING:
     from app.data.loading import Data
@@ -54,7 +54,7 @@ def _layers(job: Job, data: Data) -> dict[str, Any]:
     layers = {}
     for name, task in job.tasks.items():
         try:
-            known = Known(f"{name}_physical", data.columns, task.targets, data.source.magnet, once)
+            known = BaselineInputs(f"{name}_physical", data.columns, task.targets, data.source.magnet, once)
             layers[name] = job.model.build(known)
         except UserError as error:
             raise error.under("model") from None
@@ -67,7 +67,9 @@ def _check_data(job: Job, data: Data) -> None:
     for column in facts["inputs"]:
         if column not in columns:
             what = f"the model {job.model.name!r} needs the input column {column!r}"
-            raise UserError(Problem(what, ("model",), None, f"track states with {', '.join(facts['inputs'])}", columns))
+            raise UserError(
+                Problem(what, ("model",), expected=f"track states with {', '.join(facts['inputs'])}", received=columns)
+            )
     if facts["field"] and data.source.magnet is None:
         what = f"the model {job.model.name!r} needs the field of the data, which is not known"
         raise UserError(Problem(what, ("model",), expected="'field' in the dataset, or data of 'simulate'"))

@@ -35,7 +35,7 @@ class Collocation:
 
 
 @dataclass(frozen=True)
-class Acting:
+class ActiveConstraints:
     """The constraints that act: those of weight 0 are left out.
 
     Attributes:
@@ -71,7 +71,7 @@ class Acting:
 
 
 @dataclass(frozen=True)
-class HitConstraints(Acting):
+class HitConstraints(ActiveConstraints):
     """Constraints on the scores of hits."""
 
     def __call__(self, scores: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -80,7 +80,7 @@ class HitConstraints(Acting):
 
 
 @dataclass(frozen=True)
-class Constraints(Acting):
+class Constraints(ActiveConstraints):
     """Constraints on whole tracks; where none acts no field is evaluated.
 
     Attributes:

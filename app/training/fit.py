@@ -15,10 +15,10 @@ from app.data.loading import Data
 from app.data.tables import first_events
 from app.evaluation.predict import predict
 from app.evaluation.predictor import Predictor
-from app.evaluation.task_metrics import figures, merged
+from app.evaluation.task_metrics import merge_tasks, task_metrics
 from app.runs.directory import RunDirectory
 from app.runtime.device import is_deterministic, version
-from app.training.build import Built
+from app.training.build import Networks
 from app.training.checkpoint import Progress
 from app.training.recorder import Recorder
 from datasets.pipeline.batches import Part, batches, ordered
@@ -75,7 +75,7 @@ def plan(job: Job, rows: int, parameters: int) -> Plan:
 def train(
     job: Job,
     data: Data,
-    built: Built,
+    built: Networks,
     run: RunDirectory,
     *,
     resume: bool,
@@ -107,7 +107,7 @@ def train(
     return history(recorder.progress)
 
 
-def _fit(job: Job, data: Data, built: Built, recorder: Recorder, steps: Plan) -> None:
+def _fit(job: Job, data: Data, built: Networks, recorder: Recorder, steps: Plan) -> None:
     used = recorder.progress.epoch * steps.steps_per_epoch * job.training.batch_size
     labelled = batches(data.splits.train, built.prepare, job.training.batch_size, job.seed, used)
     built.objective.fit(
@@ -137,7 +137,7 @@ def with_unlabelled(labelled: Any, job: Job, data: Data, steps: int = 0) -> Any:
     return labelled.zip(labelled, more).map(together)
 
 
-def _make_variables(built: Built, data: Data, job: Job) -> None:
+def _make_variables(built: Networks, data: Data, job: Job) -> None:
     """Make the variables of metrics and optimizer now: a checkpoint holds them all, in a fixed order."""
     events = next(iter(data.splits.train))[:2]
     x, y = built.prepare(events)[:2]
@@ -150,13 +150,13 @@ def _make_variables(built: Built, data: Data, job: Job) -> None:
         built.objective.optimizer.build(built.objective.trainable_variables)
 
 
-def _validation(job: Job, data: Data, built: Built) -> Callable[[], dict[str, float]]:
+def _validation(job: Job, data: Data, built: Networks) -> Callable[[], dict[str, float]]:
     predictor = Predictor(built.deployed)
     events = _sample(data.splits.validation)
 
     def measured() -> dict[str, float]:
         found = predict(predictor, events, job)
-        return merged({name: figures(found, task) for name, task in job.tasks.items()})
+        return merge_tasks({name: task_metrics(found, task) for name, task in job.tasks.items()})
 
     return measured
 

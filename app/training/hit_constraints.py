@@ -36,5 +36,5 @@ def hit_constraints(job: Job, data: Data) -> Any:
     if (acting or measured) and ASSIGNED not in data.source.truth:
         what = f"{(*acting, *measured)[0].name!r} needs to know which hits are the muon's"
         expected = '"assignment": true, of data that know it'
-        raise UserError(Problem(what, ("dataset", "assignment"), None, expected))
+        raise UserError(Problem(what, ("dataset", "assignment"), expected=expected))
     return HitConstraints(acting) if acting else None

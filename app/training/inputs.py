@@ -121,4 +121,6 @@ def _check_filled(edges: Sequence[float], p: Any) -> None:
     for word, events in zip(words, counts, strict=True):
         if not events:
             expected = f"edges between the momenta of the training split, {p.min():.3g} to {p.max():.3g} GeV"
-            raise UserError(Problem(f"no training event has {word} GeV", ("model", "edges"), None, expected, [*edges]))
+            raise UserError(
+                Problem(f"no training event has {word} GeV", ("model", "edges"), expected=expected, received=[*edges])
+            )

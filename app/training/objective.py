@@ -9,7 +9,7 @@ from typing import Any
 import keras
 
 from app.layers.features import columns_of
-from app.models import CODE, SCORES
+from app.models import SCORES, TRACK_CODE
 from app.training.constraints import Constraints, HitConstraints
 from datasets.transforms.chain import Chain
 
@@ -95,10 +95,10 @@ class Objective(keras.Model):
     def _physics(self, x: Any, y_pred: Any, inputs: Mapping[str, Any], training: bool) -> dict[str, Any]:
         if isinstance(self.constraints, HitConstraints):
             return {n: keras.ops.mean(v) for n, v in self.constraints(y_pred[SCORES], x).items()}
-        code = y_pred[CODE]
+        code = y_pred[TRACK_CODE]
         unlabelled = {n.removeprefix(UNLABELLED): v for n, v in x.items() if n.startswith(UNLABELLED)}
         if unlabelled:
-            code = keras.ops.concatenate([code, self.network(unlabelled, training=training)[CODE]])
+            code = keras.ops.concatenate([code, self.network(unlabelled, training=training)[TRACK_CODE]])
             more = columns_of(unlabelled, self.columns)
             inputs = {name: keras.ops.concatenate([value, more[name]]) for name, value in inputs.items()}
         task = self.terms[0]

@@ -11,7 +11,7 @@ import numpy as np
 from app.config import Job
 from app.core.errors import Problem, UserError
 from app.data.loading import Data
-from app.models import CODE
+from app.models import TRACK_CODE
 from datasets.transforms.chain import Chain
 from datasets.transforms.kick import STATE, Kick
 from datasets.transforms.mirror import Mirror
@@ -32,7 +32,7 @@ def path_outputs(
     scale = {"mean": kick["mean"], "std": kick["std"], "length": _mean_length(data, place)}
     path, features = job.model.build(joined(seen), scale)
     found = path({"features": features, "dz": inputs[place[0]][:, place[1]]})
-    return {name: found["end"], CODE: found["code"]}, path
+    return {name: found["end"], TRACK_CODE: found["code"]}, path
 
 
 def _mean_length(data: Data, place: tuple[str, int]) -> float:
@@ -46,13 +46,15 @@ def _only_task(job: Job, chains: Mapping[str, Chain]) -> str:
     if len(job.tasks) > 1 or tuple(task.targets) != STATE:
         what = f"{job.model.name!r} gives whole tracks"
         expected = "one task with the targets x, y, tx, ty in this order"
-        raise UserError(Problem(what, ("tasks",), None, expected, {n: list(t.targets) for n, t in job.tasks.items()}))
+        raise UserError(
+            Problem(what, ("tasks",), expected=expected, received={n: list(t.targets) for n, t in job.tasks.items()})
+        )
     step = chains[name].steps[0] if len(chains[name].steps) == 2 else None
     if type(step) is not Kick or step.momentum_slopes or step.baseline.name != "straight_line":
         what = f"{job.model.name!r} bends a straight line by (q/p) times a kick"
         where = ("tasks", name, "transform")
         expected = '"kick" with the baseline "straight_line" and plain slopes'
-        raise UserError(Problem(what, where, None, expected, [spec.dump() for spec in task.transform]))
+        raise UserError(Problem(what, where, expected=expected, received=[spec.dump() for spec in task.transform]))
     return name
 
 

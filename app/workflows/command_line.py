@@ -22,5 +22,5 @@ def check_command_line(arguments: Sequence[str], parse: Parse) -> None:
     except SystemExit:
         line = next(reversed(output.getvalue().strip().splitlines()), "not a valid command line")
         raise UserError(
-            Problem(line, ("command",), None, "arguments of a wirechamber command", list(arguments))
+            Problem(line, ("command",), expected="arguments of a wirechamber command", received=list(arguments))
         ) from None

@@ -12,7 +12,7 @@ from typing import Any
 
 import registry
 from app.config import Job
-from app.config.derived_jobs import every
+from app.config.derived_jobs import with_members
 from app.core.errors import Problem, UserError
 from app.core.files import REPOSITORY, write_json
 from app.data.loading import data_root
@@ -40,7 +40,7 @@ def run_workflow(plan: Plan, resume: bool, workers: int) -> int:
     refuse_in_the_pool(plan)
     write_files(plan)
     program, environment = (sys.executable, "-m", "app"), environment_of(workers)
-    runner = Runner(plan.folder, program, environment, workers, tell)
+    runner = Runner(plan.folder, program, environment, workers, report_change)
     os.chdir(REPOSITORY)
     failed = runner.run(plan.nodes)
     for node, code in failed.items():
@@ -51,7 +51,7 @@ def run_workflow(plan: Plan, resume: bool, workers: int) -> int:
     return 1 if failed else 0
 
 
-def tell(node: str, what: str) -> None:
+def report_change(node: str, what: str) -> None:
     """Print what became of a node."""
     console.print(f"{node}: {what}", markup=False)
 
@@ -69,13 +69,17 @@ def refuse_known(plan: Plan, resume: bool) -> None:
     known = _remembered(plan.folder / PLAN)
     if known is not None and not resume:
         expected = "another name, or --resume to go on with it"
-        raise UserError(Problem("the workflow exists already", (str(plan.folder),), None, expected, plan.name))
+        raise UserError(
+            Problem("the workflow exists already", (str(plan.folder),), expected=expected, received=plan.name)
+        )
     node = known and difference(known, plan)
     if node:
         expected = "the same workflow, or another name"
-        raise UserError(Problem("differs from the workflow that is resumed", (str(plan.folder), node), None, expected))
+        raise UserError(
+            Problem("differs from the workflow that is resumed", (str(plan.folder), node), expected=expected)
+        )
     mistakes = list[Problem]()
-    for job in every(plan.jobs):
+    for job in with_members(plan.jobs):
         try:
             _refuse(job, resume)
         except UserError as error:
@@ -91,7 +95,7 @@ def _remembered(path: Path) -> Mapping[str, Any] | None:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(
-            Problem(f"cannot be read ({error})", (str(path),), None, "the file as it was written")
+            Problem(f"cannot be read ({error})", (str(path),), expected="the file as it was written")
         ) from None
 
 
@@ -113,7 +117,7 @@ def refuse_in_the_pool(plan: Plan) -> None:
         return
     if queued:
         expected = f"until it has ended, or condor_rm {index.cluster}"
-        raise UserError(Problem("a pool works on this workflow", (plan.name,), None, expected))
+        raise UserError(Problem("a pool works on this workflow", (plan.name,), expected=expected))
 
 
 def write_files(plan: Plan) -> None:

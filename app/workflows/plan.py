@@ -13,12 +13,12 @@ from typing import Any
 
 from app.checks.jobs import check_jobs
 from app.config import Job
-from app.config.derived_jobs import every
+from app.config.derived_jobs import with_members
 from app.config.job_file import load, parse, read, refuse_equal_names
 from app.config.workflow import KINDS, Step, Workflow, is_reference, suffix_of
 from app.config.workflow import parse as parse_workflow
 from app.core.catalog import Spec
-from app.core.errors import Problem, UserError, said_once
+from app.core.errors import Problem, UserError, merge_equal_problems
 from app.data.loading import data_root, simulated_folder
 from app.runs import directory
 from app.workflows.command_line import Parse, check_command_line
@@ -79,7 +79,7 @@ def root_of(logs: Path | None = None) -> Path:
     return (root / FOLDER).resolve()
 
 
-def planned(
+def plan_workflow(
     path: Path, overrides: Sequence[str], words: Parse, extra: Sequence[str] = (), logs: Path | None = None
 ) -> Plan:
     """Read a workflow file and return its nodes, after everything that can be said about them now.
@@ -105,12 +105,12 @@ def planned(
             mistakes += error.under(path.stem, "steps", name).problems
     if mistakes:
         raise UserError(*mistakes)
-    refuse_equal_names(every(plan.jobs))
+    refuse_equal_names(with_members(plan.jobs))
     for name, nodes in maker.of_step.items():
         try:
-            check_jobs(every([plan.trainings[node].stand_in for node in nodes if node in plan.trainings]))
+            check_jobs(with_members([plan.trainings[node].stand_in for node in nodes if node in plan.trainings]))
         except UserError as error:
-            mistakes += UserError(*said_once(error.problems)).under(path.stem, "steps", name).problems
+            mistakes += UserError(*merge_equal_problems(error.problems)).under(path.stem, "steps", name).problems
     if mistakes:
         raise UserError(*mistakes)
     return plan
@@ -171,13 +171,13 @@ class _Maker:
             except UserError as error:
                 mistakes += error.problems
         if mistakes:
-            raise UserError(*said_once(mistakes))
+            raise UserError(*merge_equal_problems(mistakes))
 
     def _training(self, name: str, step: Step, job: Job) -> None:
         content = job.dump() | {"name": step.name.replace("{name}", job.name)}
         training = Training(parse(self._reading(content, step, False)), parse(self._reading(content, step, True)))
         if training.job.resources.transfer:
-            raise UserError(Problem("steps share their files", (job.name, "resources", "transfer"), None, "false"))
+            raise UserError(Problem("steps share their files", (job.name, "resources", "transfer"), expected="false"))
         path = self.plan.job_file(training.job)
         words = ["run", "--config", str(path), "--resume", *self.extra]
         result = directory.of(training.job.name).metrics.resolve()

@@ -59,7 +59,9 @@ def refuse(plan: Plan, resume: bool) -> None:
         if record is not None and not (resume and _ours(plan, record.config)):
             where = (str(registry.root() / "runs" / f"{job.name}.json"),)
             expected = "another name" if resume else "another name, or --resume to go on with the workflow"
-            mistakes.append(Problem("a run of this name is registered already", where, None, expected, job.name))
+            mistakes.append(
+                Problem("a run of this name is registered already", where, expected=expected, received=job.name)
+            )
     if mistakes:
         raise UserError(*mistakes)
 
@@ -87,7 +89,7 @@ def send(plan: Plan, memory: Mapping[str, int], pool: Pool) -> Sent:
     dag, new = Dag(plan.folder), not plan.folder.exists()
     done = [node.name for node in plan.nodes if _succeeded(dag, node)]
     if len(done) == len(plan.nodes):
-        raise UserError(Problem("every node is done already", (plan.name,), None, "another name, or nothing to do"))
+        raise UserError(Problem("every node is done already", (plan.name,), expected="another name, or nothing to do"))
     rescued = bool(done) or any(dag.folder.glob(f"{dag.path.name}.rescue*"))
     try:
         _write(dag, plan, memory, pool.version, done)
@@ -110,7 +112,7 @@ def _write(dag: Dag, plan: Plan, memory: Mapping[str, int], version: tuple[int, 
         write_text(dag.path, text(dag, plan.nodes, done))
     except OSError as error:
         what = f"the logs cannot be written ({error.strerror or error})"
-        raise UserError(Problem(what, (str(plan.folder),), None, "a writable folder: --logs DIR")) from None
+        raise UserError(Problem(what, (str(plan.folder),), expected="a writable folder: --logs DIR")) from None
 
 
 def _request(plan: Plan, node: Node, memory: Mapping[str, int], version: tuple[int, ...]) -> Request:

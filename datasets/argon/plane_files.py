@@ -92,7 +92,9 @@ def groups(files: Sequence[Path], planes: Sequence[str]) -> list[Group]:
     if not any(group.paths for group in wanted):
         what = f"no file of plane {' or '.join(p.upper() for p in planes)}"
         expected = "<base>_planeU.npz, _planeV.npz, _planeX.npz, a file of matched planes or ROOT files"
-        raise UserError(Problem(what, ("dataset", "files"), None, expected, [str(path) for path in files[:3]]))
+        raise UserError(
+            Problem(what, ("dataset", "files"), expected=expected, received=[str(path) for path in files[:3]])
+        )
     return [group for group in wanted if group.paths]
 
 
@@ -136,7 +138,7 @@ def _opened(group: Group, plane: str) -> Plane:
         if needed not in known:
             kind = "images_u, images_v, images_x" if group.matched else "images"
             what = f"has no array {needed!r}, so it does not hold cluster images"
-            raise UserError(Problem(what, (str(path),), None, f"{kind} and metadata", known))
+            raise UserError(Problem(what, (str(path),), expected=f"{kind} and metadata", received=known))
     header = npz.header(path, name)
     npz.header(path, "metadata")
     ids = npz.array(path, "match_ids") if "match_ids" in known else None
@@ -182,7 +184,7 @@ def check_images(planes: Mapping[str, Plane], first: Plane) -> None:
         if len(plane.shape) != 3 or plane.shape[1] != TICKS:
             hint = ": rows are ticks, columns are channels" if TICKS in plane.shape[2:] else ""
             expected = f"(N, {TICKS}, 16) or (N, {TICKS}, 32){hint}"
-            raise UserError(Problem("not cluster images", place, None, expected, list(plane.shape)))
+            raise UserError(Problem("not cluster images", place, expected=expected, received=list(plane.shape)))
         if plane.shape[2] != first.shape[2]:
             what = f"images of another width than in {first.path}"
-            raise UserError(Problem(what, place, None, f"{first.shape[2]} channels", plane.shape[2]))
+            raise UserError(Problem(what, place, expected=f"{first.shape[2]} channels", received=plane.shape[2]))

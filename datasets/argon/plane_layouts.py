@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.core.errors import Path as Place
-from app.core.errors import Problem, UserError
+from app.core.errors import Place, Problem, UserError
 
 ELECTRON_MASS = 0.51099895
 """[MeV]"""
@@ -77,7 +76,7 @@ def clusters(metadata: Any, place: Place, plane: int | None = None) -> Clusters:
     """
     if metadata.ndim != 2 or metadata.shape[1] not in LAYOUTS:
         expected = f"(N, columns) with {', '.join(map(str, LAYOUTS))} columns"
-        raise UserError(Problem("metadata of unknown width", place, None, expected, list(metadata.shape)))
+        raise UserError(Problem("metadata of unknown width", place, expected=expected, received=list(metadata.shape)))
     values = np.asarray(metadata, np.float64)
     layout = LAYOUTS[values.shape[1]]
     found = Clusters(
@@ -115,7 +114,7 @@ def _check(found: Clusters, place: Place, plane: int | None) -> None:
         bad = np.flatnonzero((values != 0) & (values != 1))
         if len(bad):
             received = float(values[bad[0]])
-            raise UserError(Problem(f"{reading}: {name} at row {bad[0]}", place, None, "0 or 1", received))
+            raise UserError(Problem(f"{reading}: {name} at row {bad[0]}", place, expected="0 or 1", received=received))
     _check_plane(found, reading, place, plane)
     _check_energy(found, reading, place)
 
@@ -125,7 +124,9 @@ def _check_plane(found: Clusters, reading: str, place: Place, plane: int | None)
     bad = np.flatnonzero(~np.isin(values, [0, 1, 2] if plane is None else [plane]))
     if len(bad):
         expected = "0, 1 or 2 for U, V, X" if plane is None else f"{plane}, for the file is that of {'UVX'[plane]}"
-        raise UserError(Problem(f"{reading}: plane at row {bad[0]}", place, None, expected, float(values[bad[0]])))
+        raise UserError(
+            Problem(f"{reading}: plane at row {bad[0]}", place, expected=expected, received=float(values[bad[0]]))
+        )
 
 
 def _check_energy(found: Clusters, reading: str, place: Place) -> None:

@@ -78,7 +78,9 @@ class Shard:
             bad = np.flatnonzero((values < 0) | (values >= limit))
             if len(bad):
                 what = f"{len(bad)} pixels lie outside the image"
-                raise UserError(Problem(what, (str(self.path), name), None, f"0 to {limit - 1}", int(values[bad[0]])))
+                raise UserError(
+                    Problem(what, (str(self.path), name), expected=f"0 to {limit - 1}", received=int(values[bad[0]]))
+                )
         if not np.isfinite(value).all():
             raise UserError(Problem("pixels are not finite", (str(self.path), "value"), expected="ADC counts"))
 
@@ -95,7 +97,7 @@ def opened(path: Path) -> Shard:
             pickled = "images" in known and "offsets" not in known
             hint = "; 'wirechamber convert volume_images' makes shards of older files" if pickled else ""
             what = f"has no array {name!r}, so it holds no sparse volume images{hint}"
-            raise UserError(Problem(what, (str(path),), None, f"arrays {', '.join(NEEDED)}", known))
+            raise UserError(Problem(what, (str(path),), expected=f"arrays {', '.join(NEEDED)}", received=known))
     offsets = np.asarray(npz.array(path, "offsets"), np.int64)
     pixels = {name: npz.header(path, name).shape for name in PIXELS}
     _check_offsets(path, offsets, pixels)
@@ -105,7 +107,7 @@ def opened(path: Path) -> Shard:
         wanted = (len(offsets) - 1, 3) if name in VECTORS else (len(offsets) - 1,)
         if values.shape != wanted:
             what = "another number of values than events"
-            raise UserError(Problem(what, (str(path), name), None, str(list(wanted)), list(values.shape)))
+            raise UserError(Problem(what, (str(path), name), expected=str(list(wanted)), received=list(values.shape)))
     _check_values(path, columns)
     key = columns.pop("key", None)
     return Shard(path, columns, _key(path, columns) if key is None else key.astype(np.uint64), offsets)
@@ -129,7 +131,9 @@ def _check_offsets(path: Path, offsets: NDArray[np.int64], pixels: Mapping[str, 
     for name, shape in pixels.items():
         if shape != (offsets[-1],):
             expected = f"({offsets[-1]},), as the offsets say"
-            raise UserError(Problem("another number of pixels", (str(path), name), None, expected, list(shape)))
+            raise UserError(
+                Problem("another number of pixels", (str(path), name), expected=expected, received=list(shape))
+            )
 
 
 def _check_values(path: Path, columns: Mapping[str, NDArray[Any]]) -> None:
@@ -139,12 +143,14 @@ def _check_values(path: Path, columns: Mapping[str, NDArray[Any]]) -> None:
             raise UserError(Problem(f"{len(bad)} values are not finite", (str(path), name), expected="finite values"))
     flags = columns["is_es"]
     if not np.isin(flags, [0, 1]).all():
-        raise UserError(Problem("not a flag", (str(path), "is_es"), None, "0 or 1", flags[~np.isin(flags, [0, 1])][0]))
+        raise UserError(
+            Problem("not a flag", (str(path), "is_es"), expected="0 or 1", received=flags[~np.isin(flags, [0, 1])][0])
+        )
     largest = float(columns["particle_energy"].max(initial=0.0))
     if largest > LARGEST_ENERGY:
         what = "value out of range; is the energy in MeV? It has to be in GeV"
         expected = f"energies up to {LARGEST_ENERGY:g} GeV"
-        raise UserError(Problem(what, (str(path), "particle_energy"), None, expected, largest))
+        raise UserError(Problem(what, (str(path), "particle_energy"), expected=expected, received=largest))
 
 
 def _key(path: Path, columns: Mapping[str, NDArray[Any]]) -> NDArray[np.uint64]:

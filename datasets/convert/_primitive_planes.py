@@ -40,7 +40,7 @@ def planes_of(path: Path, width: int, how: Clustering) -> dict[str, Made]:
     clusters = find(primitives, how)
     if not len(clusters):
         what = f"no cluster among {len(primitives)} trigger primitives"
-        raise UserError(Problem(what, (str(path),), None, f"clusters of at least {how.least:g} ADC counts"))
+        raise UserError(Problem(what, (str(path),), expected=f"clusters of at least {how.least:g} ADC counts"))
     ids, matched = match(clusters)
     metadata, face = describe(primitives, clusters, ids, matched)
     images = _images(primitives, clusters, face, width)

@@ -89,7 +89,7 @@ def read(path: Path) -> Primitives:
     if len(event) and channel.apa.max() >= MOST_APAS:
         largest = int(found["channel"].max())
         expected = f"channels of {MOST_APAS} anodes (1x2x2), below {2560 * MOST_APAS}"
-        raise UserError(Problem("channels of a detector that is not known", place, None, expected, largest))
+        raise UserError(Problem("channels of a detector that is not known", place, expected=expected, received=largest))
     edep = np.maximum(found.get("bt_edep", np.zeros(len(event))), 0.0)
     over, to_peak, peak, integral = (found[name].astype(np.float64) for name in SHAPE)
     return Primitives(
@@ -108,7 +108,7 @@ def _tree(path: Path) -> Any:
     if len(wanted) != 1:
         what = f"the file has {len(wanted)} trees of trigger primitives"
         expected = "one tree in a folder TriggerPrimitives, or file.root:tree"
-        raise UserError(Problem(what, (str(path),), None, expected, known))
+        raise UserError(Problem(what, (str(path),), expected=expected, received=known))
     return root.tree(path, wanted[0])
 
 

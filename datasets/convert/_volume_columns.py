@@ -41,13 +41,15 @@ def columns(rows: Sequence[Any], path: Path) -> dict[str, NDArray[Any]]:
     for row in rows:
         if not isinstance(row, dict):
             expected = "a dictionary for each image"
-            raise UserError(Problem("metadata of another kind", place, None, expected, type(row).__name__))
+            raise UserError(Problem("metadata of another kind", place, expected=expected, received=type(row).__name__))
     found = {name: _column(rows, name) for name in NAMES}
     kept = {name: values for name, values in found.items() if values is not None}
     for name in NEEDED:
         if name not in kept:
             expected = f"the key {NAMES[name][0]!r} in each row"
-            raise UserError(Problem(f"metadata without {name!r}", place, None, expected, sorted(map(str, rows[0]))))
+            raise UserError(
+                Problem(f"metadata without {name!r}", place, expected=expected, received=sorted(map(str, rows[0])))
+            )
     return {name: _typed(name, values, place) for name, values in kept.items()}
 
 

@@ -67,7 +67,7 @@ def _shard(group: Group, trust: bool) -> dict[str, NDArray[Any]]:
         if len(images[plane]) != len(tables[plane]["is_es"]):
             what = "'metadata' has another number of rows than the images"
             raise UserError(
-                Problem(what, (str(path),), None, f"{len(images[plane])} rows", len(tables[plane]["is_es"]))
+                Problem(what, (str(path),), expected=f"{len(images[plane])} rows", received=len(tables[plane]["is_es"]))
             )
     rows = _joined(tables, group)
     about = {name: values[rows["x"]] for name, values in tables["x"].items()}
@@ -119,7 +119,7 @@ def _images(path: Path, name: str, trust: bool) -> Any:
     for row, image in enumerate(images):
         if np.shape(image) != SHAPE:
             what = f"the image of row {row} has another size"
-            raise UserError(Problem(what, (str(path), name), None, f"{list(SHAPE)}", list(np.shape(image))))
+            raise UserError(Problem(what, (str(path), name), expected=f"{list(SHAPE)}", received=list(np.shape(image))))
     return images
 
 

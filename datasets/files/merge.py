@@ -73,11 +73,13 @@ def _inspected(path: Path) -> tuple[Layout, dict[str, Any]]:
         metadata = metadata_of(content, path)
         shapes = {name: _header(content, name) for name in content.files if name != metadata_name(content.files)}
     if "offsets" in shapes:
-        raise UserError(Problem("holds sparse images, which are not merged", (str(path),), None, "dense arrays"))
+        raise UserError(Problem("holds sparse images, which are not merged", (str(path),), expected="dense arrays"))
     for name, (_, shape) in shapes.items():
         if shape[0] != metadata["rows"]:
             expected = f"{metadata['rows']} rows as its metadata say"
-            raise UserError(Problem(f"array {name} has another number of rows", (str(path),), None, expected, shape[0]))
+            raise UserError(
+                Problem(f"array {name} has another number of rows", (str(path),), expected=expected, received=shape[0])
+            )
     return {name: (dtype, shape[1:]) for name, (dtype, shape) in shapes.items()}, metadata
 
 
@@ -105,7 +107,7 @@ def _require_same(first: Path, path: Path, name: str, one: Any, other: Any) -> N
     if one != other:
         where, (expected, received) = differing(one, other, name)
         what = f"cannot be merged with {first}: {'.'.join(where)} differs"
-        raise UserError(Problem(what, (str(path),), None, f"{expected!r}", received))
+        raise UserError(Problem(what, (str(path),), expected=f"{expected!r}", received=received))
 
 
 def _require_unique(files: Sequence[Path]) -> None:

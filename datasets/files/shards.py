@@ -142,7 +142,9 @@ def _chosen(shards: int) -> range:
     if shard is None:
         return range(shards)
     if shard >= shards:
-        raise UserError(Problem("no such shard", ("--shard",), None, f"a number from 0 to {shards - 1}", shard))
+        raise UserError(
+            Problem("no such shard", ("--shard",), expected=f"a number from 0 to {shards - 1}", received=shard)
+        )
     return range(shard, shard + 1)
 
 
@@ -151,7 +153,7 @@ def _require_equal(path: Path, found: Mapping[str, Any], wanted: Mapping[str, An
         if found.get(name) != value:
             where, came = differing(value, found.get(name), name)
             what = "the folder holds shards made with other options; choose another folder or remove them"
-            raise UserError(Problem(what, (str(path), *where), None, repr(came[0]), came[1]))
+            raise UserError(Problem(what, (str(path), *where), expected=repr(came[0]), received=came[1]))
 
 
 def differing(one: Any, other: Any, *where: str) -> tuple[tuple[str, ...], tuple[Any, Any]]:

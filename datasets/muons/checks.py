@@ -98,7 +98,7 @@ def check_truth(own: Mapping[str, NDArray[Any]], selection: Selection, part: Par
             came = {name: float(values[row]) for name, values in own.items() if name in ("pt", "eta", "phi", "charge")}
             text = f"{bad.sum()} of {len(pt)} muons are {what}, the first is number {row}"
             hint = f"{expected}, or 'on_invalid': 'drop' in the dataset"
-            raise UserError(Problem(text, part.place, None, hint, came))
+            raise UserError(Problem(text, part.place, expected=hint, received=came))
         selection.add(f"muons {what}", int(bad.sum()))
         good &= ~bad
     kept = good.copy()
@@ -132,6 +132,6 @@ def check_hits(
         count = f"{bad.any(axis=1).sum()} hits in {(~good).sum()} of {len(good)} samples"
         what = f"{names[feature]!r} of {count} is not finite"
         hint = "finite values, or 'on_invalid': 'drop' in the dataset"
-        raise UserError(Problem(what, part.place, None, hint, float(features[hit, feature])))
+        raise UserError(Problem(what, part.place, expected=hint, received=float(features[hit, feature])))
     selection.add("muons with hits that are not finite", int((~good).sum()))
     return good

@@ -97,7 +97,7 @@ def _require_equal_lengths(columns: Mapping[str, Jagged], row: int, place: tuple
         if len(bad):
             what = f"branches of different lengths in {len(bad)} events, the first is event {row + bad[0]}"
             came = {name: int(columns[name].counts[bad[0]]) for name in (one, branch)}
-            raise UserError(Problem(what, place, None, "one value for each hit or muon", came))
+            raise UserError(Problem(what, place, expected="one value for each hit or muon", received=came))
 
 
 def opened(path: Path, name: str, features: Sequence[str], naming: Naming, link: bool) -> Tree:
@@ -142,7 +142,7 @@ def _no_branch(column: str, branch: str, known: Sequence[str], path: Path, featu
     near = get_close_matches(branch, known, NEAREST, cutoff=0.5) or sorted(known)[:NEAREST]
     what = f"no branch {branch!r} for the {'feature' if feature else 'column'} {column!r}"
     others = f", or a feature derived from the low edge ({', '.join(DERIVED)})" if feature else ""
-    return Problem(what, (str(path),), None, f"one of its {len(known)} branches, as [{', '.join(near)}]{others}")
+    return Problem(what, (str(path),), expected=f"one of its {len(known)} branches, as [{', '.join(near)}]{others}")
 
 
 def _numbers(array: Any, branch: str, place: tuple[str]) -> Jagged | NDArray[Any]:

@@ -114,7 +114,7 @@ class Reader:
         if several.any() and self.choice.muons != "single" and self.choice.others == "drop":
             what = f"no {LINK!r} tells the hits of several muons apart, which {several.sum()} samples have"
             expected = "'hit_branches' with it, 'muons': 'single', or 'other_muons': 'keep' in the dataset"
-            raise UserError(Problem(what, part.place, None, expected))
+            raise UserError(Problem(what, part.place, expected=expected))
 
     def _key(self, muons: Columns, own: Columns, hits: NDArray[Any]) -> NDArray[np.uint64]:
         numbers = [muons[name] for name in ("run", "event") if name in muons]

@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from app.core.errors import Path as Place
-from app.core.errors import Problem, UserError
+from app.core.errors import Place, Problem, UserError
 
 MOST_GAMMAS = 4
 LIMITS = {
@@ -49,7 +48,7 @@ def check_truth(columns: Columns, place: Place) -> None:
         if len(bad):
             what = f"{len(bad)} of {len(values)} rows out of range, the first at row {bad[0]}{HINTS.get(name, '')}"
             expected = f"{name} from {low:g} to {high:g} {unit}".rstrip()
-            raise UserError(Problem(what, (*place, name), None, expected, float(values[bad[0]])))
+            raise UserError(Problem(what, (*place, name), expected=expected, received=float(values[bad[0]])))
     check_direction(columns, place)
 
 
@@ -63,7 +62,7 @@ def check_direction(columns: Columns, place: Place) -> None:
     bad = np.flatnonzero(np.abs(length - 1.0) > 1e-3)
     if len(bad):
         what = f"{len(bad)} directions are no unit vectors, the first at row {bad[0]}"
-        raise UserError(Problem(what, place, None, "length 1", round(float(length[bad[0]]), 4)))
+        raise UserError(Problem(what, place, expected="length 1", received=round(float(length[bad[0]]), 4)))
     if "theta" in columns and "phi" in columns:
         theta, phi = (np.radians(np.asarray(columns[name], np.float64)) for name in ("theta", "phi"))
         other = np.stack([-np.sin(theta) * np.cos(phi), np.sin(theta) * np.sin(phi), np.cos(theta)], axis=-1)
@@ -71,7 +70,7 @@ def check_direction(columns: Columns, place: Place) -> None:
         if len(bad):
             what = f"{len(bad)} directions contradict theta and phi, the first at row {bad[0]}"
             expected = "(-sin t cos p, sin t sin p, cos t), angles in degrees"
-            raise UserError(Problem(what, place, None, expected, np.round(direction[bad[0]], 4).tolist()))
+            raise UserError(Problem(what, place, expected=expected, received=np.round(direction[bad[0]], 4).tolist()))
 
 
 def check_readings(columns: Columns, place: Place) -> None:

@@ -60,11 +60,13 @@ class Tree(OpenTree):
             return _readings(array, place)
         if element is not None and (array.ndim != 2 or array.shape[1] <= element):
             expected = f"at least {element + 1} numbers per event for the column {column!r}"
-            raise UserError(Problem("too few elements", place, None, expected, array.shape[1:]))
+            raise UserError(Problem("too few elements", place, expected=expected, received=array.shape[1:]))
         values = array if element is None else array[:, element]
         if values.ndim != 1 or values.dtype.kind not in "iufb":
             expected = f"one number per event for {column!r}, or '{place[1]}[0]' in 'branches'"
-            raise UserError(Problem("not a column of numbers", place, None, expected, f"{array.shape[1:]} per event"))
+            raise UserError(
+                Problem("not a column of numbers", place, expected=expected, received=f"{array.shape[1:]} per event")
+            )
         return values
 
 
@@ -107,12 +109,14 @@ def _regular(array: Any, place: tuple[str, str]) -> Any:
     lengths = {len(values) if hasattr(values, "__len__") and not isinstance(values, str) else -1 for values in array}
     if len(lengths) > 1 or -1 in lengths:
         expected = "the same number of values in every event"
-        raise UserError(Problem("jagged, or no numbers", place, None, expected, sorted(lengths)[:5]))
+        raise UserError(Problem("jagged, or no numbers", place, expected=expected, received=sorted(lengths)[:5]))
     return np.stack([np.asarray(values) for values in array]) if len(array) else np.empty((0, SENSORS))
 
 
 def _readings(array: Any, place: tuple[str, str]) -> Any:
     if array.ndim != 2 or array.shape[1] != SENSORS or array.dtype.kind not in "iuf":
         expected = f"{SENSORS} numbers per event, one for each sensor"
-        raise UserError(Problem("not the readings of this calorimeter", place, None, expected, array.shape[1:]))
+        raise UserError(
+            Problem("not the readings of this calorimeter", place, expected=expected, received=array.shape[1:])
+        )
     return np.ascontiguousarray(array, np.float32)

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from app.core.errors import Path as Place
-from app.core.errors import Problem, UserError
+from app.core.errors import Place, Problem, UserError
 from datasets.pipeline.event_hash import mix
 
 KEPT = 2**21

@@ -51,7 +51,15 @@ def _require_used(patterns: Mapping[str, Sequence[str]], files: Iterable[str]) -
             where = ("dataset", "split", "files", part, position)
             names = [PurePath(file).name for file in files]
             near = nearest(pattern, names)
-            raise UserError(Problem("the pattern matches no file", where, near, f"files among {names}", pattern))
+            raise UserError(
+                Problem(
+                    "the pattern matches no file",
+                    where,
+                    nearest=near,
+                    expected=f"files among {names}",
+                    received=pattern,
+                )
+            )
 
 
 def _matches(file: str, pattern: str) -> bool:

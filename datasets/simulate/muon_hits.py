@@ -114,10 +114,10 @@ def muon_hits(
 def _check(pt: tuple[float, float], eta: tuple[float, float], energy_loss: float) -> None:
     if max(-eta[0], eta[1]) > ETA_MAX:
         expected = f"a range within -{ETA_MAX} to {ETA_MAX}, where the detector is"
-        raise UserError(Problem("beyond the detector", ("eta",), None, expected, eta))
+        raise UserError(Problem("beyond the detector", ("eta",), expected=expected, received=eta))
     if pt[0] <= energy_loss:
         what = f"muons that lose {energy_loss:g} GeV in the calorimeter stop there at eta = 0"
-        raise UserError(Problem(what, ("pt",), None, f"a range above {energy_loss:g} GeV", pt))
+        raise UserError(Problem(what, ("pt",), expected=f"a range above {energy_loss:g} GeV", received=pt))
 
 
 @dataclass(frozen=True)
@@ -130,11 +130,11 @@ class _Generator(Generator):
         """Return all that events depend on, beside their keys."""
         return self.setup.options()
 
-    def about(self) -> dict[str, Any]:
+    def metadata_fields(self) -> dict[str, Any]:
         """Return the names of the technologies, by number."""
         return {"technologies": list(TECHNOLOGIES)}
 
-    def telling(self) -> dict[str, Any]:
+    def seed_options(self) -> dict[str, Any]:
         """Return all options but the shard size: the same events may be cut into other shards."""
         return self.options()
 

@@ -120,7 +120,7 @@ class _Generator(ArgonGenerator):
         """Return all that events depend on, beside their keys."""
         return self.physics.options | asdict(self.clusters)
 
-    def about(self) -> dict[str, Any]:
+    def metadata_fields(self) -> dict[str, Any]:
         """Return the columns of `metadata`, and of what the images are."""
         return {"columns": {"metadata": list(COLUMNS)}, **conventions("ticks", "channels")}
 

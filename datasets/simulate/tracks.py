@@ -132,7 +132,7 @@ class _Generator(Generator):
             low, high = interval
             what = f"{survived.sum()} of {SAMPLE} tracks from {low:g} to {high:g} GeV survive, the bin would be empty"
             expected = f"a range of which more than {LEAST_SURVIVAL:.0%} survives in every bin"
-            raise UserError(Problem(what, ("momentum",), None, expected, self.sampling.momentum))
+            raise UserError(Problem(what, ("momentum",), expected=expected, received=self.sampling.momentum))
 
     def along(self, tracks: Tracks) -> tuple[Any, Any]:
         """Return z_start and dz, as two numbers when all tracks share them: the field is then computed once for all."""
@@ -146,7 +146,7 @@ class _Generator(Generator):
         """Return all of the sampling, and the accuracy; not the number of steps, which rounding may change by one."""
         return asdict(self.sampling) | {"accuracy": self.accuracy}
 
-    def about(self) -> dict[str, Any]:
+    def metadata_fields(self) -> dict[str, Any]:
         """Return the field, and between which planes tracks go."""
         return {
             "field": self.field.dump(),
@@ -156,7 +156,7 @@ class _Generator(Generator):
             "dz": self.sampling.dz,
         }
 
-    def telling(self) -> dict[str, Any]:
+    def seed_options(self) -> dict[str, Any]:
         """Return the sampling alone: the same tracks may be followed through another field, or more accurately."""
         return asdict(self.sampling) | {"shard_size": self.shard_size}
 

@@ -111,7 +111,7 @@ class _Generator(ArgonGenerator):
         """Return all that events depend on, beside their keys."""
         return self.physics.options | asdict(self.background)
 
-    def about(self) -> dict[str, Any]:
+    def metadata_fields(self) -> dict[str, Any]:
         """Return the size of an image, and of what the images are."""
         return {"shape": list(SHAPE), **conventions("channels", "ticks")}
 

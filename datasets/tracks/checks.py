@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from app.core.errors import Path as Place
-from app.core.errors import Problem, UserError
+from app.core.errors import Place, Problem, UserError
 
 SMALLEST_MOMENTUM, LARGEST_MOMENTUM = 1e-2, 1e3
 LARGEST_POSITION, LARGEST_SLOPE = 1e5, 10.0

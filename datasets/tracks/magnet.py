@@ -56,4 +56,4 @@ def _check_same(known: Mapping[str, Any], given: Mapping[str, Any], facts: Mappi
     name = "name" if "name" in different else different[0]
     what = f"another field than the data were generated with ({name}: {given.get(name)!r})"
     expected = f"{name}: {known.get(name)!r}, or no 'field': the files say it themselves"
-    raise UserError(Problem(what, WHERE, None, expected, dict(given)))
+    raise UserError(Problem(what, WHERE, expected=expected, received=dict(given)))

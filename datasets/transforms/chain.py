@@ -94,5 +94,7 @@ class Chain:
                 what = f"{names}: not finite for {len(bad)} of {len(values)} events"
                 known = dict.fromkeys(step.domain for step in self.steps if step.domain)
                 expected = "; ".join(known) or "targets in the domain of the transform"
-                raise UserError(Problem(what, ("transform",), None, expected, np.asarray(target)[bad[0]].tolist()))
+                raise UserError(
+                    Problem(what, ("transform",), expected=expected, received=np.asarray(target)[bad[0]].tolist())
+                )
             yield values

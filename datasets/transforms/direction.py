@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from app.core.errors import Path, Problem, UserError, unknown
+from app.core.errors import Place, Problem, UserError, unknown
 from app.core.types import Listed, Positive
 from app.physics.arrays import module_of
 from app.physics.directions import unit
@@ -94,7 +94,9 @@ def unit_vector(targets: Sequence[str], magnet: Magnet | None) -> tuple[Transfor
     """The components of a direction at length 1, of the truth and of the prediction."""
     if len(targets) < 2:
         expected = "two components of a vector at least"
-        raise UserError(Problem("one number is not a direction", ("transform",), None, expected, list(targets)))
+        raise UserError(
+            Problem("one number is not a direction", ("transform",), expected=expected, received=list(targets))
+        )
     return (UnitVector(),)
 
 
@@ -117,12 +119,12 @@ def circular(
             default) to period / 2: 0 for angles from 0 to 360 degrees.
         columns: which targets are angles; all of them without it.
     """
-    where: Path = ("transform", "columns")
+    where: Place = ("transform", "columns")
     for name in columns or ():
         if name not in targets:
             raise UserError(unknown("target", name, targets, where))
     start = -period / 2 if start is None else start
     if abs(start) > period / 2:
         expected = f"a number from {-period / 2:g} to {period / 2:g}, half the period"
-        raise UserError(Problem("no lower end of a period", ("transform", "start"), None, expected, start))
+        raise UserError(Problem("no lower end of a period", ("transform", "start"), expected=expected, received=start))
     return (Circular(targets, columns or targets, period, start),)

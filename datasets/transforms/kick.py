@@ -110,7 +110,9 @@ def _check_targets(targets: Sequence[str], momentum_slopes: bool) -> None:
         raise UserError(Problem(what, ("transform",), expected="x, y, tx or ty", received=unknown[0]))
     if momentum_slopes and not {"tx", "ty"} <= set(targets):
         what = "momentum slopes mix tx and ty, and the task does not learn both"
-        raise UserError(Problem(what, ("transform", "slopes"), None, "targets with tx and ty", list(targets)))
+        raise UserError(
+            Problem(what, ("transform", "slopes"), expected="targets with tx and ty", received=list(targets))
+        )
 
 
 @TRANSFORMS("straight_line_residual")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app.core.errors import Path, Problem, UserError
+from app.core.errors import Place, Problem, UserError
 from app.physics.arrays import module_of
 from app.physics.magnet import Magnet
 from datasets.transforms import Columns, Tensor
@@ -42,7 +42,7 @@ class Mirror:
 
 
 def check_mirror(
-    magnet: Magnet | None, columns: Sequence[str], targets: Sequence[str], where: Path = ("model", "inputs", "mirror")
+    magnet: Magnet | None, columns: Sequence[str], targets: Sequence[str], where: Place = ("model", "inputs", "mirror")
 ) -> None:
     """Refuse the mirror, asked for at `where` in the job, when the data have no such symmetry."""
     for name in ("x", "y", "tx", "ty", "qop"):

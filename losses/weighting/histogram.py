@@ -77,9 +77,11 @@ def histogram(
     """
     if len(bins) != len(targets):
         expected = f"{len(targets)} of them, one for each of {', '.join(targets)}"
-        raise UserError(Problem("the bins do not fit the axes", ("bins",), None, expected, list(bins)))
+        raise UserError(Problem("the bins do not fit the axes", ("bins",), expected=expected, received=list(bins)))
     if np.prod(bins, dtype=float) > MOST_BINS:
-        raise UserError(Problem("too many bins", ("bins",), None, f"at most {MOST_BINS:,} in all", list(bins)))
+        raise UserError(
+            Problem("too many bins", ("bins",), expected=f"at most {MOST_BINS:,} in all", received=list(bins))
+        )
     edges = _edges(blocks, targets, bins)
     counts = np.zeros(bins)
     for columns in blocks:
@@ -114,7 +116,7 @@ def _axes(columns: Mapping[str, Any], targets: Listed) -> list[NDArray[np.float6
         if target not in known:
             raise UserError(unknown("target or column", target, sorted(known), ("targets", position)))
         if not np.isfinite(known[target]).all():
-            raise UserError(Problem(f"{target!r} is not finite", ("targets", position), None, "finite values"))
+            raise UserError(Problem(f"{target!r} is not finite", ("targets", position), expected="finite values"))
     return [np.asarray(known[target], np.float64) for target in targets]
 
 

@@ -53,7 +53,7 @@ def log_momentum(columns: Mapping[str, Any]) -> Any:
     if p.min() <= LEAST_LOG_MOMENTUM:
         what = "'log_momentum': the weight 1 / (1 + log p) is negative or infinite"
         expected = f"p above 1/e = {LEAST_LOG_MOMENTUM:.3f} GeV, or another weighting"
-        raise UserError(Problem(what, (), None, expected, round(float(p.min()), 4)))
+        raise UserError(Problem(what, (), expected=expected, received=round(float(p.min()), 4)))
     return 1.0 / (1.0 + np.log(p))
 
 
@@ -64,4 +64,4 @@ def momentum(columns: Mapping[str, Any]) -> Any:
     if "qop" in columns:
         return 1.0 / np.abs(np.asarray(columns["qop"], np.float64))
     expected = "data with a column p or qop"
-    raise UserError(Problem("the data have no momentum", (), None, expected, sorted(columns)))
+    raise UserError(Problem("the data have no momentum", (), expected=expected, received=sorted(columns)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from app.benchmark.runge_kutta import STEPS, applies, in_words, reference
+from app.benchmark.runge_kutta import STEPS, applies, describe, reference
 from app.physics.magnet import Magnet
 from app.physics.propagation import Propagator
 
@@ -45,10 +45,10 @@ def test_the_verdict_compares_at_equal_accuracy():
         {"engine": "a", "steps": 10, "pos_mean_mm": 0.01, "throughput": 500.0},
         {"engine": "b", "steps": 10, "pos_mean_mm": 0.01, "throughput": 300.0},
     ]
-    assert in_words(0.1, 100.0, known).startswith("a with 10 steps (0.0100 mm) WINS by 5.0x")
-    assert in_words(0.1, 2000.0, known).startswith("the model wins over a with 10 steps (0.0100 mm) by 4.0x")
-    assert in_words(1.0, 2000.0, known).startswith("the model wins over a with 5 steps")
-    assert in_words(0.001, 1.0, known) == "no Runge-Kutta reaches the model's 0.00100 mm: 0.0100 mm at 10 steps"
+    assert describe(0.1, 100.0, known).startswith("a with 10 steps (0.0100 mm) WINS by 5.0x")
+    assert describe(0.1, 2000.0, known).startswith("the model wins over a with 10 steps (0.0100 mm) by 4.0x")
+    assert describe(1.0, 2000.0, known).startswith("the model wins over a with 5 steps")
+    assert describe(0.001, 1.0, known) == "no Runge-Kutta reaches the model's 0.00100 mm: 0.0100 mm at 10 steps"
 
 
 def test_it_applies_to_positions_of_tracks_in_a_known_field_only():

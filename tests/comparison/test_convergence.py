@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from app.comparison.compared_run import Finished
+from app.comparison.compared_run import ComparedRun
 from app.comparison.convergence import convergence, epochs_to
 from app.runs.directory import of
 
@@ -14,7 +14,7 @@ from app.runs.directory import of
 def run(train, val, best, better="lower", **history):
     metrics = {"state": {"metric": "score", "better": better, "model": {}, "baselines": {}}}
     content = {"train": train, "val": val, "best_epoch": best, "training_time": 20.0, **history}
-    return Finished(of("made"), {"application": "test"}, metrics, content, {}, {})
+    return ComparedRun(of("made"), {"application": "test"}, metrics, content, {}, {})
 
 
 def epochs(**columns):

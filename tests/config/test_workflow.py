@@ -12,7 +12,7 @@ import registry
 from app.cli import main, parse_arguments
 from app.core.errors import UserError
 from app.runs.directory import of
-from app.workflows.plan import planned
+from app.workflows.plan import plan_workflow
 from datasets.files.shards import read_metadata
 
 SUITE = Path(__file__).resolve().parents[2] / "json" / "track_extrapolation" / "suite.json"
@@ -51,7 +51,7 @@ def flow(tmp_path):
 
 @pytest.fixture
 def plan(flow):
-    return lambda content, *overrides: planned(flow(content), overrides, parse_arguments)
+    return lambda content, *overrides: plan_workflow(flow(content), overrides, parse_arguments)
 
 
 def test_each_shard_and_each_job_is_a_node_after_what_it_needs(content, plan, simulated, tmp_path):
@@ -174,7 +174,7 @@ def test_runs_are_benchmarked_between_training_and_report(content, plan, flow, c
 
 def test_the_nodes_of_the_track_suite(monkeypatch, tmp_path):
     monkeypatch.setenv("WIRECHAMBER_DATA", str(tmp_path))
-    nodes = planned(SUITE, (), parse_arguments).nodes
+    nodes = plan_workflow(SUITE, (), parse_arguments).nodes
     assert len(nodes) == 20
     assert [node.name for node in nodes[-3:]] == ["benchmark", "compare", "report"]
     assert "benchmark" in nodes[-2].after

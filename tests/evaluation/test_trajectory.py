@@ -10,7 +10,7 @@ from app.config.job_file import parse
 from app.core.errors import UserError
 from app.data.loading import load_data
 from app.evaluation import load, trajectory
-from app.evaluation.trajectory import Along
+from app.evaluation.trajectory import Trajectory
 from app.execution.session import Options
 from app.execution.single import train_job
 from app.physics.fields.gaussian_dipole import GaussianDipole
@@ -53,7 +53,7 @@ def of(model=None):
     one = job(model)
     data = load_data(one)
     deployed = build(one, data).deployed
-    states = Along(deployed, data.columns, one.model.options.inputs.mirror)
+    states = Trajectory(deployed, data.columns, one.model.options.inputs.mirror)
     return states, lambda columns: np.asarray(deployed({"state": np.stack(list(columns.values()), -1)})["state"])
 
 
@@ -84,7 +84,7 @@ def test_a_saved_model_gives_the_same_tracks(model, tmp_path):
     states.deployed.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     columns = tracks()
-    again = Along(loaded, states.columns, bool(model.get("inputs")))(columns, ZETA)
+    again = Trajectory(loaded, states.columns, bool(model.get("inputs")))(columns, ZETA)
     for name, values in states(columns, ZETA).items():
         np.testing.assert_array_equal(again[name], values)
     end = loaded({"state": np.stack(list(columns.values()), -1)})["state"]
@@ -162,4 +162,4 @@ def test_models_that_know_the_end_only(trained):
     one = parse({**job().dump(), "model": {"name": "rk_pinn", "hidden": [8]}})
     data = load_data(one)
     with pytest.raises(UserError, match="track: the model knows a Runge-Kutta step: its end and its stages"):
-        Along(build(one, data).deployed, data.columns, False)
+        Trajectory(build(one, data).deployed, data.columns, False)

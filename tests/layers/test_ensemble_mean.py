@@ -4,12 +4,12 @@ import keras
 import numpy as np
 import pytest
 
-from app.layers.ensemble_mean import Combined, combine, concentration_of, mean_length
+from app.layers.ensemble_mean import EnsembleMean, combine, concentration_of, mean_length
 
 
 def combined(mean, *members):
     arrays = [{what: np.asarray(values, np.float32) for what, values in one.items()} for one in members]
-    found = Combined(mean)([{what: keras.ops.convert_to_tensor(a) for what, a in one.items()} for one in arrays])
+    found = EnsembleMean(mean)([{what: keras.ops.convert_to_tensor(a) for what, a in one.items()} for one in arrays])
     return {what: np.asarray(values) for what, values in found.items()}
 
 

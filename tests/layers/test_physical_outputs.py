@@ -14,7 +14,7 @@ from app.core.errors import UserError
 from app.data.loading import Data, _prepare
 from app.evaluation.predictor import Predictor
 from app.layers.features import columns_of
-from app.layers.physical_outputs import READINGS, Physical
+from app.layers.physical_outputs import HEAD_OUTPUTS, Physical
 from app.models import HEADS
 from app.training.build import build
 from datasets import DATASETS
@@ -149,7 +149,7 @@ def test_targets_outside_the_transform_are_told_under_the_task(build_job):
 
 
 def test_every_head_can_be_read():
-    assert set(READINGS) == set(HEADS.names())
+    assert set(HEAD_OUTPUTS) == set(HEADS.names())
 
 
 def reading(head, output, targets=("x", "y"), transforms=(), constants=()):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from app.models import MODELS
-from app.models.blocks.classical import Known
+from app.models.blocks.classical import BaselineInputs
 from app.physics.magnet import Magnet
 from app.physics.runge_kutta import rk4
 
@@ -70,7 +70,7 @@ class _Made:
 
     def __init__(self, spec, targets, magnet, train, validation, columns):
         self.columns = columns
-        known = Known("state_physical", {"state": list(columns)}, targets, magnet, lambda: (train, validation))
+        known = BaselineInputs("state_physical", {"state": list(columns)}, targets, magnet, lambda: (train, validation))
         self.layer = MODELS.parse(spec).build(known)
         inputs = {"state": keras.Input((len(columns),), name="state")}
         self.model = keras.Model(inputs, {"state": self.layer(inputs)})

@@ -15,7 +15,7 @@ from app.runtime.processes import ended
 from app.search.devices import gpus, slots
 from app.search.runner import _nothing
 from app.search.state import SearchState, Trial
-from app.search.trial import NeverLogged, Order, _reason, _score
+from app.search.trial import NeverLogged, TrialTask, _reason, _score
 from app.training.checkpoint import latest
 
 LONG = {"epochs": 60, "batch_size": 64, "optimizer": {"name": "adam", "learning_rate": 1e-2}, "xla": False}
@@ -207,7 +207,7 @@ def test_gpus_are_found_without_tensorflow(monkeypatch, tmp_path):
 
 def test_each_process_sees_one_gpu_and_keeps_its_run_inside_the_search(tmp_path, monkeypatch):
     monkeypatch.setenv("WIRECHAMBER_TIME_LIMIT", "100")
-    order = Order({}, tmp_path, Options(tmp_path), tmp_path, "1")
+    order = TrialTask({}, tmp_path, Options(tmp_path), tmp_path, "1")
     assert order.environment["CUDA_VISIBLE_DEVICES"] == "1"
     assert order.environment["WIRECHAMBER_RUNS"] == str(tmp_path / "trials")
     assert "WIRECHAMBER_TIME_LIMIT" not in order.environment

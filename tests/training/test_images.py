@@ -15,7 +15,7 @@ from app.data.loading import Data, _prepare
 from app.evaluation.measure import test_metrics
 from app.evaluation.predictor import Predictor
 from app.runs.directory import RunDirectory
-from app.runs.record import compared
+from app.runs.record import result_fields
 from app.training import checkpoint
 from app.training.build import build
 from app.training.fit import train
@@ -174,7 +174,7 @@ def test_the_verdict_leaves_out_the_baseline_that_knows_the_truth(trained, caplo
     assert set(shown) == {"isotropic", "principal_axis", "principal_axis_true_sign"}
     assert shown["principal_axis"]["angle_mean_deg"] == pytest.approx(0, abs=0.1)  # they are the other way round
     assert shown["principal_axis_true_sign"]["angle_mean_deg"] == pytest.approx(0, abs=0.1)
-    said = compared(results)
+    said = result_fields(results)
     assert set(said["baselines"]) == {"isotropic", "principal_axis"}
     assert "true_sign" not in registry.verdict(said["value"], said["baselines"], said["better"])
     assert "SIGN FROM THE TRUTH" in json.dumps(results["direction"]["descriptions"])

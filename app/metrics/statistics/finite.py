@@ -24,7 +24,9 @@ def require(targets: Sequence[str], given: Sequence[str]) -> None:
     missing = [name for name in targets if name not in given]
     if missing:
         expected = f"the targets [{', '.join(targets)}]"
-        raise UserError(Problem(f"the metric needs {', '.join(missing)}", ("targets",), None, expected, list(given)))
+        raise UserError(
+            Problem(f"the metric needs {', '.join(missing)}", ("targets",), expected=expected, received=list(given))
+        )
 
 
 def _residual(name: str, true: NDArray[Any], predicted: NDArray[Any]) -> NDArray[np.float64]:

@@ -115,7 +115,7 @@ def best_fit(train: Columns, validation: Columns, targets: Sequence[str], choice
     if not fits:
         what = f"no polynomial of this degree can be fitted on {len(kept):,} tracks"
         expected = f"at least {ROWS_PER_TERM} tracks for each of at most {MOST_TERMS:,} terms"
-        raise UserError(Problem(what, ("degree",), None, expected, list(choice.degrees)))
+        raise UserError(Problem(what, ("degree",), expected=expected, received=list(choice.degrees)))
     return min(fits, key=lambda fit: _error(fit, judging))
 
 

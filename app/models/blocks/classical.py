@@ -16,7 +16,7 @@ TRACK_INPUTS = (*STATE, "qop", "dz")
 
 
 @dataclass(frozen=True)
-class Known:
+class BaselineInputs:
     """What the program knows about a task when it asks for the layer of a classical model.
 
     Attributes:

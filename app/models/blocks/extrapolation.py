@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 from app.layers.features import columns_of
-from app.models.blocks.classical import STATE, Known
+from app.models.blocks.classical import STATE, BaselineInputs
 from app.physics.extrapolation import EXTRAPOLATIONS
 from app.physics.magnet import Magnet
 
@@ -63,7 +63,7 @@ class Extrapolated(keras.layers.Layer):
         return {**super().get_config(), **self.settings}
 
 
-def extrapolated(known: Known, precision: str = "float32", **extrapolation: Any) -> Extrapolated:
+def extrapolated(known: BaselineInputs, precision: str = "float32", **extrapolation: Any) -> Extrapolated:
     """Return the layer of a task; without a field where the extrapolation needs none."""
     needs = EXTRAPOLATIONS[extrapolation["name"]].facts["field"]
     magnet = known.magnet.config() if known.magnet and needs else None

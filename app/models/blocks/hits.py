@@ -25,7 +25,7 @@ def hits_of(seen: Mapping[str, Any], model: str, deviations: bool) -> tuple[Any,
 
     if HITS not in seen or MASK not in seen:
         what = f"{model!r} looks at the hits of an event, and the dataset has none"
-        raise UserError(Problem(what, ("model",), None, "a dataset with hits: 'muon_hits'", sorted(seen)))
+        raise UserError(Problem(what, ("model",), expected="a dataset with hits: 'muon_hits'", received=sorted(seen)))
     mask = seen[MASK]
     hits = ClearedPadding(name="hits_there")({"hits": seen[HITS], "mask": mask})
     if not deviations:
@@ -69,4 +69,4 @@ def check_heads_share(width: int, heads: int, where: tuple[str, ...]) -> None:
     """Refuse a width that the attention heads cannot share."""
     if width % heads:
         expected = f"a multiple of attention_heads, {heads}"
-        raise UserError(Problem("the attention heads cannot share it", where, None, expected, width))
+        raise UserError(Problem("the attention heads cannot share it", where, expected=expected, received=width))

@@ -28,7 +28,7 @@ def images_of(seen: Mapping[str, Any], model: str) -> dict[str, Any]:
     if odd or not images:
         what = f"{model!r} cannot take the input {odd[0]!r}" if odd else f"{model!r} needs images, the data have none"
         expected = "images (rows, columns, channels), and rows of numbers beside them"
-        raise UserError(Problem(what, ("model", "name"), None, expected, shapes))
+        raise UserError(Problem(what, ("model", "name"), expected=expected, received=shapes))
     return images
 
 
@@ -37,7 +37,9 @@ def only_image(seen: Mapping[str, Any], model: str, instead: str) -> Any:
     images = images_of(seen, model)
     if len(images) > 1:
         what = f"{model!r} takes one image of each event"
-        raise UserError(Problem(what, ("model", "name"), None, f"data of one plane, or {instead!r}", list(images)))
+        raise UserError(
+            Problem(what, ("model", "name"), expected=f"data of one plane, or {instead!r}", received=list(images))
+        )
     return next(iter(images.values()))
 
 
@@ -47,7 +49,9 @@ def stack_of(seen: Mapping[str, Any], model: str) -> Any:
     if len({tuple(image.shape[1:3]) for image in images.values()}) > 1:
         sizes = {name: tuple(image.shape[1:3]) for name, image in images.items()}
         what = f"{model!r} stacks its images, and these differ in size"
-        raise UserError(Problem(what, ("model", "name"), None, "equal rows and columns, or one plane", sizes))
+        raise UserError(
+            Problem(what, ("model", "name"), expected="equal rows and columns, or one plane", received=sizes)
+        )
     if len(images) == 1:
         return next(iter(images.values()))
     return keras.layers.Concatenate(name="stack")(list(images.values()))
@@ -58,7 +62,9 @@ def planes_of(seen: Mapping[str, Any], model: str, least: int = 2) -> dict[str, 
     images = images_of(seen, model)
     if not set(images) <= set(PLANES) or len(images) < least:
         what = f"{model!r} takes {'two or three' if least > 1 else 'one to three'} planes"
-        raise UserError(Problem(what, ("model", "name"), None, f"images among {', '.join(PLANES)}", list(images)))
+        raise UserError(
+            Problem(what, ("model", "name"), expected=f"images among {', '.join(PLANES)}", received=list(images))
+        )
     return {name: images[name] for name in PLANES if name in images}
 
 
@@ -98,10 +104,12 @@ def check_depth(
     where, possible = ("model", "conv_layers"), f"from {least} to {most}" if least > 1 else f"at most {most}"
     expected = possible if most >= least else "larger images: fewer ticks in one, or a smaller stride"
     if conv_layers < least:
-        raise UserError(Problem("a plane has no layer", where, None, expected, conv_layers))
+        raise UserError(Problem("a plane has no layer", where, expected=expected, received=conv_layers))
     name = min(images, key=lambda n: most_halvings(images[n], stride) - more[n])
     size = " x ".join(map(str, images[name].shape[1:3]))
     deep = f"{conv_layers + more[name]} poolings" + ("" if tuple(stride) == (1, 1) else f" and a stride of {stride}")
     raise UserError(
-        Problem(f"{deep} leave nothing of the {size} pixels of {name!r}", where, None, expected, conv_layers)
+        Problem(
+            f"{deep} leave nothing of the {size} pixels of {name!r}", where, expected=expected, received=conv_layers
+        )
     )

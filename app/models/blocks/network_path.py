@@ -8,12 +8,12 @@ from typing import Any, Literal
 import keras
 
 from app.models.blocks.activations import WITH_DERIVATIVE
-from app.models.blocks.path import Kick, Path, unstacked
+from app.models.blocks.path import Kick, TrackHead, unstacked
 from app.physics.arrays import tensorflow
 
 
 @keras.saving.register_keras_serializable("wirechamber")
-class NetworkPath(Path):
+class NetworkPath(TrackHead):
     """K(zeta) = zeta (mean + std Net(features, zeta)), or with a soft start zeta mean + std Net(features, zeta).
 
     Args:

@@ -19,7 +19,7 @@ Kick = tuple[Any, Any, Any, Any]
 """K or dK/dzeta of x, y [mm GeV], tx, ty [GeV], each (N, P)."""
 
 
-class Path(keras.layers.Layer):
+class TrackHead(keras.layers.Layer):
     """A head that knows the whole track: call({"features": (N, F), "dz": (N,)}) -> {"end": (N, 4), "code": (N, ...)}.
 
     `end` is the standardised kick at zeta = 1, `code` is what the kick at any zeta follows from.

@@ -11,7 +11,7 @@ import numpy as np
 from app.layers.features import columns_of
 from app.metrics.statistics.basis import exponents, terms
 from app.metrics.statistics.kick_polynomial import Fit, Space
-from app.models.blocks.classical import STATE, Known
+from app.models.blocks.classical import STATE, BaselineInputs
 from app.physics.extrapolation.straight_line import straight_line
 
 
@@ -104,7 +104,7 @@ def chebyshev(u: Any, degree: int) -> Any:
     return keras.ops.stack(every[: degree + 1])
 
 
-def layer_of(fit: Fit, known: Known) -> KickPolynomial:
+def layer_of(fit: Fit, known: BaselineInputs) -> KickPolynomial:
     """Return the layer that computes a fit."""
     space, basis = fit.space, fit.basis
     interval = basis.centre.tolist(), basis.half.tolist()

@@ -22,9 +22,11 @@ def channels_of(seen: Mapping[str, Any], model: str) -> Any:
     tensor = seen.get(INPUT)
     if tensor is None:
         what = f"{model!r} looks at photon sensors, which these data do not have"
-        raise UserError(Problem(what, ("model", "name"), None, f"an input {INPUT!r}, as of photon_sensors", list(seen)))
+        raise UserError(
+            Problem(what, ("model", "name"), expected=f"an input {INPUT!r}, as of photon_sensors", received=list(seen))
+        )
     if tuple(tensor.shape[1:]) != (SENSORS, VALID_TIME + 1):
         what = f"{model!r} looks at the calorimeter's sensors as the input layer 'sensor_channels' gives them"
         expected = f"an input {INPUT!r} of {SENSORS} sensors by {VALID_TIME + 1} channels"
-        raise UserError(Problem(what, ("model", "name"), None, expected, tuple(tensor.shape[1:])))
+        raise UserError(Problem(what, ("model", "name"), expected=expected, received=tuple(tensor.shape[1:])))
     return tensor

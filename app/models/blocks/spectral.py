@@ -9,11 +9,11 @@ import keras
 import numpy as np
 
 from app.models.blocks.chebyshev import at_start, combined, derivative, integral, values
-from app.models.blocks.path import Kick, Path
+from app.models.blocks.path import Kick, TrackHead
 
 
 @keras.saving.register_keras_serializable("wirechamber")
-class SpectralPath(Path):
+class SpectralPath(TrackHead):
     """Series of dtx/dzeta and dty/dzeta; slopes and positions are their exact integrals.
 
     With `K_tx' = sum_j c_j T_j(2 zeta - 1)` follow `K_tx = int K_tx'` and `K_x = dz int int K_tx'`: the initial
@@ -76,7 +76,7 @@ class SpectralPath(Path):
 
 
 @keras.saving.register_keras_serializable("wirechamber")
-class SoftSpectralPath(Path):
+class SoftSpectralPath(TrackHead):
     """Series of the four kicks themselves: nothing holds by construction, all is left to the physics terms.
 
     Args:

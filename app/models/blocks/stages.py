@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from app.models.blocks.path import Path, on_line, unstacked
+from app.models.blocks.path import TrackHead, on_line, unstacked
 from app.physics.lorentz import State
 
 WEIGHTS = np.array([1.0, 2.0, 2.0, 1.0]) / 6.0
@@ -16,7 +16,7 @@ NODES = {"rk4": (0.0, 0.5, 0.5, 1.0), "quarters": (0.25, 0.5, 0.75, 1.0)}
 
 
 @keras.saving.register_keras_serializable("wirechamber")
-class Stages(Path):
+class Stages(TrackHead):
     """Four heads give the derivatives k_i of the state by zeta; `state = start + sum(w_i k_i)`, w = softmax(log w).
 
     Each head gives the standardised kick that its derivative alone would make; because the weights add up to 1, so does

@@ -64,7 +64,7 @@ def _check_axis(path: Path, name: str, axis: Floats) -> None:
     even = len(axis) >= 2 and spacing.min() > 0 and np.ptp(spacing) < 1e-3 * spacing.mean()
     if not even:
         what = f"the {name} nodes of the field map are not evenly spaced"
-        raise UserError(Problem(what, ("file",), None, "at least two nodes with one distance", str(path)))
+        raise UserError(Problem(what, ("file",), expected="at least two nodes with one distance", received=str(path)))
 
 
 def _from_npz(path: Path, length_unit: str | None, field_unit: str | None) -> tuple[Any, Floats]:
@@ -73,7 +73,9 @@ def _from_npz(path: Path, length_unit: str | None, field_unit: str | None) -> tu
         values = _quantity(content, path, "B", FIELDS_IN_TESLA, field_unit)
     if values.shape != (*(len(axis) for axis in axes), 3):
         shape = f"B of shape {(*(len(axis) for axis in axes), 3)}"
-        raise UserError(Problem("the field map does not fit its axes", (str(path),), None, shape, values.shape))
+        raise UserError(
+            Problem("the field map does not fit its axes", (str(path),), expected=shape, received=values.shape)
+        )
     return tuple(axes), values
 
 
@@ -82,7 +84,9 @@ def _quantity(content: Any, path: Path, name: str, units: dict[str, float], unit
     found = next((f"{name}_{suffix}" for suffix in units if f"{name}_{suffix}" in content.files), None)
     if found is None:
         expected = f"one of [{', '.join(f'{name}_{suffix}' for suffix in units)}]"
-        raise UserError(Problem(f"the field map has no {name}", (str(path),), None, expected, list(content.files)))
+        raise UserError(
+            Problem(f"the field map has no {name}", (str(path),), expected=expected, received=list(content.files))
+        )
     values: Floats = np.asarray(content[found], np.float64) * units[unit or found.rpartition("_")[2]]
     return values
 
@@ -96,7 +100,7 @@ def _from_table(path: Path, length_unit: str | None, field_unit: str | None) -> 
             raise ValueError("no line has six of them")
         table = np.loadtxt(data, ndmin=2)[:, :6]
     except ValueError as error:
-        problem = Problem(f"the field map is not a table of numbers ({error})", (str(path),), None, "x y z Bx By Bz")
+        problem = Problem(f"the field map is not a table of numbers ({error})", (str(path),), expected="x y z Bx By Bz")
         raise UserError(problem) from None
     length = length_unit or _stated(header, LENGTHS, r"length unit:?\s*(\w+)") or "mm"
     field = field_unit or _stated(header, FIELDS_IN_TESLA, r"B\w?\s*[(\[]\s*(\w+)\s*[)\]]") or "T"
@@ -119,5 +123,5 @@ def _grid(path: Path, table: Floats) -> tuple[Any, Floats]:
     if len(table) != np.prod(shape) or missing:
         expected = f"{' x '.join(map(str, shape))} = {np.prod(shape)} nodes"
         received = f"{len(table)} nodes, {missing} places empty"
-        raise UserError(Problem("the field map is not a full grid", (str(path),), None, expected, received))
+        raise UserError(Problem("the field map is not a full grid", (str(path),), expected=expected, received=received))
     return axes, values

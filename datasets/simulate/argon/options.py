@@ -74,7 +74,9 @@ class Interactions:
     def __post_init__(self) -> None:
         if self.readout.drift[1] > DRIFT_LENGTH:
             expected = f"<= {DRIFT_LENGTH:g} cm, where the cathode is"
-            raise UserError(Problem("the drift is too long", ("drift",), None, expected, self.readout.drift[1]))
+            raise UserError(
+                Problem("the drift is too long", ("drift",), expected=expected, received=self.readout.drift[1])
+            )
 
     @property
     def elastic(self) -> float:

@@ -82,7 +82,9 @@ def neutrinos(mean: float, alpha: float, electron: Interval) -> Neutrinos:
     """
     low, high = electron
     if high > HIGHEST:
-        raise UserError(Problem("electrons are not simulated so high", ("energy",), None, f"<= {HIGHEST:g} MeV", high))
+        raise UserError(
+            Problem("electrons are not simulated so high", ("energy",), expected=f"<= {HIGHEST:g} MeV", received=high)
+        )
     flux = pinched_flux(GRID, mean, alpha)
     elastic = flux * np.maximum(elastic_cross_section(GRID, low) - elastic_cross_section(GRID, high), 0)
     levels = np.concatenate([FERMI, GAMOW_TELLER])
@@ -92,7 +94,7 @@ def neutrinos(mean: float, alpha: float, electron: Interval) -> Neutrinos:
     share = charged.sum(axis=1)
     if not elastic.any() or not share.all():
         expected = "a range that this flux reaches"
-        raise UserError(Problem("no electrons have such energies", ("energy",), None, expected, electron))
+        raise UserError(Problem("no electrons have such energies", ("energy",), expected=expected, received=electron))
     asymmetry = np.where(np.arange(len(levels)) < len(FERMI), 1.0, -1 / 3)
     cumulative = (_cumulative(elastic), _cumulative(share), levels[:, 0].copy(), asymmetry, _cumulative(charged))
     return Neutrinos(GRID, *cumulative, low, high)

@@ -43,14 +43,14 @@ class Generator(ABC):
     def write(self, path: Path, shard: int, rows: int, metadata: dict[str, Any]) -> None:
         """Make shard number `shard` with `rows` rows; what it finds out about them is added to the metadata."""
 
-    def about(self) -> dict[str, Any]:
+    def metadata_fields(self) -> dict[str, Any]:
         """Return what else the metadata of all shards say."""
         return {}
 
     def prepare(self) -> None:  # noqa: B027  (most have nothing to prepare)
         """Do what must be done once, when there is a shard to write."""
 
-    def telling(self) -> dict[str, Any]:
+    def seed_options(self) -> dict[str, Any]:
         """Return the options by which samples have other random numbers."""
         return self.options() | {"shard_size": self.shard_size}
 
@@ -60,14 +60,14 @@ class Generator(ABC):
             "dataset": self.dataset,
             "generator_version": self.version,
             "units": self.units,
-            **self.about(),
+            **self.metadata_fields(),
             "seed": self.seed,
             "options": self.options() | {"shard_size": self.shard_size},
         }
 
     def stream(self) -> int:
         """Return a number that tells samples apart, so that two do not share random numbers and keys."""
-        return int.from_bytes(hashlib.sha256(json.dumps(self.telling()).encode()).digest()[:8])
+        return int.from_bytes(hashlib.sha256(json.dumps(self.seed_options()).encode()).digest()[:8])
 
     def run(self) -> int:
         """Return a hash of seed and stream, as a run number by which samples do not share events."""
