@@ -53,15 +53,6 @@ class Step(Strict):
     after: Listed = Field((), description="steps that must be finished before, besides those whose data are used")
     resources: Resources = Field(Resources(), description="of the nodes in a pool; jobs say it themselves")
 
-    @model_validator(mode="before")
-    @classmethod
-    def _rename_verb(cls, content: Any) -> Any:
-        """Accept the name that the key `command` had in version 0.1."""
-        if not isinstance(content, dict) or "verb" not in content or "command" in content:
-            return content
-        logger.warning('the key "verb" of a step is called "command" now; the old name still works')
-        return {("command" if key == "verb" else key): value for key, value in content.items()}
-
     @model_validator(mode="after")
     def _one_kind(self) -> Step:
         given = [kind for kind in KINDS if getattr(self, kind) is not None]
@@ -179,6 +170,22 @@ def _one(name: str | None) -> tuple[str, ...]:
 def parse(content: Content, path: Path) -> Workflow:
     """Validate the content of a workflow file; raises UserError with every mistake in it."""
     try:
-        return Workflow.model_validate_json(json.dumps(content), strict=True)
+        return Workflow.model_validate_json(json.dumps(_rename_old_keys(content, path)), strict=True)
     except ValidationError as error:
         raise UserError(*problems(error, Workflow)).under(path.stem) from None
+
+
+def _rename_old_keys(content: Content, path: Path) -> Content:
+    """Return the content with the key that version 0.1 called "verb" under its present name, and say so once."""
+    steps = content.get("steps")
+    if not isinstance(steps, dict) or not any(isinstance(step, dict) and "verb" in step for step in steps.values()):
+        return content
+    logger.warning('%s: the key "verb" of a step is called "command" now; the old name is still accepted', path)
+    return content | {"steps": {name: _rename_key(step, "verb", "command") for name, step in steps.items()}}
+
+
+def _rename_key(step: Any, old: str, new: str) -> Any:
+    """Return a step with one key renamed, the others in their places; a step that has both is refused later."""
+    if not isinstance(step, dict) or new in step:
+        return step
+    return {(new if key == old else key): value for key, value in step.items()}

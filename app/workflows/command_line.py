@@ -19,7 +19,9 @@ def check_command_line(arguments: Sequence[str], parse: Parse) -> None:
     try:
         with contextlib.redirect_stderr(output), contextlib.redirect_stdout(output):
             parse(list(arguments))
-    except SystemExit:
+    except SystemExit as end:
+        if not end.code:  # --help
+            return
         line = next(reversed(output.getvalue().strip().splitlines()), "not a valid command line")
         raise UserError(
             Problem(line, ("command",), expected="arguments of a wirechamber command", received=list(arguments))

@@ -28,7 +28,7 @@ os.environ.update(OPENBLAS_NUM_THREADS="1", CUDA_VISIBLE_DEVICES="-1", TF_CPP_MI
 import numpy as np
 
 from app.cli import main
-from app.evaluate import load
+from app.evaluation import load
 
 PUBLIC = ("deep_sets", "ensemble_tasks", "mlp_gaussian", "mlp_layers", "plane_cnn")
 """Models whose `predict` is asked as well, by target: each kind of head, and columns as well as whole inputs."""

@@ -22,7 +22,7 @@ import onnxruntime
 import pytest
 
 from app.cli import main
-from app.job_file import load
+from app.config.job_file import load
 
 ROOT = Path(__file__).resolve().parents[2]
 FIXTURES = ROOT / "tests" / "data" / "v0_1"

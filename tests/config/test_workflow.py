@@ -125,6 +125,14 @@ def test_a_mistake_is_named_before_anything_begins(content, flow, tmp_path, caps
     assert not (tmp_path / "registry").exists()
 
 
+def test_the_old_name_of_a_command_is_accepted_with_one_line(content, flow, capsys):
+    content["steps"]["summary"] = {"verb": ["registry", "--state", "done"], "after": "train"}
+    content["steps"]["look"] = {"verb": ["track", "{train}"]}
+    assert main(["validate", str(flow(content))]) == 0
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if '"verb"' in line]
+    assert line.endswith('the key "verb" of a step is called "command" now; the old name is still accepted')
+
+
 def test_mistakes_of_several_steps_are_told_at_once(content, flow, capsys):
     content["steps"]["train"]["jobs"] = "absent.json"
     content["steps"]["summary"]["command"] = ["registri"]

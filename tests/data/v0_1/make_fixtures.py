@@ -203,9 +203,10 @@ def make_layers(path: Path) -> None:
 def built(name: str, work: Path, seed: int):
     """Return job, data, columns and the deployed model of a family, as a run makes it, with weights of its own."""
     from app.build import build
-    from app.data import load_data
     from app.device import prepare
     from app.job_file import parse
+
+    from app.data import load_data
 
     dataset, model, tasks = FAMILIES[name]
     if "files" in dataset:
