@@ -9,15 +9,12 @@
     registry.update(root, "mlp_v1", state="done", value=0.083, baselines={"polynomial": 0.114})
 """
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 
 from app.core.files import REPOSITORY
-from registry.entry import create, create_all, follow, note, restore, update
+from registry.entry import create, create_all, follow, note, refresh, restore, update
 from registry.listing import Listing, list_runs
-from registry.readme import refresh
 from registry.record import STATES, Better, Record, Result, State, now, verdict
 from registry.store import Contents, find, read, read_all
 from registry.table import render

@@ -1,6 +1,4 @@
-"""How a record reads in a cell of a table, on paper and in the terminal."""
-
-from __future__ import annotations
+"""The cells of a table of runs, on a page and in the terminal."""
 
 from registry.record import Record, State, describe_results, number
 
@@ -16,22 +14,22 @@ SYMBOLS: dict[State, str] = {
     "resubmitted": "🔁",
 }
 MEANINGS: dict[State, str] = {
-    "queued": "handed to the pool",
+    "queued": "submitted to the pool",
     "idle": "waiting for resources",
     "running": "running",
-    "evicted": "sent away by the pool, goes on from its checkpoint",
-    "held": "held by the pool, needs a hand",
+    "evicted": "evicted by the pool, continues from its checkpoint",
+    "held": "held by the pool, needs manual action",
     "interrupted": "stopped at a checkpoint, to be resumed",
     "done": "finished",
     "failed": "failed",
-    "resubmitted": "handed to the pool again",
+    "resubmitted": "submitted to the pool again",
 }
 UNBEATEN = "⚠️"
 SIMULATED = "🧪"
 
 
 def state(record: Record) -> str:
-    """Symbol, name and, while it runs, progress: '⏳ running 12/100'."""
+    """Return symbol, name and, while it runs, progress: '⏳ running 12/100'."""
     text = f"{SYMBOLS[record.state]} {record.state}"
     if record.state == "done" or record.epoch is None:
         return text
@@ -39,17 +37,17 @@ def state(record: Record) -> str:
 
 
 def count(value: int | None) -> str:
-    """Write a number of parameters: '100,996'."""
+    """Return a number of parameters: '100,996'."""
     return "" if value is None else f"{value:,}"
 
 
 def loss(record: Record) -> str:
-    """Loss and transform: 'mse / kick'."""
+    """Return loss and transform: 'mse / kick'."""
     return " / ".join(part for part in (record.loss, record.transform) if part)
 
 
 def figure(record: Record, metric: str) -> str:
-    """Write the run's value of a metric, marked where a baseline is as good."""
+    """Return the run's value of a metric as text."""
     value = record.figure(metric)
     if value is None:
         return "not finite" if record.state == "done" and metric == record.metric else ""
@@ -57,13 +55,13 @@ def figure(record: Record, metric: str) -> str:
 
 
 def against(record: Record) -> str:
-    """How the run compares with the strongest baseline of each task."""
+    """Return how the run compares with the strongest baseline of each task."""
     strongest = describe_results(record.results, strongest=True) if record.others else record.verdict.partition("; ")[0]
     return f"{UNBEATEN} {strongest}" if record.unbeaten else strongest
 
 
 def duration(seconds: float | None) -> str:
-    """Write a training time: '15 s', '3 min 05 s', '2 h 07 min'."""
+    """Return a training time: '15 s', '3 min 05 s', '2 h 07 min'."""
     if seconds is None:
         return ""
     if seconds < 59.95:
@@ -72,11 +70,11 @@ def duration(seconds: float | None) -> str:
     return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
-def day(time: str | None) -> str:
-    """Write a time to the minute: '2025-11-03 12:00'."""
+def minute(time: str | None) -> str:
+    """Return a time to the minute: '2025-11-03 12:00'."""
     return "" if time is None else time[:16].replace("T", " ")
 
 
 def commit(record: Record) -> str:
-    """Write the commit, with a plus where the checkout had changes."""
+    """Return the commit, with a plus where the checkout had changes."""
     return record.commit[:8] + ("+" if record.dirty else "")

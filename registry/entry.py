@@ -1,29 +1,32 @@
-"""What a run does with the registry: appear, change, and carry remarks; the table follows each time."""
+"""What a run does with the registry: appear, change, and carry remarks; `README.md` is rewritten each time."""
 
-from __future__ import annotations
-
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from app.core.errors import Problem, UserError
-from app.core.files import not_written
-from app.core.lock import locked
+from app.core.files import NotWritten, not_written, write_text
+from app.core.lock import LockTaken, locked
 from registry import notes, store
-from registry.readme import refresh
 from registry.record import Record, describe_results
+from registry.table import render
+
+logger = logging.getLogger(__name__)
 
 PROGRESS = frozenset({"epoch", "metrics", "resources"})
-"""What changes in every epoch; the table follows it at most every `LATENCY` seconds."""
+"""These fields change in every epoch; the table follows them at most every `LATENCY` seconds."""
 LATENCY = 30.0
+ROUNDS = 10
+"""How often the table is written again because a record changed meanwhile."""
 
 
 def create(root: Path, record: Record, *, replace: bool = False) -> Record:
     """Register a run that appears for the first time, or again with `replace`.
 
     Raises:
-        UserError: a run of this name is registered and `replace` was not asked for; nothing is overwritten.
+        UserError: a run of this name is registered and `replace` was not given; nothing is overwritten.
     """
     return create_all(root, [record], replace=replace)[0]
 
@@ -34,40 +37,37 @@ def create_all(root: Path, records: Sequence[Record], *, replace: bool = False) 
         root.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise not_written(root, error) from None
+    what, expected = "a run of this name is registered already", "another name, --resume or --overwrite"
     with locked(root / ".lock"):
-        taken = [] if replace else [r.run for r in records if store.path_of(root, r.run).exists()]
+        paths = {} if replace else {record.run: store.path_of(root, record.run) for record in records}
+        taken = {run: path for run, path in paths.items() if path.exists()}
         if taken:
-            raise UserError(*(_taken(store.path_of(root, run), run) for run in taken))
-        made = [store.changed(record, verdict=_verdict(record)) for record in records]
-        for record in made:
+            raise UserError(*(Problem(what, (str(p),), expected=expected, received=run) for run, p in taken.items()))
+        created = [store.changed(record, verdict=_verdict(record)) for record in records]
+        for record in created:
             store.write(root, record)
     refresh(root)
-    return made
-
-
-def _taken(path: Path, run: str) -> Problem:
-    expected = "another name, --resume or --overwrite"
-    return Problem("a run of this name is registered already", (str(path),), expected=expected, received=run)
+    return created
 
 
 def follow(root: Path, news: Sequence[tuple[Record, Mapping[str, Any]]]) -> list[Record]:
     """Write what the pool says about runs: pairs of the record as it was read and what changes in it.
 
-    A run that wrote since its record was read knows better: its news are dropped. One that writes in the very moment
-    wins or loses; whoever looks at the pool next puts it right.
+    A run that has written since its record was read knows better: its news are dropped. If it writes at the very same
+    moment, either may win; the next look at the pool corrects it.
     """
     with locked(root / ".lock"):
         current = [(seen, changes) for seen, changes in news if store.find(root, seen.run) == seen]
-        made = [store.changed(seen, **changes) for seen, changes in current]
-        for record in made:
+        records = [store.changed(seen, **changes) for seen, changes in current]
+        for record in records:
             store.write(root, record)
-    if made:
+    if records:
         refresh(root)
-    return made
+    return records
 
 
 def restore(root: Path, before: Mapping[str, Record | None]) -> None:
-    """Put back the records of runs whose submission was refused; None: there was none."""
+    """Put back the records of runs whose submission was refused; None: there was no record."""
     with locked(root / ".lock"):
         for run, record in before.items():
             if record is None:
@@ -80,7 +80,7 @@ def restore(root: Path, before: Mapping[str, Record | None]) -> None:
 def update(root: Path, run: str, **changes: Any) -> Record:
     """Change the record of a run; only the run itself, one process, may call this.
 
-    `updated`, `started` and `finished` follow by themselves, `reason` is forgotten when the state changes, `verdict` is
+    `updated`, `started` and `finished` follow by themselves, `reason` is cleared when the state changes, `verdict` is
     written from `value` and `baselines` unless it is given. The table follows at once, or within half a minute where
     only progress changed.
     """
@@ -88,7 +88,9 @@ def update(root: Path, run: str, **changes: Any) -> Record:
     if "verdict" not in changes:
         record = record.model_copy(update={"verdict": _verdict(record)})
     store.write(root, record)
-    if not (changes.keys() <= PROGRESS and _recent(root / "README.md")):
+    page = root / "README.md"
+    recent = page.exists() and abs(time.time() - page.stat().st_mtime) < LATENCY
+    if not (changes.keys() <= PROGRESS and recent):
         refresh(root)
     return record
 
@@ -102,19 +104,45 @@ def note(root: Path, run: str, text: str) -> None:
     if not text.strip():
         raise UserError(Problem("an empty note", ("note",), expected="some text"))
     if not store.path_of(root, run).exists():
-        store.read(root, run)
+        store.read(root, run)  # raises the error that names the nearest run
     notes.add_remark(root, run, text)
     refresh(root)
 
 
-def _verdict(record: Record) -> str:
-    if record.value is None and record.state != "done":
-        return record.verdict
-    return describe_results(record.results)
+def refresh(root: Path) -> None:
+    """Write README.md from the contents of the folder, until nothing changed during the writing.
 
-
-def _recent(path: Path) -> bool:
+    A training must not fail because the table is late: a lock that stays taken, or a full disk, is reported in the log,
+    and the next run that changes anything writes the table with this run in it. The rounds are bounded for the same
+    reason: everyone who changes the folder calls this afterwards.
+    """
+    root.mkdir(parents=True, exist_ok=True)
     try:
-        return abs(time.time() - path.stat().st_mtime) < LATENCY
-    except FileNotFoundError:
-        return False
+        with locked(root / ".lock"):
+            for _ in range(ROUNDS):
+                before = _versions(root)
+                contents = store.read_all(root)
+                for path, line in contents.damaged.items():
+                    logger.warning("%s: %s", root / path, line)
+                write_text(root / "README.md", render(contents))
+                if _versions(root) == before:
+                    break
+    except (LockTaken, NotWritten) as error:
+        logger.warning("the registry's table is not up to date: %s", error)
+
+
+def _versions(root: Path) -> dict[Path, tuple[int, int, int]]:
+    """Return what identifies the version of each file: an atomic rename gives every version its own inode."""
+    versions = {}
+    for path in [*root.glob("runs/*.json"), *root.glob("notes/*.md"), *root.glob("notes/runs/*.md")]:
+        try:
+            facts = path.stat()
+        except FileNotFoundError:
+            continue
+        versions[path] = (facts.st_ino, facts.st_mtime_ns, facts.st_size)
+    return versions
+
+
+def _verdict(record: Record) -> str:
+    """Return the verdict on a run that has a value or is done; before that it keeps the one that it has."""
+    return record.verdict if record.value is None and record.state != "done" else describe_results(record.results)

@@ -1,12 +1,10 @@
-"""The registry for the terminal: chosen runs, the best first."""
-
-from __future__ import annotations
+"""The registry for the terminal: selected runs, the best first."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 from app.core.errors import UserError, unknown
-from registry import cells, order
+from registry import cells, ranking
 from registry.notes import Notes
 from registry.record import STATES, Better, Record
 from registry.store import Contents, read_all
@@ -18,7 +16,7 @@ COLUMNS = (
     "model",
     "parameters",
     "loss / transform",
-    "",  # the figure
+    "",  # the metric
     "against baselines",
     "time",
     "updated",
@@ -46,50 +44,35 @@ def list_runs(
         sort: the metric to sort by, any that a listed run has recorded.
 
     Raises:
-        UserError: an application, state or metric that no run knows.
+        UserError: no run has this application, state or metric.
     """
     contents = read_all(root)
-    records = _chosen(contents, application, state, sort)
+    applications = sorted({r.application for r in contents.records} | set(contents.notes))
+    chosen = [r for r in contents.records if application in (None, r.application) and state in (None, r.state)]
+    metrics = sorted({r.metric for r in chosen if r.metric} | {metric for r in chosen for metric in r.metrics})
+    for what, name, choices in (
+        ("application", application, applications),
+        ("state", state, list(STATES)),
+        ("metric", sort, metrics),
+    ):
+        if name is not None and name not in choices:
+            raise UserError(unknown(what, name, choices))
+    rows = []
+    for r in sort_records(contents, chosen, sort):
+        figure = cells.figure(r, sort or r.metric)
+        result = (figure if sort or not figure else f"{r.metric} {figure}") or r.reason
+        own = (cells.state(r), r.model, cells.count(r.parameters), cells.loss(r), result, cells.against(r))
+        name = f"{cells.SIMULATED} {r.run}" if r.simulated else r.run
+        rows.append((r.application, name, *own, cells.duration(r.training_time), cells.minute(r.updated)))
     header = tuple(name or sort or "result" for name in COLUMNS)
-    damaged = tuple(f"{root / path}: {line}" for path, line in contents.damaged.items())
-    return Listing(header, tuple(_row(r, sort) for r in _sorted(contents, records, sort)), damaged)
+    return Listing(header, tuple(rows), tuple(f"{root / path}: {line}" for path, line in contents.damaged.items()))
 
 
-def _chosen(contents: Contents, application: str | None, state: str | None, sort: str | None) -> list[Record]:
-    _known("application", application, sorted({r.application for r in contents.records} | set(contents.notes)))
-    _known("state", state, list(STATES))
-    records = [r for r in contents.records if application in (None, r.application) and state in (None, r.state)]
-    _known("metric", sort, sorted({r.metric for r in records if r.metric} | {m for r in records for m in r.metrics}))
-    return records
-
-
-def _known(what: str, name: str | None, choices: list[str]) -> None:
-    if name is not None and name not in choices:
-        raise UserError(unknown(what, name, choices))
-
-
-def _sorted(contents: Contents, records: list[Record], sort: str | None) -> list[Record]:
-    if sort is not None:
-        better: Better = next((r.better for r in records if r.metric == sort), "lower")
-        return order.by_metric(records, sort, better)
+def sort_records(contents: Contents, records: list[Record], metric: str | None) -> list[Record]:
+    """Sort records by a metric, or without one application by application, each by its own metric."""
+    if metric is not None:
+        better: Better = next((r.better for r in records if r.metric == metric), "lower")
+        return ranking.by_metric(records, metric, better)
     groups = {name: [r for r in records if r.application == name] for name in sorted({r.application for r in records})}
-    metrics = {name: order.metric_of(contents.notes.get(name, Notes()), group) for name, group in groups.items()}
-    return [r for name, group in groups.items() for r in order.by_metric(group, *metrics[name])]
-
-
-def _row(r: Record, sort: str | None) -> tuple[str, ...]:
-    figure = cells.figure(r, sort or r.metric)
-    result = figure if sort or not figure else f"{r.metric} {figure}"
-    mark = f"{cells.SIMULATED} " if r.simulated else ""
-    return (
-        r.application,
-        mark + r.run,
-        cells.state(r),
-        r.model,
-        cells.count(r.parameters),
-        cells.loss(r),
-        result or r.reason,
-        cells.against(r),
-        cells.duration(r.training_time),
-        cells.day(r.updated),
-    )
+    metrics = {name: ranking.metric_of(contents.notes.get(name, Notes()), group) for name, group in groups.items()}
+    return [r for name, group in groups.items() for r in ranking.by_metric(group, *metrics[name])]

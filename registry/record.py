@@ -23,23 +23,24 @@ def now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _finite(value: Any) -> Any:
-    """A figure that is NaN or infinite is written as null: JSON has no name for it, and it must not sort as best."""
+def finite_or_none(value: Any) -> Any:
+    """Return None for NaN and infinity: JSON has no name for them, and they must not sort as best."""
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _inside_repository(path: str) -> str:
+def inside_repository(path: str) -> str:
+    """Return a path inside the repository relative to its root, any other path as it is."""
     full = Path(path)
     inside = full.is_absolute() and full.is_relative_to(REPOSITORY)
     return full.relative_to(REPOSITORY).as_posix() if inside else path
 
 
-Figure = Annotated[float | None, BeforeValidator(_finite)]
+Figure = Annotated[float | None, BeforeValidator(finite_or_none)]
 Time = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
 
 
 class Result(Strict):
-    """One task's figure on the test split beside the same figure of each baseline."""
+    """The value of a task's metric on the test split, and the same of each baseline."""
 
     metric: str = ""
     better: Better = "lower"
@@ -65,7 +66,7 @@ class Record(Strict):
     state: State = "queued"
     reason: str = Field(default="", description="why it failed or is held")
     rationale: str = ""
-    config: Annotated[str, AfterValidator(_inside_repository)] = Field(default="", description="path of the job file")
+    config: Annotated[str, AfterValidator(inside_repository)] = Field(default="", description="path of the job file")
     created: Time = Field(default_factory=now)
     started: Time | None = None
     updated: Time = Field(default_factory=now)
@@ -100,7 +101,8 @@ class Record(Strict):
     resources: dict[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="after")
-    def _explained(self) -> Record:
+    def check_reason(self) -> Record:
+        """Refuse a failed or held run without a reason."""
         if self.state in ("failed", "held") and not self.reason:
             raise ValueError(f"a run that is {self.state} needs a reason")
         return self
@@ -119,10 +121,10 @@ class Record(Strict):
     def unbeaten(self) -> list[str]:
         """The baselines that are at least as good as this run in any task."""
         done = self.state == "done"
-        return [_of(task, name) for task, result in self.results.items() for name in result.unbeaten(done)]
+        return [_with_task(task, name) for task, result in self.results.items() for name in result.unbeaten(done)]
 
 
-def _of(task: str, text: str) -> str:
+def _with_task(task: str, text: str) -> str:
     return f"{task}: {text}" if task else text
 
 
@@ -150,26 +152,28 @@ def verdict(value: float | None, baselines: Mapping[str, float | None], better: 
         return "no finite value, so it beats no baseline"
     known = [(name, b) for name, b in baselines.items() if b is not None]
     known.sort(key=lambda pair: pair[1], reverse=better == "higher")
-    return "; ".join(_against(value, name, b, better) for name, b in known) or "no baseline to compare with"
+    clauses = []
+    for name, baseline in known:
+        if value == baseline:
+            clauses.append(f"does NOT beat {name} ({number(baseline)}): equal")
+        elif is_better(value, baseline, better):
+            clauses.append(f"beats {name} ({number(baseline)}) by {describe_factor(value, baseline)}")
+        else:
+            clauses.append(f"does NOT beat {name} ({number(baseline)}): {describe_factor(value, baseline)} worse")
+    return "; ".join(clauses) or "no baseline to compare with"
 
 
 def describe_results(results: Mapping[str, Result], strongest: bool = False) -> str:
     """Return the verdict of each task, or what it says of the strongest baseline only."""
-    found = {task: verdict(result.value, result.baselines, result.better) for task, result in results.items()}
-    return "; ".join(_of(task, text.partition("; ")[0] if strongest else text) for task, text in found.items())
+    verdicts = {task: verdict(result.value, result.baselines, result.better) for task, result in results.items()}
+    return "; ".join(
+        _with_task(task, text.partition("; ")[0] if strongest else text) for task, text in verdicts.items()
+    )
 
 
-def _against(value: float, name: str, baseline: float, better: Better) -> str:
-    if value == baseline:
-        return f"does NOT beat {name} ({number(baseline)}): equal"
-    if is_better(value, baseline, better):
-        return f"beats {name} ({number(baseline)}) by {_factor(value, baseline)}"
-    return f"does NOT beat {name} ({number(baseline)}): {_factor(value, baseline)} worse"
-
-
-def _factor(one: float, other: float) -> str:
-    """Compare two figures: as a ratio, close ones in per cent, by their difference where a ratio has no meaning."""
-    small, large = sorted((one, other))
+def describe_factor(first: float, second: float) -> str:
+    """Compare two values: as a ratio, close ones in per cent, by their difference where a ratio has no meaning."""
+    small, large = sorted((first, second))
     if small <= 0:
         return number(large - small)
     ratio = large / small

@@ -1,11 +1,8 @@
 """The folder of the registry: `runs/<run>.json`, one record each, written by its run alone and always whole."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -14,8 +11,6 @@ from app.core.files import write_json
 from app.core.validation import problems
 from registry.notes import Notes, read_notes, read_remarks
 from registry.record import Record, now
-
-Kind = TypeVar("Kind")
 
 
 @dataclass(frozen=True)
@@ -53,37 +48,25 @@ def read(root: Path, run: str) -> Record:
     try:
         record = Record.model_validate_json(path.read_bytes())
     except FileNotFoundError:
-        raise UserError(_unregistered(root, run)) from None
+        known = sorted(path.stem for path in (root / "runs").glob("*.json"))
+        what = "no such run in the registry"
+        raise UserError(Problem(what, (str(path),), nearest=nearest(run, known), received=run)) from None
     except ValidationError as error:
-        raise UserError(*(_damaged(path, problem) for problem in problems(error, Record))) from None
+        mistakes = []
+        for problem in problems(error, Record):
+            place = ".".join(map(str, problem.where))
+            what = f"damaged record: {place}: {problem.what}" if place else f"damaged record: {problem.what}"
+            mistakes.append(replace(problem, what=what, where=(str(path),)))
+        raise UserError(*mistakes) from None
     if record.run != run:
-        raise UserError(
-            Problem(
-                "damaged record: run: not the name of its file", (str(path),), expected=repr(run), received=record.run
-            )
-        )
+        what = "damaged record: run: not the name of its file"
+        raise UserError(Problem(what, (str(path),), expected=repr(run), received=record.run))
     return record
 
 
 def find(root: Path, run: str) -> Record | None:
     """Return the record of a run, or None when it has none; a damaged one is an error as in `read`."""
     return read(root, run) if path_of(root, run).exists() else None
-
-
-def _unregistered(root: Path, run: str) -> Problem:
-    known = sorted(path.stem for path in (root / "runs").glob("*.json"))
-    return Problem("no such run in the registry", (str(path_of(root, run)),), nearest=nearest(run, known), received=run)
-
-
-def _damaged(path: Path, problem: Problem) -> Problem:
-    place = ".".join(map(str, problem.where))
-    return Problem(
-        f"damaged record: {place}: {problem.what}" if place else f"damaged record: {problem.what}",
-        (str(path),),
-        nearest=problem.nearest,
-        expected=problem.expected,
-        received=problem.received,
-    )
 
 
 def changed(record: Record, **changes: Any) -> Record:
@@ -99,22 +82,19 @@ def changed(record: Record, **changes: Any) -> Record:
 
 
 def read_all(root: Path) -> Contents:
-    """Read the whole folder; what is damaged is set aside and named, and hides nothing else."""
+    """Read the whole folder; damaged files are listed separately and hide nothing else."""
     records: dict[str, Record] = {}
     notes: dict[str, Notes] = {}
     damaged: dict[str, str] = {}
-    for path in sorted((root / "runs").glob("*.json")):
-        _take(root, path, lambda path: read(root, path.stem), records, damaged)
-    for path in sorted((root / "notes").glob("*.md")):
-        _take(root, path, read_notes, notes, damaged)
+    for path in [*sorted((root / "runs").glob("*.json")), *sorted((root / "notes").glob("*.md"))]:
+        place = path.relative_to(root).as_posix()
+        try:
+            if path.suffix == ".json":
+                records[path.stem] = read(root, path.stem)
+            else:
+                notes[path.stem] = read_notes(path)
+        except UserError as error:  # the line must not depend on where the registry lies
+            damaged[place] = str(replace(error.problems[0], where=error.problems[0].where[1:]))
+        except OSError as error:
+            damaged[place] = f"cannot be read ({error.strerror})"
     return Contents(tuple(records.values()), damaged, notes, read_remarks(root))
-
-
-def _take(root: Path, path: Path, load: Callable[[Path], Kind], into: dict[str, Kind], damaged: dict[str, str]) -> None:
-    """Load one file; the words about a damaged one do not depend on where the registry lies."""
-    try:
-        into[path.stem] = load(path)
-    except UserError as error:
-        damaged[path.relative_to(root).as_posix()] = str(replace(error.problems[0], where=error.problems[0].where[1:]))
-    except OSError as error:
-        damaged[path.relative_to(root).as_posix()] = f"cannot be read ({error.strerror})"

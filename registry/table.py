@@ -1,19 +1,17 @@
-"""The registry as Markdown: a pure function of what lies in its folder."""
-
-from __future__ import annotations
+"""The registry as Markdown: a pure function of the files in its folder."""
 
 from collections.abc import Iterable, Sequence
 
-from registry import cells, order
+from registry import cells, ranking
 from registry.notes import Notes
 from registry.record import Better, Record, number
 from registry.store import Contents
 
 HEAD = """# Trainings
 
-This page follows `runs/*.json` and `notes/`; what is written into it by hand is lost. Write about an application in
-`notes/<application>.md`, about a run with `wirechamber registry note RUN "..."`. Figures are those of the test split;
-runs stand in one table only when data and split are the same. A `+` behind a commit: the checkout had changes."""
+This page is generated from `runs/*.json` and `notes/`; changes made to it by hand are lost. Write about an application
+in `notes/<application>.md`, about a run with `wirechamber registry note RUN "..."`. All results are those of the test
+split; a table holds only runs on the same data and split. A `+` after a commit: the checkout had changes."""
 
 COLUMNS = (
     "",
@@ -29,122 +27,94 @@ COLUMNS = (
 
 
 def render(contents: Contents) -> str:
-    """Write the whole page; the same contents give the same text."""
-    applications = sorted({r.application for r in contents.records} | set(contents.notes))
-    parts = [HEAD, _legend(), *_damaged(contents)]
-    for name in applications:
-        parts += _application(name, contents)
+    """Return the whole page; the same contents give the same text."""
+    states = [f"{cells.SYMBOLS[state]} {meaning}" for state, meaning in cells.MEANINGS.items()]
+    marks = [f"{cells.UNBEATEN} does not beat a baseline", f"{cells.SIMULATED} simulated data"]
+    parts = [HEAD, "**Legend**: " + " · ".join([*states, *marks])]
+    if contents.damaged:
+        parts.append("## Damaged files")
+        parts.append(_bullets((f"`{path}`", line) for path, line in sorted(contents.damaged.items())))
+    for name in sorted({r.application for r in contents.records} | set(contents.notes)):
+        parts += application_section(name, contents)
     return "\n\n".join(parts) + "\n"
 
 
-def _legend() -> str:
-    states = [f"{cells.SYMBOLS[state]} {meaning}" for state, meaning in cells.MEANINGS.items()]
-    marks = [f"{cells.UNBEATEN} does not beat a baseline", f"{cells.SIMULATED} simulated data"]
-    return "**Legend**: " + " · ".join([*states, *marks])
-
-
-def _damaged(contents: Contents) -> list[str]:
-    if not contents.damaged:
-        return []
-    return ["## Damaged files", _bullets((f"`{path}`", line) for path, line in sorted(contents.damaged.items()))]
-
-
-def _application(name: str, contents: Contents) -> list[str]:
+def application_section(name: str, contents: Contents) -> list[str]:
+    """Return the paragraphs about one application: its goal, a table for each set of data, its runs, its notes."""
     notes = contents.notes.get(name, Notes())
     records = [r for r in contents.records if r.application == name]
-    metric, better = order.metric_of(notes, records)
+    metric, better = ranking.metric_of(notes, records)
     facts = [("Goal", notes.goal), ("Dataset", notes.dataset), ("Baseline", notes.baseline)]
     if metric:
         facts.insert(2, ("Evaluation metric", f"{metric} ({better} is better)"))
     parts = [f"## {name}", _bullets(facts)]
-    for group in order.comparable(records):
-        parts += _group(group, metric, better)
-    ranked = order.by_metric(records, metric, better)
-    parts += [_details(record, contents.remarks.get(record.run, "")) for record in ranked] or ["No training yet."]
+    for group in ranking.comparable(records):
+        parts += data_section(group, metric, better)
+    ranked = ranking.by_metric(records, metric, better)
+    parts += [run_section(record, contents.remarks.get(record.run, "")) for record in ranked] or ["No training yet."]
     if notes.text:
         parts += ["### Notes", notes.text]
     return [part for part in parts if part]
 
 
-def _group(records: Sequence[Record], metric: str, better: Better) -> list[str]:
+def data_section(records: Sequence[Record], metric: str, better: Better) -> list[str]:
+    """Return the paragraphs about runs on the same data: title, best run, table."""
     first = records[0]
     mark = f"{cells.SIMULATED} simulated: " if first.simulated else ""
     fingerprint = next((f" `{r.fingerprint[:8]}`" for r in records if r.fingerprint), "")
-    title = f"### {mark}{_line(first.dataset) or 'Data not named'}{fingerprint}"
-    best = order.best(records, metric, better)
-    words = f"{cells.figure(best, metric)} by `{best.run}`; {_words(best)}" if best else "none"
-    return [title, f"**Best so far**: {words}", _table(order.by_metric(records, metric, better), metric)]
+    title = f"### {mark}{_one_line(first.dataset) or 'Data not named'}{fingerprint}"
+    best = next(iter(ranking.by_metric(ranking.finished(records, metric), metric, better)), None)
+    text = f"{cells.figure(best, metric)} by `{best.run}`; {_verdict(best)}" if best else "none"
+    rows = [(*COLUMNS[:5], metric or "result", *COLUMNS[5:]), ["---"] * (len(COLUMNS) + 1)]
+    for r in ranking.by_metric(records, metric, better):
+        result = cells.figure(r, metric) or (r.reason if r.state != "done" else "")
+        end = (cells.duration(r.training_time), cells.minute(r.finished), cells.commit(r))
+        own = (cells.state(r), r.run, r.model, cells.count(r.parameters), cells.loss(r))
+        rows.append((*own, result, cells.against(r), *end))
+    lines = ["| " + " | ".join(_one_line(cell).replace("|", "\\|") for cell in row) + " |" for row in rows]
+    return [title, f"**Best so far**: {text}", "\n".join(lines)]
 
 
-def _words(record: Record) -> str:
-    return _line(f"{cells.UNBEATEN} **{record.verdict}**" if record.unbeaten else record.verdict)
-
-
-def _table(records: Iterable[Record], metric: str) -> str:
-    columns = (*COLUMNS[:5], metric or "result", *COLUMNS[5:])
-    rows = [columns, ["---"] * len(columns), *(_row(r, metric) for r in records)]
-    return "\n".join("| " + " | ".join(_line(cell).replace("|", "\\|") for cell in row) + " |" for row in rows)
-
-
-def _row(r: Record, metric: str) -> tuple[str, ...]:
-    figure = cells.figure(r, metric) or (r.reason if r.state != "done" else "")
-    return (
-        cells.state(r),
-        r.run,
-        r.model,
-        cells.count(r.parameters),
-        cells.loss(r),
-        figure,
-        cells.against(r),
+def run_section(r: Record, remarks: str) -> str:
+    """Return everything that the registry knows about one run."""
+    own = "\n".join(f"- {time[:10]}: {_one_line(text)}" for time, text in r.notes)
+    parameters = f"{cells.count(r.parameters)} parameters" if r.parameters is not None else ""
+    training = (
+        "" if r.seed is None else f"seed {r.seed}",
+        f"best epoch {r.best_epoch} of {r.epoch or r.epochs}" if r.best_epoch is not None else "",
+        f"started {cells.minute(r.started)}" if r.started else f"registered {cells.minute(r.created)}",
         cells.duration(r.training_time),
-        cells.day(r.finished),
-        cells.commit(r),
     )
-
-
-def _details(r: Record, remarks: str) -> str:
-    own = "\n".join(f"- {time[:10]}: {_line(text)}" for time, text in r.notes)
+    resources = (r.device, r.host, *(f"{key} {value}" for key, value in r.resources.items()))
     facts = [
         ("Config", f"`{r.config}`" if r.config else ""),
         ("Job ID", r.job_id or ""),
         ("Rationale", r.rationale),
         ("Reason", r.reason),
-        ("Architecture", _architecture(r)),
+        ("Architecture", _join(r.model, parameters, r.loss and f"loss {cells.loss(r)}")),
         ("Hyperparameters", r.hyperparameters),
-        ("Training", _training(r)),
-        ("Result", f"{r.metric} {cells.figure(r, r.metric)}: {_words(r)}" if r.verdict else ""),
+        ("Training", _join(*training)),
+        ("Result", f"{r.metric} {cells.figure(r, r.metric)}: {_verdict(r)}" if r.verdict else ""),
         ("Figures", ", ".join(f"{name} {number(value)}" for name, value in r.metrics.items())),
-        ("Resources", _resources(r)),
+        ("Resources", _join(*resources)),
         ("Analysis", "".join(f"\n  {line}" for line in "\n".join(filter(None, (own, remarks))).splitlines())),
     ]
     return f"#### {r.run} - {cells.state(r)}\n\n{_bullets(facts)}"
 
 
-def _architecture(r: Record) -> str:
-    parameters = f"{cells.count(r.parameters)} parameters" if r.parameters is not None else ""
-    return ", ".join(part for part in (r.model, parameters, r.loss and f"loss {cells.loss(r)}") if part)
+def _verdict(record: Record) -> str:
+    return _one_line(f"{cells.UNBEATEN} **{record.verdict}**" if record.unbeaten else record.verdict)
 
 
-def _training(r: Record) -> str:
-    seed = "" if r.seed is None else f"seed {r.seed}"
-    epochs = f"best epoch {r.best_epoch} of {r.epoch or r.epochs}" if r.best_epoch is not None else ""
-    times = f"started {cells.day(r.started)}" if r.started else f"registered {cells.day(r.created)}"
-    return ", ".join(part for part in (seed, epochs, times, cells.duration(r.training_time)) if part)
-
-
-def _resources(r: Record) -> str:
-    asked = [f"{key} {value}" for key, value in r.resources.items()]
-    return ", ".join(part for part in (r.device, r.host, *asked) if part)
+def _join(*parts: str) -> str:
+    return ", ".join(part for part in parts if part)
 
 
 def _bullets(facts: Iterable[tuple[str, str]]) -> str:
-    """Write what is not empty; only an analysis, which begins on a line of its own, has more than one line."""
-    return "\n".join(f"- **{name}**:{_value(text)}" for name, text in facts if text)
+    """Return a bullet for each fact that is not empty; only an analysis has lines of its own below the first."""
+    pairs = ((name, text if text.startswith("\n") else f" {_one_line(text)}") for name, text in facts if text)
+    return "\n".join(f"- **{name}**:{text}" for name, text in pairs)
 
 
-def _value(text: str) -> str:
-    return text if text.startswith("\n") else f" {_line(text)}"
-
-
-def _line(text: str) -> str:
+def _one_line(text: str) -> str:
     return " ".join(text.split())

@@ -9,7 +9,7 @@ import registry
 from app.runs import directory
 from app.runs.copy_model import copy_run
 from app.runtime.console import console
-from registry.best import best_run
+from registry.ranking import best_run
 from registry.record import number
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from app.comparison.throughput import runge_kutta
 from app.report.section import Section
 from app.report.speed_figure import speed_picture
-from registry import Record, order
+from registry import Record, ranking
 from registry.notes import Notes
 from registry.store import Contents
 
@@ -95,10 +95,10 @@ def leaderboards(contents: Contents, sections: Mapping[str, Section]) -> list[Le
 def _leaderboard(name: str, contents: Contents, sections: Mapping[str, Section]) -> Leaderboard:
     notes = contents.notes.get(name, Notes())
     records = [record for record in contents.records if record.application == name]
-    metric, better = order.metric_of(notes, records)
+    metric, better = ranking.metric_of(notes, records)
     groups = []
-    for group in order.comparable(records):
-        ranked = order.by_metric(group, metric, better)
+    for group in ranking.comparable(records):
+        ranked = ranking.by_metric(group, metric, better)
         groups.append((_data(ranked), [sections[record.run] for record in ranked]))
     groups.sort(key=lambda group: -len(group[1]))  # what most runs can be compared on stands first
     return Leaderboard(name, metric, better, notes.goal, groups)

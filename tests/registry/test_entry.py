@@ -73,14 +73,14 @@ def test_a_run_killed_while_it_writes_the_table_does_not_block_the_next(tmp_path
 
 def test_a_run_that_appears_during_the_writing_is_in_the_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     registry.create(tmp_path, a_record("first"))
-    render = registry.readme.render
+    render = registry.entry.render
 
     def slow(contents: registry.Contents) -> str:
         if len(contents.records) == 1:
             registry.store.write(tmp_path, a_record("second"))
         return render(contents)
 
-    monkeypatch.setattr("registry.readme.render", slow)
+    monkeypatch.setattr("registry.entry.render", slow)
     registry.refresh(tmp_path)
     assert "second" in (tmp_path / "README.md").read_text()
 
@@ -89,7 +89,7 @@ def test_a_table_that_cannot_be_written_now_does_not_stop_a_training(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     registry.create(tmp_path, a_record())
-    monkeypatch.setattr("registry.readme.locked", lambda path: locked(path, wait=0))
+    monkeypatch.setattr("registry.entry.locked", lambda path: locked(path, wait=0))
     with locked(tmp_path / ".lock"):
         assert registry.update(tmp_path, "mlp_v1", state="running").state == "running"
     assert f"not up to date: {tmp_path / '.lock'}: held by process {os.getpid()}" in caplog.text

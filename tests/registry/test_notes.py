@@ -43,7 +43,7 @@ def test_a_file_without_front_matter_is_all_text(tmp_path: Path) -> None:
         ("---\ngoal: x\n", r"the front matter has no end\. Expected a second line '---'"),
         ("---\ngoal\n---\n", r"line 2: not front matter\. Expected 'key: value'\. Received 'goal'"),
         ("---\ntext: x\n---\n", r"line 2: not front matter"),
-        ("---\ngoal: a\ngoal: b\n---\n", r"line 3: given twice\. Received 'goal'"),
+        ("---\ngoal: a\ngoal: b\n---\n", r"line 3: duplicate key\. Received 'goal'"),
     ],
 )
 def test_a_mistake_in_the_front_matter_is_named(tmp_path: Path, text: str, words: str) -> None:

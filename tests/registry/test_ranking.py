@@ -6,7 +6,7 @@ import pytest
 
 import registry
 from app.core.errors import UserError
-from registry.best import best_run
+from registry.ranking import best_run
 
 
 def record(run, value, data="aaaa1111", state="done", **more):
