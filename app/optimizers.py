@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-import lazy_loader
 from pydantic import Field
 
 from app.core.catalog import Catalog, Spec
+from app.core.libraries import keras
 from app.core.types import NonNegative, Positive, Strict
-
-keras = lazy_loader.load("keras")
 
 Decay = Annotated[float, Field(ge=0, lt=1)]
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-import lazy_loader
 from pydantic import Field
 
 from app.core.catalog import Catalog
 from app.core.errors import Problem, UserError
+from app.core.libraries import keras
 from app.core.types import Count, Fraction, NonNegative
-
-keras = lazy_loader.load("keras")
 
 
 @dataclass

@@ -86,12 +86,11 @@ def numpy_batches(opened: Any) -> int:
 def child(files: list[Path]) -> None:
     """Print seconds to the first batch after the imports, and the peak memory after all."""
     import awkward  # noqa: F401  (uproot imports it with the first array)
-    import tensorflow
 
-    from app.physics.arrays import tensorflow as prepared
+    from app.core.libraries import keras, tf
 
-    prepared()
-    tensorflow.zeros(1)
+    keras.backend.backend()
+    tf.zeros(1)
     begin, used = time.perf_counter(), time.process_time()
     padded(source(files[:1]), first_only=True)
     first, used = time.perf_counter() - begin, time.process_time() - used

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import lazy_loader
-
-keras = lazy_loader.load("keras")
+from app.core.libraries import keras
 
 
 def residual(y_true: Any, y_pred: Any) -> Any:

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import lazy_loader
 import numpy as np
 
+from app.core.libraries import keras
 from app.core.types import Fraction, NonNegative
 from losses import LOSSES
 from losses.direction import direction, directions, vectors
-
-keras = lazy_loader.load("keras")
 
 
 @LOSSES("angular", physical=True, transform=("unit_vector",), example=directions)

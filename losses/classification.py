@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-import lazy_loader
 from pydantic import Field
 
 from app.core.errors import Problem, UserError
+from app.core.libraries import keras
 from app.core.types import NonNegative, OneOrMore, Positive
 from losses import LOSSES
 from losses._residual import agree, in_single, require_equal_shapes
-
-keras = lazy_loader.load("keras")
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 ClassWeights = Annotated[tuple[Positive, ...], OneOrMore()]

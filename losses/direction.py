@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import lazy_loader
-
 from app.core.errors import Problem, UserError
+from app.core.libraries import keras
 from losses import LOSSES
 from losses._residual import in_single, require_equal_shapes
-
-keras = lazy_loader.load("keras")
 
 SHORTEST = 1e-3
 """A shorter vector has no direction: it stands for a part of one, down to none at 0."""

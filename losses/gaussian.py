@@ -9,13 +9,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import lazy_loader
-
+from app.core.libraries import keras
 from app.core.types import Fraction
 from losses import LOSSES
 from losses._residual import agree, in_single
-
-keras = lazy_loader.load("keras")
 
 LEAST_LOG_VARIANCE = -20.0
 """A standard deviation of e^-10 = 4.5e-5 of the transformed target's unit; that head gives no smaller one."""

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-import lazy_loader
 from pydantic import Field
 
+from app.core.libraries import keras
 from losses import LOSSES
 from losses._residual import residual
-
-keras = lazy_loader.load("keras")
 
 Level = Annotated[float, Field(gt=0, lt=1)]
 

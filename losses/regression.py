@@ -5,13 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import lazy_loader
-
+from app.core.libraries import keras
 from app.core.types import Positive
 from losses import LOSSES
 from losses._residual import residual, rounded
-
-keras = lazy_loader.load("keras")
 
 
 @LOSSES("mse", aliases=("l2",))

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-import lazy_loader
 from pydantic import Field
 
+from app.core.libraries import keras
 from app.core.types import Positive
 from losses import LOSSES
 from losses._residual import in_single, residual, rounded
-
-keras = lazy_loader.load("keras")
 
 Floor = Annotated[float, Field(ge=1e-9)]
 """Not smaller: the square of a residual of 1 over it must stay a float32."""

@@ -5,13 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import lazy_loader
-
+from app.core.libraries import keras
 from losses import LOSSES
 from losses._residual import in_single, require_equal_shapes
 from losses.direction import direction, directions
-
-keras = lazy_loader.load("keras")
 
 SMALL = 1e-2
 """Below this concentration log(sinh k / k) is its series k^2 / 6: the exact form loses its digits."""

@@ -18,10 +18,7 @@ VERB = ("-c", "import sys; from app.cli import main; sys.exit(main(sys.argv[1:])
 
 
 def loaded(*arguments):
-    """Run `python <arguments>` and return (exit code, the heavy packages that were executed, output).
-
-    Lazily loaded modules stand in sys.modules before they are loaded; -X importtime reports what was really imported.
-    """
+    """Run `python <arguments>` and return (exit code, the heavy packages that -X importtime reports, output)."""
     command = [sys.executable, "-X", "importtime", *arguments]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     names = set(re.findall(r"^import time:[^|]*\|[^|]*\|\s*([\w.]+)$", done.stderr, re.MULTILINE))

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from app.core.errors import WirechamberError
+from app.core.libraries import tf
 from app.export import parity
-from app.runtime.device import tf
 
 Inputs = Mapping[str, Any]
 Engine = Callable[[Inputs], object]

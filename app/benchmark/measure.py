@@ -14,6 +14,7 @@ from app.benchmark.runge_kutta import Rows
 from app.benchmark.timing import matmul_peak, timed
 from app.config import Job
 from app.core.errors import Problem, UserError
+from app.core.libraries import tf
 from app.data.loading import Data
 from app.data.tables import first_events
 from app.evaluation.predict import predict
@@ -21,7 +22,7 @@ from app.evaluation.predictor import Predictor
 from app.export.graph import to_onnx
 from app.export.onnx_file import in_float32
 from app.runs.record import fingerprint
-from app.runtime.device import describe, tf
+from app.runtime.device import describe
 from datasets.pipeline.events import Events
 from datasets.pipeline.sparse import dense
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from app.runtime.device import tf
+from app.core.libraries import tf
 
 MOST_SECONDS, FEWEST, LONGEST = 10.0, 5, 60.0
 """A measurement stops after so long when it has so many figures, and after the longest time with fewer: large batches

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-import lazy_loader
 from pydantic import AfterValidator, Field, model_validator
 
 from app.config.search_space import Hyperopt
@@ -22,8 +21,6 @@ from losses import LOSSES
 from losses.balancing import BALANCINGS
 from losses.constraints import CONSTRAINTS
 from losses.weighting import WEIGHTINGS
-
-keras = lazy_loader.load("keras")
 
 
 class Task(Strict):

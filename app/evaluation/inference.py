@@ -14,11 +14,11 @@ import numpy as np
 
 from app.core.errors import Problem, UserError
 from app.core.files import read_json
+from app.core.libraries import keras
 from app.data.loading import stacked
 from app.evaluation.predict import named_outputs
 from app.evaluation.predictor import Predictor
 from app.runs.directory import RunDirectory, find
-from app.runtime.device import keras
 
 if TYPE_CHECKING:
     from app.evaluation.trajectory import Trajectory

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.errors import Problem, UserError, WirechamberError
-from app.physics.arrays import tensorflow
+from app.core.libraries import tf
 from app.physics.magnet import Magnet
 from app.physics.propagation import Propagator
 
@@ -65,7 +65,6 @@ def _some(
     model: Any, inputs: Mapping[str, Any], columns: Mapping[str, Sequence[str]], targets: Mapping[str, Sequence[str]]
 ) -> Floats:
     """Run operation by operation: to trace a few steps of Runge-Kutta with their gradient takes a minute."""
-    tf = tensorflow()
     copies = {name: tf.constant(np.concatenate([array] * 4)) for name, array in inputs.items()}
     rows = len(next(iter(inputs.values())))
     watched = {name: copies[name] for name in columns}

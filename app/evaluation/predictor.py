@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from app.runtime.device import keras, tf
+from app.core.libraries import keras, tf
 from datasets.pipeline.jagged import Jagged
 from datasets.pipeline.sparse import dense, rows_at_once
 

@@ -6,13 +6,11 @@ import logging
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import lazy_loader
 import numpy as np
 
 from app.core.errors import Problem, UserError
-from app.physics.arrays import for_other_compilers, tensorflow
-
-onnx = lazy_loader.load("onnx")
+from app.core.libraries import onnx, tf
+from app.physics.arrays import for_other_compilers
 
 OPSET = 18
 """What ONNX Runtime 1.14 and later read; the converter writes up to this one."""
@@ -75,7 +73,6 @@ def _traced(model: Any) -> tuple[Any, dict[str, str], dict[str, str]]:
     Keras' own exporter takes the names of inputs for those of Python arguments and of layers, and tables of a field
     that the function captures for inputs.
     """
-    tf = tensorflow()
     names = sorted(model.input)
     signature = {n: tf.TensorSpec((None, *model.input[n].shape[1:]), model.input[n].dtype, name=n) for n in names}
 

@@ -12,13 +12,13 @@ from app.config import Job
 from app.core.destination import make_folder
 from app.core.errors import UserError, WirechamberError
 from app.core.files import read_json, write_bytes, write_json
+from app.core.libraries import keras
 from app.data.loading import Data
 from app.data.tables import first_events
 from app.export import parity
 from app.export.graph import output_names, to_onnx
 from app.export.metadata import card
 from app.runs.directory import RunDirectory
-from app.runtime.device import keras
 
 logger = logging.getLogger(__name__)
 

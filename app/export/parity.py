@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import lazy_loader
 import numpy as np
 from numpy.typing import NDArray
 
 from app.core.errors import Problem, UserError
+from app.core.libraries import onnxruntime
 from app.evaluation.predictor import Predictor
-
-onnxruntime = lazy_loader.load("onnxruntime")
 
 TOLERANCE = 1e-4
 """Largest difference, as a share of the output's largest value. Measured: below 1e-6 for networks of all shipped kinds

@@ -7,14 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import lazy_loader
 import numpy as np
 
 from app.core.files import read_json, write_file
+from app.core.libraries import uproot
 from app.predictions import Predictions
 from app.runs.directory import RunDirectory
-
-uproot = lazy_loader.load("uproot")
 
 TREE = "predictions"
 ABOUT = "about"

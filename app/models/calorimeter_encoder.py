@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, NamedTuple
 
-import lazy_loader
 from pydantic import Field
 
 from app.core.errors import Problem, UserError
+from app.core.libraries import keras
 from app.core.types import Count
 from app.models import MODELS
 from app.models.blocks.face_branches import centre_token, end_tokens, face, halved, outer_token, patches, side_tokens
 from app.models.blocks.sensors import channels_of
 from app.models.blocks.transformer import pooled, transformed
 from app.models.mlp import Activation
-
-keras = lazy_loader.load("keras")
 
 
 class Size(NamedTuple):

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-import lazy_loader
 from pydantic import Field
 
+from app.core.libraries import keras
 from app.core.types import Count
 from app.models import MODELS
 from app.models.blocks.sensors import channels_of
 from app.models.mlp import Activation, dense
-
-keras = lazy_loader.load("keras")
 
 PRESETS = {"tiny": (32, 32), "small": (128, 64), "medium": (256, 128, 64)}
 

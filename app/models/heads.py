@@ -13,14 +13,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-import lazy_loader
 from pydantic import Field
 
+from app.core.libraries import keras
 from app.core.types import Count, Shared
 from app.models import HEADS
 from app.models.mlp import Activation
-
-keras = lazy_loader.load("keras")
 
 Classes = Annotated[int, Field(ge=2)]
 

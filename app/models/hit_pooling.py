@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-import lazy_loader
 from pydantic import Field
 
+from app.core.libraries import keras
 from app.core.types import Count
 from app.models import MODELS, SCORES
 from app.models.blocks.hits import attending, check_heads_share, dense, hits_of
 from app.models.mlp import Activation
-
-keras = lazy_loader.load("keras")
 
 Hidden = tuple[Count, ...]
 Share = Annotated[float, Field(ge=0, lt=1)]

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-import lazy_loader
 from pydantic import Field
 
+from app.core.libraries import keras
 from app.core.types import Count
 from app.models import MODELS
 from app.models.blocks.hits import Pool, attending, check_heads_share, dense, hits_of
 from app.models.hit_pooling import Hidden, Share
 from app.models.mlp import Activation
-
-keras = lazy_loader.load("keras")
 
 
 @MODELS("hit_transformer", hits=True)

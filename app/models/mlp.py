@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-import lazy_loader
 from pydantic import Field
 
 from app.core.errors import Problem, UserError
+from app.core.libraries import keras
 from app.core.types import Count, Shared
 from app.models import MODELS
-
-keras = lazy_loader.load("keras")
 
 PRESETS = {"tiny": (64, 64), "small": (128, 128), "medium": (256, 256, 128), "wide": (512, 512, 256, 128)}
 Activation = Literal["tanh", "gelu", "silu", "relu", "elu", "softplus", "sigmoid"]

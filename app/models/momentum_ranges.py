@@ -6,15 +6,13 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Annotated, Any
 
-import lazy_loader
 from pydantic import AfterValidator, Field
 
 from app.core.catalog import Component, Spec
 from app.core.errors import Problem, UserError
+from app.core.libraries import keras
 from app.core.types import Positive
 from app.models import MODELS, Inputs
-
-keras = lazy_loader.load("keras")
 
 
 def _ascending(edges: tuple[float, ...]) -> tuple[float, ...]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from app.core.libraries import keras, tf
 
 _FOR_XLA = ContextVar("for_xla", default=True)
 
@@ -21,12 +22,6 @@ def _plain(value: Array) -> bool:
     return isinstance(value, (np.ndarray, np.generic, float, int))
 
 
-def tensorflow() -> Any:
-    """Return TensorFlow, Keras loaded before it: TensorFlow itself would load a lazy Keras half."""
-    importlib.import_module("keras").ops  # noqa: B018  the access is what loads a lazy module
-    return importlib.import_module("tensorflow")
-
-
 def module_of(*values: Array) -> Any:
     """Return `numpy` when all of `values` are NumPy arrays or numbers, else `keras.ops`.
 
@@ -35,7 +30,7 @@ def module_of(*values: Array) -> Any:
     """
     if all(map(_plain, values)):
         return np
-    return importlib.import_module("keras").ops
+    return keras.ops
 
 
 def is_absent(component: Array) -> bool:
@@ -66,7 +61,6 @@ def computed_once(values: Array) -> Array:
     """
     if _plain(values) or not _FOR_XLA.get():
         return values
-    tf = tensorflow()
     with tf.init_scope():
         once = tf.constant(1)
     start = (0, tf.zeros_like(values))
@@ -81,7 +75,6 @@ def table_like(values: Array, tables: dict[str, Any]) -> Any:
     """
     if _plain(values):
         return _converted(tables, str(np.asarray(values).dtype))
-    tf = tensorflow()
     name = f"tensor {values.dtype.name}"
     if name not in tables:
         with tf.init_scope():

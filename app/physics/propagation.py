@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.errors import Problem, UserError
-from app.physics.arrays import Array, tensorflow
+from app.core.libraries import tf
+from app.physics.arrays import Array
 from app.physics.magnetic_field import Field
 from app.physics.runge_kutta import rk4_step
 
@@ -78,7 +79,6 @@ class Propagator:
 @lru_cache(maxsize=8)
 def _compiled(field: Field, dtype: str) -> Callable[..., Any]:
     """The loop over steps as one XLA program; it is compiled again for another block or rank of z_start or dz only."""
-    tf = tensorflow()
 
     def known(state: Any, z: Array) -> Array:
         return tf.ones_like(state[0], tf.bool) & field.inside(state[0], state[1], z)

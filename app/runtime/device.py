@@ -1,7 +1,4 @@
-"""The machine a process computes on: backend, memory growth, seeds, determinism, and what was found.
-
-Importing this module chooses TensorFlow as the backend of Keras, whatever a user's keras.json says.
-"""
+"""The machine a process computes on: memory growth, seeds, determinism, and what was found."""
 
 from __future__ import annotations
 
@@ -11,16 +8,7 @@ import sys
 import tempfile
 from importlib import metadata
 
-os.environ["KERAS_BACKEND"] = "tensorflow"
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-# TensorFlow's own allocator keeps the memory of a step for the next one. With the system's, half of the time of a dense
-# network's step on a CPU goes into page faults (11,500 a step at batch 2048): 14 steps/s instead of 43.
-os.environ.setdefault("TF_CPU_ALLOCATOR_USE_BFC", "true")
-
-import lazy_loader
-
-tf = lazy_loader.load("tensorflow")
-keras = lazy_loader.load("keras")
+from app.core.libraries import keras, tf
 
 
 def prepare(seed: int, deterministic: bool = False) -> str:
@@ -59,7 +47,6 @@ def _load_quietly() -> None:
         kept = os.dup(2)
         os.dup2(notes.fileno(), 2)
         try:
-            keras.backend.backend()  # Keras first: TensorFlow asks for a Keras that is loaded or not there at all
             tf.config.list_physical_devices("GPU")
         except BaseException:
             notes.seek(0)

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import lazy_loader
 import numpy as np
 
 from app.checks.tasks import check_values
 from app.config import Job, Task
 from app.core.errors import UserError, unknown
+from app.core.libraries import keras
 from app.data.loading import Data, stacked
 from app.data.weighting import curriculum
 from app.models import SCORES
@@ -22,8 +22,6 @@ from app.training.inputs import check_inputs, known_columns, seen_inputs
 from datasets.pipeline.batches import Batch
 from datasets.pipeline.events import Events
 from datasets.transforms.chain import Chain
-
-keras = lazy_loader.load("keras")
 
 
 @dataclass(frozen=True)

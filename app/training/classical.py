@@ -7,17 +7,14 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-import lazy_loader
-
 from app.checks.classical import check_classical
 from app.config import Job
 from app.core.errors import Problem, UserError
+from app.core.libraries import keras
 from app.models.blocks.classical import BaselineInputs
 
 if TYPE_CHECKING:
     from app.data.loading import Data
-
-keras = lazy_loader.load("keras")
 
 
 @dataclass(frozen=True)

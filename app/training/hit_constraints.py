@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import lazy_loader
-
 from app.config import Job
 from app.core.errors import Problem, UserError
 from app.data.loading import Data
@@ -14,7 +12,6 @@ from app.models import HIT_PROBABILITY, SCORES
 from losses.constraints import ASSIGNED
 
 METRIC = "hit_assignment"
-keras = lazy_loader.load("keras")
 
 
 def deployed_scores(outputs: Mapping[str, Any], inputs: Mapping[str, Any]) -> dict[str, Any]:

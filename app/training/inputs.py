@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-import lazy_loader
 import numpy as np
 
 from app.config import Job
 from app.core.errors import Problem, UserError
+from app.core.libraries import keras
 from app.data.loading import Data
 from app.layers.inputs import INPUT_LAYERS
 from datasets.pipeline.moments import moments
@@ -20,8 +20,6 @@ from datasets.transforms.mirror import check_mirror
 
 logger = logging.getLogger(__name__)
 
-
-keras = lazy_loader.load("keras")
 
 FEATURES = "features"
 SPARSE_ROWS = 1000

@@ -10,8 +10,8 @@ from typing import Any
 
 from app.config.job import Training
 from app.core.errors import Interrupted, WirechamberError
+from app.core.libraries import keras
 from app.runs.directory import RunDirectory
-from app.runtime.device import keras
 from app.runtime.time_limit import TimeLimit
 from app.schedules import Schedule
 from app.training import checkpoint

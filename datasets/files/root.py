@@ -9,12 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import lazy_loader
 import numpy as np
 
 from app.core.errors import Problem, UserError, unknown
-
-uproot = lazy_loader.load("uproot")
+from app.core.libraries import uproot
 
 NAME = re.compile(r"(.*\.root)(?::(.+))?", re.DOTALL)
 TREES = ("TTree", "ROOT::RNTuple")

@@ -9,11 +9,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import lazy_loader
-
 from app.core.files import write_file
-
-uproot = lazy_loader.load("uproot")
+from app.core.libraries import uproot
 
 Layout = Mapping[str, tuple[str, tuple[int, ...]] | str]
 """Type and shape of one event for each branch; where its length varies, the type as awkward writes it: 'var * ...'."""

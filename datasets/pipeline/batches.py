@@ -9,17 +9,15 @@ from functools import partial
 from itertools import count
 from typing import Any
 
-import lazy_loader
 import numpy as np
 
 from app.core.errors import Problem, UserError
+from app.core.libraries import tf
 from datasets.pipeline.events import Augment, Events, Source
 from datasets.pipeline.jagged import Jagged
 from datasets.pipeline.options import PARTS, DatasetOptions
 from datasets.pipeline.sparse import cuts, rows_at_once
 from datasets.pipeline.split import Places, assignments
-
-tf = lazy_loader.load("tensorflow")
 
 BLOCKS_PER_WINDOW, ROWS_PER_WINDOW = 4, 2048
 """At least so many blocks, and of small ones so many that they have these rows, are shuffled together."""

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-import lazy_loader
 import numpy as np
 
 from app.core.errors import Problem, UserError
+from app.core.libraries import keras
 from datasets.transforms import Columns, Tensor, Transform
 from datasets.transforms.mirror import Mirror
 from datasets.transforms.scaling import Inverse, Standardize
-
-keras = lazy_loader.load("keras")
 
 
 class Chain:

@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-import lazy_loader
 import numpy as np
 
 from app.core.catalog import Spec
 from app.core.errors import Problem, UserError
+from app.core.libraries import keras
 from app.physics.extrapolation import EXTRAPOLATIONS
 from app.physics.lorentz import State
 from app.physics.magnet import Magnet
 from app.physics.momentum_slopes import to_momentum, to_slopes
 from datasets.transforms import TRANSFORMS, Columns, Tensor, Transform
 from datasets.transforms.scaling import Standardize
-
-keras = lazy_loader.load("keras")
 
 STATE = ("x", "y", "tx", "ty")
 

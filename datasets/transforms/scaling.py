@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import lazy_loader
 import numpy as np
 
+from app.core.libraries import keras
 from app.physics.magnet import Magnet
 from datasets.pipeline.moments import moments
 from datasets.transforms import TRANSFORMS, Columns, Tensor, Transform
-
-keras = lazy_loader.load("keras")
 
 ROUNDINGS = 300.0
 """The least standard deviation, in units of the rounding of the target."""

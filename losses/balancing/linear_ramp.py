@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-import lazy_loader
 from pydantic import Field
 
+from app.core.libraries import keras
 from losses.balancing import BALANCINGS, Balance
-
-keras = lazy_loader.load("keras")
 
 
 @BALANCINGS("linear_ramp")

@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import lazy_loader
-
+from app.core.libraries import keras
 from losses.balancing import BALANCINGS, Balance
-
-keras = lazy_loader.load("keras")
 
 
 @BALANCINGS("uncertainty")

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import lazy_loader
-
+from app.core.libraries import keras
 from losses.constraints import CONSTRAINTS, Hits, Tensor
-
-keras = lazy_loader.load("keras")
 
 
 @CONSTRAINTS("hit_assignment", needs="scores", terms=("assignment_loss",))

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import lazy_loader
 import numpy as np
 
 from app.physics.magnet import start_state
 from losses.constraints import CONSTRAINTS, Track
-
-keras = lazy_loader.load("keras")
 
 
 @CONSTRAINTS("initial_condition", needs="along", terms=("ic_loss",))

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import lazy_loader
-
+from app.core.libraries import keras
 from losses.constraints import CONSTRAINTS, Track
 from losses.constraints._equation_of_motion import squared_residual
-
-keras = lazy_loader.load("keras")
 
 
 @CONSTRAINTS("lorentz_residual", needs="along", terms=("pde_loss",))

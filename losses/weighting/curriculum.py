@@ -6,12 +6,9 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-import lazy_loader
-
+from app.core.libraries import keras
 from app.core.types import Positive
 from losses.weighting import WEIGHTINGS
-
-keras = lazy_loader.load("keras")
 
 
 @WEIGHTINGS("curriculum", epochs=True, needs=("qop",))

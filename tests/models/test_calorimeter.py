@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from app.core.errors import UserError
+from app.core.libraries import tf
 from app.layers.inputs import INPUT_LAYERS
 from app.models import HEADS, MODELS
 from app.models.blocks.centroids import LearnedCentroids
 from app.models.blocks.channel_dropout import ChannelDropout
 from app.models.blocks.face_branches import MIRRORED
 from app.models.blocks.neighbour_aggregation import NeighbourAggregation
-from app.physics.arrays import tensorflow
 from app.physics.xenon_calorimeter import FACES, SENSORS, neighbours, positions
 
 COUNTS = {
@@ -221,7 +221,7 @@ def test_dropout_goes_on_from_the_state_of_its_variable(encoder):
 
 def step(model, values):
     """Return outputs and gradients of a training step's loss."""
-    with tensorflow().GradientTape() as tape:
+    with tf.GradientTape() as tape:
         found = model({"sensors": values}, training=True)
         loss = sum(keras.ops.mean((value - 1.0) ** 2) for value in found.values())
     return loss, tape.gradient(loss, model.trainable_variables)
@@ -242,7 +242,7 @@ def test_the_compiled_step_is_the_same():
     keras.utils.set_random_seed(1)
     model, values = from_raw(), raw(2)
     values[1] = np.nan
-    compiled = tensorflow().function(lambda x: step(model, x), jit_compile=True)
+    compiled = tf.function(lambda x: step(model, x), jit_compile=True)
     (found_loss, found), (loss, gradients) = compiled(values), step(model, values)
     np.testing.assert_allclose(found_loss, loss, rtol=1e-4)
     for one, other in zip(found, gradients, strict=True):

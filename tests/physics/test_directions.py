@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from app.physics.arrays import tensorflow
+from app.core.libraries import tf
 from app.physics.directions import emission_vector, unit
 
 
@@ -29,7 +29,6 @@ def test_emission_vectors_have_length_1_and_arrays_keep_their_precision():
 
 @pytest.mark.parametrize("length", [0.0, 1e-30, 1.0, 1e30])
 def test_unit_of_arrays_and_tensors(length):
-    tf = tensorflow()
     vectors = (length * np.array([[3.0, -4.0, 0.0], [0.0, 0.0, 2.0]])).astype(np.float32)
     expected = np.array([[0.6, -0.8, 0], [0, 0, 1]]) * (length > 0)
     for found in (unit(vectors), unit(tf.constant(vectors)), tf.function(unit, jit_compile=True)(tf.constant(vectors))):
@@ -38,7 +37,6 @@ def test_unit_of_arrays_and_tensors(length):
 
 def test_the_gradient_of_a_unit_vector_is_across_it():
     """d(v/|v|)/dv = (1 - u u^T)/|v|; the scale that it is divided by on the way leaves no trace."""
-    tf = tensorflow()
     vector = tf.constant([[1.0, -2.0, 2.0]], tf.float64)
     with tf.GradientTape() as tape:
         tape.watch(vector)

@@ -9,7 +9,7 @@ from scipy.special import erf
 from scipy.stats import truncnorm
 
 from app.core.errors import UserError
-from app.physics.arrays import tensorflow
+from app.core.libraries import tf
 from app.physics.extrapolation import EXTRAPOLATIONS
 from app.physics.extrapolation.thin_lens import kick
 from app.physics.fields.gaussian_dipole import GaussianDipole
@@ -163,7 +163,6 @@ def test_a_knee_at_the_peak_of_the_field_would_be_worse():
 @pytest.mark.parametrize("spec", [*WITH_FIELD, "straight_line"], ids=str)
 @pytest.mark.parametrize("field", ["gaussian_dipole", "two_dipoles", "uniform"])
 def test_tensors_give_the_same_numbers_in_their_own_precision(spec, field):
-    tf = tensorflow()
     magnet, columns = Magnet({"name": field}, Z), tracks(100, (5.0, 100.0))
     exact = extrapolated(spec, magnet, columns)
     for dtype, rtol, atol in ((np.float32, 1e-5, 5e-3), (np.float64, 1e-11, 1e-11)):

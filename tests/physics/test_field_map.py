@@ -68,9 +68,8 @@ def test_npz_in_cm_and_kilogauss_with_polarity_scale_and_offset(tmp_path):
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_tensors_give_the_numbers_of_numpy_inside_a_compiled_function(dtype):
-    from app.physics.arrays import tensorflow
+    from app.core.libraries import tf
 
-    tf = tensorflow()
     field = FieldMap.of_grid(AXES, VALUES)
     places = np.random.default_rng(0).uniform([-25, -12, -5], [25, 12, 85], (100, 3)).T.astype(dtype)
     found = tf.function(lambda *place: field(*place), jit_compile=True)(*map(tf.constant, places))
@@ -78,9 +77,9 @@ def test_tensors_give_the_numbers_of_numpy_inside_a_compiled_function(dtype):
 
 
 def test_a_graph_for_other_compilers_has_no_loop_and_the_same_numbers():
-    from app.physics.arrays import for_other_compilers, tensorflow
+    from app.core.libraries import tf
+    from app.physics.arrays import for_other_compilers
 
-    tf = tensorflow()
     field = FieldMap.of_grid(AXES, VALUES)
     places = np.random.default_rng(0).uniform([-25, -12, -5], [25, 12, 85], (10, 3)).T
     given = [tf.constant(place) for place in places]
@@ -96,9 +95,8 @@ def test_a_graph_for_other_compilers_has_no_loop_and_the_same_numbers():
 
 
 def test_gradient_is_that_of_the_interpolated_field():
-    from app.physics.arrays import tensorflow
+    from app.core.libraries import tf
 
-    tf = tensorflow()
     field, z = FieldMap.of_grid(AXES, VALUES), tf.Variable(33.0, dtype=tf.float64)
     with tf.GradientTape() as tape:
         by = field(tf.constant(3.0, tf.float64), tf.constant(2.0, tf.float64), z)[1]

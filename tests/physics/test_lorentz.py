@@ -57,9 +57,8 @@ def test_constants_are_the_speed_of_light():
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_tensors_give_the_numbers_of_numpy_in_their_own_precision(dtype):
-    from app.physics.arrays import tensorflow
+    from app.core.libraries import tf
 
-    tf = tensorflow()
     field = TwoDipoles()
     tensors = tuple(tf.constant(value, dtype) for value in STATE)
     found = lorentz_acceleration(field, tensors, tf.constant(QOP, dtype), tf.constant(4000.0, dtype))
@@ -69,9 +68,8 @@ def test_tensors_give_the_numbers_of_numpy_in_their_own_precision(dtype):
 
 
 def test_gradient_with_respect_to_the_slope_is_the_numerical_one():
-    from app.physics.arrays import tensorflow
+    from app.core.libraries import tf
 
-    tf = tensorflow()
     field, (x, y, tx, ty) = GaussianDipole(maxwell=True), STATE
     variable = tf.Variable(tx)
     with tf.GradientTape() as tape:

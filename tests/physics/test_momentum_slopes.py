@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from app.physics.arrays import tensorflow
+from app.core.libraries import tf
 from app.physics.fields.two_dipoles import TwoDipoles
 from app.physics.lorentz import lorentz_acceleration
 from app.physics.momentum_slopes import LARGEST_SINE, to_momentum, to_slopes
@@ -51,7 +51,6 @@ def test_a_prediction_that_is_no_direction_stays_finite():
 
 @pytest.mark.parametrize("u", [0.0, 0.3, 0.999, 1.0, 3.0])
 def test_gradients_stay_finite(u):
-    tf = tensorflow()
     value = tf.constant([u])
     with tf.GradientTape() as tape:
         tape.watch(value)

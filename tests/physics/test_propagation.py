@@ -178,9 +178,8 @@ def test_what_survives():
 
 
 def test_a_few_steps_are_differentiable():
-    from app.physics.arrays import tensorflow
+    from app.core.libraries import tf
 
-    tf = tensorflow()
     state, qop = tracks(5)
     variable = tf.Variable(qop)
     with tf.GradientTape() as tape:

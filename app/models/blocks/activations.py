@@ -6,9 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import lazy_loader
-
-keras = lazy_loader.load("keras")
+from app.core.libraries import keras
 
 
 def _tanh(z: Any) -> tuple[Any, Any]:

@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any, Literal
 
-import lazy_loader
 from pydantic import Field
 
+from app.core.libraries import keras
 from app.core.types import Count, Shared
 from app.models.mlp import Activation, dense
-
-keras = lazy_loader.load("keras")
 
 Growth = Literal["constant", "linear", "exponential"]
 Pooling = Literal["max", "average"]

@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import lazy_loader
-
+from app.core.libraries import keras
 from app.physics.xenon_calorimeter import FACES, neighbours
-
-keras = lazy_loader.load("keras")
 
 MIRRORED = {"side": ("upstream", "downstream"), "end": ("top", "bottom")}
 """Faces that are mirror images of each other, sensor by sensor in the order in which they are numbered."""

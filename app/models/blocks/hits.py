@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-import lazy_loader
-
 from app.core.errors import Problem, UserError
-
-keras = lazy_loader.load("keras")
+from app.core.libraries import keras
 
 HITS, MASK = "hits", "mask"
 Pool = Literal["class_token", "mean"]

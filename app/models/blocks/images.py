@@ -6,11 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import lazy_loader
-
 from app.core.errors import Problem, UserError
-
-keras = lazy_loader.load("keras")
+from app.core.libraries import keras
 
 PLANES = ("plane_u", "plane_v", "plane_x")
 """Names of the inputs that hold the two induction planes and the collection plane."""

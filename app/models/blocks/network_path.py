@@ -7,9 +7,9 @@ from typing import Any, Literal
 
 import keras
 
+from app.core.libraries import tf
 from app.models.blocks.activations import WITH_DERIVATIVE
 from app.models.blocks.path import Kick, TrackHead, unstacked
-from app.physics.arrays import tensorflow
 
 
 @keras.saving.register_keras_serializable("wirechamber")
@@ -89,7 +89,6 @@ class NetworkPath(TrackHead):
 
     def _gradient_tape(self, features: Any, zeta: Any) -> tuple[Any, Any]:
         """Return Net and dNet/dzeta, (N, P, 4), by one reverse pass for each of the four components."""
-        tf = tensorflow()
         zeta = tf.broadcast_to(zeta, (tf.shape(features)[0], tf.shape(zeta)[0]))
         with tf.GradientTape(persistent=True) as tape:
             tape.watch(zeta)

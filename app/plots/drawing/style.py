@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import functools
-import sys
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import cycle
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
-
-from app.physics.arrays import tensorflow
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -90,8 +87,6 @@ def new_figure(width: float = 8.0, height: float = 6.0) -> Figure:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    if "tensorflow" in sys.modules:
-        tensorflow()  # matplotlib asks it whether arrays are tensors; a lazy one would load Keras half
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from app.core.errors import UserError
-from app.physics.arrays import tensorflow
+from app.core.libraries import tf
 from app.physics.extrapolation import EXTRAPOLATIONS
 from app.physics.magnet import Magnet
 from app.physics.momentum_slopes import to_momentum
@@ -108,7 +108,6 @@ def test_without_a_kick_the_output_is_the_baseline(slopes, tracks):
 @both_slopes
 def test_the_weight_is_the_momentum_and_the_gradient_its_inverse(baseline, slopes, tracks):
     """d(x, y)/d(output) is q/p whatever the baseline, and finite for an output that is no direction."""
-    tf = tensorflow()
     inputs = {name: tf.constant(values[:20]) for name, values in tracks[0].items()}
     (kick, _) = steps(baseline, slopes)
     np.testing.assert_allclose(kick.weight(inputs), np.abs(inputs["qop"]))

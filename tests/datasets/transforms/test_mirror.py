@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from app.core.errors import UserError
-from app.physics.arrays import tensorflow
+from app.core.libraries import tf
 from app.physics.fields.gaussian_dipole import GaussianDipole
 from app.physics.fields.two_dipoles import TwoDipoles
 from app.physics.magnet import Magnet
@@ -104,7 +104,6 @@ def test_a_chain_behind_the_mirror_is_symmetric_and_undone(baseline, slopes):
 
 
 def test_it_compiles():
-    tf = tensorflow()
     columns = {name: tf.constant(values, tf.float32) for name, values in tracks().items()}
     folded = tf.function(Mirror().fold, jit_compile=True)(columns)
     for name, values in Mirror().fold(columns).items():

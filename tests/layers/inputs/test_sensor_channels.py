@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from app.core.errors import UserError
+from app.core.libraries import tf
 from app.layers.inputs import INPUT_LAYERS
-from app.physics.arrays import tensorflow
 
 SCALINGS = {
     "linear": lambda n: n,
@@ -87,7 +87,6 @@ def test_what_stands_in_an_invalid_reading_does_not_matter(anything):
 
 @every_scaling
 def test_gradients_are_finite_where_there_is_nothing(scaling):
-    tf = tensorflow()
     raw = np.full((3, 7, 2), np.nan, np.float32)
     raw[1], raw[2] = 0.0, -0.375
     values, layer = tf.constant(raw), adapted(scaling)
@@ -113,7 +112,7 @@ def test_mixed_precision_and_xla_change_nothing():
         layer = adapted()
     finally:
         keras.config.set_dtype_policy("float32")
-    found = tensorflow().function(layer, jit_compile=True)(raw)
+    found = tf.function(layer, jit_compile=True)(raw)
     assert keras.backend.standardize_dtype(found.dtype) == "float32"
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
 

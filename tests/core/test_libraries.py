@@ -1,0 +1,37 @@
+"""Large libraries load at first use in every order, and no other library takes them for loaded: in new processes."""
+
+import subprocess
+import sys
+
+import pytest
+
+LOAD = """
+import gzip, pathlib, sys, tempfile
+from app.core.libraries import keras, tf
+path = pathlib.Path(tempfile.mkdtemp()) / "model.keras"
+path.write_bytes(gzip.decompress(pathlib.Path("tests/data/v0_1/models/mlp.keras.gz").read_bytes()))
+app.evaluation.inference._register_layers()
+print(keras.saving.load_model(path).name, keras.backend.backend(), keras.ops is sys.modules["keras"].ops)
+"""
+DRAW = """
+import sys
+import app.core.libraries, app.runtime.device, app.models, losses, app.optimizers
+from app.plots.drawing.style import new_figure
+new_figure().subplots().plot([0.0, 1.0], [1.0, 2.0])
+print(sorted({"tensorflow", "keras"} & set(sys.modules)))
+"""
+
+
+def run(code):
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize("modules", ["app.evaluation", "app.evaluation, tensorflow", "tensorflow, app.evaluation"])
+def test_a_model_is_loaded_whatever_is_imported_first(modules):
+    assert run(f"import {modules}{LOAD}") == "model tensorflow True"
+
+
+def test_a_plot_loads_neither_tensorflow_nor_keras():
+    assert run(DRAW) == "[]"
