@@ -77,7 +77,18 @@ def module_name(path):
 
 
 SOURCES = {module_name(p): p for package in PACKAGES for p in sorted((ROOT / package).rglob("*.py"))}
-TREES = {name: ast.parse(path.read_text(), str(path)) for name, path in SOURCES.items()}
+
+
+@pytest.fixture(scope="module")
+def trees():
+    """Return the syntax tree of each module."""
+    return {module: ast.parse(path.read_text(), str(path)) for module, path in SOURCES.items()}
+
+
+@pytest.fixture(scope="module")
+def nodes(trees):
+    """Return all nodes of each module: every tree is walked once."""
+    return {module: list(ast.walk(tree)) for module, tree in trees.items()}
 
 
 def below(name, prefix):
@@ -107,34 +118,38 @@ def at_import(tree):
             waiting += list(ast.iter_child_nodes(node))
 
 
-every_module = pytest.mark.parametrize("module", sorted(SOURCES))
-
-
 def level_of(module):
     return next(level for level in LEVELS if below(module, level))
 
 
-@every_module
-def test_imports_go_one_way(module):
-    if module == "app":
-        assert not imported(ast.walk(TREES[module]))
-        return
-    level = level_of(module)
-    for name in imported(ast.walk(TREES[module])):
-        other = level_of(name)
-        assert LEVELS.index(other) <= LEVELS.index(level), f"{module} imports {name}, which stands above it"
-        assert other not in SEPARATE.get(level, ()), f"{level} stays apart from {other}, but {module} imports {name}"
+def test_imports_go_one_way(nodes):
+    broken = []
+    for module in SOURCES:
+        names = imported(nodes[module])
+        if module == "app":
+            broken += [f"app imports {name}" for name in names]
+            continue
+        level = level_of(module)
+        for name in names:
+            other = level_of(name)
+            if LEVELS.index(other) > LEVELS.index(level):
+                broken.append(f"{module} imports {name}, which stands above it")
+            if other in SEPARATE.get(level, ()):
+                broken.append(f"{level} stays apart from {other}, but {module} imports {name}")
+    assert not broken, "\n".join(broken)
 
 
-@every_module
-def test_an_underscore_means_private_to_its_package(module):
-    package = module if SOURCES[module].name == "__init__.py" else module.rpartition(".")[0]
-    for name in imported(ast.walk(TREES[module]), whole=True):
-        parts = name.split(".")
-        private = next((i for i, part in enumerate(parts) if part.startswith("_") and not part.startswith("__")), None)
-        if private is not None:
-            owner = ".".join(parts[:private])
-            assert below(module, owner) or below(package, owner.rpartition(".")[0]), f"{module} imports {name}"
+def test_an_underscore_means_private_to_its_package(nodes):
+    broken = []
+    for module, path in SOURCES.items():
+        package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+        for name in imported(nodes[module], whole=True):
+            parts = name.split(".")
+            private = (i for i, part in enumerate(parts) if part.startswith("_") and not part.startswith("__"))
+            owner = ".".join(parts[: next(private, 0)])
+            if owner and not (below(module, owner) or below(package, owner.rpartition(".")[0])):
+                broken.append(f"{module} imports {name}")
+    assert not broken, "\n".join(broken)
 
 
 @pytest.mark.parametrize("package", sorted(ROOT_MODULES))
@@ -150,39 +165,47 @@ def test_the_tests_mirror_the_tree():
         assert (ROOT / "app" / folder).is_dir() or (ROOT / folder).is_dir(), folder
 
 
-def test_no_import_cycle_between_modules():
-    graph = {module: imported(at_import(tree)) - {module} for module, tree in TREES.items()}
+def test_no_import_cycle_between_modules(trees):
+    graph = {module: imported(at_import(tree)) - {module} for module, tree in trees.items()}
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
         pytest.fail(" -> ".join(error.args[1]))
 
 
-@every_module
-def test_a_module_is_short_documented_and_silent(module):
-    tree, lines = TREES[module], SOURCES[module].read_text().count("\n")
-    assert lines <= 250, f"{lines} lines"
-    assert ast.get_docstring(tree), "no docstring"
-    for node in ast.walk(tree):
-        assert not isinstance(node, ast.Assert), f"assert in line {node.lineno}: python -O removes it, raise instead"
-        called = getattr(node, "func", None)
-        assert getattr(called, "id", None) != "print", f"print in line {node.lineno}: use the console or the log"
+def test_modules_are_short_documented_and_silent(trees, nodes):
+    broken = []
+    for module, path in SOURCES.items():
+        lines = path.read_text().count("\n")
+        if lines > 250:
+            broken.append(f"{module}: {lines} lines")
+        if not ast.get_docstring(trees[module]):
+            broken.append(f"{module}: no docstring")
+        for node in nodes[module]:
+            if isinstance(node, ast.Assert):
+                broken.append(f"{path}:{node.lineno}: assert, which python -O removes; raise instead")
+            if isinstance(node, ast.Call) and getattr(node.func, "id", None) == "print":
+                broken.append(f"{path}:{node.lineno}: print; use the console or the log")
+    assert not broken, "\n".join(broken)
 
 
-@every_module
-def test_functions_are_short(module):
-    source = SOURCES[module].read_text().splitlines()
-    for node in ast.walk(TREES[module]):
-        if isinstance(node, ast.FunctionDef):
-            documented = ast.get_docstring(node) is not None and len(node.body) > 1
-            first = node.body[1 if documented else 0].lineno
-            code = [s for s in source[first - 1 : node.end_lineno] if s.strip() and not s.strip().startswith("#")]
-            assert len(code) <= 40, f"{node.name} has {len(code)} lines of code"
+def test_functions_are_short(nodes):
+    broken = []
+    for module, path in SOURCES.items():
+        source = path.read_text().splitlines()
+        for node in nodes[module]:
+            if isinstance(node, ast.FunctionDef):
+                documented = ast.get_docstring(node) is not None and len(node.body) > 1
+                first = node.body[1 if documented else 0].lineno
+                code = [s for s in source[first - 1 : node.end_lineno] if s.strip() and not s.strip().startswith("#")]
+                if len(code) > 40:
+                    broken.append(f"{path}:{node.lineno}: {node.name} has {len(code)} lines of code")
+    assert not broken, "\n".join(broken)
 
 
-@every_module
-def test_modules_are_named_after_a_concept(module):
-    assert not {"utils", "util", "helpers", "common", "misc"} & set(module.split("."))
+def test_modules_are_named_after_a_concept():
+    vague = {"utils", "util", "helpers", "common", "misc"}
+    assert [module for module in SOURCES if vague & set(module.split("."))] == []
 
 
 def test_the_top_level_holds_what_the_design_names():
@@ -200,9 +223,9 @@ def test_json_is_the_standard_library():
     assert not list((ROOT / "json").rglob("*.py"))
 
 
-@pytest.mark.parametrize("package", ["app", *(level for level in LEVELS if (ROOT / level.replace(".", "/")).is_dir())])
-def test_packages_hold_a_docstring_and_what_they_hand_on(package):
+def test_packages_hold_a_docstring_and_what_they_hand_on(trees):
     """Only catalogs and names that others import from there: no code hides in an __init__."""
-    tree = TREES[package]
-    assert ast.get_docstring(tree)
-    assert not any(isinstance(node, ast.FunctionDef) and node.name.startswith("_") for node in tree.body)
+    for package in ["app", *(level for level in LEVELS if (ROOT / level.replace(".", "/")).is_dir())]:
+        tree = trees[package]
+        assert ast.get_docstring(tree), package
+        assert not any(isinstance(node, ast.FunctionDef) and node.name.startswith("_") for node in tree.body), package
