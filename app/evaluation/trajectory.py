@@ -11,7 +11,7 @@ import numpy as np
 from app.core.errors import Problem, UserError
 from app.data.loading import stacked
 from app.layers.features import columns_of
-from app.models.blocks.path import TrackHead
+from app.models.blocks.track_heads import TrackHead
 from datasets.transforms.kick import STATE
 from datasets.transforms.mirror import Mirror
 

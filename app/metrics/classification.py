@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 
 from app.metrics import METRICS
 from app.metrics.statistics.bins import Edges, by_bin, edges_for, energy_of
-from app.metrics.statistics.charge import log_charge
-from app.metrics.statistics.classes import LEAST, area, as_classes, probabilities, roc
-from app.metrics.statistics.finite import numbers
+from app.metrics.statistics.classes import LEAST, area, as_classes, log_charge, probabilities, roc
+from app.metrics.statistics.residuals import numbers
 from app.predictions import Predictions
 
 BY_CHARGE = " by charge"

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from app.metrics import METRICS
 from app.metrics.statistics.bins import ENERGIES, Edges, by_bin, energy_of
-from app.metrics.statistics.finite import Values, numbers, residuals
-from app.metrics.statistics.widths import widths
+from app.metrics.statistics.residuals import Values, numbers, residuals, widths
 from app.physics.directions import DEGREE, emission_angles, emission_vector, unit
 from app.predictions import Predictions
 

@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 
 from app.metrics import METRICS
-from app.metrics.statistics.bins import Edges
-from app.metrics.statistics.finite import numbers
-from app.metrics.statistics.muon import ETA, PT, binned
+from app.metrics.statistics.bins import ETA, PT, Edges, binned
+from app.metrics.statistics.residuals import numbers
 from app.predictions import EFFICIENCY, PURITY, Predictions
 
 

@@ -9,9 +9,8 @@ import numpy as np
 
 from app.core.errors import Problem, UserError
 from app.metrics import METRICS
-from app.metrics.statistics.bins import Edges
-from app.metrics.statistics.finite import numbers, residuals
-from app.metrics.statistics.muon import CHARGES, ETA, PT, binned, is_positive
+from app.metrics.statistics.bins import CHARGES, ETA, PT, Edges, binned, is_positive
+from app.metrics.statistics.residuals import numbers, residuals
 from app.predictions import Predictions
 
 

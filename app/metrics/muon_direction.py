@@ -9,10 +9,8 @@ import numpy as np
 
 from app.core.errors import Problem, UserError
 from app.metrics import METRICS
-from app.metrics.statistics.bins import Edges
-from app.metrics.statistics.finite import numbers, residuals
-from app.metrics.statistics.muon import ETA, PT, binned
-from app.metrics.statistics.widths import widths
+from app.metrics.statistics.bins import ETA, PT, Edges, binned
+from app.metrics.statistics.residuals import numbers, residuals, widths
 from app.predictions import Predictions
 
 

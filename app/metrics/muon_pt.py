@@ -8,10 +8,8 @@ from typing import Any
 import numpy as np
 
 from app.metrics import METRICS
-from app.metrics.statistics.bins import Edges
-from app.metrics.statistics.finite import numbers, require, residuals
-from app.metrics.statistics.muon import ETA, MOST_PT, PT, binned, is_positive, pt_from, require_positive
-from app.metrics.statistics.widths import widths
+from app.metrics.statistics.bins import ETA, MOST_PT, PT, Edges, binned, is_positive, pt_from, require_positive
+from app.metrics.statistics.residuals import numbers, require, residuals, widths
 from app.predictions import Predictions
 
 

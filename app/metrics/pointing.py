@@ -11,7 +11,7 @@ from app.core.types import Listed
 from app.metrics import METRICS
 from app.metrics.direction import COMPONENTS, opening_angle
 from app.metrics.statistics.bins import Edges, by_bin, energy_of
-from app.metrics.statistics.finite import numbers, residuals
+from app.metrics.statistics.residuals import numbers, residuals
 from app.predictions import Predictions
 
 SUPERNOVA_ENERGIES = (0.0, 0.005, 0.008, 0.012, 0.02, 0.03, 0.07)

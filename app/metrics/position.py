@@ -9,8 +9,7 @@ import numpy as np
 from app.metrics import METRICS
 from app.metrics.direction import opening_angle
 from app.metrics.statistics.bins import ENERGIES, Edges, by_bin, energy_of
-from app.metrics.statistics.finite import Values, numbers, residuals
-from app.metrics.statistics.widths import widths
+from app.metrics.statistics.residuals import Values, numbers, residuals, widths
 from app.predictions import Predictions
 
 AXES = ("u", "v", "w")

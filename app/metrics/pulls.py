@@ -8,7 +8,7 @@ import numpy as np
 
 from app.core.errors import WirechamberError
 from app.metrics import METRICS
-from app.metrics.statistics.finite import numbers, residuals
+from app.metrics.statistics.residuals import numbers, residuals
 from app.predictions import Predictions
 
 COVERAGE = 0.682689492137086

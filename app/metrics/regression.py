@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.metrics import METRICS
-from app.metrics.statistics.finite import numbers, residuals
-from app.metrics.statistics.widths import half_width_68
+from app.metrics.statistics.residuals import half_width_68, numbers, residuals
 from app.predictions import Predictions
 
 

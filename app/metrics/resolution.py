@@ -8,7 +8,7 @@ import numpy as np
 
 from app.metrics import METRICS
 from app.metrics.statistics.bins import Edges, by_bin
-from app.metrics.statistics.finite import Values, numbers, residuals
+from app.metrics.statistics.residuals import Values, numbers, residuals
 from app.predictions import Predictions
 
 

@@ -6,8 +6,7 @@ from typing import Any
 
 from app.metrics import METRICS
 from app.metrics.statistics.bins import ENERGIES, Edges, by_bin, energy_of
-from app.metrics.statistics.finite import residuals
-from app.metrics.statistics.widths import widths
+from app.metrics.statistics.residuals import residuals, widths
 from app.predictions import Predictions
 
 

@@ -11,9 +11,18 @@ from app.core.errors import Problem, UserError
 from app.core.libraries import keras
 from app.core.types import Count
 from app.models import MODELS
-from app.models.blocks.face_branches import centre_token, end_tokens, face, halved, outer_token, patches, side_tokens
-from app.models.blocks.sensors import channels_of
-from app.models.blocks.transformer import pooled, transformed
+from app.models.blocks.calorimeter import (
+    centre_token,
+    channels_of,
+    end_tokens,
+    face,
+    halved,
+    outer_token,
+    patches,
+    pooled,
+    side_tokens,
+    transformed,
+)
 from app.models.mlp import Activation
 
 
@@ -81,8 +90,7 @@ def calorimeter_encoder(
         A. Dosovitskiy et al., An image is worth 16x16 words, arXiv:2010.11929 (patches as tokens).
         M. Zaheer et al., Deep sets, arXiv:1703.06114; J. Gilmer et al., Neural message passing, arXiv:1704.01212.
     """
-    from app.models.blocks.centroids import LearnedCentroids
-    from app.models.blocks.token_embedding import TokenEmbedding
+    from app.models.blocks.image_layers import LearnedCentroids, TokenEmbedding
 
     own = {"channels": channels, "width": width, "blocks": blocks}
     size = _size(preset, **own, attention_heads=attention_heads, centroids=centroids)
@@ -110,7 +118,7 @@ def _size(preset: str, **given: Any) -> Size:
 def _with_dead(sensors: Any, share: float) -> Any:
     if not share:
         return sensors
-    from app.models.blocks.channel_dropout import ChannelDropout
+    from app.models.blocks.image_layers import ChannelDropout
 
     return ChannelDropout(share, name="channel_dropout")(sensors)
 

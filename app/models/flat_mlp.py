@@ -10,7 +10,7 @@ from pydantic import Field
 from app.core.libraries import keras
 from app.core.types import Count
 from app.models import MODELS
-from app.models.blocks.sensors import channels_of
+from app.models.blocks.calorimeter import channels_of
 from app.models.mlp import Activation, dense
 
 PRESETS = {"tiny": (32, 32), "small": (128, 64), "medium": (256, 128, 64)}

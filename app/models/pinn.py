@@ -50,10 +50,10 @@ def pinn(
     mean, std = scale["mean"], scale["std"]
     hard = initial_condition == "hard"
     if derivative != "spectral":
-        from app.models.blocks.network_path import NetworkPath
+        from app.models.blocks.network_tracks import NetworkPath
 
         return NetworkPath(mean, std, layers.sizes, layers.activation, derivative, hard, name="path"), features
-    from app.models.blocks.spectral import SoftSpectralPath, SpectralPath
+    from app.models.blocks.spectral_tracks import SoftSpectralPath, SpectralPath
 
     inner = dense(features, layers.sizes, layers.activation)
     if hard:

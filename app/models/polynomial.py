@@ -49,7 +49,7 @@ def polynomial(
         UserError: no degree can be fitted on so few tracks, an unknown feature, a field without the symmetries.
     """
     from app.metrics.statistics.kick_polynomial import Choice, best_fit
-    from app.models.blocks.polynomial import layer_of
+    from app.models.blocks.classical_layers import layer_of
 
     columns = [column for names in known.columns.values() for column in names]
     for position, name in enumerate(features or ()):

@@ -39,6 +39,6 @@ def rk4(
     References:
         E. Hairer, S. Norsett, G. Wanner, Solving Ordinary Differential Equations I, 2nd ed. (1993), II.1 and II.14.
     """
-    from app.models.blocks.extrapolation import extrapolated
+    from app.models.blocks.classical_layers import extrapolated
 
     return extrapolated(known, precision, name="rk4", steps=steps)

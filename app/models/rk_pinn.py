@@ -39,7 +39,7 @@ def rk_pinn(
     References:
         M. Raissi, P. Perdikaris, G. Karniadakis, J. Comput. Phys. 378 (2019) 686, section 3.2 (discrete time models).
     """
-    from app.models.blocks.stages import Stages
+    from app.models.blocks.track_heads import Stages
 
     inner = dense(features, layers.sizes, layers.activation)
     return Stages(scale["mean"], scale["std"], nodes, name="path"), inner

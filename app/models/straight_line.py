@@ -22,6 +22,6 @@ def straight_line(known: BaselineInputs) -> Any:
     Returns:
         The layer from raw inputs to the targets (N, T), x and y in mm.
     """
-    from app.models.blocks.extrapolation import extrapolated
+    from app.models.blocks.classical_layers import extrapolated
 
     return extrapolated(known, name="straight_line")

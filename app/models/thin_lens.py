@@ -25,6 +25,6 @@ def thin_lens(known: BaselineInputs, *, nodes: Annotated[int, Field(ge=1, le=64)
     Returns:
         The layer from raw inputs to the targets (N, T), x and y in mm.
     """
-    from app.models.blocks.extrapolation import extrapolated
+    from app.models.blocks.classical_layers import extrapolated
 
     return extrapolated(known, name="thin_lens", nodes=nodes)

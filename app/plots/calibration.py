@@ -10,12 +10,11 @@ from app.core.types import Count
 from app.metrics.direction import COMPONENTS
 from app.metrics.statistics.bins import bins_of, edges_for
 from app.metrics.statistics.classes import as_classes, classes_of, has_probability, probabilities
-from app.metrics.statistics.widths import half_width_68
+from app.metrics.statistics.residuals import half_width_68
 from app.plots import PLOTS
 from app.plots.drawing.inputs import Needs, PlotInputs
-from app.plots.drawing.labels import scale_for, symbol
-from app.plots.drawing.residuals_of_tasks import opening_angles
-from app.plots.drawing.style import BLUE, GREY, ORANGE, grid, label, styled
+from app.plots.drawing.residuals import opening_angles
+from app.plots.drawing.style import BLUE, GREY, ORANGE, grid, label, scale_for, styled, symbol
 from app.plots.roc import look_of
 
 if TYPE_CHECKING:

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from app.metrics.statistics.bins import Edges, bins_of
-from app.metrics.statistics.muon import CHARGES, PT, is_positive, pt_of
+from app.metrics.statistics.bins import CHARGES, PT, Edges, bins_of, is_positive, pt_of
 from app.plots import PLOTS
 from app.plots.drawing.inputs import Needs, PlotInputs
 from app.plots.drawing.style import Curve, curves, label, new_figure, styled

@@ -9,14 +9,12 @@ import numpy as np
 from app.core.types import Count
 from app.metrics.direction import COMPONENTS
 from app.metrics.statistics.bins import bins_of, edges_for
-from app.metrics.statistics.widths import half_width_68
+from app.metrics.statistics.residuals import half_width_68
 from app.physics.directions import DEGREE
 from app.plots import PLOTS
-from app.plots.drawing.histograms import differences, percentile_68
 from app.plots.drawing.inputs import Needs, PlotInputs
-from app.plots.drawing.labels import scale_for, symbol
-from app.plots.drawing.residuals_of_tasks import opening_angles
-from app.plots.drawing.style import BLUE, GREY, ORANGE, grid, label, styled
+from app.plots.drawing.residuals import differences, opening_angles, percentile_68
+from app.plots.drawing.style import BLUE, GREY, ORANGE, grid, label, scale_for, styled, symbol
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

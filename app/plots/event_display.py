@@ -15,8 +15,7 @@ from app.physics.directions import unit
 from app.plots import PLOTS
 from app.plots.drawing.displays import KINDS, Displays, merit
 from app.plots.drawing.inputs import Needs, PlotInputs
-from app.plots.drawing.labels import scale_for, symbol
-from app.plots.drawing.style import BLUE, ORANGE, label, new_figure, styled
+from app.plots.drawing.style import BLUE, ORANGE, label, new_figure, scale_for, styled, symbol
 from app.predictions import Predictions
 
 if TYPE_CHECKING:

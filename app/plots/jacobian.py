@@ -8,8 +8,7 @@ import numpy as np
 
 from app.plots import PLOTS
 from app.plots.drawing.inputs import Needs, PlotInputs
-from app.plots.drawing.labels import symbol
-from app.plots.drawing.style import label, new_figure, styled
+from app.plots.drawing.style import label, new_figure, styled, symbol
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

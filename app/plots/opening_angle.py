@@ -11,11 +11,9 @@ from app.metrics.direction import COMPONENTS
 from app.metrics.pointing import SUPERNOVA_ENERGIES
 from app.metrics.statistics.bins import Edges, bins_of
 from app.plots import PLOTS
-from app.plots.drawing.histograms import percentile_68
 from app.plots.drawing.inputs import Needs, PlotInputs
-from app.plots.drawing.labels import scale_for
-from app.plots.drawing.residuals_of_tasks import Against, against, opening_angles
-from app.plots.drawing.style import GREY, Curve, label, new_figure, styled
+from app.plots.drawing.residuals import Against, against, opening_angles, percentile_68
+from app.plots.drawing.style import GREY, Curve, label, new_figure, scale_for, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 from app.core.types import Count
 from app.plots import PLOTS
-from app.plots.drawing.histograms import differences, residual_histogram
 from app.plots.drawing.inputs import Needs, PlotInputs
-from app.plots.drawing.labels import symbol
-from app.plots.drawing.style import grid, label, styled
+from app.plots.drawing.residuals import differences, residual_histogram
+from app.plots.drawing.style import grid, label, styled, symbol
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

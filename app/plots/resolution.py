@@ -11,11 +11,17 @@ from app.metrics.statistics.bins import Edges, bins_of
 from app.metrics.statistics.classes import classes_of
 from app.plots import PLOTS
 from app.plots.drawing.class_panels import class_figure
-from app.plots.drawing.histograms import percentile_68, residual_histogram, size_histogram
 from app.plots.drawing.inputs import Needs, PlotInputs
-from app.plots.drawing.labels import scale_for
-from app.plots.drawing.residuals_of_tasks import Against, Measured, against, measured
-from app.plots.drawing.style import GREY, Curve, grid, label, new_figure, styled
+from app.plots.drawing.residuals import (
+    Against,
+    Measured,
+    against,
+    measured,
+    percentile_68,
+    residual_histogram,
+    size_histogram,
+)
+from app.plots.drawing.style import GREY, Curve, grid, label, new_figure, scale_for, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

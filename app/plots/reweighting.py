@@ -8,8 +8,7 @@ import numpy as np
 
 from app.plots import PLOTS
 from app.plots.drawing.inputs import Needs, PlotInputs
-from app.plots.drawing.labels import Scale, symbol
-from app.plots.drawing.style import BLUE, GREY, grid, label, styled
+from app.plots.drawing.style import BLUE, GREY, Scale, grid, label, styled, symbol
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

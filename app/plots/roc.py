@@ -9,12 +9,24 @@ import numpy as np
 
 from app.metrics.classification import classification
 from app.metrics.statistics.bins import Edges, energy_of
-from app.metrics.statistics.charge import log_charge
-from app.metrics.statistics.classes import area, as_classes, classes_of, probabilities, roc
+from app.metrics.statistics.classes import area, as_classes, classes_of, log_charge, probabilities, roc
 from app.plots import PLOTS
 from app.plots.drawing.inputs import Needs, PlotInputs
-from app.plots.drawing.labels import scale_for, symbol
-from app.plots.drawing.style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, Curve, curves, label, new_figure, styled
+from app.plots.drawing.style import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PURPLE,
+    RED,
+    Curve,
+    curves,
+    label,
+    new_figure,
+    scale_for,
+    styled,
+    symbol,
+)
 from app.predictions import Predictions
 
 if TYPE_CHECKING:

@@ -11,8 +11,7 @@ import numpy as np
 from app.core.types import Count
 from app.plots import PLOTS
 from app.plots.drawing.inputs import Needs, PlotInputs
-from app.plots.drawing.labels import Scale, scale_for, symbol
-from app.plots.drawing.style import BLUE, GREY, RED, label, new_figure, styled
+from app.plots.drawing.style import BLUE, GREY, RED, Scale, label, new_figure, scale_for, styled, symbol
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,7 +8,7 @@ from app.metrics import BASELINES
 from app.metrics.baselines import applicable, fit
 from app.metrics.baselines.polynomial import polynomial
 from app.metrics.resolution import residual_summary
-from app.metrics.statistics.basis import Basis, terms
+from app.metrics.statistics.fits import Basis, terms
 from app.metrics.statistics.kick_polynomial import MOST_TERMS
 
 TARGETS = ("x", "y", "tx", "ty")

@@ -10,7 +10,7 @@ from app.core.errors import UserError, WirechamberError
 from app.metrics import METRICS
 from app.metrics.energy import energy
 from app.metrics.position import position
-from app.metrics.statistics.widths import widths
+from app.metrics.statistics.residuals import widths
 from app.metrics.timing import timing
 from app.predictions import Predictions
 

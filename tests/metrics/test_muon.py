@@ -11,7 +11,7 @@ from app.metrics.hit_assignment import hit_assignment
 from app.metrics.muon_charge import muon_charge
 from app.metrics.muon_direction import muon_direction
 from app.metrics.muon_pt import muon_pt
-from app.metrics.statistics.muon import MOST_PT, pt_of
+from app.metrics.statistics.bins import MOST_PT, pt_of
 from app.predictions import EFFICIENCY, PURITY, Predictions
 
 

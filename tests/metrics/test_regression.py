@@ -6,7 +6,7 @@ import pytest
 from app.core.errors import WirechamberError
 from app.metrics import METRICS
 from app.metrics.regression import regression
-from app.metrics.statistics.widths import half_width_68
+from app.metrics.statistics.residuals import half_width_68
 from app.predictions import Predictions
 
 

@@ -10,10 +10,8 @@ from app.core.errors import UserError
 from app.core.libraries import tf
 from app.layers.inputs import INPUT_LAYERS
 from app.models import HEADS, MODELS
-from app.models.blocks.centroids import LearnedCentroids
-from app.models.blocks.channel_dropout import ChannelDropout
-from app.models.blocks.face_branches import MIRRORED
-from app.models.blocks.neighbour_aggregation import NeighbourAggregation
+from app.models.blocks.calorimeter import MIRRORED
+from app.models.blocks.image_layers import ChannelDropout, LearnedCentroids, NeighbourAggregation
 from app.physics.xenon_calorimeter import FACES, SENSORS, neighbours, positions
 
 COUNTS = {

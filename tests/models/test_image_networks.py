@@ -156,7 +156,7 @@ def test_u_and_v_share_their_weights_unless_told_otherwise(name):
 
 
 def test_the_attention_is_the_formula_it_states():
-    from app.models.blocks.attention import SpatialAttention
+    from app.models.blocks.image_layers import SpatialAttention
 
     for size in (1, 3):
         layer = SpatialAttention(size)

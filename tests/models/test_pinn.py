@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from app.core.errors import UserError
 from app.models import MODELS
-from app.models.blocks.activations import WITH_DERIVATIVE
+from app.models.blocks.network_tracks import WITH_DERIVATIVE
 
 ZETA = np.linspace(0, 1, 9, dtype=np.float32)
 DERIVATIVES, STARTS = ("spectral", "forward", "gradient_tape"), ("hard", "soft")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from app.models.blocks.stages import NODES, WEIGHTS
+from app.models.blocks.track_heads import NODES, WEIGHTS
 from app.physics.fields.gaussian_dipole import GaussianDipole
 from app.physics.lorentz import lorentz
 from app.physics.runge_kutta import rk4, rk4_step

@@ -23,6 +23,6 @@ def hit_features(label: str, *, scales: tuple[float, ...], standardize: bool = F
     Returns:
         The layer; it computes in float32 also under mixed precision.
     """
-    from app.layers.hit_features import HitFeatures
+    from app.layers.hits import HitFeatures
 
     return HitFeatures(scales, standardize, name=label)

@@ -28,6 +28,6 @@ def layer_differences(label: str, *, pairs: bool = True, angles: tuple[Number, .
     Returns:
         The layer; it computes in float32 also under mixed precision.
     """
-    from app.layers.layer_differences import LayerDifferences
+    from app.layers.hits import LayerDifferences
 
     return LayerDifferences(pairs, angles=angles, name=label)

@@ -33,6 +33,6 @@ def sensor_channels(label: str, *, scaling: Scaling = "sqrt") -> Any:
     References:
         F. J. Anscombe, The transformation of Poisson, binomial and negative-binomial data, Biometrika 35 (1948) 246.
     """
-    from app.layers.sensor_channels import SensorChannels
+    from app.layers.sensors import SensorChannels
 
     return SensorChannels(scaling, name=label)

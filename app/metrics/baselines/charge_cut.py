@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from app.core.errors import WirechamberError
 from app.metrics import BASELINES
 from app.metrics.baselines import Baseline, Columns, Predicted
-from app.metrics.statistics.charge import CHARGES, log_charge
+from app.metrics.statistics.classes import CHARGES, log_charge
 
 
 @BASELINES("charge_cut", any_of=CHARGES, targets=("is_es", "is_main_track"), classes=None)

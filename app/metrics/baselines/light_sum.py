@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from app.metrics import BASELINES
 from app.metrics.baselines import Baseline, Columns
-from app.metrics.statistics.linear import linear_fit
+from app.metrics.statistics.fits import linear_fit
 
 
 @BASELINES("light_sum", inputs=("light",), targets=("energy",))

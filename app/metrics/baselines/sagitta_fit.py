@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from app.core.errors import WirechamberError
 from app.metrics import BASELINES
 from app.metrics.baselines import Baseline, Columns, Predicted
-from app.metrics.statistics.muon import MOST_PT
+from app.metrics.statistics.bins import MOST_PT
 
 LOSSES = np.arange(0.0, 6.01, 0.25)
 """Energies lost before the magnet [GeV] that are tried."""

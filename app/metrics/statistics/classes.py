@@ -1,4 +1,4 @@
-"""Predictions of classes: numbers of classes and their probabilities, in one form whatever the head gave."""
+"""Targets that are classes: their numbers, their probabilities, ROC curves, and the charge as a score."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.errors import WirechamberError
-from app.metrics.statistics.finite import residuals
+from app.metrics.statistics.residuals import residuals
 from app.predictions import Predictions, Values
 
 LEAST = float(np.finfo(np.float32).tiny)
@@ -91,3 +91,21 @@ def _count(predictions: Predictions, target: str) -> int:
     if 0 < known < count:
         raise WirechamberError(f"class {count - 1} of {target} is none of the {known} that have a probability")
     return max(count, known, 2)
+
+
+TOTAL = "charge_total"
+OF_PLANES = ("charge_u", "charge_v", "charge_x")
+CHARGES = (TOTAL, *OF_PLANES)
+"""Names of columns with charges, of which one is enough."""
+
+
+def log_charge(columns: Mapping[str, NDArray[Any]]) -> NDArray[np.float64] | None:
+    """Return ln of the total charge (N,), of `charge_total` or of the planes that are known; None where none is.
+
+    Below one ADC count, where undershoots are left, it is 0.
+    """
+    known = [columns[name] for name in ([TOTAL] if TOTAL in columns else OF_PLANES) if name in columns]
+    if not known:
+        return None
+    total = np.sum([np.asarray(charge, np.float64) for charge in known], axis=0)
+    return np.asarray(np.log(np.maximum(total, 1.0)))

@@ -10,7 +10,7 @@ import numpy as np
 from app.core.errors import Problem, UserError, WirechamberError
 from app.metrics.baselines import Columns, Predicted
 from app.metrics.baselines.straight_line import line
-from app.metrics.statistics.basis import Basis, Matrix, terms
+from app.metrics.statistics.fits import Basis, Matrix, terms
 from app.physics import arrays
 
 DEGREES = (0, 2, 4, 6, 8)

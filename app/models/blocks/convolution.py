@@ -121,7 +121,7 @@ class Branch:
     def _attention(self, name: str) -> list[Layer]:
         if not self.attention:
             return []
-        from app.models.blocks.attention import SpatialAttention
+        from app.models.blocks.image_layers import SpatialAttention
 
         return [SpatialAttention(self.attention, name=f"{name}_attention")]
 

@@ -11,9 +11,8 @@ from app.metrics.classification import confusion_matrix
 from app.metrics.statistics.bins import bins_of
 from app.metrics.statistics.classes import as_classes, classes_of, probabilities
 from app.plots.drawing.inputs import PlotInputs
-from app.plots.drawing.labels import scale_for, symbol
-from app.plots.drawing.residuals_of_tasks import Against
-from app.plots.drawing.style import Curve, curves, label, new_figure
+from app.plots.drawing.residuals import Against
+from app.plots.drawing.style import Curve, curves, label, new_figure, scale_for, symbol
 from app.plots.roc import roc_curves
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ import tensorflow as tf
 
 from app.core.errors import UserError
 from app.metrics.baselines.polynomial import polynomial
-from app.metrics.statistics.basis import terms
+from app.metrics.statistics.fits import terms
 from app.models import MODELS
-from app.models.blocks.polynomial import chebyshev
+from app.models.blocks.classical_layers import chebyshev
 from app.physics.magnet import Magnet
 
 TARGETS = ("x", "y", "tx", "ty")

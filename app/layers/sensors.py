@@ -1,4 +1,4 @@
-"""The Keras layer from raw sensor readings to standardised channels. Imported with Keras."""
+"""Layers from the raw values of photon sensors to what a network sees of them. Imported with Keras."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from app.core.errors import Problem, UserError
-from app.layers.scaled_light import scaled
+from app.physics.arrays import module_of
 from datasets.pipeline.moments import Moments
 
 LARGEST = 9e9
@@ -88,3 +88,26 @@ def _valid(values: Any) -> Any:
 
 def _figures(moments: Moments) -> dict[str, float]:
     return {"mean": float(moments.mean), "std": float(moments.std)}
+
+
+STEEPEST = 1e-12
+"""Below this the square root goes on flat, so that its slope stays finite where there is no light."""
+
+
+def scaled(photons: Any, scaling: str) -> Any:
+    """Return photons n as the scaling has them: n, sqrt n, 2 sqrt(n + 3/8) or ln(1 + n), continued to negative n."""
+    if scaling == "linear":
+        return photons
+    if scaling == "anscombe":
+        return 2.0 * _root(photons + 0.375)
+    return _root(photons) if scaling == "sqrt" else _logarithm(photons)
+
+
+def _root(value: Any) -> Any:
+    ops = module_of(value)
+    return ops.sign(value) * ops.sqrt(ops.maximum(ops.abs(value), STEEPEST))
+
+
+def _logarithm(value: Any) -> Any:
+    ops = module_of(value)
+    return ops.sign(value) * ops.log1p(ops.abs(value))

@@ -1,12 +1,13 @@
-"""The faces of the calorimeter, each through a branch of its own kind, to tokens (N, T, D)."""
+"""What the networks of the calorimeter share: its sensors, a branch for each face, a transformer over their tokens."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from app.core.errors import Problem, UserError
 from app.core.libraries import keras
-from app.physics.xenon_calorimeter import FACES, neighbours
+from app.physics.xenon_calorimeter import FACES, SENSORS, neighbours
 
 MIRRORED = {"side": ("upstream", "downstream"), "end": ("top", "bottom")}
 """Faces that are mirror images of each other, sensor by sensor in the order in which they are numbered."""
@@ -80,7 +81,7 @@ def _convolutions(channels: Sequence[int], activation: str, name: str) -> list[A
 
 
 def _aggregations(table: str, units: int, activation: str, name: str) -> list[Any]:
-    from app.models.blocks.neighbour_aggregation import NeighbourAggregation
+    from app.models.blocks.image_layers import NeighbourAggregation
 
     rows = neighbours(table).tolist()
     return [NeighbourAggregation(rows, units, activation, name=f"{name}_round_{n}") for n in range(1, ROUNDS + 1)]
@@ -90,3 +91,59 @@ def _through(layers: Sequence[Any], value: Any) -> Any:
     for layer in layers:
         value = layer(value)
     return value
+
+
+INPUT = "sensors"
+LIGHT, TIME, VALID_LIGHT, VALID_TIME = range(4)
+"""Channels of the input layer `sensor_channels`."""
+
+
+def channels_of(seen: Mapping[str, Any], model: str) -> Any:
+    """Return the tensor of the sensors, (N, 4760, 4).
+
+    Raises:
+        UserError: the data are not those of the calorimeter's sensors.
+    """
+    tensor = seen.get(INPUT)
+    if tensor is None:
+        what = f"{model!r} looks at photon sensors, which these data do not have"
+        raise UserError(
+            Problem(what, ("model", "name"), expected=f"an input {INPUT!r}, as of photon_sensors", received=list(seen))
+        )
+    if tuple(tensor.shape[1:]) != (SENSORS, VALID_TIME + 1):
+        what = f"{model!r} looks at the calorimeter's sensors as the input layer 'sensor_channels' gives them"
+        expected = f"an input {INPUT!r} of {SENSORS} sensors by {VALID_TIME + 1} channels"
+        raise UserError(Problem(what, ("model", "name"), expected=expected, received=tuple(tensor.shape[1:])))
+    return tensor
+
+
+def transformed(tokens: Any, blocks: int, heads: int, activation: str) -> Any:
+    """Return tokens (N, T, D) after `blocks` of attention and two dense layers, each with its sum, normalised first.
+
+    The sums are of what was not normalised (pre-norm), so that gradients reach the first block undamped.
+
+    References:
+        R. Xiong et al., On layer normalization in the transformer architecture, arXiv:2002.04745.
+    """
+    width = tokens.shape[-1]
+    for position in range(1, blocks + 1):
+        name = f"block_{position}"
+        normal = keras.layers.LayerNormalization(name=f"{name}_normal")(tokens)
+        attention = keras.layers.MultiHeadAttention(heads, width // heads, name=f"{name}_attention")
+        tokens = keras.layers.Add(name=f"{name}_attended")([tokens, attention(normal, normal)])
+        hidden = keras.layers.LayerNormalization(name=f"{name}_second_normal")(tokens)
+        hidden = keras.layers.Dense(2 * width, activation, name=f"{name}_wide")(hidden)
+        hidden = keras.layers.Dense(width, name=f"{name}_narrow")(hidden)
+        tokens = keras.layers.Add(name=f"{name}_tokens")([tokens, hidden])
+    return keras.layers.LayerNormalization(name="tokens_normal")(tokens)
+
+
+def pooled(tokens: Any, heads: int) -> Any:
+    """Return `heads` weighted means of the tokens, (N, heads D): weights softmax over tokens of a_h . token + b_h.
+
+    This is attention with a learned query for each head, which does not depend on the event.
+    """
+    scores = keras.layers.Dense(heads, dtype="float32", name="pool_scores")(tokens)
+    weights = keras.layers.Softmax(axis=1, dtype="float32", name="pool_weights")(scores)
+    means = keras.layers.Dot(axes=(1, 1), name="pool")([weights, tokens])
+    return keras.layers.Flatten(name="pooled")(means)

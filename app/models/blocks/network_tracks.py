@@ -1,15 +1,15 @@
-"""Paths whose network sees zeta: derivatives by tf.GradientTape or by a tangent carried along. Imported with Keras."""
+"""Tracks whose network sees zeta: derivatives by tf.GradientTape or by a tangent carried along. Imported with Keras."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import keras
 
 from app.core.libraries import tf
-from app.models.blocks.activations import WITH_DERIVATIVE
-from app.models.blocks.path import Kick, TrackHead, unstacked
+from app.models.blocks.track_heads import Kick, TrackHead, unstacked
 
 
 @keras.saving.register_keras_serializable("wirechamber")
@@ -100,3 +100,50 @@ class NetworkPath(TrackHead):
     def get_config(self) -> dict[str, Any]:
         """Return what rebuilds the layer."""
         return {**super().get_config(), **self.settings}
+
+
+def _tanh(z: Any) -> tuple[Any, Any]:
+    value = keras.ops.tanh(z)
+    return value, 1.0 - value * value
+
+
+def _gelu(z: Any) -> tuple[Any, Any]:
+    below = 0.5 * (1.0 + keras.ops.erf(z * math.sqrt(0.5)))
+    density = keras.ops.exp(-0.5 * z * z) * (1.0 / math.sqrt(2.0 * math.pi))
+    return z * below, below + z * density
+
+
+def _silu(z: Any) -> tuple[Any, Any]:
+    gate = keras.ops.sigmoid(z)
+    return z * gate, gate * (1.0 + z * (1.0 - gate))
+
+
+def _relu(z: Any) -> tuple[Any, Any]:
+    positive = keras.ops.cast(z > 0, z.dtype)
+    return z * positive, positive
+
+
+def _elu(z: Any) -> tuple[Any, Any]:
+    below = keras.ops.exp(keras.ops.minimum(z, 0.0))
+    return keras.ops.where(z > 0, z, below - 1.0), below
+
+
+def _softplus(z: Any) -> tuple[Any, Any]:
+    return keras.ops.softplus(z), keras.ops.sigmoid(z)
+
+
+def _sigmoid(z: Any) -> tuple[Any, Any]:
+    value = keras.ops.sigmoid(z)
+    return value, value * (1.0 - value)
+
+
+WITH_DERIVATIVE: dict[str, Callable[[Any], tuple[Any, Any]]] = {
+    "tanh": _tanh,
+    "gelu": _gelu,
+    "silu": _silu,
+    "relu": _relu,
+    "elu": _elu,
+    "softplus": _softplus,
+    "sigmoid": _sigmoid,
+}
+"""activation(z) and its derivative, by the name that Keras gives the activation."""

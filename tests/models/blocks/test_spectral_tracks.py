@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from app.models.blocks.chebyshev import at_start, combined, derivative, integral, values
+from app.models.blocks.spectral_tracks import at_start, combined, derivative, integral, values
 
 ZETA = np.linspace(0, 1, 41)
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(48)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from app.models.blocks.activations import WITH_DERIVATIVE
+from app.models.blocks.network_tracks import WITH_DERIVATIVE
 from app.models.mlp import Activation
 
 Z = np.concatenate([np.linspace(-6, 6, 240), [-1e-3, 1e-3, -30.0, 30.0]])  # 0 itself is where relu has no derivative

@@ -1,6 +1,6 @@
 import pytest
 
-from app.plots.drawing.labels import number, scale_for, symbol
+from app.plots.drawing.style import number, scale_for, symbol
 
 
 @pytest.mark.parametrize(
