@@ -161,10 +161,18 @@ class Catalog(Generic[Made]):
             raise
 
     def _import_all(self) -> None:
-        package = importlib.import_module(self.package)
-        for module in pkgutil.iter_modules(getattr(package, "__path__", ())):
-            if not module.name.startswith("_"):
-                importlib.import_module(f"{self.package}.{module.name}")
+        for name in self._modules():
+            importlib.import_module(f"{self.package}.{name}")
+
+    def _modules(self) -> list[str]:
+        """Return the public modules of the package, none of a single module, which this imports."""
+        path = getattr(importlib.import_module(self.package), "__path__", ())
+        return [module.name for module in pkgutil.iter_modules(path) if not module.name.startswith("_")]
+
+    def _load_module_of(self, name: str) -> None:
+        """Import the module that is called as a component, where there is one: a job needs few of all components."""
+        if name in self._modules():
+            importlib.import_module(f"{self.package}.{name}")
 
     def __iter__(self) -> Iterator[Component[Made]]:
         self._load()
@@ -175,7 +183,10 @@ class Catalog(Generic[Made]):
         return [component.name for component in self]
 
     def __getitem__(self, name: str) -> Component[Made]:
-        self._load()
+        if not self._loaded and name not in self._components:
+            self._load_module_of(name)
+        if name not in self._components:
+            self._load()
         found = self._components.get(self._aliases.get(name, name))
         if found is None:
             raise UserError(unknown(self.kind, name, self.names()))

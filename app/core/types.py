@@ -19,7 +19,12 @@ class Strict(BaseModel):
     """A part of a job: frozen, and an unknown key is an error."""
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, validate_default=True, protected_namespaces=(), allow_inf_nan=False
+        extra="forbid",
+        frozen=True,
+        validate_default=True,
+        protected_namespaces=(),
+        allow_inf_nan=False,
+        defer_build=True,  # a model is built when it is first used: most parts of a job and most components never are
     )
 
 
