@@ -13,7 +13,7 @@ UV = $(addprefix SSL_CERT_FILE=,$(call pip_option,cert)) $(BIN)/uv --quiet
 INSTALL = $(UV) pip install $(UV_SOURCES) --compile-bytecode
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-marked test-browser test-condor test-lowest lint format check docs lock clean
+.PHONY: help demo test test-all test-marked test-browser test-condor test-lowest test-newest lint format check docs lock clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -42,27 +42,30 @@ test-all: .venv/installed-test  ## run every test, those of the HTCondor pool to
 test-lowest: .venv-lowest/installed  ## run the quick tests with the oldest versions that setup.cfg allows
 	.venv-lowest/bin/python -m pytest -n $(WORKERS) -o filterwarnings=default
 
+test-newest: .venv-newest/installed  ## run the quick tests with the newest Python of setup.cfg that this machine has
+	.venv-newest/bin/python -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder
+
 lint: .venv/installed-test  ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-format: .venv/installed-test  ## let ruff put imports and layout in order
+format: .venv/installed-test  ## put imports and layout in order with ruff
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 check: lint test  ## everything that has to pass before a change goes in
 
-docs: .venv/installed  ## write docs/job_files.md and json/job.schema.json again from the signatures
+docs: .venv/installed  ## generate docs/job_files.md and json/job.schema.json from the signatures
 	$(BIN)/wirechamber list --markdown > docs/job_files.md
 	$(BIN)/wirechamber schema --out json/job.schema.json
 
-lock: $(BIN)/uv  ## make constraints.txt again from the newest versions that setup.cfg allows
+lock: $(BIN)/uv  ## update constraints.txt to the newest versions that setup.cfg allows
 	printf 'uv\n' | $(UV) pip compile - setup.cfg $(UV_SOURCES) --upgrade --no-emit-index-url --no-emit-find-links --no-annotate \
 	  --extra test --extra bayesian --extra mlflow --extra htcondor --custom-compile-command "make lock" -o constraints.txt
 
 clean:  ## remove the environments and caches, keep runs and data
-	rm -rf .venv .venv-lowest .pytest_cache .mypy_cache .ruff_cache .coverage* *.egg-info
+	rm -rf .venv .venv-lowest .venv-newest .pytest_cache .mypy_cache .ruff_cache .coverage* *.egg-info
 
 $(BIN)/uv: constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python >= 3.11 is needed, e.g. make PYTHON=python3.12")'
@@ -76,6 +79,11 @@ $(BIN)/uv: constraints.txt
 
 .venv/installed-test: .venv/installed
 	$(INSTALL) --python $(BIN)/python --constraint constraints.txt --editable '.[test]'
+	@touch $@
+
+.venv-newest/installed: setup.cfg pyproject.toml constraints.txt $(BIN)/uv
+	$(shell .ci/newest-python) -m venv --clear .venv-newest
+	$(INSTALL) --python .venv-newest/bin/python --constraint constraints.txt --editable '.[test]'
 	@touch $@
 
 .venv-lowest/installed: setup.cfg pyproject.toml $(BIN)/uv

@@ -1,4 +1,4 @@
-"""What README and docs say is true: jobs are valid, verbs and paths exist, the notebook call works."""
+"""What README and docs say is true: jobs are valid, commands and paths exist, the notebook call works."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def test_the_job_is_valid():
     assert parse(merge(base, content)).name == "mlp_small"
 
 
-def test_every_verb_is_in_the_table():
-    assert set(re.findall(r"^\| `(\w+)", section("Verbs"), re.M)) == set(COMMANDS)
+def test_every_command_is_in_the_table():
+    assert set(re.findall(r"^\| `(\w+)", section("Commands"), re.M)) == set(COMMANDS)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -47,7 +47,7 @@ def test_links_lead_somewhere(page):
 
 
 def test_the_tree_exists():
-    tree = re.search(r"^json/ .*?(?=^```)", section("Where things lie"), re.M | re.S)[0]
+    tree = re.search(r"^json/ .*?(?=^```)", section("Directory layout"), re.M | re.S)[0]
     folder = ROOT
     for line in tree.splitlines():
         first, *rest = re.findall(r"[\w.]+(?:/|\.py|\.md)", line)
