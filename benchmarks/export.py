@@ -33,7 +33,7 @@ from app.export.onnx_file import ROWS
 from app.layers.ensemble_mean import combine
 from app.runtime import device
 from app.training.build import build
-from datasets.pipeline.sparse import dense
+from datasets.pipeline.arrays import dense
 
 EVENTS, SPLIT = 1250, 'dataset.split={"train": 0.1, "validation": 0.85, "test": 0.05}'
 FEW = {

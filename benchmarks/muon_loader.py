@@ -39,7 +39,7 @@ def source(files: list[Path]) -> Any:
 
 def branches(path: Path) -> list[str]:
     """Return the branches that the loader reads."""
-    from datasets.muons.features import STANDARD
+    from datasets.muons.columns import STANDARD
     from datasets.muons.files import Naming, opened
 
     found = opened(path, "MuonHitDump", STANDARD, Naming("spacePoint_", "truthMuon_", {}, {}), link=True)
@@ -62,8 +62,9 @@ def events(opened: Any) -> int:
 
 def padded(opened: Any, first_only: bool = False) -> int:
     """Make padded batches of one pass over all events, streaming; return how many."""
-    from datasets.pipeline.batches import batches, split
-    from datasets.pipeline.sparse import dense
+    from datasets.pipeline.arrays import dense
+    from datasets.pipeline.batches import shuffled_batches
+    from datasets.pipeline.split import split
 
     choice = {"train": 1.0, "validation": 0.0, "test": 0.0}
     part = split(opened, DatasetOptions(files=("x",), split=choice, streaming=True)).train
@@ -72,15 +73,15 @@ def padded(opened: Any, first_only: bool = False) -> int:
         return {name: dense(array) for name, array in block.inputs.items()}, {"pt": block.columns["pt"]}
 
     number = 1 if first_only else part.rows // BATCH
-    return sum(1 for _ in batches(part, prepare, BATCH, seed=1).take(number))
+    return sum(1 for _ in shuffled_batches(part, prepare, BATCH, seed=1).take(number))
 
 
 def numpy_batches(opened: Any) -> int:
     """Make the same batches in their stored order, without TensorFlow."""
-    from datasets.pipeline.batches import _of_size
-    from datasets.pipeline.sparse import dense
+    from datasets.pipeline.arrays import dense
+    from datasets.pipeline.batches import regroup
 
-    return sum(len([dense(array) for array in block.inputs.values()]) > 0 for block in _of_size(opened, BATCH))
+    return sum(len([dense(array) for array in block.inputs.values()]) > 0 for block in regroup(opened, BATCH))
 
 
 def child(files: list[Path]) -> None:

@@ -76,11 +76,11 @@ def prepare(case: str, steps: int) -> tuple[Any, Any, Any]:
 
 def child(case: str, steps: int) -> None:
     """Serve one of our cases: so many steps at a time of what `fit` runs, without its start."""
-    from datasets.pipeline.batches import batches
+    from datasets.pipeline.batches import shuffled_batches
 
     job, data, built = prepare(case, steps)
     objective = built.objective
-    batch = iter(batches(data.splits.train, built.prepare, TRACKS, job.seed))
+    batch = iter(shuffled_batches(data.splits.train, built.prepare, TRACKS, job.seed))
     objective.make_train_function()
 
     def work() -> float:

@@ -53,7 +53,7 @@ def child(folder: str, streaming: str) -> dict[str, Any]:
     from app.config.job_file import load
     from app.data.loading import load_data
     from app.training.build import build
-    from datasets.pipeline.batches import batches
+    from datasets.pipeline.batches import shuffled_batches
 
     dataset = {"name": "track_states", "files": f"{folder}/shard_*.npz", "streaming": streaming == "true"}
     job = load(
@@ -74,7 +74,7 @@ def child(folder: str, streaming: str) -> dict[str, Any]:
     built.objective.compile(
         optimizer=compiled.objective.optimizer.__class__(1e-3), jit_compile=False, steps_per_execution=steps
     )
-    endless = batches(data.splits.train, built.prepare, BATCH, 1)
+    endless = shuffled_batches(data.splits.train, built.prepare, BATCH, 1)
     ends: list[float] = []  # of the epochs of one call: another call would begin with the first window again
     note = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: ends.append(time.perf_counter()))
     built.objective.fit(endless, steps_per_epoch=STEPS, epochs=7, verbose=0, shuffle=False, callbacks=[note])

@@ -68,10 +68,10 @@ def compiled(job: Any) -> tuple[Any, Any, Any]:
 
 def fit(preset: str, batch: int, steps: int, xla: bool) -> Callable[[], None]:
     """Return a function that trains one epoch by `fit`, the data pipeline running on between calls."""
-    from datasets.pipeline.batches import batches
+    from datasets.pipeline.batches import shuffled_batches
 
     job, data, built = prepare(preset, batch, steps, xla)
-    endless = batches(data.splits.train, built.prepare, batch, job.seed)
+    endless = shuffled_batches(data.splits.train, built.prepare, batch, job.seed)
     return lambda: built.objective.fit(endless, steps_per_epoch=steps, epochs=1, verbose=0, shuffle=False)
 
 
@@ -79,7 +79,7 @@ def bare(preset: str, batch: int, steps: int, xla: bool) -> Callable[[], None]:
     """Return a function that trains as many steps in a loop of its own."""
     import tensorflow as tf
 
-    from datasets.pipeline.batches import batches
+    from datasets.pipeline.batches import shuffled_batches
 
     job, data, built = prepare(preset, batch, steps)
     objective, weights = built.objective, built.network.trainable_variables
@@ -92,7 +92,7 @@ def bare(preset: str, batch: int, steps: int, xla: bool) -> Callable[[], None]:
         objective.optimizer.apply_gradients(zip(tape.gradient(loss, weights), weights, strict=True))
         return loss
 
-    iterator = iter(batches(data.splits.train, built.prepare, batch, job.seed))
+    iterator = iter(shuffled_batches(data.splits.train, built.prepare, batch, job.seed))
 
     def loop() -> None:
         for _ in range(steps):
@@ -107,7 +107,7 @@ def torch(preset: str, batch: int, steps: int) -> Callable[[], None]:
     import torch as pt
 
     from app.models.mlp import PRESETS
-    from datasets.pipeline.moments import moments
+    from datasets.pipeline.moments import mean_and_std
 
     pt.set_num_threads(len(os.sched_getaffinity(0)))
     _, data, _ = prepare(preset, batch, steps)
@@ -116,8 +116,8 @@ def torch(preset: str, batch: int, steps: int) -> Callable[[], None]:
     truth = data.prepare(events)[1]["state"]
     named = dict(zip(data.columns["state"], state.T, strict=True))
     kick = (truth - _line(named)) / named["qop"][:, None]
-    mean, std = moments([kick])
-    x_mean, x_std = moments([state])
+    mean, std = mean_and_std([kick])
+    x_mean, x_std = mean_and_std([state])
     x, y, qop = (pt.tensor(a, dtype=pt.float32) for a in ((state - x_mean) / x_std, (kick - mean) / std, named["qop"]))
     sizes = (state.shape[1], *PRESETS[preset])
     layers = [m for a, b in pairwise(sizes) for m in (pt.nn.Linear(a, b), pt.nn.GELU())]

@@ -77,7 +77,8 @@ def child(folder: str, case: str, count: str) -> dict[str, float]:
 
     device.prepare(1)
     from datasets import DATASETS
-    from datasets.pipeline.batches import batches, split
+    from datasets.pipeline.batches import shuffled_batches
+    from datasets.pipeline.split import split
 
     paths = sorted(Path(folder).glob("shard_*.npz"))[: int(count)]
     words = {"name": "volume_images", "files": [str(p) for p in paths], "streaming": case == "streamed"}
@@ -85,7 +86,7 @@ def child(folder: str, case: str, count: str) -> dict[str, float]:
     base, begin = resident(), time.perf_counter()
     splits = split(spec.build(paths), spec.options)
     opened = time.perf_counter()
-    read = iter(batches(splits.train, lambda e: ({"volume": np.asarray(e.inputs["volume"])}, {}), BATCH, 1))
+    read = iter(shuffled_batches(splits.train, lambda e: ({"volume": np.asarray(e.inputs["volume"])}, {}), BATCH, 1))
     next(read)
     first = time.perf_counter()
     steps, speeds = 2 * EVENTS // BATCH, []

@@ -18,9 +18,9 @@ from app.core.errors import Problem, UserError
 from app.core.types import Count, Listed
 from datasets import DATASETS
 from datasets.files import npz
+from datasets.muons.columns import COLUMNS
 from datasets.muons.layer_mirror import LayerMirror
-from datasets.muons.truth import COLUMNS
-from datasets.pipeline.event_hash import hash_rows
+from datasets.pipeline.event_keys import hash_rows
 from datasets.pipeline.events import Column, Events, Input, Source
 
 logger = logging.getLogger(__name__)
@@ -118,7 +118,7 @@ def _centres(length: int, angles: Sequence[int], mirror: float, straight: float)
 
 def _shape(path: Path, prefix: str, names: Mapping[str, str]) -> tuple[int, ...]:
     """Return the shape of the values; all arrays must have as many rows."""
-    found = {name: npz.header(path, prefix + array).shape for name, array in names.items()}
+    found = {name: npz.read_header(path, prefix + array).shape for name, array in names.items()}
     shape = found["hits"]
     if len(shape) not in (2, 3) or any(other != shape[:1] for name, other in found.items() if name != "hits"):
         expected = "values (N, layers) or (N, layers, hits), pt and charge (N,)"
@@ -135,7 +135,7 @@ def _parts(path: Path, prefix: str, rows: int, blocks: int) -> list[Part]:
 
 def _read(part: Part, names: Mapping[str, str], absent: float, min_hits: int) -> Events:
     arrays: dict[str, Any] = {
-        name: np.asarray(npz.array(part.path, part.prefix + array)[part.rows], np.float64)
+        name: np.asarray(npz.load_array(part.path, part.prefix + array)[part.rows], np.float64)
         for name, array in names.items()
     }
     values = arrays["hits"] if arrays["hits"].ndim == 2 else arrays["hits"][..., 0]

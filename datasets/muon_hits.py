@@ -13,17 +13,15 @@ from app.core.errors import Problem, UserError, unknown
 from app.core.types import Count, NonNegative, Positive
 from datasets import DATASETS
 from datasets.files import root
-from datasets.files.root_parts import parts_of
+from datasets.files.root import tree_blocks
 from datasets.muons.bends import COLUMNS as SEGMENTS
-from datasets.muons.checks import OnInvalid, Selection
-from datasets.muons.choice import Choice, Keep, Muons
-from datasets.muons.features import SCALES, STANDARD, UNITS
+from datasets.muons.columns import SCALES, STANDARD, UNITS, offered
 from datasets.muons.files import EVENT, LINK, TRUTH, Naming, opened
 from datasets.muons.reader import Reader
+from datasets.muons.selection import Choice, Keep, Muons, OnInvalid, Selection
 from datasets.muons.tracks import COLUMNS as TRACKS
 from datasets.muons.tracks import NEEDED
-from datasets.muons.truth import offered
-from datasets.pipeline.duplicates import Duplicates
+from datasets.pipeline.event_keys import Duplicates
 from datasets.pipeline.events import Column, Input, Source
 
 EXTRAS = {
@@ -120,7 +118,7 @@ def muon_hits(
             Problem("segments have no hits to assign", ("dataset", "assignment"), expected="false", received=True)
         )
     trees = [opened(path, tree, features, naming, assignment or noise == "drop") for path in files]
-    parts = parts_of(trees, block_size)
+    parts = tree_blocks(trees, block_size)
     rows = sum(part.rows for part in parts)
     selection = Selection(min_pt, max_abs_eta, min_hits, max_hits, on_invalid, len(parts))
     choice = Choice(muons, other_muons, noise)
@@ -139,7 +137,7 @@ def muon_hits(
         rows=rows,
         fingerprint=root.fingerprint(files),
         description=f"{rows:,} events of hits, {len(features)} features, in {len(files)} file{'s' * (len(files) > 1)}",
-        facts=root.metadata(files[0]),
+        facts=root.read_metadata(files[0]),
         truth={"assigned": ASSIGNED} if assignment else {},
     )
 

@@ -13,10 +13,10 @@ from app.core.types import Count, NonNegative
 from app.physics.xenon_calorimeter import SENSORS
 from datasets import DATASETS
 from datasets.files import root
-from datasets.files.root_parts import parts_of
+from datasets.files.root import tree_blocks
 from datasets.photons.files import opened
 from datasets.photons.reader import Reader
-from datasets.pipeline.duplicates import Duplicates
+from datasets.pipeline.event_keys import Duplicates
 from datasets.pipeline.events import Column, Input, Source
 
 SENSOR_COLUMNS = (
@@ -90,7 +90,7 @@ def photon_sensors(
             another unit or out of range, duplicates.
     """
     trees = [opened(path, tree, branches or {}) for path in files]
-    parts = parts_of(trees, block_size)
+    parts = tree_blocks(trees, block_size)
     rows = sum(part.rows for part in parts)
     drops = (empty == "drop", on_invalid == "drop")
     reader = Reader(time_threshold, dead, key == "readings", *drops, Duplicates(rows))
@@ -105,5 +105,5 @@ def photon_sensors(
         rows=rows,
         fingerprint=root.fingerprint(files),
         description=f"{rows:,} events of {SENSORS} photon sensors in {len(files)} file{'s' * (len(files) > 1)}",
-        facts=root.metadata(files[0]),
+        facts=root.read_metadata(files[0]),
     )

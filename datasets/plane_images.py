@@ -17,16 +17,15 @@ from app.core.errors import Problem, UserError
 from app.core.types import Range
 from datasets import DATASETS
 from datasets.argon.plane_files import PLANES, TICKS, Group, Plane, check_images, facts, groups, opened, table
-from datasets.argon.plane_join import Joined, join
 from datasets.argon.plane_layouts import mismatched, moving
 from datasets.argon.plane_mirrors import Mirror, Mirrors
 from datasets.argon.plane_reader import DIRECTIONS, TARGETS, Block, Reader, known_columns, stored_columns
-from datasets.argon.plane_selection import Balance, Interaction, Selection, balanced
+from datasets.argon.plane_selection import Balance, Interaction, Joined, Selection, balanced, join
 from datasets.files import npz, root
-from datasets.files.damaged import OnBadFile, readable
-from datasets.pipeline.duplicates import Duplicates
+from datasets.files.damaged import OnBadFile, load_readable
+from datasets.pipeline.arrays import cuts
+from datasets.pipeline.event_keys import Duplicates
 from datasets.pipeline.events import Column, Input, Source
-from datasets.pipeline.sparse import cuts
 
 logger = logging.getLogger(__name__)
 
@@ -91,7 +90,7 @@ def plane_images(
         UserError: damaged or missing files, other arrays, images of other sizes or without a hit, metadata of unknown
             width or of other content, nothing left of a selection, duplicates.
     """
-    found = readable(groups(files, planes), partial(open_group, planes=planes, width=width), on_bad_file)
+    found = load_readable(groups(files, planes), partial(open_group, planes=planes, width=width), on_bad_file)
     for _, content in found:
         check_images(content, next(iter(found[0][1].values())))
     known = [facts(group.path) for group, _ in found]
@@ -124,7 +123,7 @@ Found = Sequence[tuple[Group, Mapping[str, Plane]]]
 def open_group(group: Group, planes: Sequence[str], width: int) -> tuple[Group, Mapping[str, Plane]]:
     """Return a group with its planes, of npz files or made of primitives."""
     if group.kind == "primitives":
-        from datasets.convert._primitive_planes import primitive_planes
+        from datasets.primitives.images import primitive_planes
 
         return group, primitive_planes(group.path, planes, width)
     return group, opened(group, planes)

@@ -16,8 +16,7 @@ from app.core.errors import Problem, UserError
 from app.core.types import Range
 from app.physics.magnetic_field import FIELDS
 from datasets import DATASETS
-from datasets.pipeline.duplicates import Duplicates
-from datasets.pipeline.event_hash import hash_rows
+from datasets.pipeline.event_keys import Duplicates, hash_rows
 from datasets.pipeline.events import Column, Events, Input, Source
 from datasets.tracks.checks import (
     check_charged,
@@ -27,9 +26,9 @@ from datasets.tracks.checks import (
     check_qop_unit,
     check_ranges,
     check_well_posed,
+    magnet_of,
 )
 from datasets.tracks.files import Block, Layout, blocks, check_layout, fingerprint, metadata
-from datasets.tracks.magnet import magnet_of
 
 logger = logging.getLogger(__name__)
 

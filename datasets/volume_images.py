@@ -19,11 +19,10 @@ from datasets import DATASETS
 from datasets.argon.plane_selection import GEV, Interaction, balanced_rows
 from datasets.argon.volume_files import SHAPE, Shard, facts, opened
 from datasets.files import npz
-from datasets.files.damaged import OnBadFile, readable
-from datasets.pipeline.duplicates import Duplicates
-from datasets.pipeline.event_hash import hash_rows, mix
+from datasets.files.damaged import OnBadFile, load_readable
+from datasets.pipeline.arrays import Sparse
+from datasets.pipeline.event_keys import Duplicates, hash_rows, mix
 from datasets.pipeline.events import Column, Events, Input, Source
-from datasets.pipeline.sparse import Sparse
 from datasets.plane_images import Normalization, Wanted
 
 logger = logging.getLogger(__name__)
@@ -81,7 +80,7 @@ def volume_images(
     Raises:
         UserError: damaged files, pickled objects, pixels outside the image, nothing left of a selection, duplicates.
     """
-    shards = readable(list(files), opened, on_bad_file)
+    shards = load_readable(list(files), opened, on_bad_file)
     keep = without_momentum == "keep"
     rows = _chosen(shards, interaction, energy, balance, keep)
     directed = not keep and all("main_track_momentum" in shard.columns for shard in shards)

@@ -26,7 +26,7 @@ from app.runs import directory
 from app.runs.directory import RunDirectory
 from app.runtime.provenance import provenance
 from app.training.build import build
-from datasets.pipeline.sparse import dense
+from datasets.pipeline.arrays import dense
 
 FOLDER = REPOSITORY / "json"
 SHIPPED = [p for p in sorted(FOLDER.rglob("*.json")) if p.name not in ("job.schema.json", "base.json")]

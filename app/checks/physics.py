@@ -9,7 +9,7 @@ from app.core.catalog import Spec
 from app.core.errors import Problem, UserError
 from app.models import HIT_PROBABILITY, SCORES, TRACK_CODE
 from app.physics.magnet import Magnet
-from datasets.transforms.mirror import HORIZONTAL, VERTICAL, check_mirror
+from datasets.transforms.chain import HORIZONTAL, VERTICAL, check_mirror
 from losses.constraints import CONSTRAINTS, terms_of
 
 SUMS = ("data_loss", "physics_loss")

@@ -42,7 +42,7 @@ def execute(options: argparse.Namespace) -> int:
 def skeleton(path: Path) -> dict[str, Any]:
     """Return a job for track states that are in `path`, with the names that the file uses."""
     return {
-        "name": re.sub(r"[^A-Za-z0-9_.+-]+", "_", root.parts(path)[0].stem).strip("_.+-") + "_mlp",
+        "name": re.sub(r"[^A-Za-z0-9_.+-]+", "_", root.split_name(path)[0].stem).strip("_.+-") + "_mlp",
         "application": "track_extrapolation",
         "rationale": "First look.",
         "dataset": {"name": "track_states", "files": [str(path)], **_columns(path)},

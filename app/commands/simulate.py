@@ -11,7 +11,7 @@ from app.core.errors import Problem, UserError
 from app.runtime import device
 from app.runtime.console import console
 from datasets import SIMULATORS
-from datasets.files.shards import only
+from datasets.files.shards import only_shard
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,7 +38,7 @@ def execute(options: argparse.Namespace) -> int:
         options.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(Problem(f"cannot be made ({error.strerror})", (str(options.out),))) from None
-    with only(options.shard):
+    with only_shard(options.shard):
         spec.build(options.out)
     console.print(f"written: {options.out}")
     return 0

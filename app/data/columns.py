@@ -60,8 +60,8 @@ def summarize(path: Path) -> dict[str, list[Summary]]:
 
 def _npz_columns(path: Path) -> Iterator[Summary]:
     units = _units(path)
-    for name in npz.members(path):
-        array, unit = npz.array(path, name), units.get(name, "")
+    for name in npz.array_names(path):
+        array, unit = npz.load_array(path, name), units.get(name, "")
         if array.ndim == 2 and array.shape[1] <= WIDEST:
             yield from _table_columns(name, array, unit)
         else:
@@ -79,21 +79,21 @@ def _table_columns(name: str, array: Any, unit: Any) -> Iterator[Summary]:
 
 
 def _units(path: Path) -> dict[str, Any]:
-    name = metadata_name(npz.members(path))
-    if name not in npz.members(path):
+    name = metadata_name(npz.array_names(path))
+    if name not in npz.array_names(path):
         return {}
     try:
-        return dict(json.loads(str(npz.array(path, name))).get("units", {}))
+        return dict(json.loads(str(npz.load_array(path, name))).get("units", {}))
     except (ValueError, AttributeError, TypeError):
         return {}
 
 
 def _trees(path: Path) -> Iterator[tuple[str, list[Summary]]]:
-    _, name = root.parts(path)
-    file, units = root.opened(path), root.metadata(path).get("units")
+    _, name = root.split_name(path)
+    file, units = root.open_file(path), root.read_metadata(path).get("units")
     units = units if isinstance(units, dict) else {}
-    for key in [name] if name else root.trees(file):
-        tree = root.tree(path, key)
+    for key in [name] if name else root.tree_names(file):
+        tree = root.open_tree(path, key)
         yield f":{key}", [_branch(tree, branch, str(units.get(branch, ""))) for branch in tree.keys()]  # noqa: SIM118  (a tree is no dict)
 
 

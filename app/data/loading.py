@@ -21,10 +21,10 @@ from app.core.files import REPOSITORY, matching
 from app.core.lock import locked
 from app.data.weighting import Weighting, make_weighting
 from datasets import DATASETS
-from datasets.pipeline.batches import Batch, Part, Splits, split
-from datasets.pipeline.bootstrap import bootstrapped
+from datasets.pipeline.arrays import dense
+from datasets.pipeline.batches import Batch
 from datasets.pipeline.events import Events, Source
-from datasets.pipeline.sparse import dense
+from datasets.pipeline.split import Part, Splits, bootstrap, split
 
 logger = logging.getLogger(__name__)
 
@@ -75,7 +75,7 @@ def load_data(job: Job, limit: int | None = None, root: Path | None = None) -> D
     logger.info("split: %s", ", ".join(counts))
     _check_parts(splits)
     if job.training.bootstrap is not None:
-        splits = replace(splits, train=bootstrapped(splits.train, job.training.bootstrap))
+        splits = replace(splits, train=bootstrap(splits.train, job.training.bootstrap))
         logger.info("bootstrap: %s training events drawn", f"{splits.train.rows:,}")
     weighting = make_weighting(job, splits, source)
     prepare = partial(_prepare, tasks=job.tasks, weighting=weighting)

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.runtime.console import table
-from datasets.pipeline.batches import Part, Splits
-from datasets.pipeline.event_hash import hash_images, mix
+from datasets.pipeline.arrays import Sparse
+from datasets.pipeline.event_keys import hash_images, mix
 from datasets.pipeline.events import Events
 from datasets.pipeline.options import PARTS
-from datasets.pipeline.sparse import Sparse
+from datasets.pipeline.split import Part, Splits
 
 Keys = NDArray[np.uint64]
 

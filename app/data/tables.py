@@ -9,8 +9,8 @@ import numpy as np
 
 from app.data.loading import Data
 from app.metrics import baselines
-from datasets.pipeline.batches import Part
 from datasets.pipeline.events import Events
+from datasets.pipeline.split import Part
 
 ROWS_FOR_BASELINES = 100_000
 

@@ -13,8 +13,8 @@ import numpy as np
 from app.config import Job
 from app.core.catalog import Spec
 from app.core.errors import Problem, UserError
-from datasets.pipeline.batches import Splits
 from datasets.pipeline.events import Events, Source
+from datasets.pipeline.split import Splits
 
 Placed = Sequence[tuple[int, Spec[Any]]]
 """Weightings with their positions in the job."""

@@ -12,8 +12,8 @@ from app.core.errors import Problem, UserError
 from app.data.loading import stacked
 from app.layers.features import columns_of
 from app.models.blocks.track_heads import TrackHead
+from datasets.transforms.chain import Mirror
 from datasets.transforms.kick import STATE
-from datasets.transforms.mirror import Mirror
 
 POINTS_AT_ONCE = 65536
 

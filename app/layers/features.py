@@ -11,7 +11,7 @@ from app.core.errors import Problem, UserError, unknown
 from app.physics.extrapolation.thin_lens import thin_lens
 from app.physics.magnet import Magnet
 from app.physics.momentum_slopes import to_momentum
-from datasets.transforms.mirror import Mirror
+from datasets.transforms.chain import Mirror
 
 SLOPES = ("u", "v")
 LENS = ("lens_x", "lens_y", "lens_tx", "lens_ty", "lens_u", "lens_v")

@@ -10,8 +10,7 @@ import keras
 from app.layers.features import columns_of
 from app.physics.magnet import Magnet
 from datasets.transforms import TRANSFORMS
-from datasets.transforms.chain import Chain
-from datasets.transforms.mirror import Mirror
+from datasets.transforms.chain import Chain, Mirror
 
 VALUE, SIGMA, PROBABILITY, CONCENTRATION = "value", "sigma", "probability", "concentration"
 MOST_LOG_SIGMA = 10.0

@@ -10,7 +10,7 @@ from app.core.errors import UserError, unknown
 from app.core.types import Listed, OneOrMore
 from app.models import MODELS
 from app.models.blocks.classical import STATE, TRACK_INPUTS, BaselineInputs
-from datasets.transforms.mirror import check_mirror
+from datasets.transforms.chain import check_mirror
 
 Degrees = Annotated[tuple[Annotated[int, Field(ge=0, le=20)], ...], OneOrMore(), Field(min_length=1)]
 

@@ -14,7 +14,7 @@ import numpy as np
 from app.core.catalog import Spec
 from app.core.errors import Problem, UserError
 from app.physics.magnet import Magnet
-from datasets.transforms.mirror import Mirror
+from datasets.transforms.chain import Mirror
 from losses.constraints import ASSIGNED, Hits, Track, terms_of
 
 logger = logging.getLogger(__name__)

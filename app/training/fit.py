@@ -21,7 +21,8 @@ from app.runtime.device import is_deterministic, version
 from app.training.build import Networks
 from app.training.checkpoint import Progress
 from app.training.recorder import Recorder
-from datasets.pipeline.batches import Part, batches, ordered
+from datasets.pipeline.batches import ordered_batches, shuffled_batches
+from datasets.pipeline.split import Part
 
 logger = logging.getLogger(__name__)
 
@@ -109,10 +110,10 @@ def train(
 
 def _fit(job: Job, data: Data, built: Networks, recorder: Recorder, steps: Plan) -> None:
     used = recorder.progress.epoch * steps.steps_per_epoch * job.training.batch_size
-    labelled = batches(data.splits.train, built.prepare, job.training.batch_size, job.seed, used)
+    labelled = shuffled_batches(data.splits.train, built.prepare, job.training.batch_size, job.seed, used)
     built.objective.fit(
         with_unlabelled(labelled, job, data, recorder.progress.epoch * steps.steps_per_epoch),
-        validation_data=ordered(data.splits.validation, built.prepare, steps.validation_batch),
+        validation_data=ordered_batches(data.splits.validation, built.prepare, steps.validation_batch),
         epochs=recorder.epochs,
         initial_epoch=recorder.progress.epoch,
         steps_per_epoch=steps.steps_per_epoch,
@@ -129,7 +130,7 @@ def with_unlabelled(labelled: Any, job: Job, data: Data, steps: int = 0) -> Any:
     from app.training.objective import UNLABELLED
 
     size = job.unlabelled.batch_size or job.training.batch_size  # type: ignore[union-attr]
-    more = batches(data.unlabelled, lambda events: (dict(events.inputs), {}), size, job.seed, steps * size)
+    more = shuffled_batches(data.unlabelled, lambda events: (dict(events.inputs), {}), size, job.seed, steps * size)
 
     def together(batch: Any, other: Any) -> Any:
         return ({**batch[0], **{f"{UNLABELLED}{n}": v for n, v in other[0].items()}}, *batch[1:])

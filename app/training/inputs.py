@@ -14,9 +14,9 @@ from app.core.errors import Problem, UserError
 from app.core.libraries import keras
 from app.data.loading import Data
 from app.layers.inputs import INPUT_LAYERS
-from datasets.pipeline.moments import moments
-from datasets.pipeline.sparse import dense_parts
-from datasets.transforms.mirror import check_mirror
+from datasets.pipeline.arrays import dense_parts
+from datasets.pipeline.moments import mean_and_std
+from datasets.transforms.chain import check_mirror
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ def _moments(data: Data, columns: Mapping[str, Any], seen: Any) -> dict[str, dic
     figures = {}
     for name in kept:
         flat = ({n: events.inputs[n] for n in data.columns} for events in data.splits.train)
-        mean, std = moments(seen(inputs)[name] for inputs in flat)
+        mean, std = mean_and_std(seen(inputs)[name] for inputs in flat)
         figures[name] = {"columns": list(columns[name]), "mean": mean.tolist(), "std": std.tolist()}
     return figures
 

@@ -12,9 +12,8 @@ from app.config import Job
 from app.core.errors import Problem, UserError
 from app.data.loading import Data
 from app.models import TRACK_CODE
-from datasets.transforms.chain import Chain
+from datasets.transforms.chain import Chain, Mirror
 from datasets.transforms.kick import STATE, Kick
-from datasets.transforms.mirror import Mirror
 
 logger = logging.getLogger(__name__)
 

@@ -101,7 +101,7 @@ def groups(files: Sequence[Path], planes: Sequence[str]) -> list[Group]:
 def _group(path: Path, planes: Sequence[str]) -> Group:
     """Return the group of one file alone."""
     if root.is_root(path):
-        return Group(root.parts(path)[0].stem, dict.fromkeys(planes, path), "primitives")
+        return Group(root.split_name(path)[0].stem, dict.fromkeys(planes, path), "primitives")
     named = PLANE_FILE.fullmatch(path.name)
     if named is None:
         return Group(path.stem, dict.fromkeys(planes, path), "matched")
@@ -132,22 +132,22 @@ def opened(group: Group, planes: Sequence[str]) -> dict[str, Plane]:
 
 def _opened(group: Group, plane: str) -> Plane:
     path = group.paths[plane]
-    known = npz.members(path)
+    known = npz.array_names(path)
     name = f"images_{plane}" if group.matched else "images"
     for needed in (name, "metadata"):
         if needed not in known:
             kind = "images_u, images_v, images_x" if group.matched else "images"
             what = f"has no array {needed!r}, so it does not hold cluster images"
             raise UserError(Problem(what, (str(path),), expected=f"{kind} and metadata", received=known))
-    header = npz.header(path, name)
-    npz.header(path, "metadata")
-    ids = npz.array(path, "match_ids") if "match_ids" in known else None
-    beside = {n: np.array(npz.array(path, n)) for n in (*BESIDE_ROWS, "key") if n in known}
-    found = np.array(npz.array(path, "metadata"))
+    header = npz.read_header(path, name)
+    npz.read_header(path, "metadata")
+    ids = npz.load_array(path, "match_ids") if "match_ids" in known else None
+    beside = {n: np.array(npz.load_array(path, n)) for n in (*BESIDE_ROWS, "key") if n in known}
+    found = np.array(npz.load_array(path, "metadata"))
     _check_lengths(path, header.shape, {"metadata": found, "match_ids": ids, **beside})
 
     def images(rows: Any) -> NDArray[np.float32]:
-        return np.asarray(npz.array(path, name)[rows], np.float32)
+        return np.asarray(npz.load_array(path, name)[rows], np.float32)
 
     return Plane(path, found, header.shape, images, ids, beside, header.compressed)
 
@@ -163,10 +163,10 @@ def facts(path: Path) -> dict[str, Any]:
     """Return what our own programs say about a file of theirs; {} for foreign ones."""
     if root.is_root(path):
         return {"dataset": "plane_images", "frame": "canonical"}  # what our clustering makes of it
-    if BESIDE not in npz.members(path):
+    if BESIDE not in npz.array_names(path):
         return {}
     try:
-        content = json.loads(str(npz.array(path, BESIDE)))
+        content = json.loads(str(npz.load_array(path, BESIDE)))
     except ValueError:
         return {}
     return dict(content) if isinstance(content, dict) else {}

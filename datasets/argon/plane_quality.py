@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.argon.plane_files import PLANES, Group, Plane, check_images, groups, table
-from datasets.argon.plane_join import Joined, event_key, join
 from datasets.argon.plane_layouts import MISMATCH, Clusters, energy_of, mismatched, moving
+from datasets.argon.plane_selection import Joined, event_key, join
 from datasets.argon.quality import Quality, Sample, Table, common_tables, percent, share_of
-from datasets.files.damaged import readable
-from datasets.pipeline.event_hash import hash_images, hash_rows
+from datasets.files.damaged import load_readable
+from datasets.pipeline.event_keys import hash_images, hash_rows
 from datasets.pipeline.options import Split
 
 ROWS_AT_ONCE = 4096
@@ -47,7 +47,7 @@ def quality(files: Sequence[Path], options: Mapping[str, Any], split: Split | No
 
     planes = tuple(options["planes"])
     read = partial(open_group, planes=planes, width=options["width"])
-    found = readable(groups(files, planes), read, options["on_bad_file"])
+    found = load_readable(groups(files, planes), read, options["on_bad_file"])
     for _, content in found:
         check_images(content, next(iter(found[0][1].values())))
     tables = [{p: table(one, _number(group, p)) for p, one in content.items()} for group, content in found]

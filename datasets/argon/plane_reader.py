@@ -13,11 +13,9 @@ from numpy.typing import NDArray
 from app.core.errors import Problem, UserError
 from datasets.argon.plane_axis import axes, moments
 from datasets.argon.plane_files import BESIDE_ROWS, Plane
-from datasets.argon.plane_join import Joined
-from datasets.argon.plane_selection import GEV
+from datasets.argon.plane_selection import GEV, Joined
 from datasets.files.damaged import OnBadFile
-from datasets.pipeline.duplicates import Duplicates
-from datasets.pipeline.event_hash import hash_images, hash_rows
+from datasets.pipeline.event_keys import Duplicates, hash_images, hash_rows
 from datasets.pipeline.events import Column, Events
 
 logger = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.argon.plane_layouts import MISMATCH
-from datasets.pipeline.event_hash import part_of
+from datasets.pipeline.event_keys import split_numbers
 from datasets.pipeline.options import Split
 
 PER_PRIMITIVE = 0.7
@@ -150,7 +150,7 @@ def repeated(values: NDArray[np.uint64], key: NDArray[np.uint64], split: Split) 
     if not len(values):
         return 0, 0
     _, number, counts = np.unique(values, return_inverse=True, return_counts=True)
-    part = part_of(key, split.seed, split.train, split.validation)
+    part = split_numbers(key, split.seed, split.train, split.validation)
     lowest, highest = np.full(len(counts), 9), np.full(len(counts), -1)
     np.minimum.at(lowest, number.ravel(), part)
     np.maximum.at(highest, number.ravel(), part)

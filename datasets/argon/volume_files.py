@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from app.core.errors import Problem, UserError
 from datasets.files import npz
 from datasets.files.shards import metadata_name
-from datasets.pipeline.event_hash import hash_rows, hash_text, mix
-from datasets.pipeline.sparse import Sparse
+from datasets.pipeline.arrays import Sparse
+from datasets.pipeline.event_keys import hash_rows, hash_text, mix
 
 SHAPE = (208, 1242)
 """Channels and ticks of a volume: 1 m x 1 m."""
@@ -54,7 +54,7 @@ class Shard:
         Raises:
             UserError: pixels that lie outside, are not finite, or cannot be read.
         """
-        plane, row, column, value = (np.asarray(npz.array(self.path, name)) for name in PIXELS)
+        plane, row, column, value = (np.asarray(npz.load_array(self.path, name)) for name in PIXELS)
         self._check(plane, row, column, value)
         place = np.full(len(PLANES), -1)
         place[[PLANES.index(name) for name in planes]] = np.arange(len(planes))
@@ -91,18 +91,18 @@ def opened(path: Path) -> Shard:
     Raises:
         UserError: a damaged file, one without sparse images or with pickled objects, arrays that do not fit together.
     """
-    known = npz.members(path)
+    known = npz.array_names(path)
     for name in NEEDED:
         if name not in known:
             pickled = "images" in known and "offsets" not in known
             hint = "; 'wirechamber convert volume_images' makes shards of older files" if pickled else ""
             what = f"has no array {name!r}, so it holds no sparse volume images{hint}"
             raise UserError(Problem(what, (str(path),), expected=f"arrays {', '.join(NEEDED)}", received=known))
-    offsets = np.asarray(npz.array(path, "offsets"), np.int64)
-    pixels = {name: npz.header(path, name).shape for name in PIXELS}
+    offsets = np.asarray(npz.load_array(path, "offsets"), np.int64)
+    pixels = {name: npz.read_header(path, name).shape for name in PIXELS}
     _check_offsets(path, offsets, pixels)
     stored = [name for name in (*NUMBERS, *VECTORS, "source_file", "key") if name in known]
-    columns = {name: np.array(npz.array(path, name)) for name in stored if npz.header(path, name)}
+    columns = {name: np.array(npz.load_array(path, name)) for name in stored if npz.read_header(path, name)}
     for name, values in columns.items():
         wanted = (len(offsets) - 1, 3) if name in VECTORS else (len(offsets) - 1,)
         if values.shape != wanted:
@@ -115,12 +115,12 @@ def opened(path: Path) -> Shard:
 
 def facts(path: Path) -> dict[str, Any]:
     """Return what the program that wrote a shard says about it; {} for foreign ones."""
-    known = npz.members(path)
+    known = npz.array_names(path)
     name = metadata_name(known)
-    if name not in known or npz.header(path, name).dtype.kind != "U":
+    if name not in known or npz.read_header(path, name).dtype.kind != "U":
         return {}
     try:
-        return dict(json.loads(str(npz.array(path, name))))
+        return dict(json.loads(str(npz.load_array(path, name))))
     except (ValueError, TypeError):
         return {}
 

@@ -14,8 +14,8 @@ from datasets.argon.plane_layouts import MISMATCH, energy_of
 from datasets.argon.quality import Quality, Sample, Table, common_tables, percent, share_of
 from datasets.argon.volume_files import PIXELS, PLANES, SHAPE, Shard, opened
 from datasets.files import npz
-from datasets.files.damaged import readable
-from datasets.pipeline.event_hash import hash_rows, mix
+from datasets.files.damaged import load_readable
+from datasets.pipeline.event_keys import hash_rows, mix
 from datasets.pipeline.options import Split
 
 CHIEF = PLANES.index("x")
@@ -43,7 +43,7 @@ def quality(files: Sequence[Path], options: Mapping[str, Any], split: Split | No
         options: parameters of the dataset; `on_bad_file` is used.
         split: how events would be split.
     """
-    shards = readable(list(files), opened, options["on_bad_file"])
+    shards = load_readable(list(files), opened, options["on_bad_file"])
     names = set.intersection(*(set(shard.columns) for shard in shards)) - {"source_file"}
     columns = {name: np.concatenate([shard.columns[name] for shard in shards]) for name in sorted(names)}
     parts = [pixels_of(shard) for shard in shards]
@@ -58,7 +58,7 @@ def pixels_of(shard: Shard) -> Pixels:
 
     The hash is a sum over the pixels, so that their order in the file does not matter.
     """
-    plane, row, column, value = (np.asarray(npz.array(shard.path, name)) for name in PIXELS)
+    plane, row, column, value = (np.asarray(npz.load_array(shard.path, name)) for name in PIXELS)
     event = np.repeat(np.arange(len(shard)), np.diff(shard.offsets))
     rows, ticks = SHAPE
     place = (plane.astype(np.int64) * rows + row) * (ticks + 1) + column  # a gap of one tick between channels

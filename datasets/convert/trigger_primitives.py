@@ -62,10 +62,10 @@ def trigger_primitives(
         UserError: a damaged file, no primitives or no cluster in it, images that exist already.
         WirechamberError: scikit-learn is not installed, the disk is full.
     """
-    from datasets.convert._clusters import Clustering
-    from datasets.convert._primitive_planes import planes_of
+    from datasets.primitives.clusters import Clustering
+    from datasets.primitives.images import planes_of
 
-    targets = {path: [out / f"{root.parts(path)[0].stem}_plane{p.upper()}.npz" for p in PLANES] for path in files}
+    targets = {path: [out / f"{root.split_name(path)[0].stem}_plane{p.upper()}.npz" for p in PLANES] for path in files}
     _check_targets([target for names in targets.values() for target in names])
     how = Clustering(near_channels, near_ticks, least_charge)
     make_folder(out)
@@ -110,7 +110,7 @@ def _facts(path: Path, how: Any, rows: int) -> dict[str, Any]:
         "units": {"images": "ADC", "metadata": UNITS},
         "columns": {"metadata": list(COLUMNS)},
         **told,
-        "converted_from": root.parts(path)[0].name,
+        "converted_from": root.split_name(path)[0].name,
         "clustering": asdict(how),
         "rows": rows,
     }

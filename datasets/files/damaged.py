@@ -1,6 +1,4 @@
-"""Damaged files in the middle of a folder: all of them named and counted, and the others read where that is wanted."""
-
-from __future__ import annotations
+"""Damaged files in a folder: all of them are named and counted, and the others read where that is wanted."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -11,37 +9,32 @@ from app.core.errors import Problem, UserError
 logger = logging.getLogger(__name__)
 
 OnBadFile = Literal["stop", "skip"]
-MOST = 20
-"""So many of them are named at most."""
+MOST_NAMED = 20
+"""At most so many damaged files are named."""
 Item = TypeVar("Item")
-Opened = TypeVar("Opened")
+Loaded = TypeVar("Loaded")
 
 
-def readable(items: Sequence[Item], read: Callable[[Item], Opened], on_bad_file: OnBadFile) -> list[Opened]:
-    """Return what `read` makes of the items; those that it refuses are named and counted.
+def load_readable(items: Sequence[Item], read: Callable[[Item], Loaded], on_bad_file: OnBadFile) -> list[Loaded]:
+    """Return the results of `read` for all items; those that it refuses are named and counted.
 
     Raises:
         UserError: some are refused and `on_bad_file` is "stop", or all are.
     """
-    opened: list[Opened] = []
+    loaded: list[Loaded] = []
     mistakes: list[Problem] = []
     for item in items:
         try:
-            opened.append(read(item))
+            loaded.append(read(item))
         except UserError as error:
             mistakes += error.problems
-    if mistakes and (on_bad_file == "stop" or not opened):
-        raise UserError(*mistakes[:MOST], *_counted(len(items) - len(opened), len(items)))
+    bad = len(items) - len(loaded)
+    if mistakes and (on_bad_file == "stop" or not loaded):
+        expected = "whole files" if bad == len(items) else "whole files, or 'on_bad_file': 'skip' in the dataset"
+        count = Problem(f"{bad} of {len(items)} files cannot be used", ("dataset", "files"), expected=expected)
+        raise UserError(*mistakes[:MOST_NAMED], *([count] if len(items) > 1 else []))
     for problem in mistakes:
         logger.warning("skipped: %s", problem)
     if mistakes:
-        logger.warning("%d of %d files were skipped", len(items) - len(opened), len(items))
-    return opened
-
-
-def _counted(bad: int, every: int) -> list[Problem]:
-    if every == 1:
-        return []
-    what = f"{bad} of {every} files cannot be used"
-    expected = "whole files" if bad == every else "whole files, or 'on_bad_file': 'skip' in the dataset"
-    return [Problem(what, ("dataset", "files"), expected=expected)]
+        logger.warning("%d of %d files were skipped", bad, len(items))
+    return loaded

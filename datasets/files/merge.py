@@ -15,7 +15,15 @@ from numpy.typing import NDArray
 from app.core.errors import Problem, UserError, WirechamberError
 from app.core.files import write_bytes
 from datasets.files import root
-from datasets.files.shards import BESIDE, METADATA, differing, make_folder, metadata_name, metadata_of, open_shard
+from datasets.files.shards import (
+    BESIDE,
+    METADATA,
+    first_difference,
+    make_folder,
+    metadata_name,
+    metadata_of,
+    open_shard,
+)
 
 SAME = ("dataset", "generator_version", "units", "field", "z_start", "z_end", "dz", "frame")
 """What the metadata of shards must agree in; sampling ranges, seeds and numbers of steps may differ."""
@@ -105,7 +113,7 @@ def _jsonable(layout: Layout) -> Any:
 
 def _require_same(first: Path, path: Path, name: str, one: Any, other: Any) -> None:
     if one != other:
-        where, (expected, received) = differing(one, other, name)
+        where, (expected, received) = first_difference(one, other, name)
         what = f"cannot be merged with {first}: {'.'.join(where)} differs"
         raise UserError(Problem(what, (str(path),), expected=f"{expected!r}", received=received))
 

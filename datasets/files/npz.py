@@ -26,15 +26,15 @@ class Header(NamedTuple):
     compressed: bool
 
 
-def members(path: Path) -> list[str]:
+def array_names(path: Path) -> list[str]:
     """Return the names of the arrays; raises UserError when the file is truncated, empty or no npz."""
     with _opened(path) as archive:
         return [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
 
 
-def array(path: Path, name: str) -> Any:
+def load_array(path: Path, name: str) -> Any:
     """Return the array `name` (mapped where it is stored uncompressed); raises UserError naming the nearest array."""
-    known = members(path)
+    known = array_names(path)
     if name not in known:
         raise UserError(unknown("array", name, known, (str(path),)))
     try:
@@ -48,9 +48,9 @@ def array(path: Path, name: str) -> Any:
         raise UserError(Problem(f"the array {name!r} cannot be read ({error})", (str(path),))) from None
 
 
-def header(path: Path, name: str) -> Header:
+def read_header(path: Path, name: str) -> Header:
     """Return shape and type of the array `name`; raises UserError naming the nearest array, or that it is pickled."""
-    known = members(path)
+    known = array_names(path)
     if name not in known:
         raise UserError(unknown("array", name, known, (str(path),)))
     try:

@@ -1,15 +1,24 @@
-"""ROOT files: their trees by name, their identity, and flat columns of some rows."""
+"""ROOT files: their trees by name, their identity, columns of some rows, and blocks of rows of many files."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
 from pathlib import Path
+<<<<<<< HEAD
 from typing import Any
 
 import numpy as np
+=======
+from typing import Any, Generic, Literal, TypeVar
+>>>>>>> bee0ca2 (Merge modules of datasets by concept; one home for splitmix64)
 
 from app.core.errors import Problem, UserError, unknown
 from app.core.libraries import uproot
@@ -23,33 +32,38 @@ def is_root(path: Path) -> bool:
     return NAME.fullmatch(str(path)) is not None
 
 
-def parts(path: Path) -> tuple[Path, str | None]:
+def split_name(path: Path) -> tuple[Path, str | None]:
     """Return the file and the tree of `file.root:tree`."""
-    found = NAME.fullmatch(str(path))
-    return (Path(found[1]), found[2]) if found else (path, None)
+    match = NAME.fullmatch(str(path))
+    return (Path(match[1]), match[2]) if match else (path, None)
 
 
-def opened(path: Path) -> Any:
+def place_of(path: Path, first: int) -> tuple[str]:
+    """Return where a mistake is: the file, and from which row on when that is not the first."""
+    return (f"{path}[{first}:]" if first else str(path),)
+
+
+def open_file(path: Path) -> Any:
     """Open the file; raises UserError when it is truncated or of another kind.
 
     Blocks are read once in a pass, so that a cache of arrays would only take memory.
     """
     try:
-        return uproot.open(parts(path)[0], array_cache=None)
+        return uproot.open(split_name(path)[0], array_cache=None)
     except Exception as error:
         raise _unreadable(path, error) from None
 
 
-def trees(file: Any) -> list[str]:
+def tree_names(file: Any) -> list[str]:
     """Return the names of the trees in an open file, those in its directories as `directory/tree`."""
     return sorted({key.split(";")[0] for key, kind in file.classnames().items() if kind in TREES})
 
 
-def tree(path: Path, name: str | None = None) -> Any:
-    """Return the tree that `file.root:tree` or else `name` means, or the only one; raises UserError listing them."""
-    file = opened(path)
-    known = trees(file)
-    wanted = parts(path)[1] or name
+def open_tree(path: Path, name: str | None = None) -> Any:
+    """Return the tree that `file.root:tree` or else `name` names, or the only one; raises UserError listing them."""
+    file = open_file(path)
+    known = tree_names(file)
+    wanted = split_name(path)[1] or name
     if wanted is None and len(known) != 1:
         what = f"{len(known)} trees" if known else "no tree"
         expected = f"'tree' in the dataset, one of [{', '.join(known)}]" if known else "a file with a tree"
@@ -58,55 +72,49 @@ def tree(path: Path, name: str | None = None) -> Any:
         raise UserError(unknown("tree", wanted, known, (str(path),)))
     try:
         return file[wanted or known[0]]
-    except Exception as error:  # its description lies behind the end of a truncated file
+    except Exception as error:  # the description of the tree is behind the end of a truncated file
         raise _unreadable(path, error) from None
 
 
-def rows(
-    tree: Any, branches: Sequence[str], first: int, number: int, path: Path, unpacking: Any = None
+def read_rows(
+    tree: Any,
+    branches: Sequence[str],
+    first: int,
+    number: int,
+    path: Path,
+    unpacking: Any = None,
+    library: Literal["np", "ak"] = "np",
 ) -> dict[str, Any]:
-    """Return `number` rows of branches as arrays, jagged ones as arrays of arrays; raises UserError when cut off.
+    """Return `number` rows of branches as arrays; raises UserError when the file is cut off.
 
     Args:
         tree: an open tree.
         branches: names of the branches.
         first: first row.
-        number: of rows.
+        number: number of rows.
         path: the file, for the error.
         unpacking: executor that unpacks compressed baskets.
+        library: "np" gives jagged branches as arrays of arrays, "ak" as Awkward arrays: one array of values and one of
+            offsets, not many arrays.
     """
-    arrays = _arrays(tree, branches, first, number, path, unpacking, "np")
-    return {branch: np.asarray(arrays[branch]) for branch in branches}
-
-
-def awkward_rows(
-    tree: Any, branches: Sequence[str], first: int, number: int, path: Path, unpacking: Any = None
-) -> dict[str, Any]:
-    """Return the same as Awkward arrays: jagged ones are an array of values and one of offsets, not many arrays."""
-    arrays = _arrays(tree, branches, first, number, path, unpacking, "ak")
+    span = {"entry_start": first, "entry_stop": first + number}
+    try:
+        arrays = tree.arrays(list(dict.fromkeys(branches)), **span, library=library, decompression_executor=unpacking)
+    except Exception as error:
+        raise _unreadable(path, error) from None
     return {branch: arrays[branch] for branch in branches}
 
 
-def _arrays(
-    tree: Any, branches: Sequence[str], first: int, number: int, path: Path, unpacking: Any, library: str
-) -> Any:
-    span = {"entry_start": first, "entry_stop": first + number}
-    try:
-        return tree.arrays(list(dict.fromkeys(branches)), **span, library=library, decompression_executor=unpacking)
-    except Exception as error:
-        raise _unreadable(path, error) from None
-
-
-def metadata(path: Path) -> dict[str, Any]:
-    """Return what the simulator wrote into the file as the JSON string `metadata`; {} for foreign files."""
-    file = opened(path)
+def read_metadata(path: Path) -> dict[str, Any]:
+    """Return what the simulator wrote into the file as the JSON string `metadata`; {} for files of other programs."""
+    file = open_file(path)
     try:
         text = str(file["metadata"]) if "metadata" in file else "{}"
     except Exception as error:
         raise _unreadable(path, error) from None
     try:
         content = json.loads(text)
-    except ValueError:  # somebody else's object of that name
+    except ValueError:  # an object of that name from another program
         return {}
     return dict(content) if isinstance(content, dict) else {}
 
@@ -115,10 +123,71 @@ def fingerprint(paths: Sequence[Path]) -> str:
     """Return a hash of the identities (UUID, size) that ROOT files carry themselves."""
     digest = hashlib.sha256()
     for path in paths:
-        digest.update(f"{opened(path).file.uuid}:{parts(path)[0].stat().st_size};".encode())
+        digest.update(f"{open_file(path).file.uuid}:{split_name(path)[0].stat().st_size};".encode())
     return digest.hexdigest()[:16]
 
 
 def _unreadable(path: Path, error: Exception) -> UserError:
     reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
     return UserError(Problem(f"not a whole ROOT file ({reason})", (str(path),)))
+
+
+@dataclass(frozen=True)
+class OpenTree(ABC):
+    """The tree of one file."""
+
+    path: Path
+    tree: Any
+
+    @property
+    @abstractmethod
+    def columns(self) -> frozenset[str]:
+        """Our names of the columns that it has."""
+
+    @property
+    def rows(self) -> int:
+        """The number of events."""
+        return int(self.tree.num_entries)
+
+    def edges(self, size: int) -> list[int]:
+        """Return where blocks of `size` events begin and end."""
+        return [*range(0, self.rows, size), self.rows]
+
+
+Tree = TypeVar("Tree", bound=OpenTree)
+
+
+@dataclass(frozen=True)
+class TreeBlock(Generic[Tree]):
+    """Some rows of one tree."""
+
+    tree: Tree
+    first: int
+    rows: int
+
+    @property
+    def place(self) -> tuple[str]:
+        """Where a mistake is, for errors."""
+        return place_of(self.tree.path, self.first)
+
+
+def tree_blocks(trees: Sequence[Tree], block_size: int) -> list[TreeBlock[Tree]]:
+    """Return the blocks of all trees; raises UserError when they have different columns, or no events."""
+    first = trees[0]
+    for other in trees[1:]:
+        if first.columns != other.columns:
+            name = min(first.columns ^ other.columns)
+            have, lack = (first, other) if name in first.columns else (other, first)
+            what = f"has no branch for the column {name!r}, which {have.path} has"
+            raise UserError(Problem(what, (str(lack.path),), expected="files with the same columns"))
+    blocks = [TreeBlock(t, start, end - start) for t in trees for start, end in pairwise(t.edges(block_size))]
+    if not blocks:
+        received = [str(tree.path) for tree in trees[:3]]
+        raise UserError(Problem("no events in these files", ("dataset", "files"), received=received))
+    return blocks
+
+
+@cache
+def unpacking_threads() -> ThreadPoolExecutor:
+    """Return two threads that unpack baskets: reading alone would wait for that half of the time."""
+    return ThreadPoolExecutor(2)

@@ -1,36 +1,39 @@
-"""Shards: files of one dataset with metadata, written one by one and continued after an interruption."""
+"""Shards: npz and ROOT files of one dataset with metadata, written one by one and continued after an interruption."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
+import uuid
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.core.errors import Problem, UserError
-from app.core.files import not_written, write_bytes
-from datasets.files import root
+from app.core.files import not_written, write_bytes, write_file
+from app.core.libraries import uproot
+from datasets.files import npz, root
 
 log = logging.getLogger(__name__)
 
 Arrays = Mapping[str, NDArray[Any]]
-
+Layout = Mapping[str, tuple[str, tuple[int, ...]] | str]
+"""Type and shape of one event for each branch; where its length varies, the type as awkward writes it: 'var * ...'."""
 METADATA, BESIDE = "metadata", "metadata_json"
 """Names of the JSON string about a file; the second where an array is called metadata."""
-
 _ONLY: ContextVar[int | None] = ContextVar("only", default=None)
 
 
 @contextmanager
-def only(shard: int | None) -> Iterator[None]:
-    """Let simulators write this one shard while the block runs: their shards do not depend on each other."""
+def only_shard(shard: int | None) -> Iterator[None]:
+    """Let simulators write only this shard inside the context: their shards do not depend on each other."""
     token = _ONLY.set(shard)
     try:
         yield
@@ -39,7 +42,7 @@ def only(shard: int | None) -> Iterator[None]:
 
 
 def shard_path(folder: Path, shard: int, suffix: str = ".npz") -> Path:
-    """Return where shard number `shard` of `folder` lies."""
+    """Return the path of shard number `shard` in `folder`."""
     return folder / f"shard_{shard:05d}{suffix}"
 
 
@@ -51,28 +54,54 @@ def write_shard(path: Path, arrays: Arrays, metadata: Mapping[str, Any]) -> None
     Raises:
         NotWritten: the disk is full, or the folder cannot be written; shards that were finished before stay whole.
     """
-    text = np.array(json.dumps(metadata))
-    name = BESIDE if METADATA in arrays else METADATA
-    write_bytes(path, lambda file: _save(file, {**arrays, name: text}))
+    content: dict[str, Any] = {**arrays, BESIDE if METADATA in arrays else METADATA: np.array(json.dumps(metadata))}
+    write_bytes(path, lambda file: np.savez(file, **content))
 
 
-def _save(file: BinaryIO, arrays: Arrays) -> None:
-    np.savez(file, **arrays)  # type: ignore[arg-type]  # NumPy's stub takes the first keyword for allow_pickle
+def write_root_shard(
+    path: Path, tree: str, layout: Layout, blocks: Iterable[Mapping[str, Any]], metadata: Mapping[str, Any]
+) -> None:
+    """Write blocks of events atomically into one tree, each as one basket per branch, and metadata as a JSON string.
+
+    zstd at its fastest level reads four times as fast as zlib and is no larger. The file's UUID, by which
+    `root.fingerprint` distinguishes files, is a hash of the metadata: a shard that is made again is the same data.
+
+    Args:
+        path: the file.
+        tree: name of the tree.
+        layout: its branches.
+        blocks: arrays (N, ...) of all branches, block by block; only one is in memory at a time.
+        metadata: what the file says about itself.
+
+    Raises:
+        NotWritten: the disk is full, or the folder cannot be written; shards that were finished before stay whole.
+    """
+    text = json.dumps(metadata)
+    identity = uuid.UUID(bytes=hashlib.sha256(text.encode()).digest()[:16])
+
+    def fill(part: Path) -> None:
+        with uproot.recreate(part, compression=uproot.ZSTD(1), uuid_function=lambda: identity) as file:
+            written = file.mktree(tree, dict(layout))
+            for block in blocks:
+                written.extend(dict(block))
+            file["metadata"] = text
+
+    write_file(path, fill)
 
 
 def read_metadata(path: Path) -> dict[str, Any]:
     """Return the metadata of an npz or ROOT shard; raises UserError when it is missing, damaged or has none."""
     if path.suffix == ".root":
-        return _known(root.metadata(path), path)
+        return _require_metadata(root.read_metadata(path), path)
     with open_shard(path) as content:
         return metadata_of(content, path)
 
 
 def metadata_of(content: Any, path: Path) -> dict[str, Any]:
-    """Return the metadata of an open npz."""
+    """Return the metadata of an open npz; raises UserError when it has none."""
     name = metadata_name(content.files)
     text = content[name] if name in content.files else np.empty(0)
-    return _known(dict(json.loads(str(text))) if text.dtype.kind == "U" else {}, path)
+    return _require_metadata(dict(json.loads(str(text))) if text.dtype.kind == "U" else {}, path)
 
 
 def metadata_name(names: Sequence[str]) -> str:
@@ -80,10 +109,23 @@ def metadata_name(names: Sequence[str]) -> str:
     return BESIDE if BESIDE in names else METADATA
 
 
-def _known(metadata: dict[str, Any], path: Path) -> dict[str, Any]:
+def _require_metadata(metadata: dict[str, Any], path: Path) -> dict[str, Any]:
     if not metadata:
         raise UserError(Problem("has no metadata", (str(path),), expected="a file written by 'wirechamber simulate'"))
     return metadata
+
+
+def read_facts(path: Path) -> dict[str, Any]:
+    """Return the metadata of an npz file, without reading its arrays; {} for files of other programs."""
+    known = npz.array_names(path)
+    name = metadata_name(known)
+    if name not in known or npz.read_header(path, name).dtype.kind != "U":
+        return {}
+    try:
+        content = json.loads(str(npz.load_array(path, name)))
+    except ValueError:  # a text of that name from another program
+        return {}
+    return dict(content) if isinstance(content, dict) else {}
 
 
 @contextmanager
@@ -101,64 +143,55 @@ def open_shard(path: Path) -> Iterator[Any]:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder that may be there already; raises NotWritten when the system refuses."""
+    """Make a folder that may exist already; raises NotWritten when the system refuses."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise not_written(folder, error) from None
 
 
-def unfinished(folder: Path, rows: Sequence[int], metadata: Mapping[str, Any], suffix: str = ".npz") -> list[int]:
-    """Return which shards of `folder` are still to be written.
+def unfinished_shards(
+    folder: Path, rows: Sequence[int], metadata: Mapping[str, Any], suffix: str = ".npz"
+) -> list[int]:
+    """Return which shards of `folder` still have to be written.
 
     Args:
-        folder: where the shards lie; made when missing.
-        rows: how many rows each shard shall have.
+        folder: folder of the shards; made when missing.
+        rows: how many rows each shard will have.
         metadata: what every shard's metadata must contain with equal values.
         suffix: of the shards' names.
 
     Raises:
         UserError: the folder holds shards made with other options, or more of them than asked for; there is no shard
-            of the number that `only` asks for.
+            of the number given to `only_shard`.
     """
     make_folder(folder)
-    chosen = _chosen(len(rows))
+    shard = _ONLY.get()
+    if shard is not None and shard >= len(rows):
+        expected = f"a number from 0 to {len(rows) - 1}"
+        raise UserError(Problem("no such shard", ("--shard",), expected=expected, received=shard))
+    chosen = range(len(rows)) if shard is None else range(shard, shard + 1)
     present = {path: read_metadata(path) for path in sorted(folder.glob(f"shard_*{suffix}"))}
-    for path, found in present.items():
-        _require_equal(path, found, metadata)
+    for path, stored in present.items():
+        for name, value in json.loads(json.dumps(metadata)).items():
+            if stored.get(name) != value:
+                where, (expected, received) = first_difference(value, stored.get(name), name)
+                what = "the folder holds shards made with other options; choose another folder or remove them"
+                raise UserError(Problem(what, (str(path), *where), expected=repr(expected), received=received))
     wanted = {shard_path(folder, shard, suffix): shard for shard in range(len(rows))}
     surplus = [path.name for path in present if path not in wanted]
     if surplus:
         what = f"holds {len(present)} shards where {len(rows)} are asked for"
         raise UserError(Problem(what, (str(folder),), expected="another folder", received=surplus[0]))
-    todo = [n for path, n in wanted.items() if n in chosen and present.get(path, {}).get("rows") != rows[n]]
-    if len(todo) < len(chosen):
-        log.info("%s: %d of %d shards are there already", folder, len(chosen) - len(todo), len(chosen))
-    return todo
+    missing = [n for path, n in wanted.items() if n in chosen and present.get(path, {}).get("rows") != rows[n]]
+    if len(missing) < len(chosen):
+        log.info("%s: %d of %d shards exist already", folder, len(chosen) - len(missing), len(chosen))
+    return missing
 
 
-def _chosen(shards: int) -> range:
-    shard = _ONLY.get()
-    if shard is None:
-        return range(shards)
-    if shard >= shards:
-        raise UserError(
-            Problem("no such shard", ("--shard",), expected=f"a number from 0 to {shards - 1}", received=shard)
-        )
-    return range(shard, shard + 1)
-
-
-def _require_equal(path: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
-    for name, value in json.loads(json.dumps(wanted)).items():
-        if found.get(name) != value:
-            where, came = differing(value, found.get(name), name)
-            what = "the folder holds shards made with other options; choose another folder or remove them"
-            raise UserError(Problem(what, (str(path), *where), expected=repr(came[0]), received=came[1]))
-
-
-def differing(one: Any, other: Any, *where: str) -> tuple[tuple[str, ...], tuple[Any, Any]]:
+def first_difference(one: Any, other: Any, *where: str) -> tuple[tuple[str, ...], tuple[Any, Any]]:
     """Return the path to the first item in which two JSON values differ, and the two items."""
     if isinstance(one, dict) and isinstance(other, dict):
         name = next(key for key in [*one, *other] if one.get(key) != other.get(key))
-        return differing(one.get(name), other.get(name), *where, name)
+        return first_difference(one.get(name), other.get(name), *where, name)
     return where, (one, other)

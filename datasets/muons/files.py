@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 
 from app.core.errors import Problem, UserError
 from datasets.files import root
-from datasets.files.root_parts import OpenTree, unpacking
-from datasets.muons.features import DERIVED, needed
-from datasets.muons.truth import CARTESIAN, OF_VERTEX, POLAR
-from datasets.pipeline.jagged import Jagged
+from datasets.files.root import OpenTree, unpacking_threads
+from datasets.muons.columns import CARTESIAN, DERIVED, OF_VERTEX, POLAR, needed
+from datasets.pipeline.arrays import Jagged
 
 LINK = "truthLink"
 TRUTH = {**{name: name for name in (*POLAR, *CARTESIAN, *OF_VERTEX)}, "charge": "q", "link": "link"}
@@ -75,7 +74,7 @@ class Tree(OpenTree):
     def read(self, first: int, rows: int) -> tuple[Columns, Columns]:
         """Return columns of hits, and of muons and events (Jagged, or (N,)), as they stand in the file."""
         branches = [*self.hits.values(), *self.truth.values()]
-        arrays = root.awkward_rows(self.tree, branches, first, rows, self.path, unpacking())
+        arrays = root.read_rows(self.tree, branches, first, rows, self.path, unpacking_threads(), "ak")
         place = (str(self.path),)
         hits = {name: _numbers(arrays[b], b, place) for name, b in self.hits.items()}
         truth = {name: _numbers(arrays[b], b, place) for name, b in self.truth.items()}
@@ -113,7 +112,7 @@ def opened(path: Path, name: str, features: Sequence[str], naming: Naming, link:
     Raises:
         UserError: no such tree, no branch for a feature, for the momentum, or for a column that the job names.
     """
-    tree = root.tree(path, name)
+    tree = root.open_tree(path, name)
     known = [str(key) for key in tree.keys()]  # noqa: SIM118  (a tree is no dict)
     hits = {column: naming.hit(column) for column in needed(features, lambda f: naming.hit(f) in known)}
     for column, branch in hits.items():

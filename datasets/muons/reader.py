@@ -10,18 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.errors import Problem, UserError
-from datasets.files.root_parts import Part
+from datasets.files.root import TreeBlock
 from datasets.muons.bends import bends
-from datasets.muons.checks import Selection, check_hits, check_truth
-from datasets.muons.choice import Choice, chosen_muons, muon_of_hits
-from datasets.muons.features import table
+from datasets.muons.columns import completed, table
 from datasets.muons.files import EVENT, LINK, Columns, Tree
+from datasets.muons.selection import Choice, Selection, check_hits, check_truth, chosen_muons, muon_of_hits
 from datasets.muons.tracks import track_columns
-from datasets.muons.truth import completed
-from datasets.pipeline.duplicates import Duplicates
-from datasets.pipeline.event_hash import hash_rows
+from datasets.pipeline.arrays import Jagged
+from datasets.pipeline.event_keys import Duplicates, hash_rows
 from datasets.pipeline.events import Events
-from datasets.pipeline.jagged import Jagged
 
 
 @dataclass
@@ -49,7 +46,7 @@ class Reader:
     segments: bool = False
     checked: set[int] = field(default_factory=set)
 
-    def __call__(self, number: int, part: Part[Tree]) -> Events:
+    def __call__(self, number: int, part: TreeBlock[Tree]) -> Events:
         """Read part number `number`."""
         hits, truth = part.tree.read(part.first, part.rows)
         first_time = number not in self.checked
@@ -61,7 +58,7 @@ class Reader:
             self.selection.tell(len(self.checked))
         return events
 
-    def _events(self, hits: dict[str, Jagged], truth: Columns, part: Part[Tree], counter: Selection) -> Events:
+    def _events(self, hits: dict[str, Jagged], truth: Columns, part: TreeBlock[Tree], counter: Selection) -> Events:
         event, muons = chosen_muons(truth, part.rows, self.choice, counter)
         own = completed(
             {name: values for name, values in muons.items() if name not in (*EVENT, "link", "muon", "muons")}
@@ -95,7 +92,7 @@ class Reader:
         every: Jagged,
         event: NDArray[np.intp],
         muons: Columns,
-        part: Part[Tree],
+        part: TreeBlock[Tree],
     ) -> tuple[Jagged, NDArray[np.bool_]]:
         """Return the numbers of the hits of each sample, and whether each of them is of the sample's muon."""
         index = Jagged(np.arange(len(every.values)), every.offsets)
@@ -109,7 +106,7 @@ class Reader:
         kept = self.choice.kept(whose, is_own)
         return (index, is_own) if kept is None else (index.where(kept), is_own[kept])
 
-    def _require_link(self, muons: Columns, part: Part[Tree]) -> None:
+    def _require_link(self, muons: Columns, part: TreeBlock[Tree]) -> None:
         several = muons["muons"] > 1
         if several.any() and self.choice.muons != "single" and self.choice.others == "drop":
             what = f"no {LINK!r} tells the hits of several muons apart, which {several.sum()} samples have"

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from app.physics import muon_spectrometer
 from app.physics.muon_spectrometer import MDT, SECTORS, TUBE_RADIUS, along_sector, azimuth_of, sector_of
-from datasets.muons.features import EDGES
+from datasets.muons.columns import EDGES
 from datasets.muons.segments import Floats, Lines, Places, fitted, passed
 from datasets.pipeline.events import Column
 

@@ -13,7 +13,7 @@ import numpy as np
 from app.core.errors import Problem, UserError, unknown
 from app.physics.xenon_calorimeter import SENSORS
 from datasets.files import root
-from datasets.files.root_parts import OpenTree, unpacking
+from datasets.files.root import OpenTree, unpacking_threads
 
 READINGS = {"npho": "npho", "relative_time": "relative_time"}
 TRUTH = {
@@ -50,7 +50,7 @@ class Tree(OpenTree):
     def read(self, first: int, rows: int) -> Columns:
         """Return readings (rows, 4760) and the other columns (rows,) of some events, as they stand in the file."""
         branches = list(dict.fromkeys(branch for branch, _ in self.found.values()))
-        arrays = root.rows(self.tree, branches, first, rows, self.path, unpacking())
+        arrays = root.read_rows(self.tree, branches, first, rows, self.path, unpacking_threads())
         return {column: self._column(column, arrays[branch], e) for column, (branch, e) in self.found.items()}
 
     def _column(self, column: str, array: Any, element: int | None) -> Any:
@@ -84,7 +84,7 @@ def opened(path: Path, name: str, branches: Mapping[str, str]) -> Tree:
     for column in branches:
         if column not in BRANCHES:
             raise UserError(unknown("column", column, list(BRANCHES), ("dataset", "branches")))
-    tree = root.tree(path, name)
+    tree = root.open_tree(path, name)
     known = [str(key) for key in tree.keys()]  # noqa: SIM118  (a tree is no dict)
     found = {}
     for column, usual in BRANCHES.items():

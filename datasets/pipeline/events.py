@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.physics.magnet import Magnet
-from datasets.pipeline.sparse import joined
+from datasets.pipeline.arrays import concatenate
 
 Array = NDArray[np.generic]
 
@@ -50,8 +50,8 @@ class Input:
 class Events:
     """A block of N events: `inputs[name]` (N, ...), `columns[name]` (N,) in physical units, `key` (N,) uint64.
 
-    An input may be sparse images (`datasets.pipeline.sparse`), made dense when a network sees them, or a jagged array
-    (`datasets.pipeline.jagged`), padded then.
+    An input may hold sparse images or a jagged array (`datasets.pipeline.arrays`), made dense or padded when a network
+    sees them.
     """
 
     inputs: Mapping[str, Any]
@@ -75,7 +75,7 @@ class Events:
             return blocks[0]
         first = blocks[0]
         return Events(
-            {name: joined([b.inputs[name] for b in blocks]) for name in first.inputs},
+            {name: concatenate([b.inputs[name] for b in blocks]) for name in first.inputs},
             {name: np.concatenate([b.columns[name] for b in blocks]) for name in first.columns},
             np.concatenate([b.key for b in blocks]),
         )

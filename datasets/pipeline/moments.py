@@ -43,7 +43,7 @@ class Moments:
         return np.asarray(np.maximum(np.sqrt(self.squares / self.rows), floor))
 
 
-def moments(blocks: Iterable[np.ndarray[Any, Any]]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+def mean_and_std(blocks: Iterable[np.ndarray[Any, Any]]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
     """Return mean and standard deviation over the first axis of all blocks."""
     found = Moments()
     for block in blocks:

@@ -15,7 +15,7 @@ from app.core.errors import Problem, UserError
 from app.core.types import Count, Fraction, NonNegative, PositiveRange, Range
 from app.physics.muon_spectrometer import ETA_MAX, TECHNOLOGIES
 from datasets import SIMULATORS
-from datasets.files.root_shards import Layout, write_root_shard
+from datasets.files.shards import Layout, write_root_shard
 from datasets.simulate.engine.event_keys import keys
 from datasets.simulate.engine.generator import Generator
 from datasets.simulate.muons.calorimeter import Calorimeter

@@ -14,7 +14,7 @@ from pydantic import Field
 from app.core.types import Count, Fraction, NonNegative, Positive, PositiveRange, Range
 from app.physics.xenon_calorimeter import SENSORS
 from datasets import SIMULATORS
-from datasets.files.root_shards import Layout, write_root_shard
+from datasets.files.shards import Layout, write_root_shard
 from datasets.simulate.engine.generator import Generator
 from datasets.simulate.xenon.events import Clock, Light, PileUp, Readout, Setup, truth_branches
 from datasets.simulate.xenon.gammas import Target

@@ -1,4 +1,4 @@
-"""Checks on track states as they are read: each has hurt somebody before."""
+"""Checks on track states as they are read, and on the magnet that they went through."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from app.core.catalog import Spec
 from app.core.errors import Place, Problem, UserError
+from app.physics.magnet import Magnet
+from app.physics.magnetic_field import FIELDS, Field
 
 SMALLEST_MOMENTUM, LARGEST_MOMENTUM = 1e-2, 1e3
 LARGEST_POSITION, LARGEST_SLOPE = 1e5, 10.0
@@ -103,3 +106,52 @@ def check_well_posed(starts: set[float], place: Place) -> None:
         span = f"from {min(starts):g} to {max(starts):g} mm"
         what = f"z_start varies {span} but is no input, so equal inputs have unequal ends"
         raise UserError(Problem(what, place, expected="one z_start for all tracks, or 'z_start': true in the dataset"))
+
+
+WHERE = ("dataset", "field")
+
+
+def magnet_of(facts: Mapping[str, Any], given: Spec[Field] | None, z_start: float | None) -> Magnet | None:
+    """Return the magnet of the data, or None when nobody says which it is.
+
+    Args:
+        facts: metadata of the files.
+        given: the field that the job states, for files that do not.
+        z_start: where the tracks begin [mm]; None when that is a column of the data.
+
+    Raises:
+        UserError: the job states another field than the one that the data were generated with.
+    """
+    known = _stated(facts)
+    if known is None and given is None:
+        return None
+    if known is not None and given is not None:
+        _check_same(known, given.dump(), facts)
+    content = given.dump() if given is not None else known
+    magnet = Magnet(content or {}, z_start, facts.get("field_sha256") if known is not None else None)
+    if known is not None and content != known:  # a map that lies elsewhere: is it the same one?
+        _ = magnet.field
+    return magnet
+
+
+def _stated(facts: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the field in the metadata of our own files; what others write there has another meaning."""
+    if facts.get("dataset") != "track_states" or facts.get("field") is None:
+        return None
+    try:
+        return FIELDS.parse(facts["field"]).dump()
+    except UserError as error:
+        raise error.under("metadata", "field") from None
+
+
+def _check_same(known: Mapping[str, Any], given: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
+    """A field map is known by its content, wherever the file lies; everything else must be equal."""
+    different = [n for n in sorted(known.keys() | given.keys()) if known.get(n) != given.get(n)]
+    if "name" not in different and facts.get("field_sha256"):
+        different = [name for name in different if name != "file"]
+    if not different:
+        return
+    name = "name" if "name" in different else different[0]
+    what = f"another field than the data were generated with ({name}: {given.get(name)!r})"
+    expected = f"{name}: {known.get(name)!r}, or no 'field': the files say it themselves"
+    raise UserError(Problem(what, WHERE, expected=expected, received=dict(given)))

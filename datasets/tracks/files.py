@@ -78,10 +78,10 @@ def blocks(path: Path, layout: Layout) -> list[Block]:
 
 def metadata(path: Path) -> dict[str, Any]:
     """Return what the simulator wrote about the file; {} for foreign files."""
-    if root.is_root(path) or "metadata" not in npz.members(path):
+    if root.is_root(path) or "metadata" not in npz.array_names(path):
         return {}
     try:
-        content = json.loads(str(npz.array(path, "metadata")))
+        content = json.loads(str(npz.load_array(path, "metadata")))
     except ValueError:  # somebody else's array of that name
         return {}
     return dict(content) if isinstance(content, dict) else {}
@@ -96,13 +96,13 @@ def fingerprint(paths: Sequence[Path]) -> str:
 
 
 def _npz_reader(path: Path, layout: Layout) -> tuple[int, Callable[[int, int], Columns]]:
-    known = npz.members(path)
-    arrays = {"start": npz.array(path, layout.start)}
+    known = npz.array_names(path)
+    arrays = {"start": npz.load_array(path, layout.start)}
     if layout.truth:
-        arrays["end"] = npz.array(path, layout.end)
+        arrays["end"] = npz.load_array(path, layout.end)
     for column, name, usual in (("p", layout.momentum, "P"), ("z", layout.planes, "Z"), ("key", "key", "key")):
         if name is not None and (name in known or name != usual):  # a name that was asked for must be there
-            arrays[column] = npz.array(path, name)
+            arrays[column] = npz.load_array(path, name)
     names = {"start": layout.start, "end": layout.end, "p": str(layout.momentum), "z": str(layout.planes), "key": "key"}
     shapes = {"start": (2, len(START) - 1), "end": (2, len(END)), "p": (1, 0), "z": (2, 2), "key": (1, 0)}
     for column, array in arrays.items():
@@ -122,7 +122,7 @@ def _check_shape(place: tuple[str, str], array: Any, dimensions: int, least: int
 
 def _cut(path: Path, names: Mapping[str, str], first: int, rows: int) -> Columns:
     """Read some rows; nothing stays mapped, for pages of a mapped file count as this process's memory."""
-    part = {column: np.array(npz.array(path, name)[first : first + rows]) for column, name in names.items()}
+    part = {column: np.array(npz.load_array(path, name)[first : first + rows]) for column, name in names.items()}
     columns = {name: part["start"][:, i] for i, name in enumerate(START[: part["start"].shape[1]])}
     if "end" in part:
         columns |= {f"true_{name}": part["end"][:, i] for i, name in enumerate(END)}
@@ -133,7 +133,7 @@ def _cut(path: Path, names: Mapping[str, str], first: int, rows: int) -> Columns
 
 
 def _root_reader(path: Path, layout: Layout) -> tuple[int, Callable[[int, int], Columns]]:
-    tree = root.tree(path, layout.tree)
+    tree = root.open_tree(path, layout.tree)
     known = list(tree.keys())
     wanted = {name: layout.branches.get(name, name) for name in (*layout.needed, *OPTIONAL)}
     for name in OPTIONAL:
@@ -144,7 +144,7 @@ def _root_reader(path: Path, layout: Layout) -> tuple[int, Callable[[int, int], 
             raise UserError(unknown(f"branch for the column {name!r}", branch, sorted(known), (str(path),)))
 
     def read(first: int, rows: int) -> Columns:
-        arrays = root.rows(tree, list(wanted.values()), first, rows, path)
+        arrays = root.read_rows(tree, list(wanted.values()), first, rows, path)
         return {name: arrays[branch] for name, branch in wanted.items()}
 
     return int(tree.num_entries), read

@@ -5,13 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+<<<<<<< HEAD
+=======
+from app.core.libraries import keras
+>>>>>>> bee0ca2 (Merge modules of datasets by concept; one home for splitmix64)
 import numpy as np
 
 from app.core.libraries import keras
 from app.physics.magnet import Magnet
-from datasets.pipeline.moments import moments
+from datasets.pipeline.moments import mean_and_std
 from datasets.transforms import TRANSFORMS, Columns, Tensor, Transform
 
+<<<<<<< HEAD
+=======
+
+>>>>>>> bee0ca2 (Merge modules of datasets by concept; one home for splitmix64)
 ROUNDINGS = 300.0
 """The least standard deviation, in units of the rounding of the target."""
 
@@ -33,7 +41,7 @@ class Standardize(Transform):
         A target that is nothing but rounding (`rounding`, (targets,)) would become noise of size 1 that the network
         tries to learn: its standard deviation is kept well above.
         """
-        mean, std = moments(blocks)
+        mean, std = mean_and_std(blocks)
         std = np.hypot(std, ROUNDINGS * rounding)
         self.constants = {"mean": mean.tolist(), "std": std.tolist()}
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from app.data.split_report import compared, hash_inputs
-from datasets.pipeline.batches import Part, Splits
+from datasets.pipeline.arrays import Sparse
 from datasets.pipeline.events import Events
-from datasets.pipeline.sparse import Sparse
+from datasets.pipeline.split import Part, Splits
 
 
 def part(images, key):

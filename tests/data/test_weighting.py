@@ -18,8 +18,9 @@ from app.execution.single import train_job
 from app.layers.physical_outputs import make_chain
 from app.training.build import build
 from app.training.objective import Objective, Term
-from datasets.pipeline.batches import Part, Splits, batches
+from datasets.pipeline.batches import shuffled_batches
 from datasets.pipeline.events import Column, Events, Input, Source
+from datasets.pipeline.split import Part, Splits
 
 P = np.array([2.0, 4.0, 8.0, 16.0, 64.0])
 INVERSE = {"name": "inverse_momentum", "power": 1}
@@ -115,7 +116,7 @@ def test_weights_change_neither_the_order_nor_the_events_of_the_batches(small_jo
     first = []
     for weightings in ([], [INVERSE], ["curriculum"]):
         data = load_data(parse({**small_job, "weighting": weightings}))
-        found = batches(data.splits.train, data.prepare, 64, seed=1)
+        found = shuffled_batches(data.splits.train, data.prepare, 64, seed=1)
         first.append([batch[0]["state"].numpy() for batch in found.take(12)])  # more than one pass
     for other in first[1:]:
         np.testing.assert_array_equal(first[0], other)

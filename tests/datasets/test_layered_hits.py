@@ -7,9 +7,9 @@ import pytest
 
 from app.core.errors import UserError
 from datasets import DATASETS
-from datasets.pipeline.batches import split
 from datasets.pipeline.events import Events
 from datasets.pipeline.options import DatasetOptions
+from datasets.pipeline.split import split
 
 
 def arrays(prefix, rows=30, seed=1):

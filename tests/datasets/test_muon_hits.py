@@ -8,10 +8,11 @@ import pytest
 import uproot
 
 from datasets import DATASETS
-from datasets.muons.features import STANDARD
-from datasets.pipeline.batches import batches, ordered, split
+from datasets.muons.columns import STANDARD
+from datasets.pipeline.batches import ordered_batches, shuffled_batches
 from datasets.pipeline.events import Events
 from datasets.pipeline.options import DatasetOptions
+from datasets.pipeline.split import split
 
 BRANCHES = [name for name in STANDARD if name not in ("r", "s", "theta", "phi")]
 
@@ -212,7 +213,7 @@ def test_batches_are_padded_to_their_own_longest_event(tmp_path):
     part = split(found, DatasetOptions(files=("x",), split={"train": 1.0, "validation": 0.0, "test": 0.0})).train
     every = part.events()
     seen = 0
-    for inputs, targets in ordered(part, prepare, 24):
+    for inputs, targets in ordered_batches(part, prepare, 24):
         rows = every[slice(seen, seen + len(targets["pt"]))]
         length = -(-int(rows.columns["n_hits"].max()) // 32) * 32
         assert inputs["hits"].shape == (len(rows), length, 22)
@@ -220,7 +221,7 @@ def test_batches_are_padded_to_their_own_longest_event(tmp_path):
         np.testing.assert_array_equal(inputs["hits"], np.asarray(rows.inputs["hits"]))
         seen += len(rows)
     assert seen == 64
-    shuffled = batches(part, prepare, 24, seed=3)
+    shuffled = shuffled_batches(part, prepare, 24, seed=3)
     assert shuffled.element_spec[0]["hits"].shape.as_list() == [None, None, 22]
     sizes = [len(targets["pt"]) for _, targets in shuffled.take(5)]
     assert sizes == [24] * 5
@@ -229,7 +230,7 @@ def test_batches_are_padded_to_their_own_longest_event(tmp_path):
 def test_a_stopped_training_goes_on_with_the_same_batches(one):
     path, _ = one
     part = split(source(path), DatasetOptions(files=("x",), split={"train": 1.0, "validation": 0.0, "test": 0.0})).train
-    all_of_them = [batch[0]["hits"].numpy() for batch in batches(part, prepare, 8, seed=3).take(7)]
-    later = [batch[0]["hits"].numpy() for batch in batches(part, prepare, 8, seed=3, first_row=32).take(3)]
+    all_of_them = [batch[0]["hits"].numpy() for batch in shuffled_batches(part, prepare, 8, seed=3).take(7)]
+    later = [batch[0]["hits"].numpy() for batch in shuffled_batches(part, prepare, 8, seed=3, first_row=32).take(3)]
     for one_of_them, other in zip(all_of_them[4:], later, strict=True):
         np.testing.assert_array_equal(one_of_them, other)

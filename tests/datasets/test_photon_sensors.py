@@ -10,8 +10,8 @@ import uproot
 
 from app.physics.xenon_calorimeter import SENSORS, positions, to_uvw
 from datasets import SIMULATORS
-from datasets.pipeline.batches import split
 from datasets.pipeline.options import DatasetOptions
+from datasets.pipeline.split import split
 
 DATASET = "photon_sensors"
 
@@ -197,7 +197,7 @@ def test_streamed_splits_hold_every_event_once_and_the_same(load, folder):
 
 def test_duplicates_are_refused(refused, the_events, folder, content, write):
     shard = folder / "shard_00000.root"
-    refused("of its events stand in .*shard_00000.root as well", shard, shard)
+    refused("of its events are also in .*shard_00000.root", shard, shard)
     arrays = one_gamma(content)
     arrays["event"][3] = arrays["event"][1]
     refused("1 rows are duplicates, the first of row 1", write(arrays))

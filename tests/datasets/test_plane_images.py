@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from app.cli import main
-from datasets.pipeline.batches import split
 from datasets.pipeline.options import DatasetOptions
+from datasets.pipeline.split import split
 
 DATASET = "plane_images"
 
@@ -355,7 +355,7 @@ def test_old_metadata_cannot_be_joined(load, refused, tmp_path):
 def test_duplicates_are_refused(refused, tmp_path):
     write_planes(tmp_path, base="a", shuffle=False)
     write_planes(tmp_path, base="b", shuffle=False)
-    refused("24 of its events stand in .*a_planeU.npz as well", tmp_path)
+    refused("24 of its events are also in .*a_planeU.npz", tmp_path)
 
 
 def test_frames_are_not_mixed(refused, tmp_path):

@@ -10,7 +10,7 @@ import pytest
 
 from app.core.files import matching
 from datasets import DATASETS
-from datasets.pipeline.batches import split
+from datasets.pipeline.split import split
 
 DATASET = "track_states"
 
@@ -149,8 +149,8 @@ def test_a_merged_file_beside_its_parts_is_refused(refused, npz, tracks):
     one = npz(arrays(tracks(20)), "one.npz")
     more = arrays(tracks(10, seed=2))
     both = npz({name: np.concatenate([a, more[name]]) for name, a in arrays(tracks(20)).items()}, "both.npz")
-    refused(f"both.npz: 20 of its events stand in {one} as well", one, both)
-    refused(f"one.npz: 20 of its events stand in {one} as well", one, one)
+    refused(f"both.npz: 20 of its events are also in {one}", one, both)
+    refused(f"one.npz: 20 of its events are also in {one}", one, one)
 
 
 def test_a_streamed_file_is_checked_once_and_read_again(load, npz, tracks):

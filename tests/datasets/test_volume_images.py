@@ -7,9 +7,10 @@ import logging
 import numpy as np
 import pytest
 
-from datasets.pipeline.batches import batches, split
+from datasets.pipeline.arrays import Sparse, dense
+from datasets.pipeline.batches import shuffled_batches
 from datasets.pipeline.options import DatasetOptions
-from datasets.pipeline.sparse import Sparse, dense
+from datasets.pipeline.split import split
 
 DATASET = "volume_images"
 
@@ -97,7 +98,7 @@ def test_streamed_batches_have_the_numbers_of_those_in_memory(load, folder):
         rows.append(len(events))
         return {"volume": dense(events.inputs["volume"])}, {"is_es": events.columns["is_es"][:, None]}
 
-    found = [list(batches(part.train, prepare, 7, 1).take(6)) for part in parts]
+    found = [list(shuffled_batches(part.train, prepare, 7, 1).take(6)) for part in parts]
     for (x, y), (a, b) in zip(*found, strict=True):
         assert np.array_equal(x["volume"].numpy(), a["volume"].numpy())
         assert np.array_equal(y["is_es"].numpy(), b["is_es"].numpy())
@@ -191,4 +192,4 @@ def test_duplicates_are_refused(refused, tmp_path):
     arrays, _ = made()
     np.savez(tmp_path / "a.npz", **arrays)
     np.savez(tmp_path / "b.npz", **arrays)
-    refused("12 of its events stand in .*a.npz as well", tmp_path)
+    refused("12 of its events are also in .*a.npz", tmp_path)

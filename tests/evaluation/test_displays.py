@@ -13,8 +13,8 @@ from app.plots.drawing.displays import Displays, merit
 from app.predictions import Predictions
 from app.runs.directory import RunDirectory
 from app.runs.plots import _displays
+from datasets.pipeline.arrays import Sparse
 from datasets.pipeline.events import Column, Events, Input
-from datasets.pipeline.sparse import Sparse
 
 AXES = ("direction_x", "direction_y", "direction_z")
 

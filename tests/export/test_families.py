@@ -12,7 +12,7 @@ from app.export.graph import output_names, to_onnx
 from app.export.parity import TOLERANCE, compare, session_of
 from app.models import MODELS
 from app.training.build import build
-from datasets.pipeline.sparse import dense
+from datasets.pipeline.arrays import dense
 
 TRACKS = {"name": "track_states", "simulate": {"tracks": 600, "momentum": [5, 100], "accuracy": 1.0}}
 SENSORS = {"name": "photon_sensors", "simulate": {"events": 80, "shard_size": 80, "light_sources": 2}}

@@ -19,7 +19,7 @@ from app.physics.argon.detector import (
 )
 from app.physics.argon.electrons import collision_loss
 from datasets.argon.plane_axis import axes, moments
-from datasets.argon.primitive_images import table, windows
+from datasets.primitives.images import table, windows
 
 DATA = Path(os.environ.get("WIRECHAMBER_EXTERNAL_DATA", Path(__file__).parents[3] / "shared" / "data"))
 pytestmark = [pytest.mark.external, pytest.mark.skipif(not DATA.is_dir(), reason=f"no external data at {DATA}")]

@@ -13,10 +13,9 @@ from app.core.files import REPOSITORY
 from app.physics.argon.detector import from_canonical
 from datasets import DATASETS
 from datasets.convert import CONVERTERS
-from datasets.convert._clusters import Clustering, find
-from datasets.convert._matching import PERIOD, heights, match
-from datasets.convert._primitives import read
 from datasets.pipeline.events import Events
+from datasets.primitives.clusters import PERIOD, Clustering, find, heights, match
+from datasets.primitives.files import read
 
 FOLDER = Path(os.environ.get("WIRECHAMBER_EXTERNAL_DATA", REPOSITORY.parent / "shared" / "data")) / "dune"
 ELASTIC, CHARGED = FOLDER / "test_es_tpstream.root", FOLDER / "test_cc_tpstream.root"

@@ -12,7 +12,7 @@ from app.commands.init import skeleton
 from app.core.errors import UserError
 from app.core.files import matching
 from datasets import DATASETS
-from datasets.pipeline.batches import split
+from datasets.pipeline.split import split
 
 DATA = Path(os.environ.get("WIRECHAMBER_EXTERNAL_DATA", Path(__file__).parents[3] / "shared" / "data"))
 FILE = DATA / "tracks" / "lhcb_v8r1_4000.npz"

@@ -12,8 +12,8 @@ import uproot
 
 from app.config.job_file import load
 from app.core.files import REPOSITORY, matching
-from datasets.pipeline.batches import split
 from datasets.pipeline.events import Events
+from datasets.pipeline.split import split
 
 DATA = Path(os.environ.get("WIRECHAMBER_EXTERNAL_DATA", Path(__file__).parents[3] / "shared" / "data"))
 FOLDER = DATA / "muons"

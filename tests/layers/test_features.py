@@ -17,7 +17,7 @@ from app.physics.magnet import Magnet
 from app.physics.momentum_slopes import to_momentum
 from app.physics.runge_kutta import rk4
 from app.training.build import build
-from datasets.pipeline.batches import split
+from datasets.pipeline.split import split
 
 Z, DZ = 2665.0, 5161.0
 STATE = ("x", "y", "tx", "ty")

@@ -18,7 +18,7 @@ from app.layers.physical_outputs import HEAD_OUTPUTS, Physical
 from app.models import HEADS
 from app.training.build import build
 from datasets import DATASETS
-from datasets.pipeline.batches import split
+from datasets.pipeline.split import split
 from datasets.transforms import TRANSFORMS
 
 NAMES = ("x", "y", "tx", "ty", "qop", "dz")

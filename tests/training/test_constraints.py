@@ -12,7 +12,7 @@ from app.models import MODELS
 from app.physics.fields.gaussian_dipole import GaussianDipole
 from app.physics.magnet import Magnet
 from app.training.constraints import Collocation, make_constraints
-from datasets.transforms.mirror import Mirror
+from datasets.transforms.chain import Mirror
 from losses.constraints import CONSTRAINTS
 
 SCALE = {"mean": [3700.0, 25.0, 1.33, 0.02], "std": [310.0, 190.0, 0.11, 0.07], "length": 5161.0}

@@ -20,8 +20,8 @@ from app.training import checkpoint
 from app.training.build import build
 from app.training.fit import train
 from app.training.recorder import Recorder
-from datasets.pipeline.batches import split
 from datasets.pipeline.events import Column, Events, Input, Source
+from datasets.pipeline.split import split
 
 VECTOR, AXIS = ("direction_x", "direction_y", "direction_z"), ("axis_x", "axis_y", "axis_z")
 PLANES = ("plane_u", "plane_x")

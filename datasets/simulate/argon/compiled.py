@@ -15,8 +15,11 @@ from typing import Any
 import numba
 
 HERE = Path(__file__).parent
-SOURCES = (HERE, HERE.parents[2] / "app/physics/argon", HERE.parent / "engine/compiled_random.py")
-"""Where the compiled code comes from: folders, and one file."""
+SOURCES = (
+    *(HERE, HERE.parents[2] / "app/physics/argon", HERE.parent / "engine/compiled_random.py"),
+    HERE.parents[1] / "pipeline/event_keys.py",
+)
+"""Where the compiled code comes from: folders, and single files."""
 
 
 def digest() -> int:

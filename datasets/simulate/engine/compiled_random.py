@@ -7,24 +7,20 @@ import math
 import numba
 import numpy as np
 
-STEP = np.uint64(0x9E3779B97F4A7C15)
+from datasets.pipeline.event_keys import GOLDEN
+from datasets.pipeline.event_keys import scramble as plain_scramble
+
+STEP = np.uint64(GOLDEN)
+scramble = numba.njit(nogil=True)(plain_scramble)
 FEW = 12.0
 """Below this mean Poisson numbers are counted event by event, above it drawn by rejection."""
 
 
 @numba.njit(nogil=True)
 def uniform(state):  # type: ignore[no-untyped-def]
-    """Return the next number of (0, 1) of the splitmix64 stream `state`, an array of one uint64.
-
-    References:
-        G. L. Steele, D. Lea, C. H. Flood, Fast splittable pseudorandom number generators, doi:10.1145/2660193.2660195.
-    """
+    """Return the next number of (0, 1) of the splitmix64 stream `state`, an array of one uint64."""
     state[0] += STEP
-    z = state[0]
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    z = z ^ (z >> np.uint64(31))
-    return (np.float64(z >> np.uint64(11)) + 0.5) * 2.0**-53
+    return (np.float64(scramble(state[0]) >> np.uint64(11)) + 0.5) * 2.0**-53
 
 
 @numba.njit(nogil=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from datasets.files.shards import shard_path, unfinished
+from datasets.files.shards import shard_path, unfinished_shards
 from datasets.simulate.engine.progress import progress
 
 
@@ -77,7 +77,7 @@ class Generator(ABC):
         """Write the shards of `total` rows that are not in the folder yet."""
         rows = [min(self.shard_size, total - first) for first in range(0, total, self.shard_size)]
         metadata = self.metadata()
-        todo = unfinished(out, rows, metadata, self.suffix)
+        todo = unfinished_shards(out, rows, metadata, self.suffix)
         if not todo:
             return
         self.prepare()

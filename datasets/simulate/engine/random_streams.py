@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.simulate.engine.event_keys import splitmix64 as mixed
+from datasets.pipeline.event_keys import GOLDEN, mix
 
 Floats = NDArray[np.float64]
-STEP = np.uint64(0x9E3779B97F4A7C15)
+STEP = np.uint64(GOLDEN)
 
 
 class Streams:
@@ -20,8 +20,7 @@ class Streams:
         seeds: (N,) uint64, such as event keys.
 
     References:
-        G. L. Steele, D. Lea, C. H. Flood, Fast splittable pseudorandom number generators,
-        doi:10.1145/2660193.2660195.
+        See `datasets.pipeline.event_keys.scramble`.
     """
 
     def __init__(self, seeds: NDArray[np.uint64]) -> None:
@@ -34,7 +33,7 @@ class Streams:
         """
         number = np.asarray(index).astype(np.uint64)
         with np.errstate(over="ignore"):
-            return Streams(mixed(mixed(self.state) ^ mixed(number * STEP + np.uint64(1))))
+            return Streams(mix(mix(self.state, 0) ^ mix(number * STEP + np.uint64(1), 0), 0))
 
     def take(self, rows: Any) -> Streams:
         """Return copies of some streams; a row may come twice and gives the same numbers twice."""
@@ -43,7 +42,7 @@ class Streams:
     def uniform(self, low: float = 0.0, high: float = 1.0) -> Floats:
         """Return (N,) uniform numbers, neither end included."""
         with np.errstate(over="ignore"):
-            value: NDArray[np.uint64] = mixed(self.state)
+            value = mix(self.state, 0)
             self.state = self.state + STEP
         unit = ((value >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
         return low + (high - low) * unit

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.physics.muon_spectrometer import MDT, STATIONS, TUBE_RADIUS, Layer
-from datasets.muons.features import COVARIANCE, EDGES
+from datasets.muons.columns import COVARIANCE, EDGES
 from datasets.simulate.engine.random_streams import Streams
 from datasets.simulate.muons.crossings import reach
 from datasets.simulate.muons.flight import Chambers

@@ -15,10 +15,9 @@ from app.physics.argon.detector import CHANNELS, FIRST, OFFSET, PEAK_OFFSET, cha
 from app.physics.argon.planes import TICKS_PER_CM
 from datasets import DATASETS
 from datasets.convert import CONVERTERS
-from datasets.convert._clusters import Clustering, find, unwrapped
-from datasets.convert._matching import match
-from datasets.convert._primitives import read
 from datasets.pipeline.events import Events
+from datasets.primitives.clusters import Clustering, find, match, unwrapped
+from datasets.primitives.files import read
 
 SIDES = list(product(range(4), (0, 1)))
 MASS = 0.51099895e-3

@@ -26,43 +26,43 @@ def save(path, **arrays):
 
 def test_stored_arrays_are_mapped_and_equal(path):
     save(path, a=A, fortran=np.asfortranarray(A), keys=np.array([1, 2**64 - 1], np.uint64), text=np.array("metadata"))
-    assert npz.members(path) == ["a", "fortran", "keys", "text"]
+    assert npz.array_names(path) == ["a", "fortran", "keys", "text"]
     for name in ("a", "fortran", "keys"):
-        assert isinstance(npz.array(path, name), np.memmap)
+        assert isinstance(npz.load_array(path, name), np.memmap)
     with np.load(path) as content:
         for name in content.files:
-            found = npz.array(path, name)
+            found = npz.load_array(path, name)
             assert np.array_equal(found, content[name])
             assert found.dtype == content[name].dtype
 
 
 def test_a_mapped_array_cannot_be_changed_by_accident(path):
-    mapped = npz.array(save(path, a=A), "a")
+    mapped = npz.load_array(save(path, a=A), "a")
     with pytest.raises(ValueError, match="read-only"):
         mapped[0, 0] = 7
 
 
 def test_compressed_and_empty_arrays_are_read(path):
     np.savez_compressed(path, a=A, none=np.empty((0, 3)))
-    assert np.array_equal(npz.array(path, "a"), A)
-    assert npz.array(path, "none").shape == (0, 3)
+    assert np.array_equal(npz.load_array(path, "a"), A)
+    assert npz.load_array(path, "none").shape == (0, 3)
     save(path, none=np.empty((0, 3)), one=np.array(3.5))
-    assert npz.array(path, "none").shape == (0, 3)
-    assert npz.array(path, "one") == 3.5
+    assert npz.load_array(path, "none").shape == (0, 3)
+    assert npz.load_array(path, "one") == 3.5
 
 
 @pytest.mark.parametrize("version", [(1, 0), (2, 0), (3, 0)])
 def test_every_version_of_the_header_is_read(path, version):
     with zipfile.ZipFile(path, "w") as archive, archive.open("a.npy", "w") as member:
         np.lib.format.write_array(member, A, version)
-    assert np.array_equal(npz.array(path, "a"), A)
+    assert np.array_equal(npz.load_array(path, "a"), A)
 
 
 def test_an_unknown_array_names_the_nearest(path):
     with pytest.raises(
         UserError, match=r"unknown array\. Did you mean 'X_plane'\? Expected one of \[X_plane, Y_true\]"
     ):
-        npz.array(save(path, X_plane=A, Y_true=A), "X_plan")
+        npz.load_array(save(path, X_plane=A, Y_true=A), "X_plan")
 
 
 @pytest.mark.parametrize("share", [0.01, 0.2, 0.5, 0.9, 0.999])
@@ -71,7 +71,7 @@ def test_a_truncated_file_is_refused(path, write, share):
     write(path, a=np.random.default_rng(1).random((100, 3)), b=A)
     content = path.read_bytes()
     path.write_bytes(content[: int(share * len(content))])
-    for use in (npz.members, lambda p: npz.array(p, "a"), lambda p: npz.fingerprint([p])):
+    for use in (npz.array_names, lambda p: npz.load_array(p, "a"), lambda p: npz.fingerprint([p])):
         with pytest.raises(UserError, match="truncated or not an npz file") as caught:
             use(path)
         assert f"Received '{int(share * len(content))} bytes'" in str(caught.value)
@@ -80,14 +80,14 @@ def test_a_truncated_file_is_refused(path, write, share):
 def test_an_empty_missing_or_other_file_is_refused(path, tmp_path):
     path.write_bytes(b"")
     with pytest.raises(UserError, match="the file is empty"):
-        npz.members(path)
+        npz.array_names(path)
     with pytest.raises(UserError, match=r"cannot be read \(No such file"):
-        npz.members(tmp_path / "missing.npz")
+        npz.array_names(tmp_path / "missing.npz")
     with pytest.raises(UserError, match=r"cannot be read \(Is a directory"):
-        npz.members(tmp_path)
+        npz.array_names(tmp_path)
     path.write_text("x,y\n1,2\n")
     with pytest.raises(UserError, match="truncated or not an npz file"):
-        npz.members(path)
+        npz.array_names(path)
 
 
 def test_a_damaged_compressed_array_is_refused(path):
@@ -96,7 +96,7 @@ def test_a_damaged_compressed_array_is_refused(path):
     content[len(content) // 2 : len(content) // 2 + 40] = bytes(40)
     path.write_bytes(content)
     with pytest.raises(UserError, match="the array 'a' cannot be read"):
-        npz.array(path, "a")
+        npz.load_array(path, "a")
 
 
 def test_a_damaged_header_of_a_mapped_array_is_refused(path):
@@ -104,7 +104,7 @@ def test_a_damaged_header_of_a_mapped_array_is_refused(path):
     content[content.index(b"\x93NUMPY") + 1] = 0
     path.write_bytes(content)
     with pytest.raises(UserError, match="the array 'a' cannot be read"):
-        npz.array(path, "a")
+        npz.load_array(path, "a")
 
 
 class Bomb:
@@ -119,16 +119,16 @@ def test_pickled_objects_are_refused_and_not_run(path, write, monkeypatch):
     monkeypatch.chdir(path.parent)
     write(path, a=np.array([Bomb()], object), b=A)
     with pytest.raises(UserError, match=r"the array 'a' cannot be read .*(pickle|Object)"):
-        npz.array(path, "a")
+        npz.load_array(path, "a")
     assert not (path.parent / "exploded").exists()
-    assert np.array_equal(npz.array(path, "b"), A)
+    assert np.array_equal(npz.load_array(path, "b"), A)
 
 
 def test_members_that_are_no_arrays_are_left_out(path):
     save(path, a=A)
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr("README.txt", "not an array")
-    assert npz.members(path) == ["a"]
+    assert npz.array_names(path) == ["a"]
 
 
 def test_the_fingerprint_is_of_the_content_alone(path, tmp_path):

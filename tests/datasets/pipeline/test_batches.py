@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 
 from app.core.errors import UserError
-from datasets.pipeline import sparse
-from datasets.pipeline.batches import PARTS, batches, ordered, split
-from datasets.pipeline.event_hash import hash_rows, mix
+from datasets.pipeline import arrays as sparse
+from datasets.pipeline.arrays import Sparse, dense
+from datasets.pipeline.batches import PARTS, ordered_batches, shuffled_batches
+from datasets.pipeline.event_keys import hash_rows, mix
 from datasets.pipeline.events import Column, Events, Input, Source
 from datasets.pipeline.options import DatasetOptions
-from datasets.pipeline.sparse import Sparse, dense
+from datasets.pipeline.split import split
 
 X = Column("x", "mm")
 
@@ -197,7 +198,11 @@ def test_limit_keeps_the_first_events_of_each_split(streaming):
 def test_an_empty_split_is_said_to_be_empty():
     splits = split(source([range(30)]), options(train=1.0, validation=0.0, test=0.0))
     assert (splits.train.rows, splits.test.rows, list(splits.test)) == (30, 0, [])
-    for use in (splits.test.events, lambda: next(splits.test.windows(1)), lambda: batches(splits.test, tuple, 2, 1)):
+    for use in (
+        splits.test.events,
+        lambda: next(splits.test.windows(1)),
+        lambda: shuffled_batches(splits.test, tuple, 2, 1),
+    ):
         with pytest.raises(UserError, match="the split is empty"):
             use()
 
@@ -209,7 +214,7 @@ def prepare(block):
 @pytest.mark.parametrize("first_row", [0, 64 * 5, 64 * 80])
 def test_tf_data_gives_the_windows_in_batches_of_one_size(first_row):
     parts = [split(source(blocks_of(3000, 250)), options(streaming=s)).train for s in (False, True)]
-    streams = [batches(part, prepare, 64, 7, first_row).take(50) for part in parts]
+    streams = [shuffled_batches(part, prepare, 64, 7, first_row).take(50) for part in parts]
     expected = np.array(first_pass(parts[0], 7, 0) + first_pass(parts[0], 7, 1) + first_pass(parts[0], 7, 2))[
         first_row:
     ]
@@ -224,7 +229,7 @@ def test_tf_data_gives_the_windows_in_batches_of_one_size(first_row):
 
 def test_tf_data_in_stored_order_has_a_length():
     part = split(source(blocks_of(3000, 250)), options()).validation
-    stream = ordered(part, prepare, 64)
+    stream = ordered_batches(part, prepare, 64)
     found = list(stream.as_numpy_iterator())
     assert int(stream.cardinality()) == len(found) == -(-part.rows // 64)
     assert np.concatenate([y["task"][:, 0] for _, y in found]).astype(int).tolist() == part.events().key.tolist()
@@ -313,8 +318,8 @@ def test_sparse_inputs_are_dense_and_bounded_in_batches(monkeypatch):
             seen.append(len(events))
             return {"image": dense(events.inputs["image"])}, {"x": np.asarray(events.columns["x"])[:, None]}
 
-        found = [(x["image"].numpy(), y["x"].numpy()) for x, y in batches(part, prepare, 64, 1).take(10)]
-        validation = [x["image"].numpy() for x, _ in ordered(part, prepare, 50)]
+        found = [(x["image"].numpy(), y["x"].numpy()) for x, y in shuffled_batches(part, prepare, 64, 1).take(10)]
+        validation = [x["image"].numpy() for x, _ in ordered_batches(part, prepare, 50)]
         return found, np.concatenate(validation), max(seen)
 
     monkeypatch.setattr(sparse, "AT_ONCE", 40 * 20 * 4)

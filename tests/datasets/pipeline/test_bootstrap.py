@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 
-from datasets.pipeline.batches import Part
-from datasets.pipeline.bootstrap import bootstrapped, multiplicity
 from datasets.pipeline.events import Events
+from datasets.pipeline.split import Part, bootstrap, multiplicity
 
 
 def part(key):
@@ -36,7 +35,7 @@ def test_rows_of_one_event_are_drawn_together_wherever_they_stand():
 
 
 def test_a_part_knows_how_many_it_draws_and_keeps_what_was_not_asked_for():
-    drawn = bootstrapped(part(KEY[:900]), 4)
+    drawn = bootstrap(part(KEY[:900]), 4)
     keys = np.concatenate([events.key for events in drawn])
     assert drawn.rows == len(keys) == multiplicity(KEY[:900], 4).sum()
     found, counts = np.unique(keys, return_counts=True)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from app.core.errors import UserError
-from datasets.pipeline import duplicates as duplicates_module
-from datasets.pipeline.duplicates import Duplicates
+from datasets.pipeline import event_keys as duplicates_module
+from datasets.pipeline.event_keys import Duplicates
 
 KEYS = np.random.default_rng(1).integers(0, 2**64, 4000, dtype=np.uint64)
 
@@ -20,7 +20,7 @@ def test_one_key_of_an_earlier_block_is_found_and_its_block_is_named():
     duplicates = Duplicates(4000)
     for number, block in enumerate(np.split(KEYS, 8)):
         duplicates.check(block, (f"{number}.npz",))
-    with pytest.raises(UserError, match=r"late\.npz: 1 of its events stand in 5\.npz as well"):
+    with pytest.raises(UserError, match=r"late\.npz: 1 of its events are also in 5\.npz"):
         duplicates.check(np.array([1, KEYS[2700], 2], np.uint64), ("late.npz",))
 
 
@@ -30,5 +30,5 @@ def test_of_many_events_a_share_is_remembered_and_an_overlap_still_found(monkeyp
     for number, block in enumerate(np.split(KEYS[:3500], 7)):
         duplicates.check(block, (f"{number}.npz",))
     assert 300 < len(duplicates.every) < 600  # 3,500 / 8 expected
-    with pytest.raises(UserError, match=r"merged\.npz: about \d+ of its events stand in [0-7]\.npz as well"):
+    with pytest.raises(UserError, match=r"merged\.npz: about \d+ of its events are also in [0-7]\.npz"):
         duplicates.check(KEYS[3000:], ("merged.npz",))

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from datasets.pipeline.jagged import MULTIPLE, Jagged
-from datasets.pipeline.sparse import dense, dense_parts, joined, rows_at_once
+from datasets.pipeline.arrays import MULTIPLE, Jagged, concatenate, dense, dense_parts, rows_at_once
 
 COUNTS = [2, 0, 3, 1]
 
@@ -48,7 +47,7 @@ def test_it_is_padded_to_the_longest_of_the_events_that_are_asked_for():
 
 
 def test_joined_events_stand_in_order(jagged):
-    both = joined([jagged[:2], jagged[2:]])
+    both = concatenate([jagged[:2], jagged[2:]])
     assert lists(both) == lists(jagged)
     assert dense(both).tolist() == np.asarray(jagged).tolist()
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from datasets.pipeline import sparse as sparse_module
-from datasets.pipeline.sparse import Sparse, cuts, dense, dense_parts, joined, rows_at_once
+from datasets.pipeline import arrays as sparse_module
+from datasets.pipeline.arrays import Sparse, concatenate, cuts, dense, dense_parts, rows_at_once
 
 
 def made(rows, size=(3, 4, 2), seed=0):
@@ -44,8 +44,8 @@ def test_a_mask_chooses_rows():
 
 def test_parts_are_joined_in_order():
     parts = [made(n, seed=n) for n in (3, 1, 4)]
-    assert np.array_equal(np.asarray(joined([p[0] for p in parts])), np.concatenate([p[1] for p in parts]))
-    assert np.array_equal(joined([p[1] for p in parts]), np.concatenate([p[1] for p in parts]))
+    assert np.array_equal(np.asarray(concatenate([p[0] for p in parts])), np.concatenate([p[1] for p in parts]))
+    assert np.array_equal(concatenate([p[1] for p in parts]), np.concatenate([p[1] for p in parts]))
 
 
 def test_pixels_named_twice_are_added():

@@ -14,7 +14,7 @@ from app.core.files import matching
 from app.physics.magnet import Magnet
 from app.physics.magnetic_field import FIELDS
 from datasets import DATASETS
-from datasets.tracks.magnet import magnet_of
+from datasets.tracks.checks import magnet_of
 
 GAUSSIAN = FIELDS.parse("gaussian_dipole").dump()
 

@@ -12,8 +12,7 @@ from app.physics.fields.two_dipoles import TwoDipoles
 from app.physics.magnet import Magnet
 from app.physics.runge_kutta import rk4
 from datasets.transforms import TRANSFORMS
-from datasets.transforms.chain import Chain
-from datasets.transforms.mirror import Mirror, check_mirror
+from datasets.transforms.chain import Chain, Mirror, check_mirror
 
 Z, DZ = 2665.0, 5161.0
 TARGETS = ("x", "y", "tx", "ty")

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from app.core.errors import UserError
-from datasets.pipeline.moments import moments
+from datasets.pipeline.moments import mean_and_std
 from datasets.transforms import TRANSFORMS
 from datasets.transforms.chain import Chain
 from datasets.transforms.kick import Kick
@@ -202,7 +202,7 @@ def test_a_constant_column_is_standardized_to_zero_and_comes_back(value):
 @pytest.mark.parametrize("blocks", [[10_000], [1, 9_999], [3_000, 7_000], [1] * 20 + [9_980]])
 def test_moments_of_blocks_are_those_of_the_whole(blocks):
     values = np.random.default_rng(1).normal([0, 1e6], [1, 1e-2], (10_000, 2))
-    mean, std = moments(np.split(values, np.cumsum(blocks)[:-1]))
+    mean, std = mean_and_std(np.split(values, np.cumsum(blocks)[:-1]))
     np.testing.assert_allclose(mean, values.mean(axis=0), rtol=1e-12, atol=1e-15)
     np.testing.assert_allclose(std[:1], values.std(axis=0)[:1], rtol=1e-12)
     assert std[1] == pytest.approx(1.0)  # 1e-2 is below a millionth of the mean and is raised to that

@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import norm
 
 from app.physics.argon.planes import DRIFT_SPEED, project
-from datasets.argon.primitive_images import table, windows
+from datasets.primitives.images import table, windows
 from datasets.simulate.argon.primitives import find, groups
 from datasets.simulate.argon.readout import CHANNEL, INTEGRAL, OVER, PEAK, START, TO_PEAK, electronics, waveforms
 from datasets.simulate.argon.space import begin, deposit, new_origin, space

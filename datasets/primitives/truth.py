@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from app.physics.argon.detector import to_canonical
 from datasets.argon.plane_layouts import LAYOUTS
-from datasets.convert._clusters import Clusters
-from datasets.convert._primitives import Primitives
+from datasets.primitives.clusters import Clusters
+from datasets.primitives.files import Primitives
 
 COLUMNS = 18
 ADC_PER_MEV = (900.0, 900.0, 3600.0)

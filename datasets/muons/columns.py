@@ -1,4 +1,4 @@
-"""What a hit says: values of branches, and what follows from the place of its low edge."""
+"""Columns of hits and of muons: what a file holds, and what follows from it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from datasets.pipeline.events import Column
 
 EDGES = tuple(f"globEdge{side}{axis}" for side in ("High", "Low") for axis in "XYZ")
 LOW_EDGE = EDGES[3:]
@@ -92,3 +94,50 @@ def table(features: Sequence[str], columns: Mapping[str, NDArray[Any]]) -> NDArr
 def _place(columns: Mapping[str, NDArray[Any]], part: slice) -> tuple[Any, ...]:
     x, y, z = (columns[axis][part].astype(np.float32, copy=False) for axis in LOW_EDGE)
     return x, y, z, np.sqrt(x * x + y * y)
+
+
+POLAR = ("pt", "eta", "phi")
+CARTESIAN = ("px", "py", "pz")
+COLUMNS = {
+    "pt": Column("pt", "GeV", "transverse momentum"),
+    "eta": Column("eta", "", "pseudorapidity"),
+    "phi": Column("phi", "rad", "azimuth, -pi to pi"),
+    "charge": Column("charge", "", "+1 or -1"),
+    "positive": Column("positive", "", "class of the charge: 1 positive, 0 negative"),
+    "q_over_pt": Column("q_over_pt", "1/GeV", "charge over transverse momentum"),
+    "px": Column("px", "GeV", "x of the momentum"),
+    "py": Column("py", "GeV", "y of the momentum"),
+    "pz": Column("pz", "GeV", "z of the momentum"),
+    "p": Column("p", "GeV", "momentum"),
+    "vx": Column("vx", "", "x of the vertex, in the unit of the file"),
+    "vy": Column("vy", "", "y of the vertex, in the unit of the file"),
+    "vz": Column("vz", "", "z of the vertex, in the unit of the file"),
+}
+OF_CHARGE = ("charge", "positive", "q_over_pt")
+OF_VERTEX = ("vx", "vy", "vz")
+Values = dict[str, Any]
+
+
+def offered(found: Mapping[str, Any]) -> dict[str, Column]:
+    """Return the targets that follow from the columns that a file has."""
+    without = {*(() if "charge" in found else OF_CHARGE), *(name for name in OF_VERTEX if name not in found)}
+    return {name: column for name, column in COLUMNS.items() if name not in without}
+
+
+def completed(found: Mapping[str, Any]) -> Values:
+    """Return all targets, (K,) float64 each, from pt, eta, phi or px, py, pz [GeV], charge and vertex as far as known.
+
+    eta = asinh(pz / pt). Where pt is 0 it and what is divided by pt are not finite.
+    """
+    known: Values = {name: np.asarray(values, np.float64) for name, values in found.items()}
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        if not set(POLAR) <= set(known):
+            pt = np.hypot(known["px"], known["py"])
+            known |= {"pt": pt, "eta": np.arcsinh(known["pz"] / pt), "phi": np.arctan2(known["py"], known["px"])}
+        if not set(CARTESIAN) <= set(known):
+            pt, eta, phi = (known[name] for name in POLAR)
+            known |= {"px": pt * np.cos(phi), "py": pt * np.sin(phi), "pz": pt * np.sinh(eta)}
+        known["p"] = np.sqrt(known["px"] ** 2 + known["py"] ** 2 + known["pz"] ** 2)
+        if "charge" in known:
+            known |= {"positive": (known["charge"] > 0) * 1.0, "q_over_pt": known["charge"] / known["pt"]}
+    return {name: known[name] for name in COLUMNS if name in known}

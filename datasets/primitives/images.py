@@ -1,4 +1,4 @@
-"""Plane images of a file of trigger primitives: clusters, matched, drawn and described."""
+"""Plane images of trigger primitives: clusters drawn, matched and described."""
 
 from __future__ import annotations
 
@@ -8,16 +8,57 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from app.core.errors import Problem, UserError
 from datasets.argon.plane_files import PLANES, TICKS, Plane
-from datasets.argon.primitive_images import table
-from datasets.convert._clusters import Clustering, Clusters, find, unwrapped
-from datasets.convert._matching import canonical_channel, match
-from datasets.convert._primitives import Primitives, read
-from datasets.convert._truth import describe
 from datasets.files import root
+from datasets.primitives.clusters import Clustering, Clusters, canonical_channel, find, match, unwrapped
+from datasets.primitives.files import Primitives, read
+from datasets.primitives.truth import describe
+
+Floats = NDArray[np.float64]
+
+
+def table(
+    plane: ArrayLike, channel: ArrayLike, start: ArrayLike, to_peak: ArrayLike, over: ArrayLike, integral: ArrayLike
+) -> Floats:
+    """Return primitives as rows that `windows` reads.
+
+    Args:
+        plane: 0 U, 1 V, 2 X.
+        channel: number that grows as u, v, w do, without a jump where wires wrap.
+        start: first sample above threshold [ticks].
+        to_peak: samples from there to the largest one.
+        over: samples above threshold.
+        integral: their sum [ADC].
+    """
+    columns = (plane, channel, start, to_peak, over, np.zeros_like(channel), integral)
+    return np.stack([np.asarray(column, np.float64) for column in columns], axis=1)
+
+
+def windows(
+    primitives: Floats, middles: Floats, width: int = 16, height: int = 128
+) -> tuple[NDArray[np.float32], Floats, NDArray[np.bool_]]:
+    """Draw what three windows show, each moved to the ADC-weighted mean of what lies in it.
+
+    Args:
+        primitives: of all planes, see `table`.
+        middles: where the windows of U, V, X begin their search, (3, 2) channel and tick.
+        width: of the images [channels].
+        height: of the images [ticks].
+
+    Returns:
+        Images (3, height, width) [ADC], rows ticks and columns channels; the middles that were found (3, 2); whether a
+        plane shows anything (3,).
+    """
+    from datasets.simulate.argon.window import draw_window
+
+    images, found, seen = np.zeros((3, height, width), np.float32), np.empty((3, 2)), np.zeros(3, bool)
+    for plane in range(3):
+        *found[plane], total = draw_window(primitives, plane, *map(float, middles[plane]), images[plane])
+        seen[plane] = total > 0
+    return images, found, seen
 
 
 @dataclass(frozen=True)
@@ -59,7 +100,7 @@ def _remembered(path: Path, _stamp: tuple[int, int], width: int) -> dict[str, Ma
 
 def primitive_planes(path: Path, planes: Sequence[str], width: int) -> dict[str, Plane]:
     """Return the planes of a ROOT file as a loader wants them; images are made again when they are asked for."""
-    found = root.parts(path)[0].stat() if root.parts(path)[0].is_file() else None
+    found = root.split_name(path)[0].stat() if root.split_name(path)[0].is_file() else None
     stamp = (found.st_mtime_ns, found.st_size) if found else (0, 0)
 
     def plane(name: str) -> Plane:

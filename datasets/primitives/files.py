@@ -83,7 +83,7 @@ def read(path: Path) -> Primitives:
         if name not in known:
             raise UserError(Problem(f"has no branch {name!r}", place, expected="a tree of trigger primitives"))
     traced = [name for name in TRACED if name in known]
-    found = root.rows(tree, [*EVENT, *NEEDED, *traced], 0, int(tree.num_entries), path)
+    found = root.read_rows(tree, [*EVENT, *NEEDED, *traced], 0, int(tree.num_entries), path)
     events, event = _numbered(found)
     channel = split(found["channel"].astype(np.int64))
     if len(event) and channel.apa.max() >= MOST_APAS:
@@ -101,15 +101,15 @@ def read(path: Path) -> Primitives:
 
 
 def _tree(path: Path) -> Any:
-    if root.parts(path)[1]:
-        return root.tree(path)
-    known = root.trees(root.opened(path))
+    if root.split_name(path)[1]:
+        return root.open_tree(path)
+    known = root.tree_names(root.open_file(path))
     wanted = [name for name in known if "TriggerPrimitives/" in name]
     if len(wanted) != 1:
         what = f"the file has {len(wanted)} trees of trigger primitives"
         expected = "one tree in a folder TriggerPrimitives, or file.root:tree"
         raise UserError(Problem(what, (str(path),), expected=expected, received=known))
-    return root.tree(path, wanted[0])
+    return root.open_tree(path, wanted[0])
 
 
 def _numbered(columns: Columns) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -123,14 +123,16 @@ def _numbered(columns: Columns) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 
 
 def _truth(path: Path, events: NDArray[np.int64]) -> dict[str, Columns]:
-    file = root.parts(path)[0]
-    known = root.trees(root.opened(path))
+    file = root.split_name(path)[0]
+    known = root.tree_names(root.open_file(path))
     found = {}
     for name, branches in (("mctruths", TRUTH), ("mcparticles", PARTICLES)):
         trees = [tree for tree in known if tree.split("/")[-1] == name]
         if not trees:
             return {}
-        columns = root.rows(tree := root.tree(file, trees[0]), [*EVENT, *branches], 0, int(tree.num_entries), path)
+        columns = root.read_rows(
+            tree := root.open_tree(file, trees[0]), [*EVENT, *branches], 0, int(tree.num_entries), path
+        )
         found[name] = {**columns, "event": _among(columns, events)}
     return found
 

@@ -1,0 +1,129 @@
+"""Keys of events: hashes that decide in which split an event is, and that find events which occur twice."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.core.errors import Place, Problem, UserError
+
+GOLDEN = 0x9E3779B97F4A7C15
+"""2^64 over the golden ratio, odd: the step between the states of splitmix64."""
+KEPT = 2**21
+"""About so many keys (at most twice as many) are remembered between blocks: 16 to 32 MB."""
+Keys = NDArray[np.uint64]
+
+
+def scramble(z: Any) -> Any:
+    """Return the one-to-one output function of splitmix64, for uint64 arrays and, compiled, for single numbers.
+
+    References:
+        G. L. Steele, D. Lea, C. H. Flood, Fast splittable pseudorandom number generators, doi:10.1145/2660193.2660195.
+    """
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
+
+
+def mix(values: Keys, seed: int) -> Keys:
+    """Return splitmix64 hashes of `values`, a different family for each seed."""
+    hashes: Keys = scramble(values + np.uint64((GOLDEN * (2 * seed + 1)) % 2**64))
+    return hashes
+
+
+def hash_rows(arrays: Sequence[NDArray[Any]]) -> Keys:
+    """Return a key per row from the bytes of its values: equal rows get equal keys, whatever file they are in.
+
+    Args:
+        arrays: single columns (N,), or several side by side, (N, C).
+    """
+    key = np.zeros(len(arrays[0]), np.uint64)
+    for position, column in enumerate(column for values in arrays for column in np.atleast_2d(np.asarray(values).T)):
+        bits = (np.asarray(column, np.float64) + 0.0).view(np.uint64)  # + 0.0 because -0.0 equals 0.0
+        key = mix(key ^ bits, position)
+    return key
+
+
+def hash_text(text: str) -> np.uint64:
+    """Return 64 bits that stand for a text."""
+    return np.uint64(int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]))
+
+
+def hash_images(images: NDArray[np.float32]) -> Keys:
+    """Return a key per image (N, ...) from the bits of all its pixels; equal images get equal keys exactly."""
+    flat = images.reshape(len(images), int(np.prod(images.shape[1:])))
+    place = mix(np.arange(flat.shape[1], dtype=np.uint64), 1) | np.uint64(1)
+    key = np.empty(len(flat), np.uint64)
+    for first in range(0, len(flat), 1024):  # 64-bit copies of many images would take memory
+        bits = np.ascontiguousarray(flat[first : first + 1024]).view(np.uint32)
+        key[first : first + 1024] = bits.astype(np.uint64) @ place
+    return mix(key, 3)
+
+
+def hash_pixels(event: NDArray[np.intp], place: Keys, value: NDArray[Any], events: int) -> Keys:
+    """Return a key per sparse image, (events,), from its pixels in whatever order they are.
+
+    Args:
+        event: the image of each pixel, (M,).
+        place: a number of the pixel in its image, (M,).
+        value: of the pixels, (M,), hashed as float32.
+        events: number of images.
+    """
+    bits = np.ascontiguousarray(value, np.float32).view(np.uint32).astype(np.uint64)
+    key = np.zeros(events, np.uint64)
+    np.add.at(key, event, mix(mix(place, 1) ^ bits, 2))
+    return key
+
+
+def split_numbers(key: Keys, seed: int, train: float, validation: float) -> NDArray[np.intp]:
+    """Return 0, 1 or 2 (train, validation, test) for each key, with the given shares of the first two."""
+    uniform = mix(key, seed) / 2.0**64
+    return np.searchsorted(np.cumsum([train, validation]), uniform, side="right")
+
+
+@dataclass
+class Duplicates:
+    """Checks each block once and refuses keys that occurred before.
+
+    Within a block the check is exact. Between blocks it is exact up to 2 * KEPT events; of more, a fixed share chosen
+    by the hash of the key is compared, so that files that overlap are found but a single repeated event may not be.
+
+    Args:
+        rows: events in all blocks.
+    """
+
+    rows: int
+    blocks: list[tuple[Place, Keys]] = field(default_factory=list)
+    every: Keys = field(default_factory=lambda: np.empty(0, np.uint64))
+
+    def check(self, key: Keys, place: Place) -> None:
+        """Compare a block with itself and with those before it; raises UserError naming both places."""
+        values, first, number = np.unique(key, return_index=True, return_counts=True)
+        repeated = number > 1
+        if repeated.any():
+            extra, row = int((number[repeated] - 1).sum()), int(first[repeated].min())
+            what = f"{extra} rows are duplicates, the first of row {row}"
+            raise UserError(Problem(what, place, expected="every event once"))
+        share = max(1, self.rows // KEPT)
+        sample = values if share == 1 else values[mix(values, 0) % np.uint64(share) == 0]
+        again = sample[is_in(sample, self.every)]
+        if len(again):
+            other = next(p for p, keys in self.blocks if is_in(again[:1], keys).any())
+            count = len(again) if share == 1 else f"about {share * len(again)}"
+            what = f"{count} of its events are also in {other[0]}"
+            raise UserError(Problem(what, place, expected="every event once"))
+        self.blocks.append((place, sample))
+        self.every = np.sort(np.concatenate([self.every, sample]), kind="stable")
+
+
+def is_in(values: Keys, ordered: Keys) -> NDArray[np.bool_]:
+    """Return which values occur among `ordered`, which are sorted; faster than np.isin, which sorts again."""
+    if not len(ordered):
+        return np.zeros(len(values), bool)
+    near = np.minimum(np.searchsorted(ordered, values), len(ordered) - 1)
+    return np.asarray(ordered[near] == values)

@@ -1,0 +1,1 @@
+"""Trigger primitives of ROOT files: clusters, matches between planes, truth, images."""
