@@ -22,12 +22,8 @@ from app.evaluation.predictor import Predictor
 from app.export.graph import to_onnx
 from app.export.onnx_file import in_float32
 from app.runs.record import fingerprint
-<<<<<<< HEAD
-from app.runtime.device import describe
-=======
 from app.runtime.device import describe
 from datasets.pipeline.arrays import dense
->>>>>>> bee0ca2 (Merge modules of datasets by concept; one home for splitmix64)
 from datasets.pipeline.events import Events
 
 logger = logging.getLogger(__name__)

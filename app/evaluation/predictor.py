@@ -8,14 +8,8 @@ from typing import Any
 
 import numpy as np
 
-<<<<<<< HEAD
-from app.core.libraries import keras, tf
-from datasets.pipeline.jagged import Jagged
-from datasets.pipeline.sparse import dense, rows_at_once
-=======
 from app.core.libraries import keras, tf
 from datasets.pipeline.arrays import Jagged, dense, rows_at_once
->>>>>>> bee0ca2 (Merge modules of datasets by concept; one home for splitmix64)
 
 ROWS_AT_ONCE = 8192
 NUMBERS_AT_ONCE = 2**26

@@ -12,13 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
-<<<<<<< HEAD
-from typing import Any
-
-import numpy as np
-=======
 from typing import Any, Generic, Literal, TypeVar
->>>>>>> bee0ca2 (Merge modules of datasets by concept; one home for splitmix64)
 
 from app.core.errors import Problem, UserError, unknown
 from app.core.libraries import uproot

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -40,7 +39,7 @@ HINTS = {
     "v": "; is the position in mm? It has to be in cm",
     "w": "; is the position in mm? It has to be in cm",
 }
-Columns = Mapping[str, Any]
+Columns = dict[str, Any]
 
 
 def check_truth(columns: Columns, place: Place) -> None:
@@ -92,7 +91,6 @@ def check_readings(columns: Columns, place: Place) -> None:
 logger = logging.getLogger(__name__)
 
 SUMS = ("light", "centroid_u", "centroid_v", "centroid_w", "time_first")
-Columns = dict[str, Any]
 
 
 @dataclass

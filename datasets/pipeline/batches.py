@@ -7,28 +7,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
-<<<<<<< HEAD
-import numpy as np
-
-from app.core.errors import Problem, UserError
 from app.core.libraries import tf
-from datasets.pipeline.events import Augment, Events, Source
-from datasets.pipeline.jagged import Jagged
-from datasets.pipeline.options import PARTS, DatasetOptions
-from datasets.pipeline.sparse import cuts, rows_at_once
-from datasets.pipeline.split import Places, assignments
-
-BLOCKS_PER_WINDOW, ROWS_PER_WINDOW = 4, 2048
-"""At least so many blocks, and of small ones so many that they have these rows, are shuffled together."""
-=======
-from app.core.libraries import tf
-
 from datasets.pipeline.arrays import Jagged, cuts, rows_at_once
 from datasets.pipeline.events import Events
 from datasets.pipeline.split import Part
 
-
->>>>>>> bee0ca2 (Merge modules of datasets by concept; one home for splitmix64)
 BATCHES_AHEAD, BYTES_AHEAD = 4, 2**28
 """Batches that wait for the network, and the most bytes that they take; at least one batch waits."""
 MANY_ROWS = 512

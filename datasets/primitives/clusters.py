@@ -174,7 +174,6 @@ DISTANCE = 15.0
 """U and V cross the same X wire at heights that differ by less [cm]: thresholds cut off other parts on each plane."""
 PERIOD = WRAP * PITCH[0] / np.sin(WIRE_ANGLE)
 """U and V wires come back to the same X wire after this height [cm], more than an anode has."""
-Integers = NDArray[np.int64]
 
 
 def match(clusters: Clusters) -> tuple[Integers, Integers]:

@@ -6,24 +6,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-<<<<<<< HEAD
-import numpy as np
-
-from app.core.errors import Problem, UserError
-from app.core.libraries import keras
-=======
-from app.core.libraries import keras
 import numpy as np
 
 from app.core.errors import Place, Problem, UserError
+from app.core.libraries import keras
 from app.physics.arrays import module_of
 from app.physics.magnet import Magnet
->>>>>>> bee0ca2 (Merge modules of datasets by concept; one home for splitmix64)
 from datasets.transforms import Columns, Tensor, Transform
 from datasets.transforms.scaling import Inverse, Standardize
 
-<<<<<<< HEAD
-=======
 HORIZONTAL, VERTICAL = ("x", "tx", "qop"), ("y", "ty")
 
 
@@ -74,9 +65,6 @@ def check_mirror(
             what = f"the field {magnet.field_json['name']!r} is not symmetric in {axis}"
             raise UserError(Problem(what, where, expected="false, or a field with By even in x and y", received=True))
 
-
-
->>>>>>> bee0ca2 (Merge modules of datasets by concept; one home for splitmix64)
 
 class Chain:
     """Transforms applied one after the other to the targets of one task.

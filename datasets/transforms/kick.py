@@ -5,10 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-<<<<<<< HEAD
-=======
-from app.core.libraries import keras
->>>>>>> bee0ca2 (Merge modules of datasets by concept; one home for splitmix64)
 import numpy as np
 
 from app.core.catalog import Spec
@@ -21,10 +17,6 @@ from app.physics.momentum_slopes import to_momentum, to_slopes
 from datasets.transforms import TRANSFORMS, Columns, Tensor, Transform
 from datasets.transforms.scaling import Standardize
 
-<<<<<<< HEAD
-=======
-
->>>>>>> bee0ca2 (Merge modules of datasets by concept; one home for splitmix64)
 STATE = ("x", "y", "tx", "ty")
 
 

@@ -5,10 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-<<<<<<< HEAD
-=======
-from app.core.libraries import keras
->>>>>>> bee0ca2 (Merge modules of datasets by concept; one home for splitmix64)
 import numpy as np
 
 from app.core.libraries import keras
@@ -16,10 +12,6 @@ from app.physics.magnet import Magnet
 from datasets.pipeline.moments import mean_and_std
 from datasets.transforms import TRANSFORMS, Columns, Tensor, Transform
 
-<<<<<<< HEAD
-=======
-
->>>>>>> bee0ca2 (Merge modules of datasets by concept; one home for splitmix64)
 ROUNDINGS = 300.0
 """The least standard deviation, in units of the rounding of the target."""
 
