@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -42,7 +43,7 @@ HINTS = {
 Columns = dict[str, Any]
 
 
-def check_truth(columns: Columns, place: Place) -> None:
+def check_truth(columns: Mapping[str, Any], place: Place) -> None:
     """Every truth is finite and in its range, and a direction is a unit vector."""
     for name, (low, high, unit) in LIMITS.items():
         if name not in columns:
@@ -60,7 +61,7 @@ def check_truth(columns: Columns, place: Place) -> None:
     check_direction(columns, place)
 
 
-def check_direction(columns: Columns, place: Place) -> None:
+def check_direction(columns: Mapping[str, Any], place: Place) -> None:
     """A direction has length 1, and the angles say the same: (-sin t cos p, sin t sin p, cos t)."""
     names = ("direction_x", "direction_y", "direction_z")
     if not all(name in columns for name in names):
@@ -81,7 +82,7 @@ def check_direction(columns: Columns, place: Place) -> None:
             raise UserError(Problem(what, place, expected=expected, received=np.round(direction[bad[0]], 4).tolist()))
 
 
-def check_readings(columns: Columns, place: Place) -> None:
+def check_readings(columns: Mapping[str, Any], place: Place) -> None:
     """Some sensor of some event has light: else it is another array, or a sentinel stands in place of all values."""
     if np.isnan(columns["centroid_u"]).all():
         what = f"no valid reading above 0 in {len(columns['centroid_u'])} events"

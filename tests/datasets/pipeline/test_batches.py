@@ -12,10 +12,10 @@ import pytest
 from app.core.errors import UserError
 from datasets.pipeline import arrays as sparse
 from datasets.pipeline.arrays import Sparse, dense
-from datasets.pipeline.batches import PARTS, ordered_batches, shuffled_batches
+from datasets.pipeline.batches import ordered_batches, shuffled_batches
 from datasets.pipeline.event_keys import hash_rows, mix
 from datasets.pipeline.events import Column, Events, Input, Source
-from datasets.pipeline.options import DatasetOptions
+from datasets.pipeline.options import PARTS, DatasetOptions
 from datasets.pipeline.split import split
 
 X = Column("x", "mm")
