@@ -15,14 +15,15 @@ from app import cli
 from app.runtime import device
 device.prepare(1)
 from datasets.pipeline.events import Events
-from datasets.pipeline.batches import Part, batches
+from datasets.pipeline.batches import shuffled_batches
+from datasets.pipeline.split import Part
 
 def slowly():
     sum(range(300_000))
     return Events({"state": np.zeros((8, 2), np.float32)}, {}, np.arange(8, dtype=np.uint64))
 
 part = Part([slowly], [8])
-iterator = iter(batches(part, lambda events: (dict(events.inputs),), 4, 1))
+iterator = iter(shuffled_batches(part, lambda events: (dict(events.inputs),), 4, 1))
 next(iterator)  # a thread of tf.data is inside `slowly` from now on
 sys.argv = ["wirechamber", "list", "losses"]
 cli.command()
