@@ -1,7 +1,5 @@
 """The residual y_pred - y_true, with the shapes checked and in a precision that can be squared."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from app.core.libraries import keras

@@ -4,8 +4,6 @@ The angle is 2 atan2(|a - b|, |a + b|) of the unit vectors a and b. An arccos of
 at both ends, and a network that becomes good at it ends in NaN.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

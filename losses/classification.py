@@ -1,7 +1,5 @@
 """Losses of classes. Predictions are logits: a probability that has been rounded to 0 or 1 has lost its gradient."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """Losses of directions: only the angle between prediction and truth counts."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from app.core.errors import Problem, UserError

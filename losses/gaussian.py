@@ -5,8 +5,6 @@ LEAST_LOG_VARIANCE a predicted width is as good as 0: the likelihood, which has 
 left pulls the width up again. No value of s makes the loss or its gradient infinite.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from app.core.libraries import keras

@@ -1,7 +1,5 @@
 """The loss whose minimum is a quantile."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 from pydantic import Field

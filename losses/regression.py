@@ -1,7 +1,5 @@
 """Losses of the residual r = y_pred - y_true, each the mean over the T targets of an event."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

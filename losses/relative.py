@@ -1,7 +1,5 @@
 """Losses of the residual r = y_pred - y_true in units of the target's size d = max(|y_true|, floor)."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """The likelihood of a direction with its own uncertainty."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The Keras layer from raw ADC images to scaled ones. Imported with Keras."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The last layer of an ensemble: one answer from those of its members. Imported where Keras is needed."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 

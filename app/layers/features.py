@@ -1,7 +1,5 @@
 """What a network sees of track states: some columns, mirrored, and features that physics derives. Needs Keras."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Layers from the raw hits of an event to what a network sees of them. Imported with Keras."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from typing import Any
 

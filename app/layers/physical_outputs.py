@@ -1,7 +1,5 @@
 """The last layer of a deployed model: from network outputs back to physical units. Imported where Keras is needed."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 

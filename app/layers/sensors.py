@@ -1,7 +1,5 @@
 """Layers from the raw values of photon sensors to what a network sees of them. Imported with Keras."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """How well events are sorted into classes."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial

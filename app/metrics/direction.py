@@ -1,7 +1,5 @@
 """How well a direction is measured: the angle between prediction and truth, and the emission angles one by one."""
 
-from __future__ import annotations
-
 from functools import partial
 from typing import Any
 

@@ -1,7 +1,5 @@
 """How well an energy is measured."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

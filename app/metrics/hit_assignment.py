@@ -1,7 +1,5 @@
 """How well the hits of a muon are told from noise and from those of other muons."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """How often a muon is given the wrong charge."""
 
-from __future__ import annotations
-
 from functools import partial
 from typing import Any
 

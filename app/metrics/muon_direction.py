@@ -1,7 +1,5 @@
 """How well the direction of a muon is measured: pseudorapidity and azimuth."""
 
-from __future__ import annotations
-
 from functools import partial
 from typing import Any
 

@@ -1,7 +1,5 @@
 """How well the transverse momentum of a muon is measured."""
 
-from __future__ import annotations
-
 from functools import partial
 from typing import Any
 

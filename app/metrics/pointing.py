@@ -1,7 +1,5 @@
 """How well a direction points: the angle to the truth, and how often head and tail are exchanged."""
 
-from __future__ import annotations
-
 from functools import partial
 from typing import Any
 

@@ -1,7 +1,5 @@
 """How well the point of the first interaction is measured."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Whether predicted uncertainties are true."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

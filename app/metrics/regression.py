@@ -1,7 +1,5 @@
 """Residuals of any set of numbers: what to look at before a measure made for the quantity exists."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Resolution of extrapolated track states: position in mm, slopes without unit, all of them by momentum bin too."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """How well the time of an event is measured."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from app.metrics import METRICS

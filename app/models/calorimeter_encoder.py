@@ -1,7 +1,5 @@
 """The network of the photon-sensor calorimeter: every face by its own geometry, then all faces together."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, NamedTuple
 

@@ -1,7 +1,5 @@
 """Hits as a set: each encoded by itself, then all of them summed."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Annotated, Any
 

@@ -1,7 +1,5 @@
 """The baseline of the photon sensors: a multi-layer perceptron that knows nothing of their places."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 

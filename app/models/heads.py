@@ -9,8 +9,6 @@ of its targets. Its fact `gives` says what stands in the output, which the loss 
 * `direction_and_concentration` (N, 3): a vector whose length is the concentration.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 from pydantic import Field

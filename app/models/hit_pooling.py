@@ -1,7 +1,5 @@
 """Hits of a muon pooled by how much each of them belongs to it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Annotated, Any
 

@@ -1,7 +1,5 @@
 """Hits that look at each other: a transformer with a mask."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Annotated, Any
 

@@ -1,7 +1,5 @@
 """The multi-layer perceptron."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 

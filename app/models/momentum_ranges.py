@@ -1,7 +1,5 @@
 """One network for each range of momentum, behind one model."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from itertools import pairwise
 from typing import Annotated, Any

@@ -1,7 +1,5 @@
 """The physics-informed network: it gives a whole track, so that its derivatives can be held against the field."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 

@@ -1,7 +1,5 @@
 """The least-squares polynomial of the kick as a model: what a network must beat to have earned its keep."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """The residual network of one to three wire planes."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """A few Runge-Kutta steps as a model: what a network that replaces the integrator competes with."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any, Literal
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """The Runge-Kutta network: its heads are the stages of an integrator of one step."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, Literal
 

@@ -1,7 +1,5 @@
 """The straight line as a model: no magnet at all."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from app.models import MODELS

@@ -1,7 +1,5 @@
 """The thin lens as a model: the least that a network of the whole magnet must improve on."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 from pydantic import Field

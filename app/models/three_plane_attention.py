@@ -1,7 +1,5 @@
 """Wire planes through branches of different depth, with attention to parts of the image."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The convolutional network of whole volumes around a track."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

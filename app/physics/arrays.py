@@ -1,7 +1,5 @@
 """One formula for NumPy arrays and TensorFlow tensors: choose the module whose functions fit the values."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Iterator
 from contextvars import ContextVar

@@ -1,7 +1,5 @@
 """Directions: unit vectors, and the emission angles of a photon from the target."""
 
-from __future__ import annotations
-
 import math
 
 from app.physics.arrays import Array, module_of

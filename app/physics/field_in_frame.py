@@ -1,7 +1,5 @@
 """Fields put together: the sum of several, and one seen from a turned and shifted frame."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The equation of motion of a charged particle in a static magnetic field, with z as the independent variable."""
 
-from __future__ import annotations
-
 from functools import reduce
 from operator import add
 

@@ -1,7 +1,5 @@
 """Where tracks bend: the field that a dataset was made in and the z at which its tracks begin."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """What a magnetic field is: one formula for generator, physics losses and benchmarks, chosen by name in a job."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Protocol
 

@@ -1,7 +1,5 @@
 """Slopes in momentum coordinates: u = px/p, v = py/p, in which the force of a magnet is exactly linear in q/p."""
 
-from __future__ import annotations
-
 from app.physics.arrays import Array, module_of
 
 LARGEST_SINE = 0.999

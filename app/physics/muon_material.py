@@ -1,7 +1,5 @@
 """Muons in matter: energy loss in a calorimeter, and multiple scattering."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

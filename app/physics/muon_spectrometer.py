@@ -10,8 +10,6 @@ References:
     G. Aad et al. (ATLAS), The ATLAS Experiment at the CERN Large Hadron Collider, doi:10.1088/1748-0221/3/08/S08003.
 """
 
-from __future__ import annotations
-
 from functools import cache
 from itertools import chain
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """Tracks from one z to another in bulk: RK4 compiled by XLA, in blocks that stay in the cache, on every core."""
 
-from __future__ import annotations
-
 import math
 import os
 from collections import deque

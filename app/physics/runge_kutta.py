@@ -1,7 +1,5 @@
 """The classical fourth-order Runge-Kutta method for tracks: one formula for every field and array module."""
 
-from __future__ import annotations
-
 from app.physics.arrays import Array
 from app.physics.lorentz import State, lorentz_acceleration
 from app.physics.magnetic_field import Field

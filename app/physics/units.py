@@ -1,7 +1,5 @@
 """Constants of the track equations in the program's units: mm, T, GeV and the elementary charge."""
 
-from __future__ import annotations
-
 LIGHT_SPEED = 2.99792458e-4
 """c in GeV per (mm T e): curvature = LIGHT_SPEED * (q/p) * B in 1/mm, with q/p in 1/GeV and B in T.
 

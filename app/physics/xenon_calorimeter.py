@@ -12,8 +12,6 @@ References:
     A. M. Baldini et al. (MEG II), The design of the MEG II experiment, doi:10.1140/epjc/s10052-018-5845-6.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple

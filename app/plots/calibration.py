@@ -1,10 +1,9 @@
 """Whether what is said of an uncertainty is true: probabilities, concentrations of directions, standard deviations."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.core.types import Count
 from app.metrics.direction import COMPONENTS
@@ -14,13 +13,8 @@ from app.metrics.statistics.residuals import half_width_68
 from app.plots import PLOTS
 from app.plots.drawing.inputs import Needs, PlotInputs
 from app.plots.drawing.residuals import opening_angles
-from app.plots.drawing.style import BLUE, GREY, ORANGE, grid, label, scale_for, styled, symbol
+from app.plots.drawing.style import BLUE, GREY, ORANGE, Axes, Figure, grid, label, scale_for, styled, symbol
 from app.plots.roc import look_of
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-    from numpy.typing import NDArray
 
 FEWEST = 10
 """Events that a bin needs to be drawn."""

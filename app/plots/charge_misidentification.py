@@ -1,20 +1,14 @@
 """How often a muon is given the wrong charge, against its momentum."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.metrics.statistics.bins import CHARGES, PT, Edges, bins_of, is_positive, pt_of
 from app.plots import PLOTS
 from app.plots.drawing.inputs import Needs, PlotInputs
-from app.plots.drawing.style import Curve, curves, label, new_figure, styled
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-    from numpy.typing import NDArray
+from app.plots.drawing.style import Axes, Curve, Figure, curves, label, new_figure, styled
 
 FEWEST = 20
 """Muons that a bin needs to be drawn."""

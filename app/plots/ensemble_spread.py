@@ -1,10 +1,9 @@
 """Whether the members of an ensemble are as far apart as they are from the truth."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.core.types import Count
 from app.metrics.direction import COMPONENTS
@@ -14,12 +13,7 @@ from app.physics.directions import DEGREE
 from app.plots import PLOTS
 from app.plots.drawing.inputs import Needs, PlotInputs
 from app.plots.drawing.residuals import differences, opening_angles, percentile_68
-from app.plots.drawing.style import BLUE, GREY, ORANGE, grid, label, scale_for, styled, symbol
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-    from numpy.typing import NDArray
+from app.plots.drawing.style import BLUE, GREY, ORANGE, Axes, Figure, grid, label, scale_for, styled, symbol
 
 FEWEST = 10
 """Events that a bin needs to be drawn."""

@@ -1,22 +1,16 @@
 """Position error of extrapolated tracks against momentum, beside every baseline."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.metrics.statistics.bins import Edges, bins_of
 from app.plots import PLOTS
 from app.plots.drawing.inputs import Needs, PlotInputs
-from app.plots.drawing.style import Curve, curves, label, new_figure, styled
+from app.plots.drawing.style import Axes, Curve, Figure, curves, label, new_figure, styled
 from app.predictions import Predictions
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-    from numpy.typing import NDArray
 
 FEWEST = 20
 """Tracks that a bin needs to be drawn: the 95th percentile of fewer is one single track."""

@@ -1,11 +1,10 @@
 """Single events as the planes see them: the best, the worst and random ones, with their directions."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.metrics.direction import COMPONENTS
 from app.metrics.statistics.bins import energy_of
@@ -15,13 +14,8 @@ from app.physics.directions import unit
 from app.plots import PLOTS
 from app.plots.drawing.displays import KINDS, Displays, merit
 from app.plots.drawing.inputs import Needs, PlotInputs
-from app.plots.drawing.style import BLUE, ORANGE, label, new_figure, scale_for, styled, symbol
+from app.plots.drawing.style import BLUE, ORANGE, Axes, Figure, label, new_figure, scale_for, styled, symbol
 from app.predictions import Predictions
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-    from numpy.typing import NDArray
 
 SPREAD = (5.0, 95.0)
 """Percentiles of the charge that a window shows at least."""

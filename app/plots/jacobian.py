@@ -1,18 +1,10 @@
 """The transport Jacobian's error, element by element."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from app.plots import PLOTS
 from app.plots.drawing.inputs import Needs, PlotInputs
-from app.plots.drawing.style import label, new_figure, styled, symbol
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+from app.plots.drawing.style import Axes, Figure, label, new_figure, styled, symbol
 
 LEAST, MOST = 1e-6, 1.0
 """The range of the colours: from the rounding of a float32 to the straight line's own Jacobian."""

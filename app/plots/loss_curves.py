@@ -1,21 +1,15 @@
 """Losses and learning rate against the epoch."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from app.history import flat
 from app.plots import PLOTS
 from app.plots.drawing.inputs import Needs, PlotInputs
-from app.plots.drawing.style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, label, new_figure, styled
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+from app.plots.drawing.style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, Axes, Figure, label, new_figure, styled
 
 Epochs = Sequence[Mapping[str, Any]]
 TERM_COLOURS = (GREEN, PURPLE, RED, GREY, "#56B4E9", "#B59A00")

@@ -1,10 +1,9 @@
 """How far predicted directions are from the true ones, by energy too, and how often head and tail are exchanged."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.core.types import Count
 from app.metrics.direction import COMPONENTS
@@ -13,12 +12,7 @@ from app.metrics.statistics.bins import Edges, bins_of
 from app.plots import PLOTS
 from app.plots.drawing.inputs import Needs, PlotInputs
 from app.plots.drawing.residuals import Against, against, opening_angles, percentile_68
-from app.plots.drawing.style import GREY, Curve, label, new_figure, scale_for, styled
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-    from numpy.typing import NDArray
+from app.plots.drawing.style import GREY, Axes, Curve, Figure, label, new_figure, scale_for, styled
 
 FEWEST = 20
 """Events that a bin needs to be drawn."""

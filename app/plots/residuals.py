@@ -1,17 +1,10 @@
 """Distribution of prediction - truth, one panel for each target."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from app.core.types import Count
 from app.plots import PLOTS
 from app.plots.drawing.inputs import Needs, PlotInputs
 from app.plots.drawing.residuals import differences, residual_histogram
-from app.plots.drawing.style import grid, label, styled, symbol
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from app.plots.drawing.style import Figure, grid, label, styled, symbol
 
 
 @PLOTS("residuals", needs=Needs(numbers=True))

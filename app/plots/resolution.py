@@ -1,10 +1,9 @@
 """How well one task is measured, and how that goes with the energy: from predictions.csv alone."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.core.types import Count
 from app.metrics.statistics.bins import Edges, bins_of
@@ -21,12 +20,7 @@ from app.plots.drawing.residuals import (
     residual_histogram,
     size_histogram,
 )
-from app.plots.drawing.style import GREY, Curve, grid, label, new_figure, scale_for, styled
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-    from numpy.typing import NDArray
+from app.plots.drawing.style import GREY, Axes, Curve, Figure, grid, label, new_figure, scale_for, styled
 
 FEWEST = 20
 """Events that a bin needs to be drawn: the 68th percentile of fewer hangs on single ones."""

@@ -1,19 +1,13 @@
 """A distribution before and after its events are weighted."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.plots import PLOTS
 from app.plots.drawing.inputs import Needs, PlotInputs
-from app.plots.drawing.style import BLUE, GREY, Scale, grid, label, styled, symbol
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-    from numpy.typing import NDArray
+from app.plots.drawing.style import BLUE, GREY, Axes, Figure, Scale, grid, label, styled, symbol
 
 
 @PLOTS("reweighting", needs=Needs(weighting=True))

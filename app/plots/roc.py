@@ -1,11 +1,10 @@
 """How well classes are told apart at any threshold, and what the charge alone would do."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.metrics.classification import classification
 from app.metrics.statistics.bins import Edges, energy_of
@@ -19,7 +18,9 @@ from app.plots.drawing.style import (
     ORANGE,
     PURPLE,
     RED,
+    Axes,
     Curve,
+    Figure,
     curves,
     label,
     new_figure,
@@ -28,11 +29,6 @@ from app.plots.drawing.style import (
     symbol,
 )
 from app.predictions import Predictions
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-    from numpy.typing import NDArray
 
 COLOURS = (BLUE, ORANGE, GREEN, RED, PURPLE, "#56B4E9", GREY)
 DASHES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (6, 2, 1, 2, 1, 2)), (0, (8, 2)), (0, (1, 1)))

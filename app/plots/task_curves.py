@@ -1,17 +1,11 @@
 """What each task of a training with several did, epoch by epoch."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from app.plots import PLOTS
 from app.plots.drawing.inputs import Needs, PlotInputs
-from app.plots.drawing.style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, label, new_figure, styled
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+from app.plots.drawing.style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, Axes, Figure, label, new_figure, styled
 
 COLOURS = (BLUE, ORANGE, GREEN, RED, PURPLE, GREY)
 Epochs = Sequence[Mapping[str, Any]]

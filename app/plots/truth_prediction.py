@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.core.types import Count
 from app.plots import PLOTS
 from app.plots.drawing.inputs import Needs, PlotInputs
-from app.plots.drawing.style import BLUE, GREY, RED, Scale, label, new_figure, scale_for, styled, symbol
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-    from numpy.typing import NDArray
+from app.plots.drawing.style import BLUE, GREY, RED, Axes, Figure, Scale, label, new_figure, scale_for, styled, symbol
 
 CENTRAL = (0.25, 99.75)
 """Percentiles of the truth that set the range; a single far event must not squeeze all others into one bin."""

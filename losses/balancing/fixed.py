@@ -1,7 +1,5 @@
 """The weights of the job, as they are."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The leading term first, the others later."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Annotated, Any
 

@@ -1,7 +1,5 @@
 """Weights that are learned as the uncertainties of the terms."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -6,8 +6,6 @@ registration say what a model must offer (`needs`), and the names of its terms i
 option `stages` takes the first ones. One that needs "scores" is called with `Hits` instead.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any

@@ -1,7 +1,5 @@
 """What is left of the equation of motion: the derivative of a predicted track minus the force on it."""
 
-from __future__ import annotations
-
 from functools import reduce
 from operator import add
 from typing import Any

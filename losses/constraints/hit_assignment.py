@@ -1,7 +1,5 @@
 """The scores of the hits must say which of them are the muon's."""
 
-from __future__ import annotations
-
 from app.core.libraries import keras
 from losses.constraints import CONSTRAINTS, Hits, Tensor
 

@@ -1,7 +1,5 @@
 """The start of a predicted track must be the start state."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The Lorentz equation at collocation points along the track."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from app.core.libraries import keras

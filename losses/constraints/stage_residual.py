@@ -1,7 +1,5 @@
 """The stages of a Runge-Kutta network must be derivatives of the Lorentz equation."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from app.core.types import Count

@@ -1,7 +1,5 @@
 """Easy events first: a threshold that falls while the training goes on."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from typing import Any

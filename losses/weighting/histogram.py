@@ -1,7 +1,5 @@
 """Weights that make a distribution flat."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any

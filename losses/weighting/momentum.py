@@ -1,7 +1,5 @@
 """Weights by the momentum of a track."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from typing import Any

@@ -1,7 +1,5 @@
 """Wire-plane images: scaled ADC values, with neighbouring ticks summed."""
 
-from __future__ import annotations
-
 from typing import Any, Literal
 
 from app.core.types import Count, Positive

@@ -1,7 +1,5 @@
 """Hits of a muon: scaled features."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from app.layers.inputs import INPUT_LAYERS

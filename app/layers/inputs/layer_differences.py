@@ -1,7 +1,5 @@
 """One hit in each detector layer: what bends."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """Photon sensors: the light and time of every sensor with what is known about their validity."""
 
-from __future__ import annotations
-
 from typing import Any, Literal
 
 from app.layers.inputs import INPUT_LAYERS

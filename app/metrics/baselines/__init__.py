@@ -9,8 +9,6 @@ them without), `classes=True` for one that predicts classes (None: such that are
 at the truth: it is shown, and no network is measured against it.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """A cut on the total charge: classes without a network."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The first light: a time without a network."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from app.metrics import BASELINES

@@ -1,7 +1,5 @@
 """The centroid of the light: a position, and a direction from the target to it, without a network."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from app.metrics import BASELINES

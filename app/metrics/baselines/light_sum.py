@@ -1,7 +1,5 @@
 """The sum of the light: an energy without a network."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from app.metrics import BASELINES

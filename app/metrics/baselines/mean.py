@@ -1,7 +1,5 @@
 """The mean of the training targets: the floor under every regression."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The most frequent class of the training events: the floor under every classification."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The direction of a muon as straight lines through its hits: no network, and nothing that is fitted."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The least-squares polynomial of the momentum kick: what a network must beat to have earned its keep."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from app.metrics import BASELINES

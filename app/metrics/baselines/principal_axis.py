@@ -1,7 +1,5 @@
 """Directions of a track in liquid argon without a network: the axis of its charge, and no direction at all."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

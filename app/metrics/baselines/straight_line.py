@@ -1,7 +1,5 @@
 """The straight line: what a track does without a magnet."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

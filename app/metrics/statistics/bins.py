@@ -1,7 +1,5 @@
 """Bins of the events of a task, by energy, momentum or pseudorapidity."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Annotated, Any

@@ -1,7 +1,5 @@
 """Targets that are classes: their numbers, their probabilities, ROC curves, and the charge as a score."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any

@@ -1,7 +1,5 @@
 """The least-squares polynomial of the momentum kick: features, degrees, the fit and the choice among several."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 

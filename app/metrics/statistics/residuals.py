@@ -1,7 +1,5 @@
 """Residuals of predictions that must be finite, their bias and their widths: one definition for every task."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

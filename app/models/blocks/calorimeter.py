@@ -1,7 +1,5 @@
 """What the networks of the calorimeter share: its sensors, a branch for each face, a transformer over their tokens."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What a model that needs no training is made from, and which tracks it is for."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Layers of models without training: a classical extrapolation, the polynomial of the kick. Imported with Keras."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Branches of convolutions: layers that are made once and may be applied to several images."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial

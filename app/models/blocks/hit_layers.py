@@ -4,8 +4,6 @@ All of them give the same whatever stands in the padding and however much of it 
 the hits, and have finite values and gradients for an event without hits.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import keras

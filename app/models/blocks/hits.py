@@ -1,7 +1,5 @@
 """What all networks over hits share: their inputs, an encoder of single hits, a transformer with a mask."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 

@@ -1,7 +1,5 @@
 """Layers over the pixels of images, the sensors of a detector and the tokens made of them. Imported with Keras."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import Any

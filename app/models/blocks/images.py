@@ -1,7 +1,5 @@
 """What the models of images take from the inputs: images, by plane or in a stack, and rows of numbers beside them."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """Tracks whose network sees zeta: derivatives by tf.GradientTape or by a tangent carried along. Imported with Keras."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal

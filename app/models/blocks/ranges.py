@@ -1,7 +1,5 @@
 """Which momentum range a track lies in, and the features of that range's network. Imported where Keras is needed."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

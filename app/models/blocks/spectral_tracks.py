@@ -1,7 +1,5 @@
 """Tracks as Chebyshev series in zeta: the network gives coefficients and never sees zeta. Imported with Keras."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -5,8 +5,6 @@ makes the kick K. Where the form is hard, K(0) = 0 holds by construction. The ou
 kick at zeta = 1, which is what the transform `kick` asks for.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -12,8 +12,6 @@ does when the X channels of two of the four kinds of faces are counted backward.
 The constants were fitted to the positions of 8e4 energy deposits of DUNE's full simulation (2 files, 60 events).
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

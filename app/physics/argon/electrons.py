@@ -3,8 +3,6 @@
 Kinetic energies T in MeV, lengths in cm, losses per length in MeV/cm.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

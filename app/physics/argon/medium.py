@@ -3,8 +3,6 @@
 Energies in MeV, lengths in cm.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

@@ -3,8 +3,6 @@
 Energies in MeV: E of the neutrino, T the kinetic energy of the electron.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

@@ -5,8 +5,6 @@ fitted here. From 0.5 to 20 MeV their sum lies within 1 % of NIST's attenuation 
 takes no energy and hardly turns a photon, is left out: it makes 3 % of them at 0.2 MeV and 9 % at 80 keV.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

@@ -11,8 +11,6 @@ References:
     B. Abi et al. (DUNE), Far detector technical design report, volume IV, arXiv:2002.03010.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

@@ -13,8 +13,6 @@ References:
     electrons, doi:10.1016/0168-583X(93)95827-R.
 """
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

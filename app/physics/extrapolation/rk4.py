@@ -1,7 +1,5 @@
 """A few steps of the classical Runge-Kutta method."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from pydantic import Field

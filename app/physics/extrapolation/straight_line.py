@@ -1,7 +1,5 @@
 """The straight line: a track without a magnet."""
 
-from __future__ import annotations
-
 from app.physics.extrapolation import EXTRAPOLATIONS
 from app.physics.lorentz import State
 from app.physics.magnet import Columns, Magnet

@@ -1,7 +1,5 @@
 """The thin lens: the whole kick of a magnet at one plane."""
 
-from __future__ import annotations
-
 from typing import Annotated, NamedTuple
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Field maps as files: ASCII tables of nodes, and npz grids."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """A dipole whose vertical field is a Gaussian along the beam axis."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from app.core.types import Positive

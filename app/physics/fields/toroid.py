@@ -1,7 +1,5 @@
 """A toroid: a field around the axis, which bends tracks in the plane that holds the axis."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from app.core.types import Positive, PositiveRange, Range

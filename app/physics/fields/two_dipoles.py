@@ -1,7 +1,5 @@
 """Two point dipoles above and below the beam axis: a three-dimensional field that obeys Maxwell's equations."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from app.core.types import Positive

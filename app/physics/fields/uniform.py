@@ -1,7 +1,5 @@
 """A constant field, whose exact trajectories are helices."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from app.physics.arrays import Array

@@ -1,24 +1,18 @@
 """How well classes are told apart: confusion, ROC curves, accuracy against the energy."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.metrics.classification import confusion_matrix
 from app.metrics.statistics.bins import bins_of
 from app.metrics.statistics.classes import as_classes, classes_of, probabilities
 from app.plots.drawing.inputs import PlotInputs
 from app.plots.drawing.residuals import Against
-from app.plots.drawing.style import Curve, curves, label, new_figure, scale_for, symbol
+from app.plots.drawing.style import Axes, Curve, Figure, curves, label, new_figure, scale_for, symbol
 from app.plots.roc import roc_curves
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-    from numpy.typing import NDArray
 
 FEWEST = 20
 

@@ -1,7 +1,5 @@
 """Drawing a run's plots into a folder."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import replace

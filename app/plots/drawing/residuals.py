@@ -1,12 +1,10 @@
 """Residuals of the targets of a task, and the panels that show their distributions."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +14,7 @@ from app.metrics.statistics.bins import energy_of, pt_of
 from app.metrics.statistics.residuals import half_width_68
 from app.physics.directions import DEGREE, emission_vector
 from app.plots.drawing.inputs import PlotInputs
-from app.plots.drawing.style import GREY, Curve, Scale, curves, scale_for, symbol
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
+from app.plots.drawing.style import GREY, Axes, Curve, Scale, curves, scale_for, symbol
 
 HALF_RANGE = 5.0
 COMPARABLE = (0.25, 10.0)

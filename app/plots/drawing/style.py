@@ -12,12 +12,14 @@ from itertools import cycle
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.axes import Axes as Axes
+    from matplotlib.figure import Figure as Figure
     from numpy.typing import NDArray
 
     from app.plots.drawing.inputs import PlotInputs
     from app.predictions import Predictions
+else:
+    Axes = Figure = Any  # the types of matplotlib, which is loaded with the first figure
 
 
 BLUE, ORANGE, GREEN, RED, PURPLE, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#5F6A72"

@@ -1,7 +1,5 @@
 """Plots inside a page: small enough to travel, as data addresses."""
 
-from __future__ import annotations
-
 import base64
 import contextlib
 import io
