@@ -80,7 +80,7 @@ def network(job: Job) -> str:
     data = {name: content["dataset"].get(name) for name in OF_THE_DATA}
     field = (content["dataset"].get("simulate") or {}).get("field")
     tasks = {
-        name: [task["targets"], task["transform"], task["head"], job.tasks[name].loss.component.facts.get("head")]
+        name: [task["targets"], task["transform"], task["head"], job.tasks[name].loss.component.facts.head]
         for name, task in content["tasks"].items()
         if name in job.tasks
     }

@@ -1,10 +1,18 @@
 """Datasets: each loader turns files into a Source of Events; each simulator writes the files that its loader reads."""
 
 from app.core.catalog import Catalog
+from app.core.types import Facts
 from datasets.pipeline.events import Column, Events, Input, Source
 from datasets.pipeline.options import DatasetOptions, name_the_simulator
 from datasets.simulate import SIMULATORS
 
 __all__ = ["DATASETS", "SIMULATORS", "Column", "Events", "Input", "Source"]
 
-DATASETS = Catalog[Source]("dataset", "datasets", DatasetOptions, name_the_simulator)
+
+class DatasetFacts(Facts):
+    """What a dataset says of itself: the module with checks of the quality of its files, None without."""
+
+    quality: str | None = None
+
+
+DATASETS = Catalog[Source, DatasetFacts]("dataset", "datasets", DatasetOptions, name_the_simulator, DatasetFacts)

@@ -34,8 +34,22 @@ stands there as well:
 * `surrogate=True`: its gradient is by design not the derivative of its value.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from app.core.catalog import Catalog
+from app.core.types import Facts
 
-LOSSES = Catalog[Any]("loss", "losses")
+
+class LossFacts(Facts):
+    """What a loss says of itself."""
+
+    head: str = "linear"
+    transform: tuple[str, ...] = ("standardize",)
+    physical: bool = False
+    classes: bool = False
+    surrogate: bool = False
+    example: Callable[[Any], tuple[Any, Any]] | None = None
+
+
+LOSSES = Catalog[Any, LossFacts]("loss", "losses", facts=LossFacts)

@@ -29,7 +29,7 @@ def _refuse(job: Job, where: tuple[str, ...], expected: str) -> None:
 
 
 def _check_targets(job: Job, name: str, task: Task) -> None:
-    known = job.model.component.facts["targets"]
+    known = job.model.component.facts.targets
     for position, target in enumerate(task.targets):
         if target not in known:
             what = f"target for the model {job.model.name!r}"

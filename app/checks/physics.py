@@ -21,7 +21,7 @@ OUTPUTS = (TRACK_CODE, SCORES, HIT_PROBABILITY)
 def check_something_is_learned(job: Job) -> None:
     """A loss in which every weight is 0 has no gradient."""
     weights = [task.weight for task in job.tasks.values()] + [spec.options.weight for spec in job.constraints]
-    if not any(weights) and not job.model.component.facts.get("classical"):
+    if not any(weights) and not job.is_classical:
         what = "the weights of all tasks and constraints are 0, so there is nothing to learn"
         raise UserError(Problem(what, ("tasks",), expected="one weight above 0 at least", received=weights))
 
@@ -41,17 +41,17 @@ def check_constraints_apply(job: Job) -> None:
 
 def _check_offered(job: Job, spec: Spec[Any], where: tuple[str, int]) -> None:
     facts = job.model.component.facts
-    offered = "scores" if facts.get("scores") else "nothing"
-    offered = offered if not facts.get("path") else "stages" if facts.get("stages") else "along"
-    needs = spec.component.facts["needs"]
+    offered = "scores" if facts.scores else "nothing"
+    offered = offered if facts.kind != "track" else "stages" if facts.stages else "along"
+    needs = spec.component.facts.needs
     if needs != offered:
         what = f"{spec.name!r} does not apply to the model {job.model.name!r}"
         expected = {"stages": "'rk_pinn'", "along": "'pinn'", "scores": "'hit_pooling'"}[needs]
         raise UserError(Problem(what, where, expected=f"the model {expected}", received=job.model.name))
     asked = spec.parameters.get("stages", 0)
-    if asked > facts.get("stages", asked):
+    if asked > (facts.stages or asked):
         what = "more stages than the model has heads"
-        raise UserError(Problem(what, (*where, "stages"), expected=f"at most {facts['stages']}", received=asked))
+        raise UserError(Problem(what, (*where, "stages"), expected=f"at most {facts.stages}", received=asked))
 
 
 def check_task_names(job: Job) -> None:

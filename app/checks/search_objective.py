@@ -38,13 +38,13 @@ def direction(job: Job) -> Direction:
         return search.direction
     if name == "loss" or name.endswith("_loss"):
         return "min"
-    facts = {m.component.facts["primary"]: m.component.facts for task in job.tasks.values() for m in task.metrics}
+    facts = {m.component.facts.primary: m.component.facts for task in job.tasks.values() for m in task.metrics}
     own = next((facts[primary] for primary in facts if name == primary or name.endswith(f"_{primary}")), None)
     if own is not None:
-        return "min" if own["better"] == "lower" else "max"
+        return "min" if own.better == "lower" else "max"
     if any(name.endswith(word) for word in HIGHER):
         return "max"
-    if any(word in name for word in NEITHER) or any(one["better"] == "higher" for one in facts.values()):
+    if any(word in name for word in NEITHER) or any(one.better == "higher" for one in facts.values()):
         what = f"nobody says whether a low or a high {name!r} is better"
         raise UserError(Problem(what, ("hyperopt", "objective"), expected="'direction': 'min' or 'max' beside it"))
     return "min"
@@ -88,7 +88,7 @@ def logged(job: Job) -> tuple[list[str], bool]:
 def _invented(task: Task) -> Predictions:
     """Return a few events that could be predictions of a task: only the names of their figures are looked at."""
     rng = np.random.default_rng(0)
-    classes = task.head.component.facts.get("gives") == "logits"
+    classes = task.head.component.facts.gives == "logits"
 
     def drawn() -> Any:
         return np.arange(EVENTS) % 2 if classes else rng.uniform(0.1, 0.9, EVENTS)

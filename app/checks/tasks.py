@@ -21,8 +21,8 @@ FAR_ABOVE = 3.0
 def check_heads(job: Job) -> None:
     """A loss must find in the head's output what it expects: a mean squared error of logits means nothing."""
     for name, task in job.tasks.items():
-        needed = HEADS[task.loss.component.facts.get("head", "linear")]
-        if task.head.component.facts["gives"] != needed.facts["gives"]:
+        needed = HEADS[task.loss.component.facts.head]
+        if task.head.component.facts.gives != needed.facts.gives:
             what = f"the loss {task.loss.name!r} does not fit the head"
             expected = f"{needed.name!r}, or no head: it follows from the loss"
             raise UserError(Problem(what, ("tasks", name, "head"), expected=expected, received=task.head.name))
@@ -40,9 +40,8 @@ def check_sigma_of_angles(job: Job) -> None:
 
 def check_outputs_are_learned(job: Job) -> None:
     """Keras trains on silently when no loss sees an output, and hands out the numbers that it began with."""
-    facts = job.model.component.facts
     for name, task in job.tasks.items():
-        if not task.weight and not facts.get("path") and not facts.get("classical"):
+        if not task.weight and job.model.component.facts.kind not in ("track", "classical"):
             expected = 'a weight above 0, or "enabled": false'
             what = "no loss sees this output, it would stay as random as it begins"
             raise UserError(Problem(what, ("tasks", name, "weight"), expected=expected, received=task.weight))
@@ -53,7 +52,7 @@ def check_assignment_metric(job: Job) -> None:
     for name, task in job.tasks.items():
         for position, metric in enumerate(task.metrics):
             where = ("tasks", name, "metrics", position)
-            if metric.name == "hit_assignment" and not job.model.component.facts.get("scores"):
+            if metric.name == "hit_assignment" and not job.model.component.facts.scores:
                 what = f"the model {job.model.name!r} does not assign hits"
                 raise UserError(Problem(what, where, expected="the model 'hit_pooling', or another metric"))
             if metric.name == "hit_assignment" and position == 0:
@@ -74,7 +73,7 @@ def check_relative_losses(job: Job) -> None:
     """A relative error is one of a quantity whose 0 means nothing there; that of a standardised target is its mean."""
     for name, task in job.tasks.items():
         shifted = [t.name for t in task.transform if t.name in ("standardize", "kick")]
-        if task.loss.component.facts.get("physical") and shifted:
+        if task.loss.component.facts.physical and shifted:
             what = f"the loss {task.loss.name!r} divides by the target, and {shifted[0]!r} shifts its 0"
             raise UserError(
                 Problem(what, ("tasks", name, "transform"), expected="[], or another loss", received=shifted)
@@ -83,7 +82,7 @@ def check_relative_losses(job: Job) -> None:
 
 def check_values(task: Task, values: Any) -> None:
     """Look at some transformed targets (N, columns): classes must be classes, and a width must be one of residuals."""
-    if task.loss.component.facts.get("classes"):
+    if task.loss.component.facts.classes:
         _check_classes(task, np.asarray(values))
     if task.loss.name in WIDTHS:
         _warn_of_width(task, np.asarray(values, np.float64))

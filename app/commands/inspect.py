@@ -58,7 +58,7 @@ def _job(options: argparse.Namespace) -> int:
 def _show_quality_of_job(job: Job, folder: Path) -> None:
     """Look at the files that the job reads, or simulates first."""
     wanted = job.dataset.options
-    if job.dataset.component.facts.get("quality"):
+    if job.dataset.component.facts.quality:
         from app.data.loading import data_root, simulated_files
 
         files = matching(wanted.files, ("dataset", "files")) if wanted.files else None
@@ -77,7 +77,7 @@ def _show(title: str, columns: list[Summary]) -> None:
 
 def _show_quality(spec: Any, paths: Sequence[Path], folder: Path) -> None:
     """Print and draw what the dataset itself has to say about the quality of its files."""
-    module = spec.component.facts.get("quality")
+    module = spec.component.facts.quality
     if module:
         from app.data.quality_figures import draw_quality
 

@@ -43,7 +43,7 @@ class Measures:
         found = {name: task_metrics(predictions, task) for name, task in self.tasks.items()}
         values = {Place(name): float(value) for name, value in merge_tasks(found).items() if not name.endswith("rows")}
         for task, one in found.items():
-            leading = self.tasks[task].metrics[0].component.facts["primary"]
+            leading = self.tasks[task].metrics[0].component.facts.primary
             for part in one.get("bins", ()):
                 if leading in part:
                     place = Place(self.leading[task], task, part["low"], part["high"])
@@ -60,11 +60,11 @@ def measures_of(run: ComparedRun) -> Measures:
     given = [figure for found in run.metrics.values() for figure in found["model"]]
     facts = {name: task.metrics[0].component.facts for name, task in tasks.items()}
     leading = {
-        task: f"{task}_{fact['primary']}" if given.count(fact["primary"]) > 1 else fact["primary"]
+        task: f"{task}_{fact.primary}" if given.count(fact.primary) > 1 else fact.primary
         for task, fact in facts.items()
     }
-    better = {task: fact["better"] for task, fact in facts.items()}
-    return Measures(tasks, leading, better, {task: fact.get("binned_in", "") for task, fact in facts.items()})
+    better = {task: fact.better for task, fact in facts.items()}
+    return Measures(tasks, leading, better, {task: fact.binned_in for task, fact in facts.items()})
 
 
 def _task(run: ComparedRun, name: str) -> Task:

@@ -48,8 +48,8 @@ class Task(Strict):
             facts = LOSSES.parse(content.get("loss", "mse")).component.facts
         except UserError:  # told where the loss itself is validated
             return content
-        natural = {name: facts[name] for name in ("head", "transform") if name in facts}
-        if "head" in facts and HEADS[facts["head"]].facts["gives"] == "logits":
+        natural = {"head": facts.head, "transform": facts.transform}
+        if HEADS[facts.head].facts.gives == "logits":
             natural["metrics"] = "classification"
         return {**natural, **content}
 
@@ -198,7 +198,7 @@ class Job(Strict):
     @property
     def is_classical(self) -> bool:
         """Whether the model needs no training."""
-        return bool(self.model.component.facts.get("classical"))
+        return bool(self.model.component.facts.kind == "classical")
 
     def dump(self) -> dict[str, Any]:
         """Return the JSON with every default written out; it gives this job again."""

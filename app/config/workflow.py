@@ -151,7 +151,7 @@ DATA = ("simulate", "merge")
 
 def suffix_of(spec: Spec[None]) -> str:
     """Return how the names of a simulator's shards end."""
-    return str(spec.component.facts.get("suffix", ".npz"))
+    return str(spec.component.facts.suffix)
 
 
 def is_reference(word: str) -> bool:

@@ -3,6 +3,9 @@
 A component is a function or class. Its positional parameters are supplied by the program, its keyword-only parameters
 by the JSON. The annotations of the keyword-only parameters, and only those, are evaluated and become a pydantic model.
 Of a parameter whose type is `Shared` the fields become keys; the component gets them as one value.
+
+What else the program must know of a component before it is built are its facts: keywords of the decorator, which the
+catalog's model of facts checks at once, so that `@MODELS("mine", ligth=True)` cannot be imported.
 """
 
 from __future__ import annotations
@@ -12,28 +15,30 @@ import inspect
 import json
 import pkgutil
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal
 
 from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationError, create_model
 from pydantic_core import CoreSchema, core_schema
+from typing_extensions import TypeVar
 
 from app.core.errors import Problem, UserError, unknown
-from app.core.types import Shared, Strict
+from app.core.types import Facts, Shared, Strict
 from app.core.validation import problems
 
 Made = TypeVar("Made")
+Known = TypeVar("Known", bound=Facts, default=Facts, covariant=True)
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True)
-class Component(Generic[Made]):
+class Component(Generic[Made, Known]):
     """A registered function or class with the facts its decorator was given."""
 
     name: str
     call: Callable[..., Made]
-    facts: Mapping[str, Any]
+    facts: Known
     options: type[BaseModel]
 
     @property
@@ -56,38 +61,33 @@ class Component(Generic[Made]):
     @cached_property
     def keys(self) -> dict[str, tuple[Any, Any]]:
         """What a job file may set, with types and defaults; shared options stand in the place of their parameter."""
-        found: dict[str, tuple[Any, Any]] = {}
+        keys: dict[str, tuple[Any, Any]] = {}
         for p in self.parameters:
             kind = self.types[p.name]
-            fields = kind.model_fields if _is_shared(kind) else {}
-            found |= {n: (f.annotation, f) for n, f in fields.items()} or {p.name: (kind, _default(p))}
-        return found
+            if _is_shared(kind):
+                keys |= {name: (field.annotation, field) for name, field in kind.model_fields.items()}
+            else:
+                keys[p.name] = (kind, ... if p.default is inspect.Parameter.empty else p.default)
+        return keys
 
     @cached_property
     def types(self) -> dict[str, Any]:
         """The types of the keyword-only parameters."""
         made_by = inspect.unwrap(self.call.__init__ if inspect.isclass(self.call) else self.call)
         names = getattr(made_by, "__globals__", {})  # a class without __init__ has none
-        return {p.name: _evaluated(p.annotation, names) for p in self.parameters}
-
-
-def _evaluated(annotation: Any, names: dict[str, Any]) -> Any:
-    return eval(annotation, names) if isinstance(annotation, str) else annotation
+        annotations = {p.name: p.annotation for p in self.parameters}
+        return {name: eval(a, names) if isinstance(a, str) else a for name, a in annotations.items()}
 
 
 def _is_shared(annotation: Any) -> bool:
     return inspect.isclass(annotation) and issubclass(annotation, Shared)
 
 
-def _default(parameter: inspect.Parameter) -> Any:
-    return ... if parameter.default is inspect.Parameter.empty else parameter.default
-
-
 @dataclass(frozen=True)
 class Spec(Generic[Made]):
     """A component chosen by a job with its validated parameters; `build` makes it."""
 
-    component: Component[Made]
+    component: Component[Made, Any]
     options: Any
 
     @property
@@ -116,7 +116,7 @@ class Spec(Generic[Made]):
         return dict(self.options.model_dump(mode="json"))
 
 
-class Catalog(Generic[Made]):
+class Catalog(Generic[Made, Known]):
     """All components of one kind, found in the modules of `package` when first asked for.
 
     Args:
@@ -124,6 +124,7 @@ class Catalog(Generic[Made]):
         package: the package (or single module) whose public modules register components.
         options: pydantic model of the keys that every component of the family takes besides its own.
         complete: fills in what the JSON of a component may leave out because it follows from the rest.
+        facts: model of what a component's decorator must or may say of it.
     """
 
     def __init__(
@@ -132,19 +133,30 @@ class Catalog(Generic[Made]):
         package: str,
         options: type[BaseModel] = Strict,
         complete: Callable[[dict[str, Any]], dict[str, Any]] = dict,
+        facts: type[Known] = Facts,  # type: ignore[assignment] # the default of `Known` as well
     ) -> None:
-        self.kind, self.package, self.options, self.complete = kind, package, options, complete
-        self._components: dict[str, Component[Made]] = {}
+        self.kind, self.package, self.options, self.complete, self.facts = kind, package, options, complete, facts
+        self._components: dict[str, Component[Made, Known]] = {}
         self._aliases: dict[str, str] = {}
         self._loaded = False
 
     def __call__(self, name: str, *, aliases: tuple[str, ...] = (), **facts: Any) -> Callable[[Function], Function]:
-        """Register the decorated function or class under `name`."""
+        """Register the decorated function or class under `name`.
+
+        Raises:
+            TypeError: a fact is unknown, missing or of another type, as with a wrong keyword argument.
+        """
+        try:
+            known = self.facts.model_validate(facts)
+        except ValidationError as error:
+            mistakes = [replace(p, what=p.what.replace("key", "fact")) for p in problems(error, self.facts)]
+            lines = [str(problem.under(f"{self.kind} {name!r}")) for problem in mistakes]
+            raise TypeError("\n".join(lines)) from None
 
         def register(call: Function) -> Function:
             for taken in {name, *aliases} & (self._components.keys() | self._aliases.keys()):
                 raise ValueError(f"two {self.kind} components are named {taken!r}")
-            self._components[name] = Component(name, call, facts, self.options)
+            self._components[name] = Component(name, call, known, self.options)
             self._aliases.update(dict.fromkeys(aliases, name))
             return call
 
@@ -155,26 +167,18 @@ class Catalog(Generic[Made]):
             return
         self._loaded = True  # first, for a component's module may ask for its own catalog
         try:
-            self._import_all()
+            for name in self._modules():
+                importlib.import_module(f"{self.package}.{name}")
         except BaseException:  # the next question must fail as well, not find half of the components
             self._loaded = False
             raise
-
-    def _import_all(self) -> None:
-        for name in self._modules():
-            importlib.import_module(f"{self.package}.{name}")
 
     def _modules(self) -> list[str]:
         """Return the public modules of the package, none of a single module, which this imports."""
         path = getattr(importlib.import_module(self.package), "__path__", ())
         return [module.name for module in pkgutil.iter_modules(path) if not module.name.startswith("_")]
 
-    def _load_module_of(self, name: str) -> None:
-        """Import the module that is called as a component, where there is one: a job needs few of all components."""
-        if name in self._modules():
-            importlib.import_module(f"{self.package}.{name}")
-
-    def __iter__(self) -> Iterator[Component[Made]]:
+    def __iter__(self) -> Iterator[Component[Made, Known]]:
         self._load()
         return iter(sorted(self._components.values(), key=lambda c: c.name))
 
@@ -182,9 +186,9 @@ class Catalog(Generic[Made]):
         """Return the registered names in alphabetical order, aliases left out."""
         return [component.name for component in self]
 
-    def __getitem__(self, name: str) -> Component[Made]:
-        if not self._loaded and name not in self._components:
-            self._load_module_of(name)
+    def __getitem__(self, name: str) -> Component[Made, Known]:
+        if not self._loaded and name not in self._components and name in self._modules():
+            importlib.import_module(f"{self.package}.{name}")  # a job needs few of all components
         if name not in self._components:
             self._load()
         found = self._components.get(self._aliases.get(name, name))
@@ -200,18 +204,15 @@ class Catalog(Generic[Made]):
         if not isinstance(content, Mapping) or not isinstance(content.get("name"), str):
             expected = f'"<name>" or {{"name": "<name>", ...}} with a name from [{", ".join(self.names())}]'
             raise UserError(Problem(f"does not name the {self.kind}", expected=expected, received=value))
-        component = self._named(content["name"])
+        try:
+            component = self[content["name"]]
+        except UserError as error:
+            raise error.under("name") from None
         text = json.dumps(self.complete({**content, "name": component.name}), default=_jsonable)
         try:
             return Spec(component, component.model.model_validate_json(text, strict=True))
         except ValidationError as error:
             raise UserError(*problems(error, component.model)) from None
-
-    def _named(self, name: str) -> Component[Made]:
-        try:
-            return self[name]
-        except UserError as error:
-            raise error.under("name") from None
 
     @property
     def spec(self) -> Any:
@@ -225,14 +226,14 @@ def _jsonable(value: Any) -> Any:
     return value.model_dump(mode="json") if isinstance(value, BaseModel) else str(value)
 
 
-_DESCRIBING: list[Catalog[Any]] = []
+_DESCRIBING: list[Catalog[Any, Any]] = []
 
 
 @dataclass(frozen=True)
 class _SpecType:
     """What pydantic needs to read, write and describe a Spec of one catalog."""
 
-    catalog: Catalog[Any]
+    catalog: Catalog[Any, Any]
 
     def __get_pydantic_core_schema__(self, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
         write = core_schema.plain_serializer_function_ser_schema(lambda spec: spec.dump())

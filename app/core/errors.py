@@ -51,7 +51,7 @@ class Problem:
 
 def unknown(what: str, name: object, choices: Sequence[str], where: Place = ()) -> Problem:
     """Describe a name that is none of `choices`."""
-    expected = f"one of [{', '.join(choices)}]"
+    expected = f"one of [{', '.join(choices)}]" if choices else "none"
     return Problem(f"unknown {what}", where, nearest=nearest(name, choices), expected=expected, received=name)
 
 

@@ -36,6 +36,12 @@ class Shared(Strict):
     """
 
 
+class Facts(Strict):
+    """What a component's decorator says of it: the base of the model of each catalog, and that of one without facts."""
+
+    model_config = ConfigDict(strict=True, arbitrary_types_allowed=True)
+
+
 def _ascending(value: tuple[Any, Any]) -> tuple[Any, Any]:
     if value[0] > value[1]:
         raise ValueError(f"the lower end {value[0]} lies above the upper end {value[1]}")

@@ -119,7 +119,7 @@ def simulated_files(dataset: Spec[Source], root: Path) -> list[Path]:
 
 def simulated_folder(spec: Spec[None], root: Path) -> Path:
     """Return the folder of a simulation's shards: equal simulations have one folder."""
-    content = {"version": spec.component.facts.get("version"), **spec.dump()}
+    content = {"version": spec.component.facts.version, **spec.dump()}
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
     return root / f"{spec.name}-{digest}"
 

@@ -77,7 +77,7 @@ class _Blocks:
 
 
 def _fitted(position: int, spec: Spec[Any], splits: Splits, source: Source) -> Callable[[Mapping[str, Any]], Any]:
-    if not spec.component.facts.get("fits"):
+    if not spec.component.facts.fits:
         return spec.build
     try:
         return cast(Callable[[Mapping[str, Any]], Any], spec.build(_Blocks(splits, source)))
@@ -87,7 +87,7 @@ def _fitted(position: int, spec: Spec[Any], splits: Splits, source: Source) -> C
 
 def _placed(job: Job, epochs: bool) -> Placed:
     every = enumerate(job.weighting)
-    return [(position, spec) for position, spec in every if bool(spec.component.facts.get("epochs")) is epochs]
+    return [(position, spec) for position, spec in every if spec.component.facts.epochs is epochs]
 
 
 def _names(specs: Placed) -> list[str]:
@@ -119,7 +119,7 @@ def curriculum(job: Job, columns: Sequence[str]) -> Callable[[Mapping[str, Any],
     if not specs:
         return None
     for position, spec in specs:
-        for name in spec.component.facts["needs"]:
+        for name in spec.component.facts.needs:
             if name not in columns:
                 what = f"{spec.name!r} needs the input column {name!r}"
                 raise UserError(Problem(what, ("weighting", position), received=list(columns)))

@@ -17,15 +17,12 @@ from datasets.pipeline.events import Events
 def fit_baselines(data: Data, job: Job) -> dict[str, dict[str, Any]]:
     """Fit every baseline that applies, on the same training events; {task: {baseline: predictor}}."""
     train, validation = tables(data)
-    return {
-        name: baselines.fit(train, validation, task.targets, classes=_is_classification(task.loss.component.facts))
-        for name, task in job.tasks.items()
-    }
-
-
-def _is_classification(facts: Mapping[str, Any]) -> bool:
-    """Return whether a loss is one of classes; those learned as the probability of 1 are classes too."""
-    return bool(facts.get("classes")) or facts.get("head") == "sigmoid"
+    fitted = {}
+    for name, task in job.tasks.items():
+        loss = task.loss.component.facts
+        classes = loss.classes or loss.head == "sigmoid"  # what is learned as the probability of 1 is a class too
+        fitted[name] = baselines.fit(train, validation, task.targets, classes=classes)
+    return fitted
 
 
 def with_baselines(predictions: Predictions, events: Events, data: Data, fitted: Mapping[str, Any]) -> Predictions:

@@ -49,9 +49,9 @@ def measure(predictions: Predictions, task: Task, fitted: Mapping[str, Any]) -> 
     facts = task.metrics[0].component.facts
     known = predictions.only(task.targets).baselines
     return {
-        "metric": facts["primary"],
-        "better": facts["better"],
-        "binned_in": facts.get("binned_in", ""),
+        "metric": facts.primary,
+        "better": facts.better,
+        "binned_in": facts.binned_in,
         "model": task_metrics(predictions, task),
         "baselines": {name: task_metrics(predictions.of_baseline(name), task) for name in known},
         "descriptions": {name: baseline.description for name, baseline in fitted.items()},

@@ -53,6 +53,6 @@ def _log(progress: Progress, job: Job, every: int) -> None:
 
 def _figures(progress: Progress, job: Job) -> str:
     train, val = progress.train[-1], progress.val[-1]
-    metrics = [task.metrics[0].component.facts["primary"] for task in job.tasks.values()]
+    metrics = [task.metrics[0].component.facts.primary for task in job.tasks.values()]
     shown = {"loss": train["loss"], "val_loss": val["loss"], **{name: val[name] for name in metrics if name in val}}
     return "  ".join(f"{name} {value:.4g}" for name, value in {**shown, "lr": train["lr"]}.items())

@@ -1,24 +1,27 @@
 """Models and heads: functions that turn input tensors into features, and features into the outputs of a task.
 
-A model is called in one of four ways, which a fact of its registration tells apart:
+A model is called in one of four ways; `kind=` in its decorator says which:
 
-* `name(inputs)` with the standardised input tensors by name returns features (N, F), from which the heads go on
-  (`images=True` says that it needs an image (N, H, W, channels) among them);
-* `momentum=True`: `name(inputs, qop)` does the same and gets q/p as it is in the data besides, (N,) in 1/GeV;
-* `path=True`: `name(features, scale)` returns a layer that knows the whole track, and the features it takes;
-* `classical=True`: `name(known)` needs no training: it returns a layer from raw inputs to the physical targets of one
-  task. Further facts say which `inputs` and `targets` it is for and whether it needs the `field` of the data.
+* "features", the default: `name(inputs)` with the standardised input tensors by name returns features (N, F), from
+  which the heads continue;
+* "momentum": `name(inputs, qop)` does the same and also gets q/p as it is in the data, (N,) in 1/GeV;
+* "track": `name(features, scale)` returns a layer that knows the whole track, and the features it takes; `stages=` is
+  the number of its Runge-Kutta stages, if it has them;
+* "classical": `name(known)` needs no training: it returns a layer from raw inputs to the physical targets of one task.
+  `inputs=` and `targets=` are the columns it is for, `field=True` says that it needs the field of the data.
 
-A model with `sensors=True` is called in the first way and looks at the channels of photon sensors, one with `hits=True`
-at the hits of an event; `scores=True`: it returns {"features": (N, F), "scores": (N, h)}, one score for each hit.
+A model of the kind "features" that looks at more than flat rows says at what: `images=True` at images
+(N, H, W, channels), `sensors=True` at the channels of photon sensors, `hits=True` at the hits of an event. One with
+`scores=True` returns {"features": (N, F), "scores": (N, h)}, one score for each hit. `light=True` says that a step is
+short, so that many of them run in one call, compiled by XLA.
 """
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
 from app.core.catalog import Catalog
-from app.core.types import Listed, Strict
+from app.core.types import Facts, Listed, Strict
 
 
 class Inputs(Strict):
@@ -39,13 +42,35 @@ class ModelOptions(Strict):
     inputs: Inputs = Inputs()
 
 
+class ModelFacts(Facts):
+    """What a model says of itself."""
+
+    kind: Literal["features", "momentum", "track", "classical"] = "features"
+    light: bool = False
+    images: bool = False
+    sensors: bool = False
+    hits: bool = False
+    scores: bool = False
+    stages: int | None = None
+    field: bool = False
+    inputs: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
+
+
+class HeadFacts(Facts):
+    """What a head says of itself: the meaning of its output, and whether it has one column for each class."""
+
+    gives: Literal["values", "mean_and_log_variance", "logits", "direction_and_concentration"]
+    classes: bool = False
+
+
 TRACK_CODE = "path"
-"""Output of the network of a model with `path=True`, beside those of its tasks: what the layer knows a track by."""
+"""Output of the network of a model of the kind "track", beside those of its tasks: what the layer knows a track by."""
 
 SCORES = "scores"
 """Output of the network of a model with `scores=True`: of each hit the logit of its belonging to the muon, (N, h)."""
 HIT_PROBABILITY = "hit_probability"
 """Output of the deployed model: of each hit the probability of its belonging to the muon, 0 in the padding, (N, h)."""
 
-MODELS = Catalog[Any]("model", "app.models", ModelOptions)
-HEADS = Catalog[Any]("head", "app.models.heads")
+MODELS = Catalog[Any, ModelFacts]("model", "app.models", ModelOptions, facts=ModelFacts)
+HEADS = Catalog[Any, HeadFacts]("head", "app.models.heads", facts=HeadFacts)

@@ -10,7 +10,7 @@ from app.core.catalog import Component, Spec
 from app.core.errors import Problem, UserError
 from app.core.libraries import keras
 from app.core.types import Positive
-from app.models import MODELS, Inputs
+from app.models import MODELS, Inputs, ModelFacts
 
 
 def _ascending(edges: tuple[float, ...]) -> tuple[float, ...]:
@@ -20,8 +20,9 @@ def _ascending(edges: tuple[float, ...]) -> tuple[float, ...]:
     return edges
 
 
-def _is_plain(component: Component[Any]) -> bool:
-    return not any(component.facts.get(kind) for kind in ("path", "classical", "momentum", "images", "sensors", "hits"))
+def _is_plain(component: Component[Any, ModelFacts]) -> bool:
+    facts = component.facts
+    return facts.kind == "features" and not (facts.images or facts.sensors or facts.hits)
 
 
 def _plain(network: Spec[Any]) -> Spec[Any]:
@@ -38,7 +39,7 @@ def _plain(network: Spec[Any]) -> Spec[Any]:
 Edges = Annotated[tuple[Positive, ...], Field(min_length=1), AfterValidator(_ascending)]
 
 
-@MODELS("momentum_ranges", light=True, momentum=True)
+@MODELS("momentum_ranges", kind="momentum", light=True)
 def momentum_ranges(
     inputs: Mapping[str, Any],
     qop: Any,

@@ -9,7 +9,7 @@ from app.models import MODELS
 from app.models.mlp import HiddenLayers, dense
 
 
-@MODELS("pinn", light=True, path=True)
+@MODELS("pinn", light=True, kind="track")
 def pinn(
     features: Any,
     scale: Mapping[str, Any],

@@ -13,7 +13,7 @@ from datasets.transforms.chain import check_mirror
 Degrees = Annotated[tuple[Annotated[int, Field(ge=0, le=20)], ...], OneOrMore(), Field(min_length=1)]
 
 
-@MODELS("polynomial", classical=True, field=False, inputs=TRACK_INPUTS, targets=STATE)
+@MODELS("polynomial", kind="classical", field=False, inputs=TRACK_INPUTS, targets=STATE)
 def polynomial(
     known: BaselineInputs,
     *,

@@ -8,7 +8,7 @@ from app.models import MODELS
 from app.models.blocks.classical import STATE, TRACK_INPUTS, BaselineInputs
 
 
-@MODELS("rk4", classical=True, field=True, inputs=TRACK_INPUTS, targets=STATE)
+@MODELS("rk4", kind="classical", field=True, inputs=TRACK_INPUTS, targets=STATE)
 def rk4(
     known: BaselineInputs,
     *,

@@ -7,7 +7,7 @@ from app.models import MODELS
 from app.models.mlp import HiddenLayers, dense
 
 
-@MODELS("rk_pinn", light=True, path=True, stages=4)
+@MODELS("rk_pinn", light=True, kind="track", stages=4)
 def rk_pinn(
     features: Any,
     scale: Mapping[str, Any],

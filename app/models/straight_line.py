@@ -6,7 +6,7 @@ from app.models import MODELS
 from app.models.blocks.classical import LINE_INPUTS, STATE, BaselineInputs
 
 
-@MODELS("straight_line", classical=True, field=False, inputs=LINE_INPUTS, targets=STATE)
+@MODELS("straight_line", kind="classical", field=False, inputs=LINE_INPUTS, targets=STATE)
 def straight_line(known: BaselineInputs) -> Any:
     """The start state carried along its own direction: `x + tx dz, y + ty dz, tx, ty`; nothing is trained.
 

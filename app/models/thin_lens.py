@@ -8,7 +8,7 @@ from app.models import MODELS
 from app.models.blocks.classical import STATE, TRACK_INPUTS, BaselineInputs
 
 
-@MODELS("thin_lens", classical=True, field=True, inputs=TRACK_INPUTS, targets=STATE)
+@MODELS("thin_lens", kind="classical", field=True, inputs=TRACK_INPUTS, targets=STATE)
 def thin_lens(known: BaselineInputs, *, nodes: Annotated[int, Field(ge=1, le=64)] = 8) -> Any:
     """The momentum kick along the straight line, given at the centroid of the field; nothing is trained.
 

@@ -54,7 +54,7 @@ def result_fields(results: dict[str, Any], description: str = "") -> dict[str, A
 
 def _result(found: dict[str, Any]) -> registry.Result:
     metric = found["metric"]
-    known = {name: figures for name, figures in found["baselines"].items() if not BASELINES[name].facts.get("truth")}
+    known = {name: figures for name, figures in found["baselines"].items() if not BASELINES[name].facts.truth}
     baselines = {name: figures[metric] for name, figures in known.items()}
     return registry.Result(metric=metric, better=found["better"], value=found["model"][metric], baselines=baselines)
 

@@ -83,7 +83,7 @@ def _outputs(
     job: Job, data: Data, seen: Mapping[str, Any], inputs: Mapping[str, Any], chains: Mapping[str, Chain]
 ) -> tuple[dict[str, Any], Any]:
     """Return the network's outputs by name, and the layer of the whole track where the model has one."""
-    if job.model.component.facts.get("path"):
+    if job.model.component.facts.kind == "track":
         from app.training.whole_track import path_outputs
 
         return path_outputs(job, data, seen, inputs, chains)
@@ -94,7 +94,7 @@ def _outputs(
 
 
 def _supplied(job: Job, data: Data, seen: Mapping[str, Any], inputs: Mapping[str, Any]) -> tuple[Any, ...]:
-    if not job.model.component.facts.get("momentum"):
+    if job.model.component.facts.kind != "momentum":
         return (seen,)
     from app.training.inputs import momentum_input
 

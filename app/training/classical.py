@@ -61,12 +61,12 @@ def _layers(job: Job, data: Data) -> dict[str, Any]:
 def _check_data(job: Job, data: Data) -> None:
     facts = job.model.component.facts
     columns = [column for names in data.columns.values() for column in names]
-    for column in facts["inputs"]:
+    for column in facts.inputs:
         if column not in columns:
             what = f"the model {job.model.name!r} needs the input column {column!r}"
             raise UserError(
-                Problem(what, ("model",), expected=f"track states with {', '.join(facts['inputs'])}", received=columns)
+                Problem(what, ("model",), expected=f"track states with {', '.join(facts.inputs)}", received=columns)
             )
-    if facts["field"] and data.source.magnet is None:
+    if facts.field and data.source.magnet is None:
         what = f"the model {job.model.name!r} needs the field of the data, which is not known"
         raise UserError(Problem(what, ("model",), expected="'field' in the dataset, or data of 'simulate'"))

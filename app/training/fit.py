@@ -52,7 +52,7 @@ def plan(job: Job, rows: int, parameters: int) -> Plan:
     An epoch is one pass over the data, rounded to a multiple of `steps_per_execution`: batches run through all passes
     without a gap and all have the same size, so an epoch may end a few batches before or after the pass.
     """
-    training, light = job.training, bool(job.model.component.facts.get("light"))
+    training, light = job.training, job.model.component.facts.light
     wanted = training.steps_per_epoch or max(1, round(rows / training.batch_size))
     operations = 6.0 * parameters * training.batch_size
     most = int(min(MOST_STEPS_PER_EXECUTION, max(1, OPERATIONS_PER_EXECUTION / operations))) if light else 1

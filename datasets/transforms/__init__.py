@@ -10,12 +10,20 @@ state `example=`, a function of a NumPy generator that returns acceptable target
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from app.core.catalog import Catalog
+from app.core.types import Facts
 
-TRANSFORMS = Catalog["tuple[Transform, ...]"]("transform", "datasets.transforms")
+
+class TransformFacts(Facts):
+    """What a transform says of itself: what makes acceptable targets, None where any numbers are."""
+
+    example: Callable[[Any], Any] | None = None
+
+
+TRANSFORMS = Catalog["tuple[Transform, ...]", TransformFacts]("transform", "datasets.transforms", facts=TransformFacts)
 
 Tensor = Any
 Columns = Mapping[str, Tensor]

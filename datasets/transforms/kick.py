@@ -44,7 +44,7 @@ class Residual(Transform):
         self.targets, self.baseline, self.magnet = tuple(targets), baseline, magnet
         self.momentum_slopes = momentum_slopes
         _check_targets(self.targets, momentum_slopes)
-        if baseline.component.facts["field"]:
+        if baseline.component.facts.field:
             self.needs = tuple(dict.fromkeys((*self.needs, "qop", *_needs_of(magnet, baseline.name))))
 
     def base(self, inputs: Columns) -> Tensor:

@@ -8,12 +8,12 @@ option `stages` takes the first ones. One that needs "scores" is called with `Hi
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from app.core.catalog import Catalog, Spec
-from app.core.types import NonNegative, Strict
+from app.core.types import Facts, NonNegative, Strict
 from app.physics.lorentz import State
 from app.physics.magnet import Magnet
 
@@ -23,6 +23,13 @@ class ConstraintOptions(Strict):
 
     weight: NonNegative = Field(0.1, description="of the term beside the tasks' losses: lambda_pde, lambda_ic")
     warmup_epochs: Annotated[float, Field(ge=0)] = Field(0, description="epochs over which the weight grows from 0")
+
+
+class ConstraintFacts(Facts):
+    """What a constraint says of itself."""
+
+    needs: Literal["along", "stages", "scores"]
+    terms: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -68,10 +75,12 @@ class Hits:
     mask: Tensor
 
 
-CONSTRAINTS = Catalog[Any]("constraint", "losses.constraints", ConstraintOptions)
+CONSTRAINTS = Catalog[Any, ConstraintFacts](
+    "constraint", "losses.constraints", ConstraintOptions, facts=ConstraintFacts
+)
 
 
 def terms_of(spec: Spec[Any]) -> tuple[str, ...]:
     """Return the names of a constraint's terms in the history, in the order of its values."""
-    names: tuple[str, ...] = spec.component.facts["terms"]
+    names: tuple[str, ...] = spec.component.facts.terms
     return names[: spec.parameters.get("stages")]

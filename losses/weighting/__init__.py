@@ -12,5 +12,15 @@ function of the columns, whose `dump()` is kept with the run. Weights are on the
 from typing import Any
 
 from app.core.catalog import Catalog
+from app.core.types import Facts
 
-WEIGHTINGS = Catalog[Any]("weighting", "losses.weighting")
+
+class WeightingFacts(Facts):
+    """What a weighting says of itself."""
+
+    epochs: bool = False
+    needs: tuple[str, ...] = ()
+    fits: bool = False
+
+
+WEIGHTINGS = Catalog[Any, WeightingFacts]("weighting", "losses.weighting", facts=WeightingFacts)

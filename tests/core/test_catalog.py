@@ -13,9 +13,16 @@ from pydantic import TypeAdapter
 
 from app.core.catalog import Catalog, Spec
 from app.core.errors import UserError
-from app.core.types import Count, Positive, Shared, Strict
+from app.core.types import Count, Facts, Positive, Shared, Strict
 
-LOSSES = Catalog[Callable[..., float]]("loss", __name__)
+
+class LossFacts(Facts):
+    kind: Literal["squared", "other"] = "other"
+    squared: bool = False
+    example: Callable[[], float] | None = None
+
+
+LOSSES = Catalog[Callable[..., float], LossFacts]("loss", __name__, facts=LossFacts)
 MODELS = Catalog[Any]("optimizer", __name__)
 
 
@@ -164,8 +171,66 @@ def test_the_schema_has_shared_options_side_by_side() -> None:
 
 
 def test_facts_and_summary_are_kept() -> None:
-    assert (LOSSES["mse"].facts, LOSSES["mse"].summary) == ({"squared": True}, "Mean of the squared residual.")
+    assert (LOSSES["mse"].facts, LOSSES["mse"].summary) == (LossFacts(squared=True), "Mean of the squared residual.")
     assert [p.name for p in MODELS["net"].parameters] == ["hidden", "activation", "loss", "losses", "by_name"]
+
+
+class MetricFacts(Facts):
+    primary: str
+    better: Literal["lower", "higher"]
+    inputs: tuple[str, ...] = ()
+
+
+METRICS = Catalog[dict[str, float], MetricFacts]("metric", __name__, facts=MetricFacts)
+
+
+@pytest.mark.parametrize(
+    ("facts", "text"),
+    [
+        (
+            {"primary": "rms", "better": "lower", "input": ("x",)},
+            "metric 'rms'.input: unknown fact. Did you mean 'inputs'? Expected one of [primary, better, inputs]. "
+            "Received 'input'.",
+        ),
+        (
+            {"primary": "rms", "better": "less"},
+            "metric 'rms'.better: not valid. Expected 'lower' or 'higher'. Received 'less'.",
+        ),
+        (
+            {"primary": True, "better": "lower"},
+            "metric 'rms'.primary: not valid. Expected a valid string. Received True.",
+        ),
+        ({"primary": "rms"}, "metric 'rms'.better: missing fact. Expected it to be given."),
+        (
+            {"primary": "rms", "better": "lower", "inputs": "x"},
+            "metric 'rms'.inputs: not valid. Expected a valid tuple. Received 'x'.",
+        ),
+        (
+            {"primry": "rms", "better": 1},
+            "metric 'rms'.primary: missing fact. Expected it to be given.\n"
+            "metric 'rms'.better: not valid. Expected 'lower' or 'higher'. Received 1.\n"
+            "metric 'rms'.primry: unknown fact. Did you mean 'primary'? Expected one of [primary, better, inputs]. "
+            "Received 'primry'.",
+        ),
+    ],
+    ids=["misspelt", "value", "type", "missing", "tuple", "all at once"],
+)  # fmt: skip
+def test_a_wrong_fact_is_refused_when_the_component_is_registered(facts: dict[str, Any], text: str) -> None:
+    with pytest.raises(TypeError) as caught:
+        METRICS("rms", **facts)
+    assert str(caught.value) == text
+    assert METRICS.names() == []
+
+
+def test_a_catalog_without_facts_takes_none() -> None:
+    with pytest.raises(TypeError) as caught:
+        WEIGHTED("new", light=True)
+    assert str(caught.value) == "constraint 'new'.light: unknown fact. Expected none. Received 'light'."
+
+
+def test_facts_cannot_be_changed() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        LOSSES["mse"].facts.squared = False
 
 
 @pytest.mark.parametrize(

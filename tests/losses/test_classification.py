@@ -103,8 +103,8 @@ def test_half_precision_keeps_rare_classes(bound):
 
 
 def test_they_say_what_they_need():
-    assert {LOSSES[n].facts["head"] for n in ("categorical_crossentropy", "focal")} == {"softmax"}
-    assert LOSSES["focal"].facts["classes"]
-    assert LOSSES["binary_crossentropy"].facts["head"] == "sigmoid"
-    assert "classes" not in LOSSES["binary_crossentropy"].facts
-    assert all(LOSSES[n].facts["transform"] == () for n in ("focal", "binary_crossentropy"))
+    assert {LOSSES[n].facts.head for n in ("categorical_crossentropy", "focal")} == {"softmax"}
+    assert LOSSES["focal"].facts.classes
+    assert LOSSES["binary_crossentropy"].facts.head == "sigmoid"
+    assert not LOSSES["binary_crossentropy"].facts.classes
+    assert all(LOSSES[n].facts.transform == () for n in ("focal", "binary_crossentropy"))

@@ -72,4 +72,4 @@ def test_below_the_least_width_a_residual_still_pulls_it_up(bound, gradient_of):
 def test_means_without_widths_are_refused(bound, name):
     with pytest.raises(ValueError, match=r"\(N, 2T\), of y_true \(N, T\): y_true is \(4, 2\), y_pred is \(4, 2\)"):
         bound(name)(np.zeros((4, 2)), np.zeros((4, 2)))
-    assert LOSSES[name].facts["head"] == "gaussian"
+    assert LOSSES[name].facts.head == "gaussian"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from app.core.errors import UserError
-from losses import LOSSES
+from losses import LOSSES, LossFacts
 
 TRUE = np.array([[2.0, -4.0], [0.5, 0.0]])
 PRED = np.array([[3.0, -3.0], [0.5, 0.001]])
@@ -75,4 +75,4 @@ def test_half_precision_does_not_overflow(bound):
 
 def test_they_say_what_they_need():
     for name in ("relative_l1", "relative_mse", "relative_smooth_l1"):
-        assert LOSSES[name].facts == {"physical": True, "transform": ()}
+        assert LOSSES[name].facts == LossFacts(physical=True, transform=())

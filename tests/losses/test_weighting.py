@@ -16,7 +16,7 @@ BY_QOP = {"qop": np.array([1, -1, 1, -1, 1]) / P, "x": np.zeros(5)}
 
 
 def named(epochs):
-    return [c for c in WEIGHTINGS if bool(c.facts.get("epochs")) is epochs and not c.facts.get("fits")]
+    return [c for c in WEIGHTINGS if c.facts.epochs is epochs and not c.facts.fits]
 
 
 every_fixed = pytest.mark.parametrize("component", named(epochs=False), ids=lambda c: c.name)
@@ -138,7 +138,7 @@ def test_changing_weights_are_finite_from_0_up_and_grow_to_all_events(component)
     import keras
     import tensorflow as tf
 
-    columns = {name: keras.ops.convert_to_tensor(v) for name, v in tracks().items() if name in component.facts["needs"]}
+    columns = {name: keras.ops.convert_to_tensor(v) for name, v in tracks().items() if name in component.facts.needs}
     sums = []
     for epoch in (0.0, 1.0, 10.0, 1000.0):
         weight = component.call(columns, keras.ops.convert_to_tensor(epoch))

@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import norm
 
 from app.core.errors import UserError, WirechamberError
-from app.metrics import METRICS
+from app.metrics import METRICS, MetricFacts
 from app.metrics.energy import energy
 from app.metrics.position import position
 from app.metrics.statistics.residuals import widths
@@ -49,7 +49,7 @@ def test_position_by_hand():
         *("uvw_dist_68pct", "val_cos_pos", "rows", "bins"),
         *(f"uvw_{axis}_{suffix}" for axis in "uvw" for suffix in SUFFIXES),
     }
-    assert METRICS["position"].facts == {"primary": "uvw_dist_68pct", "better": "lower", "binned_in": "E [GeV]"}
+    assert METRICS["position"].facts == MetricFacts(primary="uvw_dist_68pct", better="lower", binned_in="E [GeV]")
 
 
 def test_energy_by_hand():
@@ -87,8 +87,8 @@ def test_timing_by_hand():
     assert found["time_rms"] == pytest.approx(delta.std())
     assert found["time_res_68pct"] == pytest.approx(np.percentile(np.abs(delta), 68))
     assert [b["rows"] for b in found["bins"]] == [1, 1]  # 10 MeV lies below the first bin
-    assert METRICS["timing"].facts["primary"] == "time_res_68pct"
-    assert METRICS["energy"].facts["primary"] == "energy_res_68pct"
+    assert METRICS["timing"].facts.primary == "time_res_68pct"
+    assert METRICS["energy"].facts.primary == "energy_res_68pct"
 
 
 @pytest.mark.parametrize("metric", ["position", "energy", "timing"])

@@ -5,7 +5,7 @@ import pytest
 from sklearn import metrics as oracle
 
 from app.core.errors import WirechamberError
-from app.metrics import METRICS
+from app.metrics import METRICS, MetricFacts
 from app.metrics.classification import classification
 from app.metrics.statistics.bins import edges_for
 from app.metrics.statistics.classes import roc
@@ -219,4 +219,4 @@ def test_what_is_no_class(true, predicted, probability, text):
 
 
 def test_more_is_better():
-    assert METRICS["classification"].facts == {"primary": "accuracy", "better": "higher", "binned_in": "E [GeV]"}
+    assert METRICS["classification"].facts == MetricFacts(primary="accuracy", better="higher", binned_in="E [GeV]")

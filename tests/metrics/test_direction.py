@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from app.core.errors import UserError, WirechamberError
-from app.metrics import METRICS
+from app.metrics import METRICS, MetricFacts
 from app.metrics.direction import direction, opening_angle
 from app.physics.directions import emission_angles, emission_vector
 from app.predictions import Predictions
@@ -95,11 +95,9 @@ def test_keys_are_the_documented_ones():
     found = direction(of_angles(*random_angles(50)))
     assert {"val_cos", "angle_resolution_68pct", "theta_bias", "theta_rms", "phi_bias", "phi_rms"} <= set(found)
     json.dumps(found, allow_nan=False)
-    assert METRICS["direction"].facts == {
-        "primary": "angle_resolution_68pct",
-        "better": "lower",
-        "binned_in": "E [GeV]",
-    }
+    assert METRICS["direction"].facts == MetricFacts(
+        primary="angle_resolution_68pct", better="lower", binned_in="E [GeV]"
+    )
 
 
 def test_what_is_not_a_direction():

@@ -51,7 +51,7 @@ def test_a_straight_line_is_found_exactly(name, targets):
     assert list(found) == list(targets)
     for target, values in found.items():
         np.testing.assert_allclose(values, test[f"true_{target}"], rtol=1e-9, atol=1e-18)
-    assert baseline.description == f"linear fit to {', '.join(BASELINES[name].facts['inputs'])}"
+    assert baseline.description == f"linear fit to {', '.join(BASELINES[name].facts.inputs)}"
 
 
 def test_an_event_without_light_gets_the_mean_and_does_not_spoil_the_fit():

@@ -81,7 +81,7 @@ def test_the_descriptions_say_who_looks_at_the_truth():
     fitted = fit(tracks(10), tracks(10), VECTOR)
     assert list(fitted) == ["isotropic", "principal_axis", "principal_axis_true_sign"]
     assert fitted["principal_axis_true_sign"].description == "principal axis of the charge, SIGN FROM THE TRUTH"
-    assert [b.name for b in BASELINES if b.facts.get("truth")] == ["principal_axis_true_sign"]
+    assert [b.name for b in BASELINES if b.facts.truth] == ["principal_axis_true_sign"]
 
 
 def brute(values, classes):

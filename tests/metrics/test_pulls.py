@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from app.core.errors import WirechamberError
-from app.metrics import METRICS
+from app.metrics import METRICS, MetricFacts
 from app.metrics.pulls import COVERAGE, pulls
 from app.predictions import Predictions
 
@@ -38,7 +38,7 @@ def test_a_target_without_sigma_is_left_out_and_a_baseline_has_none():
     both.true["time"] = both.predicted["time"] = np.zeros(50)
     assert set(pulls(both)) == {"miscoverage", *(f"energy_{k}" for k in ("pull_mean", "pull_std", "coverage"))}
     assert pulls(replace(both, baselines={"mean": both.true}).of_baseline("mean")) == {}
-    assert METRICS["pulls"].facts == {"primary": "miscoverage", "better": "lower", "head": "gaussian"}
+    assert METRICS["pulls"].facts == MetricFacts(primary="miscoverage", better="lower", head="gaussian")
 
 
 @pytest.mark.parametrize("bad", [0.0, -1.0, np.nan, np.inf])

@@ -31,7 +31,7 @@ def test_values_computed_by_hand():
 def test_predicting_the_mean_is_one():
     true = np.random.default_rng(0).normal(5, 3, 1000)
     found = regression(predictions({"a": true}, {"a": np.full(1000, true.mean())}))
-    assert found[METRICS["regression"].facts["primary"]] == pytest.approx(1)
+    assert found[METRICS["regression"].facts.primary] == pytest.approx(1)
 
 
 def test_half_width_is_one_sigma_of_a_gaussian_and_blind_to_tails():

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from app.core.errors import UserError, WirechamberError
-from app.metrics import METRICS
+from app.metrics import METRICS, MetricFacts
 from app.metrics.resolution import residual_summary, track_residuals
 from app.predictions import Predictions
 
@@ -65,7 +65,7 @@ def test_keys_are_the_documented_ones():
         "x_bias_mm", "y_bias_mm", "slope_mean", "tx_mean", "ty_mean", "tx_bias", "ty_bias", "rows", "bins",
     }  # fmt: skip
     json.dumps(found, allow_nan=False)
-    assert METRICS["track_residuals"].facts == {"primary": "pos_mean_mm", "better": "lower", "binned_in": "p [GeV]"}
+    assert METRICS["track_residuals"].facts == MetricFacts(primary="pos_mean_mm", better="lower", binned_in="p [GeV]")
 
 
 def test_slopes_are_left_out_when_they_are_not_predicted():

@@ -12,7 +12,7 @@ from app.models import HEADS, MODELS
 U, V, X = PLANES = ("plane_u", "plane_v", "plane_x")
 PLAIN = {"conv_layers": 2, "filters": 2, "kernel_size": 3, "batch_norm": False, "dense_layers": 0, "dropout": 0.0}
 TINY = {**PLAIN, "batch_norm": True, "dense_layers": 1, "dense_units": 4}
-NETWORKS = [component.name for component in MODELS if component.facts.get("images")]
+NETWORKS = [component.name for component in MODELS if component.facts.images]
 every_network = pytest.mark.parametrize("name", NETWORKS)
 of_planes = pytest.mark.parametrize("name", ["three_plane_cnn", "three_plane_attention", "residual_cnn"])
 

@@ -10,8 +10,8 @@ from app.core.errors import UserError
 from app.models import HEADS, MODELS
 
 COUNTS = {"tiny": 4868, "small": 17924, "medium": 100996, "wide": 430980}
-OTHERS = ("path", "classical", "images", "sensors", "hits")
-NETWORKS = [c for c in MODELS if not any(c.facts.get(kind) for kind in OTHERS)]
+FLAT = [c for c in MODELS if not (c.facts.images or c.facts.sensors or c.facts.hits)]
+NETWORKS = [c for c in FLAT if c.facts.kind in ("features", "momentum")]
 every_model = pytest.mark.parametrize("component", NETWORKS, ids=lambda c: c.name)
 every_head = pytest.mark.parametrize("component", list(HEADS), ids=lambda c: c.name)
 
@@ -20,7 +20,7 @@ def network(spec="mlp", columns=6, outputs=4, inputs=None):
     """A model with a linear head, as a job builds it."""
     tensors = inputs or {"state": keras.Input((columns,), name="state")}
     parsed = MODELS.parse(spec)
-    supplied = (tensors, tensors["state"][:, 4]) if parsed.component.facts.get("momentum") else (tensors,)
+    supplied = (tensors, tensors["state"][:, 4]) if parsed.component.facts.kind == "momentum" else (tensors,)
     features = parsed.build(*supplied)
     return keras.Model(tensors, HEADS.parse("linear").build(features, outputs, "state_head"))
 

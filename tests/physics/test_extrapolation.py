@@ -48,7 +48,7 @@ def position_error(spec, magnet, columns, end):
 
 
 def test_names_and_what_needs_a_field():
-    assert {c.name: c.facts["field"] for c in EXTRAPOLATIONS} == {
+    assert {c.name: c.facts.field for c in EXTRAPOLATIONS} == {
         "rk4": True,
         "straight_line": False,
         "thin_lens": True,

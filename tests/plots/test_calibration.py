@@ -118,7 +118,7 @@ def test_pulls_have_width_one_where_sigma_is_right():
 
 
 def test_without_an_uncertainty_there_is_nothing_to_draw(inputs):
-    needs = PLOTS["calibration"].facts["needs"]
+    needs = PLOTS["calibration"].facts.needs
     assert needs.missing(inputs) == ["predicted uncertainties"]
     named = classes(np.round(np.linspace(0, 1, ROWS)), (KEY % 2).astype(float))
     named = PlotInputs(Predictions(KEY, named.events.true, named.events.predicted), tasks=named.tasks)

@@ -49,7 +49,7 @@ def test_only_the_task_with_a_charge_is_drawn(tmp_path):
 
 
 def test_what_it_needs():
-    needs = PLOTS["charge_misidentification"].facts["needs"]
+    needs = PLOTS["charge_misidentification"].facts.needs
     assert needs.missing(muons()) == []
     assert needs.missing(muons(with_pt=False)) == ["the column pt"]
     other = PlotInputs(Predictions(np.arange(2, dtype=np.uint64), {"pt": np.ones(2)}, {"pt": np.ones(2)}))

@@ -42,5 +42,5 @@ def test_directions_are_compared_in_degrees():
 
 def test_a_single_network_has_none():
     events = Predictions(KEY[:50], {"x": np.zeros(50)}, {"x": np.ones(50)})
-    missing = PLOTS["ensemble_spread"].facts["needs"].missing(PlotInputs(events, tasks={"state": ("x",)}))
+    missing = PLOTS["ensemble_spread"].facts.needs.missing(PlotInputs(events, tasks={"state": ("x",)}))
     assert missing == ["the spread of an ensemble's members"]

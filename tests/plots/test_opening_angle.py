@@ -72,6 +72,6 @@ def test_sharp_directions_get_an_axis_of_their_own_and_without_energy_there_is_o
 
 
 def test_it_needs_a_direction(inputs, electrons):
-    needs = PLOTS["opening_angle"].facts["needs"]
+    needs = PLOTS["opening_angle"].facts.needs
     assert needs.missing(inputs) == ["the components of a direction"]
     assert needs.missing(electrons) == []

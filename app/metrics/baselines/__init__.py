@@ -38,7 +38,7 @@ class Baseline:
 
 def needed() -> set[str]:
     """Return the columns that some baseline asks for; another would be one more feature of the polynomial."""
-    return {name for baseline in BASELINES for fact in ("inputs", "any_of") for name in baseline.facts.get(fact, ())}
+    return {name for baseline in BASELINES for name in (*baseline.facts.inputs, *baseline.facts.any_of)}
 
 
 def applicable(columns: Sequence[str], targets: Sequence[str], classes: bool = False) -> list[str]:
@@ -52,11 +52,11 @@ def applicable(columns: Sequence[str], targets: Sequence[str], classes: bool = F
         targets: names of the targets.
         classes: whether these are numbers of classes, whose mean is nothing.
     """
-    known = [b for b in BASELINES if b.facts.get("classes", False) in (classes, None)]
-    known = [b for b in known if set(b.facts.get("inputs", ())) <= set(columns)]
-    known = [b for b in known if "any_of" not in b.facts or set(b.facts["any_of"]) & set(columns)]
-    known = [b for b in known if set(targets) <= set(b.facts.get("targets", targets))]
-    floors = sorted((b for b in known if b.facts.get("floor")), key=lambda b: len(b.facts.get("inputs", ())))
+    known = [b for b in BASELINES if b.facts.classes in (classes, None)]
+    known = [b for b in known if set(b.facts.inputs) <= set(columns)]
+    known = [b for b in known if not b.facts.any_of or set(b.facts.any_of) & set(columns)]
+    known = [b for b in known if b.facts.targets is None or set(targets) <= set(b.facts.targets)]
+    floors = sorted((b for b in known if b.facts.floor), key=lambda b: len(b.facts.inputs))
     return [b.name for b in known if b not in floors[:-1]]
 
 

@@ -164,6 +164,6 @@ class Extrapolated(keras.layers.Layer):
 
 def extrapolated(known: BaselineInputs, precision: str = "float32", **extrapolation: Any) -> Extrapolated:
     """Return the layer of a task; without a field where the extrapolation needs none."""
-    needs = EXTRAPOLATIONS[extrapolation["name"]].facts["field"]
+    needs = EXTRAPOLATIONS[extrapolation["name"]].facts.field
     magnet = known.magnet.config() if known.magnet and needs else None
     return Extrapolated(known.columns, known.targets, extrapolation, magnet, precision, name=known.name)

@@ -5,6 +5,16 @@ as the part of a network's target that need not be learned, and as a model of it
 """
 
 from app.core.catalog import Catalog
+from app.core.types import Facts
 from app.physics.lorentz import State
 
-EXTRAPOLATIONS = Catalog[State]("extrapolation", "app.physics.extrapolation")
+
+class ExtrapolationFacts(Facts):
+    """What an extrapolation says of itself: whether it needs the magnetic field."""
+
+    field: bool
+
+
+EXTRAPOLATIONS = Catalog[State, ExtrapolationFacts](
+    "extrapolation", "app.physics.extrapolation", facts=ExtrapolationFacts
+)

@@ -10,7 +10,7 @@ from app.core.catalog import Spec
 from app.core.errors import UserError, unknown
 from app.core.files import write_bytes
 from app.plots import PLOTS
-from app.plots.drawing.inputs import Needs, PlotInputs
+from app.plots.drawing.inputs import PlotInputs
 from app.plots.drawing.style import style
 
 log = logging.getLogger(__name__)
@@ -45,8 +45,8 @@ def draw(
     folder.mkdir(parents=True, exist_ok=True)
     files: list[Path] = []
     for spec in specs:
-        needs = spec.component.facts.get("needs", Needs())
-        written = formats or spec.component.facts.get("formats", ("png",))
+        needs = spec.component.facts.needs
+        written = formats or spec.component.facts.formats
         for stem, seen in _drawn(spec, inputs):
             missing = needs.missing(seen)
             if missing:
@@ -58,12 +58,12 @@ def draw(
 
 
 def _all(per_task: bool) -> list[str]:
-    return [plot.name for plot in PLOTS if plot.facts.get("per_task") or not per_task]
+    return [plot.name for plot in PLOTS if plot.facts.per_task or not per_task]
 
 
 def _drawn(spec: Spec[Any], inputs: PlotInputs) -> Iterator[tuple[str, PlotInputs]]:
     """Yield the name of each file and what it is made from."""
-    if not spec.component.facts.get("per_task"):
+    if not spec.component.facts.per_task:
         yield spec.name, inputs
         return
     for task in inputs.tasks:

@@ -39,7 +39,7 @@ def events(rows=50, seed=1):
 def example(component):
     """Targets (50, 4) that the transform can take there and back, and inputs."""
     target, inputs = events()
-    make = component.facts.get("example", lambda random: target)
+    make = component.facts.example or (lambda random: target)
     return np.asarray(make(np.random.default_rng(1)), np.float32), inputs
 
 

@@ -90,7 +90,7 @@ def test_the_users_settings_stay_as_they_were(inputs, tmp_path):
     before = dict(matplotlib.rcParams)
     backend = matplotlib.get_backend()
     for plot in PLOTS:
-        if not plot.facts["needs"].missing(inputs):
+        if not plot.facts.needs.missing(inputs):
             plot.call(inputs)
     draw(inputs, tmp_path, ["loss_curves"])
     assert dict(matplotlib.rcParams) == before
