@@ -149,9 +149,8 @@ class Catalog(Generic[Made, Known]):
         try:
             known = self.facts.model_validate(facts)
         except ValidationError as error:
-            mistakes = [replace(p, what=p.what.replace("key", "fact")) for p in problems(error, self.facts)]
-            lines = [str(problem.under(f"{self.kind} {name!r}")) for problem in mistakes]
-            raise TypeError("\n".join(lines)) from None
+            mistakes = (p.under(f"{self.kind} {name!r}") for p in problems(error, self.facts))
+            raise TypeError("\n".join(str(replace(p, what=p.what.replace("key", "fact"))) for p in mistakes)) from None
 
         def register(call: Function) -> Function:
             for taken in {name, *aliases} & (self._components.keys() | self._aliases.keys()):
