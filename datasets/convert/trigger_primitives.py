@@ -97,9 +97,9 @@ def _check_targets(targets: Sequence[Path]) -> None:
 def _facts(path: Path, how: Any, rows: int) -> dict[str, Any]:
     from dataclasses import asdict
 
-    from datasets.simulate.argon.options import conventions
+    from datasets.simulate.argon.options import frame_metadata
 
-    told = conventions("ticks", "channels")
+    told = frame_metadata("ticks", "channels")
     told["conventions"] |= {
         "signs": SIGNS.tolist(),
         "signs_of": "canonical = signs[apa % 2][face] * (x, y, z) of the detector, and back the same",

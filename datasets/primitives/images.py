@@ -52,7 +52,7 @@ def windows(
         Images (3, height, width) [ADC], rows ticks and columns channels; the middles that were found (3, 2); whether a
         plane shows anything (3,).
     """
-    from datasets.simulate.argon.window import draw_window
+    from datasets.simulate.argon.primitives import draw_window
 
     images, found, seen = np.zeros((3, height, width), np.float32), np.empty((3, 2)), np.zeros(3, bool)
     for plane in range(3):
@@ -117,7 +117,7 @@ def primitive_planes(path: Path, planes: Sequence[str], width: int) -> dict[str,
 
 def _images(primitives: Primitives, clusters: Clusters, face: NDArray[np.int64], width: int) -> NDArray[np.float32]:
     """Return an image for each cluster, (N, 128, width), of all primitives of its event that lie in the window."""
-    from datasets.simulate.argon.window import draw_window
+    from datasets.simulate.argon.primitives import draw_window
 
     images, sides = np.zeros((len(clusters), TICKS, width), np.float32), _by_side(primitives)
     columns = (primitives.start, primitives.to_peak, primitives.over, primitives.integral)

@@ -16,8 +16,8 @@ from app.core.types import Count, Fraction, NonNegative, PositiveRange, Range
 from app.physics.muon_spectrometer import ETA_MAX, TECHNOLOGIES
 from datasets import SIMULATORS
 from datasets.files.shards import Layout, write_root_shard
-from datasets.simulate.engine.event_keys import keys
 from datasets.simulate.engine.generator import Generator
+from datasets.simulate.engine.random_streams import event_keys
 from datasets.simulate.muons.calorimeter import Calorimeter
 from datasets.simulate.muons.events import Setup, blocks
 from datasets.simulate.muons.measurements import FLOATS, INTEGERS
@@ -141,7 +141,7 @@ class _Generator(Generator):
     def write(self, path: Path, shard: int, rows: int, metadata: dict[str, Any]) -> None:
         """Make one shard with `rows` events."""
         first = shard * self.shard_size
-        key = keys(self.seed, self.stream(), 0, first + rows)[first:]
+        key = event_keys(self.seed, self.stream(), 0, first + rows)[first:]
         write_root_shard(path, TREE, LAYOUT, self._blocks(key, first), metadata)
 
     def _blocks(self, key: NDArray[np.uint64], first: int) -> Iterator[dict[str, Any]]:

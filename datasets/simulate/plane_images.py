@@ -1,7 +1,5 @@
 """Simulated clusters in liquid argon, as three planes of wires see them."""
 
-from __future__ import annotations
-
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -20,17 +18,17 @@ from datasets.simulate.argon.options import (
     Interactions,
     Kind,
     Readout,
-    conventions,
-    in_threads,
+    frame_metadata,
+    run_in_threads,
 )
-from datasets.simulate.argon.sources import decays
+from datasets.simulate.argon.sources import build_decays
 
 VERSION = 1
 COLUMNS = (
     *("event", "is_marley", "is_main_track", "is_es", "x", "y", "z", "px", "py", "pz"),
     *("cluster_energy", "true_particle_energy", "plane", "match_id"),
 )
-"""Of `metadata`."""
+"""Columns of `metadata`."""
 UNITS = {
     "images_u": "ADC", "images_v": "ADC", "images_x": "ADC", "neutrino_momentum": "GeV/c",
     "metadata": ["1", "1", "1", "1", "cm", "cm", "cm", "GeV/c", "GeV/c", "GeV/c", "MeV", "MeV", "1", "1"],
@@ -54,7 +52,7 @@ def plane_images(
     readout: Readout,
     seed: Annotated[int, Field(ge=0)] = 1,
 ) -> None:
-    """Electrons of supernova neutrinos in liquid argon, and what else makes clusters, as three matched images each.
+    """Electrons of supernova neutrinos in liquid argon, and other clusters, as three matched images each.
 
     Each shard `shard_00000.npz`, ... holds `images_u`, `images_v`, `images_x` (N, 128, width) float32 ADC, rows ticks,
     columns channels; `metadata` (N, 14) float32 = event, is_marley, is_main_track, is_es, position [cm], momentum
@@ -65,9 +63,9 @@ def plane_images(
     continues where it stopped.
 
     A row is the electron of a neutrino interaction (is_main_track 1) or, for a share `background` of all rows, one
-    photon of such an event or one radioactive decay. Images show all that lies in the window: primitives, i.e. runs of
-    samples above threshold, as triangles. An event counts when each plane sees it and most charge in the window on X is
-    its own; events that do not are made again, and counted as `tried`.
+    photon of such an event or one radioactive decay. Images show all primitives in the window, i.e. runs of samples
+    above threshold, as triangles. An event is accepted when each plane sees it and most charge in the window on X is
+    its own; others are made again, and counted in `tried`.
 
     Simplified: noise is white; the field response does not reach neighbouring wires; wires do not wrap, and have no
     ends; charge is not lost during the drift; de-excitation gammas share the energy at random instead of after a level
@@ -75,12 +73,12 @@ def plane_images(
 
     Args:
         out: folder of the shards.
-        events: rows in all.
-        shard_size: rows per shard; a shard is what is held in memory.
+        events: total number of rows.
+        shard_size: rows per shard; one shard is held in memory.
         kind: neutrino interactions: on electrons, charged currents on argon-40, or both.
         elastic_share: share of scatters on electrons among both.
         energy: range of the electron's kinetic energy [MeV].
-        background: share of rows that are no main track.
+        background: share of rows that show no main track.
         radiological: share of decays among these; the others are photons, radiated or of the excited nucleus.
         single_gammas: share of single gammas (1.46, 2.61, 4.75 MeV) among decays; the others are argon-39.
         width: channels of an image.
@@ -117,26 +115,27 @@ class _Generator(ArgonGenerator):
     clusters: Clusters
 
     def options(self) -> dict[str, Any]:
-        """Return all that events depend on, beside their keys."""
+        """Return all that events depend on, except their keys."""
         return self.physics.options | asdict(self.clusters)
 
     def metadata_fields(self) -> dict[str, Any]:
-        """Return the columns of `metadata`, and of what the images are."""
-        return {"columns": {"metadata": list(COLUMNS)}, **conventions("ticks", "channels")}
+        """Return the columns of `metadata`, and the frame of the images."""
+        return {"columns": {"metadata": list(COLUMNS)}, **frame_metadata("ticks", "channels")}
 
     def arrays(self, shard: int, key: NDArray[np.uint64]) -> tuple[Arrays, dict[str, Any]]:
         """Return the matched images of a shard, and how many events were tried."""
-        from datasets.simulate.argon.plane_rows import Setup, fill, memory, rows
+        from datasets.simulate.argon.plane_rows import Setup, empty_rows, fill, thread_memory
 
         shared, own = self.physics, self.clusters
         shares = (own.background, own.radiological, shared.elastic, *shared.readout.drift)
-        setup = Setup(shared.neutrinos(), decays(own.single_gammas), shared.electronics(), shared.tables(), *shares)
-        made = rows(len(key), own.width)
-        in_threads(lambda first, last: fill(first, last, key, *memory(own.width), setup, made), len(key))
-        if not made.attempts.all():
+        spectra = (shared.build_neutrinos(), build_decays(own.single_gammas))
+        setup = Setup(*spectra, shared.build_electronics(), shared.build_tables(), *shares)
+        rows = empty_rows(len(key), own.width)
+        run_in_threads(lambda first, last: fill(first, last, key, *thread_memory(own.width), setup, rows), len(key))
+        if not rows.attempts.all():
             raise UserError(Problem("no cluster of this kind is seen in all planes", ("threshold",)))
         number = np.arange(len(key)) + shard * self.shard_size
-        made.metadata[:, 0], made.metadata[:, 13] = number, number
-        arrays = dict(zip(("images_u", "images_v", "images_x"), made.images, strict=True))
-        arrays |= {"metadata": made.metadata, "match_ids": number, "neutrino_momentum": made.neutrino}
-        return arrays, {"tried": int(made.attempts.sum())}
+        rows.metadata[:, 0], rows.metadata[:, 13] = number, number
+        arrays = dict(zip(("images_u", "images_v", "images_x"), rows.images, strict=True))
+        arrays |= {"metadata": rows.metadata, "match_ids": number, "neutrino_momentum": rows.neutrino}
+        return arrays, {"tried": int(rows.attempts.sum())}

@@ -20,8 +20,8 @@ from app.physics.propagation import Propagated, Propagator, steps_for, survives
 from datasets import SIMULATORS
 from datasets.files.shards import write_shard
 from datasets.simulate._track_sampling import Interval, Sampling, Tracks
-from datasets.simulate.engine.event_keys import keys
 from datasets.simulate.engine.generator import Generator
+from datasets.simulate.engine.random_streams import event_keys
 
 log = logging.getLogger(__name__)
 
@@ -166,7 +166,7 @@ class _Generator(Generator):
         if counts["outside_field_map"]:
             lost = counts["outside_field_map"]
             log.warning("%d of %d tracks left the field map, the field is zero there", lost, rows)
-        key = keys(self.seed, self.stream(), shard, rows)
+        key = event_keys(self.seed, self.stream(), shard, rows)
         write_shard(path, arrays | {"key": key}, metadata | {"steps": self.steps} | counts)
 
     def accepted(self, shard: int, rows: int) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:

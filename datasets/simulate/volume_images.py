@@ -1,7 +1,5 @@
 """Simulated volumes of liquid argon around a neutrino interaction, as three planes of wires see them."""
 
-from __future__ import annotations
-
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,13 +20,14 @@ from datasets.simulate.argon.options import (
     Interactions,
     Kind,
     Readout,
-    conventions,
-    in_threads,
+    frame_metadata,
+    run_in_threads,
 )
-from datasets.simulate.argon.sources import decays
+from datasets.simulate.argon.sources import build_decays
 
 VERSION = 1
 SHAPE = (208, 1242)
+"""Channels and ticks of an image."""
 UNITS = {
     "value": "ADC", "particle_energy": "GeV", "cluster_energy": "MeV",
     "main_track_momentum": "GeV/c", "neutrino_momentum": "GeV/c",
@@ -58,16 +57,16 @@ def volume_images(
     shard), `is_es`, `particle_energy` (total, of the electron [GeV]), `cluster_energy` (on X, of the cluster in the
     middle [MeV]), `main_track_momentum`, `neutrino_momentum` [GeV/c], `n_clusters` (on X, above 0.5 MeV),
     `center_channel`, `center_tick` (of each plane), `match_id`, `key` (uint64); and `metadata`, a JSON string. Frame,
-    primitives and what is simplified are those of `plane_images`. The content of shard i depends on (seed, i, options)
+    primitives and simplifications are those of `plane_images`. The content of shard i depends on (seed, i, options)
     alone: an interrupted generation continues where it stopped.
 
-    Decays of argon-39 are those whose charge arrives together with the volume's, from the whole drift; their own
-    diffusion is that of the place where they appear.
+    Decays of argon-39 are those in the whole drift whose charge arrives together with the volume's; their diffusion is
+    that of the place where they appear.
 
     Args:
         out: folder of the shards.
-        events: events in all.
-        shard_size: events per shard; a shard is what is held in memory.
+        events: total number of events.
+        shard_size: events per shard; one shard is held in memory.
         kind: neutrino interactions: on electrons, charged currents on argon-40, or both.
         elastic_share: share of scatters on electrons among both.
         energy: range of the electron's kinetic energy [MeV].
@@ -95,8 +94,8 @@ class Background:
     activity: float
     single_gammas: float
 
-    def mean(self, box: tuple[float, float, float], ticks: int) -> float:
-        """Return how many decays arrive in a time of `ticks` from a box of half widths (x, y, z) [cm]."""
+    def mean_decays(self, box: tuple[float, float, float], ticks: int) -> float:
+        """Return how many decays in a box of half widths (x, y, z) [cm] are read out within `ticks`, on average."""
         volume = DRIFT_LENGTH * 4 * box[1] * box[2]
         return self.activity * 1e-3 * DENSITY * volume * ticks * TICK * 1e-6
 
@@ -108,69 +107,61 @@ class _Generator(ArgonGenerator):
     background: Background
 
     def options(self) -> dict[str, Any]:
-        """Return all that events depend on, beside their keys."""
+        """Return all that events depend on, except their keys."""
         return self.physics.options | asdict(self.background)
 
     def metadata_fields(self) -> dict[str, Any]:
-        """Return the size of an image, and of what the images are."""
-        return {"shape": list(SHAPE), **conventions("channels", "ticks")}
+        """Return the shape of an image, and the frame of the images."""
+        return {"shape": list(SHAPE), **frame_metadata("channels", "ticks")}
 
     def arrays(self, shard: int, key: NDArray[np.uint64]) -> tuple[Arrays, dict[str, Any]]:
         """Return the pixels of a shard, and how many events were tried."""
-        from datasets.simulate.argon.volume_rows import BOX, Setup, memory, one
+        from datasets.simulate.argon import volume_rows
 
-        shared = self.physics
-        mean = self.background.mean(BOX, round(2 * BOX[0] * 12.455))
-        sources = (shared.neutrinos(), decays(self.background.single_gammas), shared.electronics(), shared.tables())
-        setup = Setup(*sources, mean, shared.elastic, *shared.readout.drift)
+        shared, box = self.physics, volume_rows.BOX
+        mean = self.background.mean_decays(box, round(2 * box[0] * 12.455))
+        spectra = (shared.build_neutrinos(), build_decays(self.background.single_gammas))
+        inputs = (*spectra, shared.build_electronics(), shared.build_tables())
+        setup = volume_rows.Setup(*inputs, mean, shared.elastic, *shared.readout.drift)
 
-        def made(first: int, last: int) -> list[tuple[Any, ...]]:
-            space, forms, pixels = memory()
-            found = []
+        def simulate(first: int, last: int) -> list[tuple[Any, ...]]:
+            memory, waveforms, pixels = volume_rows.thread_memory()
+            events = []
             for seed in key[first:last]:
-                attempts, count = one(seed, space, forms, setup, pixels)
-                found.append((attempts, pixels.place[:count].copy(), pixels.value[:count].copy(), pixels.about.copy()))
-            return found
+                attempts, count = volume_rows.fill_event(seed, memory, waveforms, setup, pixels)
+                copies = (pixels.index[:count].copy(), pixels.value[:count].copy(), pixels.truth.copy())
+                events.append((attempts, *copies))
+            return events
 
-        events = [event for part in in_threads(made, len(key)) for event in part]
-        attempts, index, value, about = zip(*events, strict=True)
+        events = [event for part in run_in_threads(simulate, len(key)) for event in part]
+        attempts, index, value, truth = zip(*events, strict=True)
         if not all(attempts):
             raise UserError(Problem("no main track is seen in all planes", ("threshold",)))
+        plane, row, column = np.concatenate(index).T
+        offsets = np.concatenate([[0], np.cumsum([len(values) for values in value])])
+        pixels = {"plane": plane.astype(np.uint8), "row": row.astype(np.int16), "column": column.astype(np.int16)}
+        pixels |= {"value": np.concatenate(value), "offsets": offsets.astype(np.int64)}
         number = np.arange(len(key)) + shard * self.shard_size
-        return _pixels(index, value) | _about(np.stack(about), number, shard), {"tried": sum(attempts)}
+        return pixels | _truth_arrays(np.stack(truth), number, shard), {"tried": sum(attempts)}
 
 
-def _pixels(index: Any, value: Any) -> Arrays:
-    plane, row, column = np.concatenate(index).T
-    offsets = np.concatenate([[0], np.cumsum([len(one) for one in value])])
-    whole = {"plane": plane.astype(np.uint8), "row": row.astype(np.int16), "column": column.astype(np.int16)}
-    return whole | {"value": np.concatenate(value), "offsets": offsets.astype(np.int64)}
+def _truth_arrays(truth: Any, number: NDArray[Any], shard: int) -> Arrays:
+    """Return the arrays about events from the columns (N, 16) that the compiled code fills."""
+    from datasets.simulate.argon import volume_rows as columns
 
-
-def _about(about: Any, number: Any, shard: int) -> Arrays:
-    from datasets.simulate.argon.volume_rows import (
-        CLUSTER_ENERGY,
-        CLUSTERS,
-        ENERGY,
-        IS_ES,
-        MIDDLES,
-        MOMENTUM,
-        NEUTRINO,
-    )
-
-    def columns(first: int) -> NDArray[np.float32]:
-        return np.ascontiguousarray(about[:, first : first + 3], np.float32)
+    def vector(first: int) -> NDArray[np.float32]:
+        return np.ascontiguousarray(truth[:, first : first + 3], np.float32)
 
     return {
         "event": number,
         "source_file": np.full(len(number), shard, np.int32),
-        "is_es": about[:, IS_ES].astype(np.int8),
-        "particle_energy": about[:, ENERGY].astype(np.float32),
-        "cluster_energy": about[:, CLUSTER_ENERGY].astype(np.float32),
-        "main_track_momentum": columns(MOMENTUM),
-        "neutrino_momentum": columns(NEUTRINO),
-        "n_clusters": about[:, CLUSTERS].astype(np.int32),
-        "center_channel": columns(MIDDLES),
-        "center_tick": columns(MIDDLES + 3),
+        "is_es": truth[:, columns.IS_ES].astype(np.int8),
+        "particle_energy": truth[:, columns.ENERGY].astype(np.float32),
+        "cluster_energy": truth[:, columns.CLUSTER_ENERGY].astype(np.float32),
+        "main_track_momentum": vector(columns.MOMENTUM),
+        "neutrino_momentum": vector(columns.NEUTRINO),
+        "n_clusters": truth[:, columns.CLUSTERS].astype(np.int32),
+        "center_channel": vector(columns.CENTERS),
+        "center_tick": vector(columns.CENTERS + 3),
         "match_id": number,
     }

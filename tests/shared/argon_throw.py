@@ -1,17 +1,15 @@
 """Single particles in unlimited argon, without a detector: what the simulation is tested with. Imported with numba."""
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.simulate.argon.compiled import entry
-from datasets.simulate.argon.electrons import follow
-from datasets.simulate.argon.photons import fly, shower
-from datasets.simulate.argon.space import PHOTON, begin, new_origin, space
-from datasets.simulate.argon.tables import Recombination, tables
+from datasets.simulate.argon.electrons import follow_electron
+from datasets.simulate.argon.event_memory import PHOTON, SOURCES, add_origin, begin_event, event_memory
+from datasets.simulate.argon.photons import follow_photon, follow_shower
+from datasets.simulate.argon.tables import Recombination, build_tables
+from datasets.simulate.engine.compiled import compile_entry
 
 Floats = NDArray[np.float64]
 
@@ -58,34 +56,34 @@ def throw(
     """
     count = len(energy)
     seeds = np.random.default_rng(seed).integers(0, 2**64, count, np.uint64)
-    memory, summary = space(), np.zeros((count, 9))
+    memory, summary = event_memory(), np.zeros((count, 9))
     offsets, parts = np.zeros(count + 1, np.int64), []
     for i in range(count):
-        arguments = (kind, float(energy[i]), seeds[i], length, reach, memory, tables(recombination))
-        one = _throw_one(*arguments, summary[i])
-        parts.append((memory.deposits[:one].copy(), memory.source[:one].copy()))
-        offsets[i + 1] = offsets[i] + one
+        arguments = (kind, float(energy[i]), seeds[i], length, reach, memory, build_tables(recombination))
+        deposits = _throw_one(*arguments, summary[i])
+        parts.append((memory.deposits[:deposits].copy(), memory.source[:deposits].copy()))
+        offsets[i + 1] = offsets[i] + deposits
     rows, source = (np.concatenate(part) for part in zip(*parts, strict=True))
     path, radiated, left = summary[:, 0], summary[:, 1], summary[:, 8]
     end, direction = summary[:, 2:5], summary[:, 5:8]
     return Thrown(path, radiated, end, direction, left, offsets, rows[:, :3], rows[:, 3], rows[:, 4], source)
 
 
-def _entry(stamp: int) -> Any:
-    def throw_one(kind, energy, seed, length, reach, space, tables, summary):  # type: ignore[no-untyped-def]
-        begin(space, 0.0, 0.0, 0.0, reach)
-        space.state[0] = seed
-        new_origin(space, kind, energy, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0)
+def _with_digest(digest: int) -> Any:
+    def throw_one(kind, energy, seed, length, reach, memory, tables, summary):  # type: ignore[no-untyped-def]
+        begin_event(memory, 0.0, 0.0, 0.0, reach)
+        memory.state[0] = seed
+        add_origin(memory, kind, energy, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0)
         if kind == PHOTON:
-            fly(space, tables, energy, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0)
+            follow_photon(memory, tables, energy, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0)
         else:
-            result = follow(space, tables, kind, energy, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0, length)
+            result = follow_electron(memory, tables, kind, energy, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0, length)
             for i in range(9):
                 summary[i] = result[i]
-        shower(space, tables)
-        return space.used[1] if stamp else 0
+        follow_shower(memory, tables)
+        return memory.used[1] if digest else 0
 
     return throw_one
 
 
-_throw_one = entry(_entry)
+_throw_one = compile_entry(_with_digest, SOURCES)

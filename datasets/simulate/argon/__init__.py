@@ -1,1 +1,1 @@
-"""The simulation of liquid argon behind plane and volume images."""
+"""The simulation of particles in liquid argon and of the wire planes' readout, for plane and volume images."""

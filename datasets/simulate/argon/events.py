@@ -1,6 +1,4 @@
-"""Events in argon: what a neutrino or a decay makes at a vertex. Imported with numba."""
-
-from __future__ import annotations
+"""Events in argon: the particles that a neutrino or a decay makes at a vertex. Imported with numba."""
 
 import math
 
@@ -8,19 +6,25 @@ import numba
 
 from app.physics.argon.medium import ELECTRON_MASS as MASS
 from app.physics.argon.neutrinos import COUPLING_LEFT, COUPLING_RIGHT, Q_VALUE
-from datasets.simulate.argon.geometry import isotropic, turned
-from datasets.simulate.argon.space import ELECTRON, PHOTON, new_origin, wait
-from datasets.simulate.engine.compiled_random import uniform
+from datasets.simulate.argon.event_memory import (
+    ELECTRON,
+    PHOTON,
+    add_origin,
+    draw_direction,
+    push_particle,
+    rotate,
+)
+from datasets.simulate.engine.compiled import uniform
 
 ELASTIC, CHARGED = 0, 1
-"""Interactions."""
+"""Interactions: scattering on an electron, charged current on argon-40."""
 CASCADE_END = 0.8
-"""De-excitation goes on by single gammas below this energy [MeV]; 40K's lowest level with a name of its own."""
+"""Below this energy [MeV], that of the lowest level listed for 40K, a single gamma ends the de-excitation."""
 
 
 @numba.njit
-def drawn(state, values, cumulative):  # type: ignore[no-untyped-def]
-    """Return a value from a cumulative spectrum on a grid, evenly between two points of it."""
+def draw_from_spectrum(state, values, cumulative):  # type: ignore[no-untyped-def]
+    """Return a value drawn from a cumulative spectrum on a grid, uniform between two grid points."""
     u = uniform(state)
     low, high = 0, len(cumulative) - 1
     while low < high:
@@ -35,8 +39,8 @@ def drawn(state, values, cumulative):  # type: ignore[no-untyped-def]
 
 
 @numba.njit
-def choose(state, cumulative):  # type: ignore[no-untyped-def]
-    """Return an index with the shares of a cumulative table."""
+def draw_index(state, cumulative):  # type: ignore[no-untyped-def]
+    """Return an index drawn with the probabilities of a cumulative table."""
     u = uniform(state)
     for i in range(len(cumulative)):
         if u <= cumulative[i]:
@@ -45,18 +49,18 @@ def choose(state, cumulative):  # type: ignore[no-untyped-def]
 
 
 @numba.njit
-def start(space, kind, energy, x, y, z, dx, dy, dz):  # type: ignore[no-untyped-def]
-    """Let a particle wait that is an origin; return its number."""
-    origin = new_origin(space, kind, energy, x, y, z, dx, dy, dz)
-    wait(space, kind, energy, x, y, z, dx, dy, dz, origin)
+def start_particle(memory, kind, energy, x, y, z, dx, dy, dz):  # type: ignore[no-untyped-def]
+    """Push a particle that is an origin onto the stack; return the origin's number."""
+    origin = add_origin(memory, kind, energy, x, y, z, dx, dy, dz)
+    push_particle(memory, kind, energy, x, y, z, dx, dy, dz, origin)
     return origin
 
 
 @numba.njit
-def elastic(space, source, x, y, z, nx, ny, nz):  # type: ignore[no-untyped-def]
-    """Scatter a neutrino with direction n on an electron; return the neutrino's energy [MeV]."""
-    state = space.state
-    energy = drawn(state, source.grid, source.elastic)
+def scatter_elastically(memory, source, x, y, z, nx, ny, nz):  # type: ignore[no-untyped-def]
+    """Scatter a neutrino of direction n on an electron; return the neutrino's energy [MeV]."""
+    state = memory.state
+    energy = draw_from_spectrum(state, source.grid, source.elastic)
     high = min(source.high, 2.0 * energy * energy / (MASS + 2.0 * energy))
     low = min(source.low, high)
     while True:
@@ -66,17 +70,17 @@ def elastic(space, source, x, y, z, nx, ny, nz):  # type: ignore[no-untyped-def]
         if uniform(state) * (COUPLING_LEFT**2 + COUPLING_RIGHT**2) < weight:
             break
     cosine = (1.0 + MASS / energy) * math.sqrt(recoil / (recoil + 2.0 * MASS))
-    dx, dy, dz = turned(nx, ny, nz, min(cosine, 1.0), 2.0 * math.pi * uniform(state))
-    start(space, ELECTRON, recoil, x, y, z, dx, dy, dz)
+    dx, dy, dz = rotate(nx, ny, nz, min(cosine, 1.0), 2.0 * math.pi * uniform(state))
+    start_particle(memory, ELECTRON, recoil, x, y, z, dx, dy, dz)
     return energy
 
 
 @numba.njit
-def charged(space, source, x, y, z, nx, ny, nz):  # type: ignore[no-untyped-def]
+def capture_neutrino(memory, source, x, y, z, nx, ny, nz):  # type: ignore[no-untyped-def]
     """Turn a neutrino into an electron and excited 40K, whose gammas follow; return the neutrino's energy [MeV]."""
-    state = space.state
-    level = choose(state, source.levels)
-    energy = drawn(state, source.grid, source.charged[level])
+    state = memory.state
+    level = draw_index(state, source.levels)
+    energy = draw_from_spectrum(state, source.grid, source.charged[level])
     excitation, asymmetry = source.excitation[level], source.asymmetry[level]
     kinetic = min(max(energy - Q_VALUE - excitation, source.low), source.high)
     gamma = 1.0 + kinetic / MASS
@@ -85,43 +89,44 @@ def charged(space, source, x, y, z, nx, ny, nz):  # type: ignore[no-untyped-def]
         cosine = 2.0 * uniform(state) - 1.0
         if uniform(state) * (1.0 + abs(slope)) < 1.0 + slope * cosine:
             break
-    dx, dy, dz = turned(nx, ny, nz, cosine, 2.0 * math.pi * uniform(state))
-    start(space, ELECTRON, kinetic, x, y, z, dx, dy, dz)
-    deexcite(space, excitation, x, y, z)
+    dx, dy, dz = rotate(nx, ny, nz, cosine, 2.0 * math.pi * uniform(state))
+    start_particle(memory, ELECTRON, kinetic, x, y, z, dx, dy, dz)
+    deexcite_nucleus(memory, excitation, x, y, z)
     return kinetic + Q_VALUE + excitation
 
 
 @numba.njit
-def deexcite(space, excitation, x, y, z):  # type: ignore[no-untyped-def]
-    """Let the gammas of a cascade wait: each takes 40 to 100 % of what is left, the last one everything."""
-    state, left = space.state, excitation
+def deexcite_nucleus(memory, excitation, x, y, z):  # type: ignore[no-untyped-def]
+    """Push the gammas of a cascade onto the stack: each takes 40 to 100 % of what is left, the last one everything."""
+    state, left = memory.state, excitation
     while left > 0.0:
         energy = left
         if left > CASCADE_END:
             energy = left * (0.4 + 0.6 * uniform(state))
             energy = left if left - energy < 0.1 else energy
-        dx, dy, dz = isotropic(state)
-        start(space, PHOTON, energy, x, y, z, dx, dy, dz)
+        dx, dy, dz = draw_direction(state)
+        start_particle(memory, PHOTON, energy, x, y, z, dx, dy, dz)
         left -= energy
 
 
 @numba.njit
-def interact(space, source, interaction, x, y, z):  # type: ignore[no-untyped-def]
-    """Let a neutrino from anywhere interact; return its momentum [MeV/c]. The electron is origin 0."""
-    nx, ny, nz = isotropic(space.state)
+def make_interaction(memory, source, interaction, x, y, z):  # type: ignore[no-untyped-def]
+    """Make a neutrino of random direction interact; return its momentum [MeV/c]. The electron is origin 0."""
+    nx, ny, nz = draw_direction(memory.state)
     if interaction == ELASTIC:
-        energy = elastic(space, source, x, y, z, nx, ny, nz)
+        energy = scatter_elastically(memory, source, x, y, z, nx, ny, nz)
     else:
-        energy = charged(space, source, x, y, z, nx, ny, nz)
+        energy = capture_neutrino(memory, source, x, y, z, nx, ny, nz)
     return energy * nx, energy * ny, energy * nz
 
 
 @numba.njit
-def decay(space, source, x, y, z):  # type: ignore[no-untyped-def]
-    """Let a nucleus decay to an electron or a single gamma; return the origin."""
-    state = space.state
-    dx, dy, dz = isotropic(state)
+def make_decay(memory, source, x, y, z):  # type: ignore[no-untyped-def]
+    """Make a nucleus decay to an electron or a single gamma; return the origin."""
+    state = memory.state
+    dx, dy, dz = draw_direction(state)
     if uniform(state) < source.gammas:
         line = source.lines[min(int(uniform(state) * len(source.lines)), len(source.lines) - 1)]
-        return start(space, PHOTON, line, x, y, z, dx, dy, dz)
-    return start(space, ELECTRON, drawn(state, source.energy, source.cumulative), x, y, z, dx, dy, dz)
+        return start_particle(memory, PHOTON, line, x, y, z, dx, dy, dz)
+    energy = draw_from_spectrum(state, source.energy, source.cumulative)
+    return start_particle(memory, ELECTRON, energy, x, y, z, dx, dy, dz)

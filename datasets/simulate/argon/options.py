@@ -1,30 +1,30 @@
-"""What the simulators of argon share: their options as one value, and shards made from it by all processors."""
+"""What the simulators of argon share: options, constants of the readout, and shards made by all processors."""
 
-from __future__ import annotations
-
+import math
 import os
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.core.errors import Problem, UserError
 from app.core.types import NonNegative, Positive, PositiveRange, Shared
-from app.physics.argon.planes import DRIFT_LENGTH, PLANES, PROJECTION
+from app.physics.argon.planes import DRIFT_LENGTH, DRIFT_SPEED, PITCH, PLANES, PROJECTION, TICKS_PER_CM
 from datasets.files.shards import write_shard
-from datasets.simulate.argon.readout import Electronics, electronics
-from datasets.simulate.argon.sources import Neutrinos, neutrinos
-from datasets.simulate.argon.tables import Recombination, Tables, tables
-from datasets.simulate.engine.event_keys import keys
+from datasets.simulate.argon.sources import Neutrinos, build_neutrinos
+from datasets.simulate.argon.tables import Recombination, Tables, build_tables
 from datasets.simulate.engine.generator import Generator
+from datasets.simulate.engine.random_streams import event_keys
 
 Kind = Literal["es", "cc", "mixed"]
 Arrays = dict[str, NDArray[Any]]
+Floats = NDArray[np.float64]
+PerPlane = tuple[float, float, float]
 TASK = 50
 """Events that a thread computes at a time."""
 
@@ -42,11 +42,11 @@ class Flux(Shared):
 
 
 class Readout(Shared):
-    """What becomes of the charge until it is an image.
+    """From the charge to an image.
 
     Attributes:
         drift: range of the distance from the anode [cm], uniform.
-        recombination: whether charge is lost where ionisation is dense, or everywhere the same share.
+        recombination: loss of charge that grows with the density of ionisation, or the same share everywhere.
         diffusion: along and across the drift [cm2/s].
         gain: of U, V, X, sum of a pulse's positive half per MeV of a minimum-ionising particle [ADC].
         noise: of a sample of U, V, X [ADC].
@@ -61,9 +61,49 @@ class Readout(Shared):
     threshold: tuple[Positive, Positive, Positive] = (70.0, 70.0, 60.0)
 
 
+class Electronics(NamedTuple):
+    """Constants of the readout of U, V, X, all (3,) or numbers.
+
+    Attributes:
+        projection: (4, 3), from canonical positions to channels and ticks.
+        gain: sum of a pulse (on U, V of its positive half) per MeV of a minimum-ionising particle [ADC].
+        noise: standard deviation of a sample [ADC].
+        threshold: a primitive's samples lie above it [ADC].
+        tail: probability that noise alone does so.
+        along: variance of the drift time per length [ticks2/cm], by diffusion.
+        across: variance in units of the pitch squared per length [1/cm], by diffusion.
+    """
+
+    projection: Floats
+    gain: Floats
+    noise: Floats
+    threshold: Floats
+    tail: Floats
+    along: float
+    across: Floats
+
+
+def build_electronics(
+    gain: PerPlane, noise: PerPlane, threshold: PerPlane, diffusion: tuple[float, float]
+) -> Electronics:
+    """Return the constants of the readout.
+
+    Args:
+        gain: of U, V, X.
+        noise: of U, V, X [ADC].
+        threshold: of U, V, X [ADC].
+        diffusion: along and across the drift [cm2/s].
+    """
+    along, across = (2 * d / (DRIFT_SPEED * 1e6) for d in diffusion)  # cm2 per cm of drift
+    tail = [0.5 * math.erfc(t / (n * math.sqrt(2))) if n else 0.0 for t, n in zip(threshold, noise, strict=True)]
+    values: list[Floats] = [np.array(value, np.float64) for value in (gain, noise, threshold, tail)]
+    spread = along * TICKS_PER_CM**2, across / np.array(PITCH) ** 2
+    return Electronics(PROJECTION.copy(), values[0], values[1], values[2], values[3], *spread)
+
+
 @dataclass(frozen=True)
 class Interactions:
-    """Which neutrino interactions are simulated and how they are seen; see the simulators for what the options mean."""
+    """Which neutrino interactions are simulated and how they are read out; the simulators explain the options."""
 
     kind: Kind
     elastic_share: float
@@ -85,26 +125,26 @@ class Interactions:
 
     @property
     def options(self) -> dict[str, Any]:
-        """All options side by side."""
+        """All options in one dict."""
         own = {"kind": self.kind, "elastic_share": self.elastic_share, "energy": self.energy}
         return own | self.flux.model_dump() | self.readout.model_dump()
 
-    def neutrinos(self) -> Neutrinos:
-        """Return the spectra to draw from."""
-        return neutrinos(self.flux.mean_neutrino_energy, self.flux.pinching, self.energy)
+    def build_neutrinos(self) -> Neutrinos:
+        """Return the spectra of the neutrinos."""
+        return build_neutrinos(self.flux.mean_neutrino_energy, self.flux.pinching, self.energy)
 
-    def electronics(self) -> Electronics:
-        """Return the constants of the read-out."""
-        seen = self.readout
-        return electronics(seen.gain, seen.noise, seen.threshold, seen.diffusion)
+    def build_electronics(self) -> Electronics:
+        """Return the constants of the readout."""
+        options = self.readout
+        return build_electronics(options.gain, options.noise, options.threshold, options.diffusion)
 
-    def tables(self) -> Tables:
+    def build_tables(self) -> Tables:
         """Return the tables of the tracking."""
-        return tables(self.readout.recombination)
+        return build_tables(self.readout.recombination)
 
 
-def conventions(rows: str, columns: str) -> dict[str, Any]:
-    """Return what has to be known of the frame, for the metadata of a file."""
+def frame_metadata(rows: str, columns: str) -> dict[str, Any]:
+    """Return the metadata that define the frame of images with these rows and columns."""
     return {
         "frame": "canonical",
         "conventions": {
@@ -126,17 +166,17 @@ class ArgonGenerator(Generator):
 
     @abstractmethod
     def arrays(self, shard: int, key: NDArray[np.uint64]) -> tuple[Arrays, dict[str, Any]]:
-        """Return arrays and facts of a shard; the key of an event is the beginning of its random numbers."""
+        """Return arrays and facts of a shard; the key of an event seeds its random numbers."""
 
     def write(self, path: Path, shard: int, rows: int, metadata: dict[str, Any]) -> None:
         """Make one shard with `rows` events."""
-        key = keys(self.seed, self.stream(), shard, rows)
+        key = event_keys(self.seed, self.stream(), shard, rows)
         arrays, facts = self.arrays(shard, key)
         write_shard(path, arrays | {"key": key}, metadata | facts)
 
 
-def in_threads(work: Callable[[int, int], Any], count: int) -> list[Any]:
-    """Return work(first, last) of consecutive ranges in order, done by as many threads as there are processors."""
-    ranges: Sequence[tuple[int, int]] = [(first, min(first + TASK, count)) for first in range(0, count, TASK)]
+def run_in_threads(work: Callable[[int, int], Any], count: int) -> list[Any]:
+    """Return work(first, last) of consecutive ranges in order, computed by as many threads as there are processors."""
+    ranges = [(first, min(first + TASK, count)) for first in range(0, count, TASK)]
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         return list(pool.map(lambda task: work(*task), ranges))

@@ -1,9 +1,7 @@
-"""What particles come from, as tables to draw from: supernova neutrinos on electrons and argon, radioactive decays.
+"""Sources of particles as cumulative spectra: supernova neutrinos on electrons and argon, radioactive decays.
 
 Energies in MeV.
 """
-
-from __future__ import annotations
 
 from typing import NamedTuple
 
@@ -27,7 +25,7 @@ Floats = NDArray[np.float64]
 Interval = tuple[float, float]
 
 GRID: Floats = np.linspace(0.05, 250, 10_000)
-"""Neutrino energies on which spectra are summed."""
+"""Neutrino energies of the spectra."""
 HIGHEST = 120.0
 """Largest kinetic energy of an electron that is simulated."""
 ARGON_39 = 0.565
@@ -61,7 +59,7 @@ class Neutrinos(NamedTuple):
 
 
 class Decays(NamedTuple):
-    """Beta spectrum of argon-39, kinetic energies and cumulative shares; share of single gammas, their energies."""
+    """Beta spectrum of argon-39 (kinetic energies, cumulative shares); share of single gammas and their energies."""
 
     energy: Floats
     cumulative: Floats
@@ -69,7 +67,7 @@ class Decays(NamedTuple):
     lines: Floats
 
 
-def neutrinos(mean: float, alpha: float, electron: Interval) -> Neutrinos:
+def build_neutrinos(mean: float, alpha: float, electron: Interval) -> Neutrinos:
     """Return the spectra of a pinched flux folded with the cross sections.
 
     Args:
@@ -78,7 +76,7 @@ def neutrinos(mean: float, alpha: float, electron: Interval) -> Neutrinos:
         electron: range of the electron's kinetic energy.
 
     Raises:
-        UserError: the range is empty for this flux, or above what is simulated.
+        UserError: the range is empty for this flux, or above the simulated energies.
     """
     low, high = electron
     if high > HIGHEST:
@@ -96,12 +94,12 @@ def neutrinos(mean: float, alpha: float, electron: Interval) -> Neutrinos:
         expected = "a range that this flux reaches"
         raise UserError(Problem("no electrons have such energies", ("energy",), expected=expected, received=electron))
     asymmetry = np.where(np.arange(len(levels)) < len(FERMI), 1.0, -1 / 3)
-    cumulative = (_cumulative(elastic), _cumulative(share), levels[:, 0].copy(), asymmetry, _cumulative(charged))
-    return Neutrinos(GRID, *cumulative, low, high)
+    spectra = (_cumulative(elastic), _cumulative(share), levels[:, 0].copy(), asymmetry, _cumulative(charged))
+    return Neutrinos(GRID, *spectra, low, high)
 
 
-def decays(gammas: float) -> Decays:
-    """Return the spectra of radioactive background, a share of it single gammas.
+def build_decays(gammas: float) -> Decays:
+    """Return the spectra of the radioactive background, with a share of single gammas.
 
     The shape of argon-39's spectrum is that of its transition, first forbidden and unique: p E F q^2 (p^2 + q^2), with
     the neutrino's momentum q.

@@ -1,54 +1,58 @@
-"""Volumes of argon around a main track, sparse: the compiled making of one event. Imported with numba."""
-
-from __future__ import annotations
+"""Pixels of a volume of argon around a main track: the compiled simulation of one event. Imported with numba."""
 
 from typing import Any, NamedTuple
 
 import numba
 import numpy as np
 
-from datasets.simulate.argon.clusters import ADC_PER_MEV, expose, locate, momentum
-from datasets.simulate.argon.compiled import entry
-from datasets.simulate.argon.events import CHARGED, ELASTIC, decay, interact
-from datasets.simulate.argon.photons import shower
-from datasets.simulate.argon.plane_rows import HEIGHT, MOST, vertex
-from datasets.simulate.argon.primitives import groups
-from datasets.simulate.argon.readout import (
+from datasets.simulate.argon.event_memory import SOURCES, EventMemory, begin_event, event_memory, origin_momentum
+from datasets.simulate.argon.events import CHARGED, ELASTIC, make_decay, make_interaction
+from datasets.simulate.argon.options import Electronics
+from datasets.simulate.argon.photons import follow_shower
+from datasets.simulate.argon.plane_rows import HEIGHT, MAX_ATTEMPTS, draw_vertex
+from datasets.simulate.argon.primitives import (
+    ADC_PER_MEV,
+    center_windows,
+    first_pixel,
+    group_primitives,
+    read_out,
+    triangle_height,
+)
+from datasets.simulate.argon.sources import Decays, Neutrinos
+from datasets.simulate.argon.tables import Tables
+from datasets.simulate.argon.waveforms import (
     CHANNEL,
     INTEGRAL,
     OVER,
     PLANE,
     START,
     TO_PEAK,
-    Electronics,
     Waveforms,
-    waveforms,
+    empty_waveforms,
 )
-from datasets.simulate.argon.sources import Decays, Neutrinos
-from datasets.simulate.argon.space import Space, begin, space
-from datasets.simulate.argon.tables import Tables
-from datasets.simulate.argon.windows import first_of, height_at
-from datasets.simulate.engine.compiled_random import poisson, uniform
+from datasets.simulate.engine.compiled import compile_entry, poisson, uniform
 
 CHANNELS, TICKS = 208, 1242
-"""1 m x 1 m on X."""
+"""Size of an image, 1 m x 1 m on X."""
 MARGIN_CHANNELS, MARGIN_TICKS = 24, 100
+"""So much more of the detector is read out on each side of an image."""
 MAIN_WIDTH = 32
-"""Channels of the window that is put on the main track first; the volume has the same middle."""
+"""Channels of the window that is centered on the main track; the volume has the same center."""
 REACH = 120.0
-"""Photons are followed so far from the vertex [cm]."""
+"""Photons are followed within this distance of the vertex [cm]."""
 BOX = (58.0, 300.0, 290.0)
-"""Decays are made within these distances from the vertex [cm]: what any wire sees that crosses the volume."""
-CLUSTER = 0.5
-"""Groups of primitives on X with less are not counted as clusters [MeV]."""
+"""Decays are made within these distances of the vertex [cm]: all that wires crossing the volume see."""
+MIN_CLUSTER = 0.5
+"""Groups of primitives on X with less energy are not counted as clusters [MeV]."""
 PIXELS = 1 << 16
+"""Capacity for the pixels of an event."""
 
-# Places in what is said about an event.
-CLUSTER_ENERGY, ENERGY, CLUSTERS, MOMENTUM, NEUTRINO, MIDDLES, IS_ES = 0, 1, 2, 3, 6, 9, 15
+# Columns of `truth`.
+CLUSTER_ENERGY, ENERGY, CLUSTERS, MOMENTUM, NEUTRINO, CENTERS, IS_ES = 0, 1, 2, 3, 6, 9, 15
 
 
 class Setup(NamedTuple):
-    """What an event depends on beside random numbers; `decays_mean` is how many decays the box has on average."""
+    """What an event depends on, except random numbers; `decays_mean` is the mean number of decays in the box."""
 
     neutrinos: Neutrinos
     decays: Decays
@@ -61,63 +65,63 @@ class Setup(NamedTuple):
 
 
 class Pixels(NamedTuple):
-    """Pixels of one event: plane, row (channel) and column (tick), (PIXELS, 3), value; and (16,) about the event."""
+    """Pixels of one event: index (PIXELS, 3) = plane, row (channel), column (tick), and value; its truth (16,)."""
 
-    place: Any
+    index: Any
     value: Any
-    about: Any
+    truth: Any
 
 
-def memory() -> tuple[Space, Waveforms, Pixels]:
-    """Return what one thread works in."""
+def thread_memory() -> tuple[EventMemory, Waveforms, Pixels]:
+    """Return the memory that one thread works in."""
     pixels = Pixels(np.zeros((PIXELS, 3), np.int16), np.zeros(PIXELS, np.float32), np.zeros(16))
-    return space(), waveforms(CHANNELS + 2 * MARGIN_CHANNELS, TICKS + 2 * MARGIN_TICKS), pixels
+    return event_memory(), empty_waveforms(CHANNELS + 2 * MARGIN_CHANNELS, TICKS + 2 * MARGIN_TICKS), pixels
 
 
 @numba.njit
-def make(space, setup, interaction, position):  # type: ignore[no-untyped-def]
-    """Make a neutrino interaction among decays; return the neutrino's momentum [MeV/c]."""
+def make_event(memory, setup, interaction, position):  # type: ignore[no-untyped-def]
+    """Make a neutrino interaction and decays around it; return the neutrino's momentum [MeV/c]."""
     x, y, z = position
-    begin(space, x, y, z, REACH)
-    neutrino = interact(space, setup.neutrinos, interaction, x, y, z)
-    state = space.state
+    begin_event(memory, x, y, z, REACH)
+    neutrino = make_interaction(memory, setup.neutrinos, interaction, x, y, z)
+    state = memory.state
     for _ in range(int(poisson(state, setup.decays_mean))):
-        one, two, three = (2.0 * uniform(state) - 1.0, 2.0 * uniform(state) - 1.0, 2.0 * uniform(state) - 1.0)
-        decay(space, setup.decays, x + BOX[0] * one, y + BOX[1] * two, z + BOX[2] * three)
-    shower(space, setup.tables)
+        a, b, c = (2.0 * uniform(state) - 1.0, 2.0 * uniform(state) - 1.0, 2.0 * uniform(state) - 1.0)
+        make_decay(memory, setup.decays, x + BOX[0] * a, y + BOX[1] * b, z + BOX[2] * c)
+    follow_shower(memory, setup.tables)
     return neutrino
 
 
 @numba.njit
-def emit(forms, middles, pixels):  # type: ignore[no-untyped-def]
-    """Fill the pixels that primitives cover; return how many. No two of them are the same."""
+def fill_pixels(waveforms, centers, pixels):  # type: ignore[no-untyped-def]
+    """Fill the pixels that primitives cover, each at most once; return their number."""
     count = 0
-    for i in range(forms.found[0]):
-        item = forms.primitives[i]
+    for i in range(waveforms.found[0]):
+        item = waveforms.primitives[i]
         plane = int(item[PLANE])
-        row = int(item[CHANNEL]) - first_of(middles[plane, 0], CHANNELS)
-        column = int(item[START]) - first_of(middles[plane, 1], TICKS)
+        row = int(item[CHANNEL]) - first_pixel(centers[plane, 0], CHANNELS)
+        column = int(item[START]) - first_pixel(centers[plane, 1], TICKS)
         if row < 0 or row >= CHANNELS:
             continue
         over, peak = int(item[OVER]), int(item[TO_PEAK])
         scale = 2.0 * item[INTEGRAL] / (over + 1.0)
         for sample in range(max(0, -column), min(over, TICKS - column, PIXELS - count)):
-            pixels.place[count, 0], pixels.place[count, 1] = plane, row
-            pixels.place[count, 2] = column + sample
-            pixels.value[count] = scale * height_at(sample, peak, over)
+            pixels.index[count, 0], pixels.index[count, 1] = plane, row
+            pixels.index[count, 2] = column + sample
+            pixels.value[count] = scale * triangle_height(sample, peak, over)
             count += 1
     return count
 
 
 @numba.njit
-def count_clusters(forms, middles):  # type: ignore[no-untyped-def]
-    """Return how many clusters X shows in the volume, and the energy of the one in its middle [MeV]."""
-    number, total = groups(forms.primitives, forms.found[0], 2), np.zeros(forms.found[0])
+def count_clusters(waveforms, centers):  # type: ignore[no-untyped-def]
+    """Return the number of clusters on X in the volume, and the energy of the one in its center [MeV]."""
+    number, total = group_primitives(waveforms.primitives, waveforms.found[0], 2), np.zeros(waveforms.found[0])
     own, nearest = -1, np.inf
-    for i in range(forms.found[0]):
-        item = forms.primitives[i]
-        channel = abs(item[CHANNEL] - middles[2, 0])
-        tick = abs(item[START] + item[TO_PEAK] - middles[2, 1])
+    for i in range(waveforms.found[0]):
+        item = waveforms.primitives[i]
+        channel = abs(item[CHANNEL] - centers[2, 0])
+        tick = abs(item[START] + item[TO_PEAK] - centers[2, 1])
         if number[i] >= 0 and channel <= 0.5 * CHANNELS and tick <= 0.5 * TICKS:
             total[number[i]] += item[INTEGRAL] / ADC_PER_MEV
             distance = (channel * 6.0) ** 2 + tick**2  # a channel is as wide as 6 ticks
@@ -125,37 +129,37 @@ def count_clusters(forms, middles):  # type: ignore[no-untyped-def]
                 own, nearest = number[i], distance
     clusters = 0
     for energy in total:
-        clusters += energy > CLUSTER
+        clusters += energy > MIN_CLUSTER
     return clusters, total[own]
 
 
 @numba.njit
-def describe(space, forms, middles, neutrino, interaction, about):  # type: ignore[no-untyped-def]
-    """Set what is known of an event, see the places above."""
-    about[CLUSTERS], about[CLUSTER_ENERGY] = count_clusters(forms, middles)
-    px, py, pz, total = momentum(space.origins[0])
-    about[MOMENTUM], about[MOMENTUM + 1], about[MOMENTUM + 2], about[ENERGY] = px, py, pz, total * 1e-3
+def describe_event(memory, waveforms, centers, neutrino, interaction, truth):  # type: ignore[no-untyped-def]
+    """Set the truth of an event, columns as above."""
+    truth[CLUSTERS], truth[CLUSTER_ENERGY] = count_clusters(waveforms, centers)
+    px, py, pz, total = origin_momentum(memory.origins[0])
+    truth[MOMENTUM], truth[MOMENTUM + 1], truth[MOMENTUM + 2], truth[ENERGY] = px, py, pz, total * 1e-3
     for i in range(3):
-        about[NEUTRINO + i] = neutrino[i] * 1e-3
-        about[MIDDLES + i], about[MIDDLES + 3 + i] = middles[i, 0], middles[i, 1]
-    about[IS_ES] = interaction == ELASTIC
+        truth[NEUTRINO + i] = neutrino[i] * 1e-3
+        truth[CENTERS + i], truth[CENTERS + 3 + i] = centers[i, 0], centers[i, 1]
+    truth[IS_ES] = interaction == ELASTIC
 
 
-def _entry(stamp: int) -> Any:
-    def one(seed, space, forms, setup, pixels):  # type: ignore[no-untyped-def]
-        state, middles = space.state, np.zeros((3, 2))
+def _with_digest(digest: int) -> Any:
+    def fill_event(seed, memory, waveforms, setup, pixels):  # type: ignore[no-untyped-def]
+        state, centers = memory.state, np.zeros((3, 2))
         state[0] = seed
         interaction = ELASTIC if uniform(state) < setup.elastic else CHARGED
-        for attempt in range(1, MOST + 1 if stamp else 1):
-            neutrino = make(space, setup, interaction, vertex(state, setup.drift_low, setup.drift_high))
-            seen = expose(space, setup.electronics, forms, 0, middles)
-            if seen and locate(forms, middles, MAIN_WIDTH, HEIGHT):
-                describe(space, forms, middles, neutrino, interaction, pixels.about)
-                return attempt, emit(forms, middles, pixels)
+        for attempt in range(1, MAX_ATTEMPTS + 1 if digest else 1):
+            neutrino = make_event(memory, setup, interaction, draw_vertex(state, setup.drift_low, setup.drift_high))
+            seen = read_out(memory, setup.electronics, waveforms, 0, centers)
+            if seen and center_windows(waveforms, centers, MAIN_WIDTH, HEIGHT):
+                describe_event(memory, waveforms, centers, neutrino, interaction, pixels.truth)
+                return attempt, fill_pixels(waveforms, centers, pixels)
         return 0, 0
 
-    return one
+    return fill_event
 
 
-one = entry(_entry)
-"""one(seed, space, forms, setup, pixels): fill the pixels of one event; return attempts and number of pixels."""
+fill_event = compile_entry(_with_digest, SOURCES)
+"""fill_event(seed, memory, waveforms, setup, pixels): fill one event's pixels; return attempts and number of pixels."""

@@ -1,4 +1,4 @@
-"""Random numbers for arrays: each element has a stream of its own, whatever else is computed with it."""
+"""Keys of events, and random numbers for arrays: each element has a stream of its own, whatever is computed with it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,19 @@ from numpy.typing import NDArray
 from datasets.pipeline.event_keys import GOLDEN, mix
 
 Floats = NDArray[np.float64]
+
 STEP = np.uint64(GOLDEN)
+
+
+def event_keys(seed: int, stream: int, shard: int, rows: int) -> NDArray[np.uint64]:
+    """Return unique keys (rows,) by which splits, shuffles and merges know events.
+
+    They are the mixed numbers of the rows, displaced by seed and stream. The mixing is one-to-one, so keys of one seed
+    and stream never collide below 2^32 rows a shard.
+    """
+    with np.errstate(over="ignore"):
+        offset = mix(mix(np.full(1, seed % 2**64, np.uint64), 0) ^ np.uint64(stream), 0)
+        return mix(np.arange(rows, dtype=np.uint64) + np.uint64(shard << 32) + offset, 0)
 
 
 class Streams:
@@ -27,7 +39,7 @@ class Streams:
         self.state = seeds.astype(np.uint64)
 
     def child(self, index: Any) -> Streams:
-        """Return streams of their own for a part of each element, told apart by `index`, a number or (N,).
+        """Return independent streams for a part of each element, distinguished by `index`, a number or (N,).
 
         What is drawn from a child does not depend on what was drawn from its parent's other children.
         """
@@ -36,7 +48,7 @@ class Streams:
             return Streams(mix(mix(self.state, 0) ^ mix(number * STEP + np.uint64(1), 0), 0))
 
     def take(self, rows: Any) -> Streams:
-        """Return copies of some streams; a row may come twice and gives the same numbers twice."""
+        """Return copies of the chosen streams; a row that is chosen twice gives the same numbers twice."""
         return Streams(self.state[rows])
 
     def uniform(self, low: float = 0.0, high: float = 1.0) -> Floats:

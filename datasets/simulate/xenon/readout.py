@@ -10,7 +10,7 @@ import math
 import numba
 import numpy as np
 
-from datasets.simulate.engine.compiled_random import normals, poisson, uniform
+from datasets.simulate.engine.compiled import normals, poisson, uniform
 from datasets.simulate.xenon.light import MATH, add_direct, add_scattered, solid_angles
 
 PHOTON_STEP = 0.125

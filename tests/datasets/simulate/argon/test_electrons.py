@@ -9,9 +9,9 @@ from app.physics.argon.electrons import LOSS_SCALE, collision_loss, csda_range, 
 from app.physics.argon.medium import ELECTRON_MASS, surviving
 from app.physics.argon.photons import compton_mean_transfer, compton_rate, pair_rate, photoelectric_rate
 from app.physics.argon.scattering import highland, rutherford_scale, screening
-from datasets.simulate.argon.electrons import moller
-from datasets.simulate.argon.photons import scattered_share
-from datasets.simulate.argon.space import ELECTRON, PHOTON, POSITRON
+from datasets.simulate.argon.electrons import draw_delta_energy
+from datasets.simulate.argon.event_memory import ELECTRON, PHOTON, POSITRON
+from datasets.simulate.argon.photons import draw_compton_share
 
 
 def own(thrown):
@@ -117,8 +117,8 @@ def test_charge_is_energy_less_recombination():
 @numba.njit
 def _many(state, energy, shares, deltas):
     for i in range(len(shares)):
-        shares[i] = scattered_share(state, energy)
-        deltas[i] = moller(state, energy)
+        shares[i] = draw_compton_share(state, energy)
+        deltas[i] = draw_delta_energy(state, energy)
 
 
 @pytest.fixture(scope="module")

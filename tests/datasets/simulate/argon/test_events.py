@@ -6,39 +6,39 @@ import pytest
 from app.core.errors import UserError
 from app.physics.argon.medium import ELECTRON_MASS as MASS
 from app.physics.argon.neutrinos import Q_VALUE, elastic_cross_section, pinched_flux, recoil_cosine
-from datasets.simulate.argon.events import charged, decay, elastic
-from datasets.simulate.argon.sources import ARGON_39, GRID, decays, neutrinos
-from datasets.simulate.argon.space import ELECTRON, KIND, PHOTON, begin, space
+from datasets.simulate.argon.event_memory import ELECTRON, KIND, PHOTON, begin_event, event_memory
+from datasets.simulate.argon.events import capture_neutrino, make_decay, scatter_elastically
+from datasets.simulate.argon.sources import ARGON_39, GRID, build_decays, build_neutrinos
 
 THROWS = 6000
 
 
 def thrown(make, source):
     """Return the origins (a list of rows) of each event and the neutrino energies; neutrinos fly along z."""
-    memory, origins, energies = space(), [], []
+    memory, origins, energies = event_memory(), [], []
     memory.state[0] = 7
     for _ in range(THROWS):
-        begin(memory, 0.0, 0.0, 0.0, 1.0)
+        begin_event(memory, 0.0, 0.0, 0.0, 1.0)
         energies.append(make(memory, source, 1.0, 2.0, 3.0, 0.0, 0.0, 1.0))
-        assert memory.used[0] == memory.used[2]  # all of them wait
+        assert memory.used[0] == memory.used[2]  # all of them are on the stack
         origins.append(memory.origins[: memory.used[2]].copy())
     return origins, np.array(energies)
 
 
 @pytest.fixture(scope="module")
 def source():
-    return neutrinos(15.0, 3.0, (5.0, 70.0))
+    return build_neutrinos(15.0, 3.0, (5.0, 70.0))
 
 
 @pytest.fixture(scope="module")
 def scatters(source):
-    origins, energy = thrown(elastic, source)
+    origins, energy = thrown(scatter_elastically, source)
     return np.array([rows[0] for rows in origins]), energy
 
 
 @pytest.fixture(scope="module")
 def captures(source):
-    return thrown(charged, source)
+    return thrown(capture_neutrino, source)
 
 
 def test_recoils_follow_the_neutrino_as_kinematics_says(scatters):
@@ -84,12 +84,12 @@ def test_angle_of_captures_is_forward_for_fermi_and_backward_for_gamow_teller(ca
 
 
 def test_decays():
-    memory, kinds, energies = space(), [], []
+    memory, kinds, energies = event_memory(), [], []
     memory.state[0] = 1
-    begin(memory, 0.0, 0.0, 0.0, 1.0)
+    begin_event(memory, 0.0, 0.0, 0.0, 1.0)
     for _ in range(900):
         memory.used[:] = 0
-        row = memory.origins[decay(memory, decays(0.5), 0.0, 0.0, 0.0)]
+        row = memory.origins[make_decay(memory, build_decays(0.5), 0.0, 0.0, 0.0)]
         kinds.append(row[KIND])
         energies.append(row[0])
     betas = np.array(energies)[np.equal(kinds, ELECTRON)]
@@ -102,7 +102,7 @@ def test_decays():
 @pytest.mark.parametrize("energy", [(5.0, 130.0), (119.0, 119.5)])
 def test_ranges_that_cannot_be(energy):
     with pytest.raises(UserError, match="energy: "):
-        neutrinos(0.5, 3.0, energy)
+        build_neutrinos(0.5, 3.0, energy)
 
 
 def test_electron_mass_is_that_of_the_tables():

@@ -8,7 +8,7 @@ from scipy import stats
 from scipy.integrate import trapezoid
 
 from app.physics.xenon_calorimeter import FACES, R_INNER, R_OUTER, SENSORS, inside, to_xyz
-from datasets.simulate.engine import compiled_random as random_numbers
+from datasets.simulate.engine import compiled as random_numbers
 from datasets.simulate.xenon import light
 from datasets.simulate.xenon.sensors import cells, sensors
 
