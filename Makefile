@@ -4,7 +4,7 @@ WORKERS ?= 2
 BIN := .venv/bin
 PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 
-# uv installs in a third of pip's time, but does not read pip's configuration: what pip is told is handed on.
+# uv installs in a third of pip's time, but does not read pip's configuration: pip's settings are passed on.
 pip_option = $(shell $(BIN)/python -m pip config list | sed -n "s/^[^=]*[.]$(1)='\(.*\)'$$/\1/p" | tail -n 1 | sed 's/\\n/ /g')
 UV_SOURCES = $(addprefix --default-index ,$(call pip_option,index-url)) \
   $(addprefix --index ,$(call pip_option,extra-index-url)) \
