@@ -1,6 +1,4 @@
-"""The pool that is reached: through its Python bindings, else through its commands."""
-
-from __future__ import annotations
+"""The connection to the pool: through its Python bindings, else through its commands."""
 
 import importlib.util
 import shutil
@@ -8,7 +6,7 @@ import shutil
 from jobs.pool import Pool, Unreachable
 
 
-def reach() -> Pool:
+def connect() -> Pool:
     """Return the pool that this machine submits to.
 
     Raises:

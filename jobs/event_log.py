@@ -1,6 +1,4 @@
-"""HTCondor's event log: one file for each cluster; it tells what became of every process, also while nobody looked."""
-
-from __future__ import annotations
+"""HTCondor's event log: one file for each cluster; it says what happened to every process, also while nobody looked."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -30,17 +28,17 @@ class Event:
 
 @dataclass(frozen=True)
 class History:
-    """What the log tells of one process.
+    """What the log says about one process.
 
     Attributes:
-        phase: where it stands.
-        since: since when.
+        phase: its present phase.
+        since: when that phase began.
         starts: how often it was started on a worker.
-        evictions: how often it was sent away.
-        hold: code, subcode and HTCondor's words while it is held.
-        exit_code: of its last end; None while it has none or when a signal ended it.
+        evictions: how often it was evicted.
+        hold: code, subcode and HTCondor's reason while it is held.
+        exit_code: exit code of its last end; None before it and when a signal ended it.
         signal: the signal that ended it.
-        memory: the most MiB it was seen to use, in all of its starts.
+        memory: the most MiB that it was seen to use, in all of its starts.
         reason: why it was removed.
     """
 
@@ -56,93 +54,82 @@ class History:
 
 
 def read(path: Path) -> dict[int, History]:
-    """Return what the log tells of each process; a log that is not there tells nothing."""
-    try:
-        text = path.read_text(encoding="utf-8", errors="replace")
-    except FileNotFoundError:
-        return {}
-    return histories(events(text))
+    """Return the history of each process in a log; empty where there is no log."""
+    return histories(read_events(path))
 
 
 def last_cluster(path: Path) -> int | None:
-    """Return the cluster that a log tells of last; the node of a workflow that is repeated is a new one."""
+    """Return the cluster of the last event in a log; a node of a workflow that is repeated is a new cluster."""
+    events = read_events(path)
+    return events[-1].cluster if events else None
+
+
+def read_events(path: Path) -> list[Event]:
+    """Return the events of a log; none where there is no log."""
     try:
-        found = list(events(path.read_text(encoding="utf-8", errors="replace")))
+        return list(parse_events(path.read_text(encoding="utf-8", errors="replace")))
     except FileNotFoundError:
-        return None
-    return found[-1].cluster if found else None
+        return []
 
 
-def histories(found: Iterable[Event]) -> dict[int, History]:
-    """Fold events into what they tell of each process."""
+def histories(events: Iterable[Event]) -> dict[int, History]:
+    """Fold events into the history of each process."""
     known: dict[int, History] = {}
-    for event in found:
-        known[event.process] = _after(known.get(event.process), event)
+    for event in events:
+        known[event.process] = advance(known.get(event.process), event)
     return known
 
 
-def events(text: str) -> Iterator[Event]:
-    """Yield the events of a log; what is half written at its end is left for the next look."""
+def parse_events(text: str) -> Iterator[Event]:
+    """Yield the events of a log; an event that is half written at its end is left for the next look."""
     for block in re.split(r"^\.\.\.[ \t]*$", text, flags=re.MULTILINE)[:-1]:
         head, _, rest = block.strip("\n").partition("\n")
         match = HEAD.match(head)
-        time = match and _time(match[4])
+        time = match and parse_time(match[4])
         if match and time:
             yield Event(int(match[1]), int(match[3]), time, f"{match[5]}\n{rest}", int(match[2]))
 
 
-def _time(text: str) -> datetime | None:
-    """The log is written in the local time of the submit node; old versions leave out the year."""
+def parse_time(text: str) -> datetime | None:
+    """Return a time of the log, which is the submit node's local time, in UTC; old versions leave out the year."""
     try:
-        if OLD_TIME.match(text):
-            now = datetime.now().astimezone()
-            found = datetime.strptime(f"{now.year}/{text}", "%Y/%m/%d %H:%M:%S").astimezone(UTC)
-            return found if found <= now else found.replace(year=now.year - 1)
-        return datetime.fromisoformat(text).astimezone(UTC)
+        if not OLD_TIME.match(text):
+            return datetime.fromisoformat(text).astimezone(UTC)
+        now = datetime.now().astimezone()
+        time = datetime.strptime(f"{now.year}/{text}", "%Y/%m/%d %H:%M:%S").astimezone(UTC)
+        return time if time <= now else time.replace(year=now.year - 1)
     except ValueError:
         return None
 
 
-def _after(before: History | None, event: Event) -> History:
-    if before is None or event.kind == SUBMIT:  # of a process once, but a repeated node goes on in its old log
+def advance(before: History | None, event: Event) -> History:
+    """Return the history of a process after one more event."""
+    if before is None or event.kind == SUBMIT:  # a process is submitted once, but a repeated node reuses its old log
         before = History("idle", event.time)
     now, kind, text = event.time, event.kind, event.text
+    details = [line.strip() for line in text.splitlines()[1:]]
+    reason = next((line for line in details if line and not re.match(r"Code \d+", line)), "")
     if kind == IMAGE_SIZE:
-        return replace(before, memory=_most(before.memory, _number(r"(\d+)\s+-\s+MemoryUsage", text)))
+        used = _number(r"(\d+)\s+-\s+MemoryUsage", text)
+        return before if used is None else replace(before, memory=max(used, before.memory or 0))
     if kind == EXECUTE:
         return replace(before, phase="running", since=now, starts=before.starts + 1, hold=None)
-    if kind == EVICTED:
-        return replace(_ended(before, text), phase="idle", since=now, evictions=before.evictions + 1)
     if kind in (RELEASED, SHADOW_EXCEPTION, LOST):
         return replace(before, phase="idle", since=now, hold=None)
     if kind == HELD:
-        return replace(before, phase="held", since=now, hold=_hold(text))
-    if kind == TERMINATED:
-        return replace(_ended(before, text), phase="completed", since=now, hold=None)
+        hold = (_number(r"Code (\d+)", text) or 0, _number(r"Subcode (\d+)", text) or 0, reason)
+        return replace(before, phase="held", since=now, hold=hold)
     if kind == ABORTED:
-        return replace(before, phase="removed", since=now, hold=None, reason=_words(text))
+        return replace(before, phase="removed", since=now, hold=None, reason=reason)
+    if kind in (EVICTED, TERMINATED):
+        exit_code, signal = _number(r"return value (\d+)", text), _number(r"signal (\d+)", text)
+        ended = replace(before, since=now, exit_code=exit_code, signal=signal)
+        if kind == EVICTED:
+            return replace(ended, phase="idle", evictions=before.evictions + 1)
+        return replace(ended, phase="completed", hold=None)
     return before
-
-
-def _ended(before: History, text: str) -> History:
-    return replace(before, exit_code=_number(r"return value (\d+)", text), signal=_number(r"signal (\d+)", text))
-
-
-def _hold(text: str) -> tuple[int, int, str]:
-    return _number(r"Code (\d+)", text) or 0, _number(r"Subcode (\d+)", text) or 0, _words(text)
-
-
-def _words(text: str) -> str:
-    """HTCondor's own words: the line below the event's head."""
-    lines = [line.strip() for line in text.splitlines()[1:]]
-    return next((line for line in lines if line and not re.match(r"Code \d+", line)), "")
 
 
 def _number(pattern: str, text: str) -> int | None:
     match = re.search(pattern, text)
     return int(match[1]) if match else None
-
-
-def _most(one: int | None, other: int | None) -> int | None:
-    found = [value for value in (one, other) if value is not None]
-    return max(found) if found else None

@@ -1,6 +1,4 @@
-"""Where a job in the pool stands: what the queue says now, and what the event log told before."""
-
-from __future__ import annotations
+"""The state of a job in the pool: what the queue says now, and what the event log says about the past."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -18,7 +16,7 @@ PHASES: dict[int, Phase] = {
     3: "removed",
     4: "completed",
     5: "held",
-    6: "running",  # its output is on its way
+    6: "running",  # its output is being transferred
     7: "running",  # suspended by the machine
 }
 """HTCondor's JobStatus."""
@@ -27,14 +25,14 @@ CHECKPOINTED = 85
 
 @dataclass(frozen=True)
 class JobState:
-    """A process of a cluster, and what is known of it.
+    """A process of a cluster, and what is known about it.
 
     Attributes:
-        run: whose it is.
+        run: the run that it belongs to.
         id: cluster and process.
-        history: what happened to it; None where nobody knows anything any more.
+        history: what happened to it; None where neither the pool nor the log knows it any more.
         given: MiB of its slot, or what it asked for at first.
-        asked: MiB that it would ask for now: HTCondor raises it by what it saw.
+        asked: MiB that it would ask for now: HTCondor raises them after the measured use.
     """
 
     run: str
@@ -62,19 +60,19 @@ class JobState:
 
     @property
     def wants_memory(self) -> bool:
-        """Whether more memory is what it needs: held for it, or killed without a word."""
+        """Whether it needs more memory: it was held for it, or killed without a message."""
         if self.explanation is not None:
             return self.explanation.memory
         return self.history is not None and self.history.phase == "completed" and self.history.signal == 9
 
     @property
     def ending(self) -> str:
-        """Why it left the queue, in words."""
+        """Why it left the queue, as text."""
         known = self.history
         if known is None:
             return "it is neither in the queue nor in the event log"
         if known.phase == "removed":
-            return f"taken out of the queue: {known.reason or 'no reason given'}"
+            return f"removed from the queue: {known.reason or 'no reason given'}"
         return f"killed by signal {known.signal}" if known.signal else f"ended with exit code {known.exit_code}"
 
 
@@ -86,15 +84,15 @@ def states(submission: Submission, index: Index, ads: Mapping[Id, Ad] | None) ->
         index: its cluster and runs.
         ads: what the pool's queue and history know of it; None when no pool was asked.
     """
-    told = event_log.read(submission.events)
-    found = []
+    histories = event_log.read(submission.events)
+    jobs = []
     for process, run in enumerate(index.runs):
         job = (index.cluster, process)
         ad = (ads or {}).get(job) or {}
-        first = index.memory[process]
-        given, asked = (_number(ad.get(name), first) for name in ("MemoryProvisioned", "RequestMemory"))
-        found.append(JobState(run, job, _joined(told.get(process), ad), given, asked))
-    return found
+        sizes = (ad.get(name) for name in ("MemoryProvisioned", "RequestMemory"))
+        given, asked = (int(n) if isinstance(n, (int, float)) else index.memory[process] for n in sizes)
+        jobs.append(JobState(run, job, merge_history(histories.get(process), ad), given, asked))
+    return jobs
 
 
 def by_id(ads: Iterable[Ad]) -> dict[Id, Ad]:
@@ -102,20 +100,19 @@ def by_id(ads: Iterable[Ad]) -> dict[Id, Ad]:
     return {(ad["ClusterId"], ad["ProcId"]): ad for ad in ads}
 
 
-def _number(value: object, otherwise: int) -> int:
-    return int(value) if isinstance(value, (int, float)) else otherwise
+def merge_history(logged: History | None, ad: Ad) -> History | None:
+    """Return the history from the event log, brought up to the queue: it has the present phase.
 
-
-def _joined(told: History | None, ad: Ad) -> History | None:
-    """The queue says what is so now; the log knows of memory, evictions and ends."""
+    Only the log knows memory, evictions and earlier ends.
+    """
     if not ad:
-        return told
+        return logged
     phase = PHASES.get(ad["JobStatus"], "idle")
     since = datetime.fromtimestamp(ad.get("EnteredCurrentStatus", 0), UTC)
-    known = told or History(phase, since, starts=ad.get("NumJobStarts", 0))
+    known = logged or History(phase, since, starts=ad.get("NumJobStarts", 0))
     if known.phase != phase:
         known = replace(known, phase=phase, since=since)
-    if told is None and "ResidentSetSize" in ad:
+    if logged is None and "ResidentSetSize" in ad:
         known = replace(known, memory=ad["ResidentSetSize"] // 1024)
     if phase == "held":
         hold = (ad.get("HoldReasonCode", 0), ad.get("HoldReasonSubCode", 0), str(ad.get("HoldReason", "")))

@@ -1,7 +1,6 @@
 """The nodes of a workflow: commands of the program, and which must be finished before which."""
 
-from __future__ import annotations
-
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,38 +11,36 @@ class Node:
     """One command.
 
     Attributes:
-        name: letters, digits, _ and -; another for each node.
-        words: the verb and its arguments.
-        after: nodes that must be finished before.
-        output: what it leaves; without it the node is not finished, whatever was remembered.
+        name: letters, digits, _ and -; unique in the workflow.
+        arguments: the command and its arguments.
+        after: nodes that must be finished before this one begins.
+        output: the file that it leaves; without the file the node is not finished, whatever was written down.
     """
 
     name: str
-    words: tuple[str, ...]
+    arguments: tuple[str, ...]
     after: tuple[str, ...] = ()
     output: Path | None = None
 
 
-def beyond(nodes: Iterable[Node], failed: Iterable[str]) -> set[str]:
-    """Return the nodes that can not begin because others have failed, in a list where each stands after those.
+def blocked_nodes(nodes: Iterable[Node], failed: Iterable[str]) -> set[str]:
+    """Return the nodes that cannot begin because others have failed; each node stands after those that it needs.
 
-    >>> beyond([Node("a", ()), Node("b", (), ("a",)), Node("c", (), ("b",)), Node("d", ())], ["a"]) == {"b", "c"}
+    >>> nodes = [Node("a", ()), Node("b", (), ("a",)), Node("c", (), ("b",)), Node("d", ())]
+    >>> blocked_nodes(nodes, ["a"]) == {"b", "c"}
     True
     """
-    lost = set(failed)
-    found = set()
+    failed, blocked = set(failed), set[str]()
     for node in nodes:
-        if lost & set(node.after):
-            lost.add(node.name)
-            found.add(node.name)
-    return found
+        if (failed | blocked) & set(node.after):
+            blocked.add(node.name)
+    return blocked
 
 
-def counted(states: Mapping[str, str]) -> str:
-    """Return how many nodes are in each state, in words.
+def count_states(states: Mapping[str, str]) -> str:
+    """Return how many nodes are in each state, as text.
 
-    >>> counted({"a": "done", "b": "done", "c": "running"})
+    >>> count_states({"a": "done", "b": "done", "c": "running"})
     '2 done, 1 running'
     """
-    words = list(dict.fromkeys(states.values()))
-    return ", ".join(f"{sum(state == word for state in states.values())} {word}" for word in words)
+    return ", ".join(f"{number} {state}" for state, number in Counter(states.values()).items())

@@ -1,6 +1,4 @@
-"""The pool: submit, ask, release, through the Python bindings where they are installed, else through the commands."""
-
-from __future__ import annotations
+"""The interface to the pool: what can be asked of it, and its errors."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -26,15 +24,15 @@ class Unreachable(WirechamberError):  # noqa: N818 - a state, not a malfunction
 
 
 class Refused(UserError):  # noqa: N818 - what the pool did
-    """The pool answered, and said no: exit code 2."""
+    """The pool answered and refused: exit code 2."""
 
     def __init__(self, what: str, reason: object) -> None:
-        said = " ".join(re.sub(r"^ERROR:?\s*", "", line) for line in str(reason).split("\n") if line.strip())
-        super().__init__(Problem(f"the pool refused {what}: {said}"))
+        message = " ".join(re.sub(r"^ERROR:?\s*", "", line) for line in str(reason).split("\n") if line.strip())
+        super().__init__(Problem(f"the pool refused {what}: {message}"))
 
 
 class Pool(Protocol):
-    """What can be asked of a pool, whichever way it is spoken to."""
+    """What can be asked of a pool, through its Python bindings or through its commands."""
 
     @property
     def version(self) -> tuple[int, ...]:
@@ -50,7 +48,7 @@ class Pool(Protocol):
         """Return the jobs of the clusters that are in the queue."""
 
     def history(self, clusters: Sequence[int]) -> list[Ad]:
-        """Return the jobs of the clusters that left the queue, as far as the pool remembers them."""
+        """Return the jobs of the clusters that left the queue, as far as the pool still lists them."""
 
     def edit(self, jobs: Sequence[Id], attribute: str, value: str) -> None:
         """Change an attribute of jobs in the queue."""
@@ -59,7 +57,7 @@ class Pool(Protocol):
         """Release held jobs."""
 
     def remove(self, jobs: Sequence[Id], reason: str) -> None:
-        """Take jobs out of the queue."""
+        """Remove jobs from the queue."""
 
 
 def constraint(clusters: Iterable[int]) -> str:
@@ -68,13 +66,13 @@ def constraint(clusters: Iterable[int]) -> str:
 
 
 def version_in(text: str) -> tuple[int, ...]:
-    """Return the version in HTCondor's words.
+    """Return the version in HTCondor's own text.
 
     >>> version_in("$CondorVersion: 23.9.6 2026-07-12 BuildID: x $")
     (23, 9, 6)
     """
-    found = re.search(r"CondorVersion: (\d+)\.(\d+)\.(\d+)", text)
-    return tuple(map(int, found.groups())) if found else (0,)
+    match = re.search(r"CondorVersion: (\d+)\.(\d+)\.(\d+)", text)
+    return tuple(map(int, match.groups())) if match else (0,)
 
 
 def as_text(jobs: Iterable[Id]) -> list[str]:

@@ -1,7 +1,5 @@
 """The pool through htcondor2, HTCondor's Python bindings."""
 
-from __future__ import annotations
-
 import contextlib
 import warnings
 from collections.abc import Iterator, Sequence
@@ -13,11 +11,11 @@ from jobs.pool_commands import submit_dag
 
 
 class Bindings:
-    """A schedd; every error of the bindings becomes one of ours."""
+    """A schedd; every error of the bindings becomes an error of this program."""
 
     def __init__(self) -> None:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # it warns where there is no configuration: no pool then, said below
+            warnings.simplefilter("ignore")  # it warns where there is no configuration; the error below says so
             import htcondor2
         self._htcondor = htcondor2
         try:
@@ -30,7 +28,7 @@ class Bindings:
 
     def submit(self, description: Path) -> int:
         """Submit a description and return the number of its cluster."""
-        with self._refusing("the job"):
+        with self._refusals("the job"):
             return int(self._schedd.submit(self._htcondor.Submit(description.read_text(encoding="utf-8"))).cluster())
 
     def submit_dag(self, dag: Path) -> int:
@@ -39,35 +37,38 @@ class Bindings:
 
     def queue(self, clusters: Sequence[int]) -> list[Ad]:
         """Return the jobs of the clusters that are in the queue."""
-        return self._asked(self._schedd.query, clusters)
+        return self._query(self._schedd.query, clusters)
 
     def history(self, clusters: Sequence[int]) -> list[Ad]:
-        """Return the jobs of the clusters that left the queue, as far as the pool remembers them."""
-        return self._asked(self._schedd.history, clusters)
+        """Return the jobs of the clusters that left the queue, as far as the pool still lists them."""
+        return self._query(self._schedd.history, clusters)
 
-    def _asked(self, ask: Any, clusters: Sequence[int]) -> list[Ad]:
+    def _query(self, ask: Any, clusters: Sequence[int]) -> list[Ad]:
+        """Return the ads that a query gives; expressions in them are evaluated, what has no plain value is left out."""
         try:
-            return [_plain(ad) for ad in ask(constraint(clusters), list(ATTRIBUTES))] if clusters else []
+            ads = ask(constraint(clusters), list(ATTRIBUTES)) if clusters else []
+            values = [{name: ad.eval(name) for name in ATTRIBUTES if name in ad} for ad in ads]
+            return [{n: v for n, v in ad.items() if isinstance(v, (str, int, float, bool))} for ad in values]
         except (self._htcondor.HTCondorException, OSError, RuntimeError) as error:
             raise _unreachable(error) from None
 
     def edit(self, jobs: Sequence[Id], attribute: str, value: str) -> None:
         """Change an attribute of jobs in the queue."""
-        with self._refusing("the change"):
+        with self._refusals("the change"):
             self._schedd.edit(as_text(jobs), attribute, value)
 
     def release(self, jobs: Sequence[Id], reason: str) -> None:
         """Release held jobs."""
-        with self._refusing("the release"):  # a plain text as reason is lost
+        with self._refusals("the release"):  # a plain string as the reason is lost
             self._schedd.act(self._htcondor.JobAction.Release, as_text(jobs), reason=(reason, 0))
 
     def remove(self, jobs: Sequence[Id], reason: str) -> None:
-        """Take jobs out of the queue."""
-        with self._refusing("the removal"):
+        """Remove jobs from the queue."""
+        with self._refusals("the removal"):
             self._schedd.act(self._htcondor.JobAction.Remove, as_text(jobs), reason=(reason, 0))
 
     @contextlib.contextmanager
-    def _refusing(self, what: str) -> Iterator[None]:
+    def _refusals(self, what: str) -> Iterator[None]:
         try:
             yield
         except (self._htcondor.HTCondorException, OSError, RuntimeError, ValueError, KeyError) as error:
@@ -76,9 +77,3 @@ class Bindings:
 
 def _unreachable(error: BaseException) -> Unreachable:
     return Unreachable(f"No HTCondor pool answers ({' '.join(str(error).split())}).")
-
-
-def _plain(ad: Any) -> Ad:
-    """Values of an ad: expressions are evaluated, what has no value is left out."""
-    found = {name: ad.eval(name) for name in ATTRIBUTES if name in ad}
-    return {name: value for name, value in found.items() if isinstance(value, (str, int, float, bool))}

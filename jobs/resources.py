@@ -1,7 +1,5 @@
 """The `resources` block of a job: what its run asks of an HTCondor pool."""
 
-from __future__ import annotations
-
 import re
 from typing import Annotated, Literal
 
@@ -29,29 +27,30 @@ Key = Annotated[str, Field(pattern=r"^(\+|My\.)?[A-Za-z_][A-Za-z0-9_]*$")]
 
 
 class Resources(Strict):
-    """What the run asks of a pool; nothing of it changes what is trained, so it may differ when a run is resumed."""
+    """What the run asks of a pool; nothing here changes the training, so it may differ when a run is resumed."""
 
     request_gpus: Annotated[int, Field(ge=0)] = 0
     request_cpus: Count = 1
     request_memory: Size | None = Field(None, description='"8GB"; null: what `wirechamber estimate` advises')
-    request_disk: Size | None = Field(None, description="null: what the pool gives by itself")
-    gpus_minimum_memory: Size | None = Field(None, description="each demand on the GPU leaves fewer machines")
+    request_disk: Size | None = Field(None, description="null: the default of the pool")
+    gpus_minimum_memory: Size | None = Field(None, description="each requirement on the GPU leaves fewer machines")
     flavour: Flavour = Field(
         "workday",
         description="time limit: espresso 20 min, microcentury 1 h, longlunch 2 h, workday 8 h, tomorrow 1 d, "
-        "testmatch 3 d, nextweek 7 d; the run leaves with a checkpoint before 80 % of it and goes on by itself",
+        "testmatch 3 d, nextweek 7 d; the run leaves with a checkpoint before 80 % of it and continues by itself",
     )
     max_retries: Annotated[int, Field(ge=0, le=100)] = Field(
         3, description="starts again after a failure, or with more memory"
     )
-    grace_seconds: Count = Field(120, description="from SIGTERM to SIGKILL when the job is sent away")
+    grace_seconds: Count = Field(120, description="from SIGTERM to SIGKILL when the job is evicted")
     transfer: bool = Field(
         False, description="true: HTCondor carries program, data and results; false: workers see this file system"
     )
     container_image: Line | None = Field(None, description="docker://..., or the path of a .sif file")
     setup: tuple[Line, ...] = Field((), description="shell lines before the program: source /cvmfs/.../setup.sh")
     python: Line | None = Field(
-        None, description="interpreter on the worker; null: the one that submits, python3 in a container or after setup"
+        None,
+        description="interpreter on the worker; null: the submit node's, python3 in a container or after setup",
     )
     extra: dict[Key, Line] = Field(
         {},

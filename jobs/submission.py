@@ -1,21 +1,22 @@
-"""The folder of one submission: what was sent, by which script, and the logs that HTCondor writes beside it.
+"""The folder of one submission: what was submitted, with which script, and the logs that HTCondor writes next to it.
 
 <logs>/<file stem>-<time>/
     training.sub  job.sh            as they were submitted
     jobs/<run>.json                 the resolved job of each process
     events.log                      HTCondor's event log of the cluster
-    logs/<cluster>.<process>.out    what a process printed, and .err
+    logs/<cluster>.<process>.out    the output of a process, and .err
     submission.json                 cluster and runs
 """
 
-from __future__ import annotations
-
+import contextlib
+import itertools
 import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import ValidationError
 
@@ -25,6 +26,7 @@ from app.core.types import Strict
 
 FOLDER = ".condor"
 """Below the folder of the runs: no run's name begins with a dot."""
+Kind = TypeVar("Kind", bound=Strict)
 
 
 class Index(Strict):
@@ -54,26 +56,30 @@ class Submission:
         """Return the resolved job file of a run."""
         return Path(self.jobs / f"{run}.json")
 
-    def submitted(self, index: Index) -> None:
-        """Write down that the pool took it."""
+    def write_index(self, index: Index) -> None:
+        """Write submission.json once the pool has taken the jobs."""
         write_json(self.index, index.model_dump(mode="json"))
 
     def remove(self) -> None:
-        """Forget a submission that the pool did not take."""
+        """Remove the folder of a submission that the pool did not take."""
         shutil.rmtree(self.path, ignore_errors=True)
 
 
-def root(runs: Path) -> Path:
+def submissions_root(runs: Path) -> Path:
     """Return the folder of all submissions: $WIRECHAMBER_LOGS, else .condor/ in the folder of the runs."""
     return Path(os.environ.get("WIRECHAMBER_LOGS") or runs / FOLDER)
 
 
-def make(folder: Path, stem: str) -> Submission:
+def make_submission(folder: Path, stem: str) -> Submission:
     """Make the folder of a new submission; raises UserError when it cannot be written."""
     name = f"{stem}-{datetime.now(UTC):%Y%m%dT%H%M%S}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        path = _new(folder, name)
+        for number in itertools.count():
+            path = folder / (f"{name}-{number}" if number else name)
+            with contextlib.suppress(FileExistsError):
+                path.mkdir()
+                break
         for below in ("jobs", "logs"):
             (path / below).mkdir()
     except OSError as error:
@@ -82,26 +88,14 @@ def make(folder: Path, stem: str) -> Submission:
     return Submission(path)
 
 
-def _new(folder: Path, name: str) -> Path:
-    number = 0
-    while True:
-        path = folder / (f"{name}-{number}" if number else name)
-        try:
-            path.mkdir()
-        except FileExistsError:
-            number += 1
-        else:
-            return path
-
-
-def find_all(folder: Path) -> list[tuple[Submission, Index]]:
+def find_submissions(folder: Path) -> list[tuple[Submission, Index]]:
     """Return the submissions that a pool took, the oldest first.
 
     Raises:
         UserError: a submission.json cannot be read.
     """
-    found = [(Submission(path.parent), _read(path)) for path in folder.glob("*/submission.json")]
-    return sorted(found, key=lambda pair: pair[1].cluster)
+    submissions = [(Submission(path.parent), read_index(path, Index)) for path in folder.glob("*/submission.json")]
+    return sorted(submissions, key=lambda pair: pair[1].cluster)
 
 
 def newest_of(submissions: Sequence[tuple[Submission, Index]]) -> dict[str, tuple[Submission, Index, int]]:
@@ -109,9 +103,10 @@ def newest_of(submissions: Sequence[tuple[Submission, Index]]) -> dict[str, tupl
     return {run: (submission, index, proc) for submission, index in submissions for proc, run in enumerate(index.runs)}
 
 
-def _read(path: Path) -> Index:
+def read_index(path: Path, kind: type[Kind]) -> Kind:
+    """Return the content of the index of a submission or of a workflow; raises UserError when it cannot be read."""
     try:
-        return Index.model_validate_json(path.read_bytes())
+        return kind.model_validate_json(path.read_bytes())
     except (OSError, ValidationError) as error:
         what = f"not the index of a submission ({type(error).__name__})"
         raise UserError(Problem(what, (str(path),), expected="the file as it was written, or none")) from None

@@ -8,12 +8,11 @@ from app.commands._parser import add_logs
 from app.core.errors import Problem, UserError
 from app.runs import directory
 from app.runtime.console import console
-from app.submission.resubmit import again, chosen, release
-from app.submission.status import TO_MEND, follow_registry, foremost, gather
-from jobs import submission
-from jobs.connection import reach
+from app.submission.resubmit import choose_broken, release, submit_again
+from app.submission.status import TO_FIX, follow_registry, gather, one_for_each_run
+from jobs.connection import connect
 from jobs.resources import megabytes
-from jobs.submission import find_all, newest_of
+from jobs.submission import find_submissions, newest_of, submissions_root
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,18 +24,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Mend the named runs, or all that are held or have failed."""
-    folder = options.logs or submission.root(directory.runs_root())
+    folder = options.logs or submissions_root(directory.runs_root())
     wanted = _memory(options.memory)
-    pool = reach()
+    pool = connect()
     jobs = gather(folder, pool)
     follow_registry(jobs, asked=True)
-    broken = chosen(foremost(jobs, TO_MEND), options.names)
+    broken = choose_broken(one_for_each_run(jobs, TO_FIX), options.names)
     named = {job.run for job in broken}
     held = [job for job in jobs if job.explanation is not None and job.run in named]
     failed = [job for job in broken if job.explanation is None]
     for run, memory in release(held, pool, wanted).items():
         console.print(f"{run}: released, asks for {memory} MB")
-    for sent in again(failed, newest_of(find_all(folder)), pool, wanted, folder):
+    for sent in submit_again(failed, newest_of(find_submissions(folder)), pool, wanted, folder):
         console.print(f"cluster {sent.cluster}: {', '.join(dict.fromkeys(sent.runs))} from the last checkpoint")
     if not broken:
         console.print("nothing is held or has failed")

@@ -14,10 +14,10 @@ from app.config.derived_jobs import with_members
 from app.config.job_file import is_workflow, read
 from app.core.errors import Problem, UserError, WirechamberError
 from app.execution.progress import show_progress
-from app.execution.session import Options, refuse_existing
+from app.execution.session import Options
 from app.execution.single import train_job
-from app.runs import directory
 from app.runs.directory import RunDirectory
+from app.runs.existing import refuse_existing
 from app.runtime.console import console
 from app.training.checkpoint import Progress
 from app.workflows.local import run_workflow
@@ -53,8 +53,7 @@ def execute(options: argparse.Namespace) -> int:
             dry_run(job)
         return 0
     settings = Options(options.config, options.resume, options.overwrite, options.deterministic, options.limit)
-    for job in with_members(jobs):
-        _refuse_existing(job, options)
+    refuse_existing(with_members(jobs), resume=options.resume, overwrite=options.overwrite)  # not after hours
     return max(_one(job, settings, alone=len(jobs) == 1) for job in jobs)
 
 
@@ -96,8 +95,3 @@ def run_job(job: Job, options: Options, progress: Callable[[Progress], None] = l
 
         return train_ensemble(job, options, progress)
     return train_job(job, options, progress)
-
-
-def _refuse_existing(job: Job, options: argparse.Namespace) -> None:
-    """Say it before the first job of a sweep starts, not after hours."""
-    refuse_existing(directory.of(job.name), options.resume, options.overwrite)

@@ -11,12 +11,12 @@ import registry
 from app.commands._parser import add_logs
 from app.runs import directory
 from app.runtime.console import console, table
-from app.submission.status import follow_registry, foremost, gather, held_in_words, state_of
+from app.submission.status import describe_hold, follow_registry, gather, one_for_each_run, state_of
 from app.workflows.status import gather_workflows, show_workflow
-from jobs import submission
-from jobs.connection import reach
+from jobs.connection import connect
 from jobs.job_state import JobState
 from jobs.pool import Pool, Unreachable
+from jobs.submission import submissions_root
 from registry.cells import duration
 
 HEADER = ("run", "job", "state", "since", "starts", "sent away", "epoch", "MB used", "MB given", "remark")
@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Ask the pool, read the event logs, bring the registry up to both, and print it all."""
-    folder = options.logs or submission.root(directory.runs_root())
+    folder = options.logs or submissions_root(directory.runs_root())
     pool = reached()
     jobs = gather(folder, pool)
     workflows = gather_workflows(options.logs, pool)
@@ -42,13 +42,13 @@ def execute(options: argparse.Namespace) -> int:
     if not jobs:
         return 0
     follow_registry(jobs, pool is not None)
-    counting = foremost(jobs)
+    counting = one_for_each_run(jobs)
     shown = [job for job in jobs if options.all or _state(job) != "done"]
     if shown:
         table(f"jobs in {folder}", HEADER, [_row(job) for job in shown], numbers_from=4)
     for job in jobs:
         if job.explanation is not None:
-            console.print(f"{job.run} is held: {held_in_words(job)}", markup=False)
+            console.print(f"{job.run} is held: {describe_hold(job)}", markup=False)
             console.print(f"  to mend it: {job.explanation.remedy(job.run)}", markup=False)
         elif job in counting and job.failed and _state(job) == "failed":
             console.print(f"{job.run} has failed: {_reason(job)}", markup=False)
@@ -61,7 +61,7 @@ def execute(options: argparse.Namespace) -> int:
 def reached() -> Pool | None:
     """Return the pool, or None with a line that says that only the event logs speak."""
     try:
-        return reach()
+        return connect()
     except Unreachable as error:
         console.print(f"{error} What follows comes from the event logs alone.", style="yellow", markup=False)
         return None
@@ -92,7 +92,7 @@ def _remark(job: JobState) -> str:
     if job.failed and _state(job) != "failed":
         return f"this worker: {job.ending}"
     if job.explanation is not None:
-        return job.explanation.words
+        return job.explanation.reason
     if known is not None and known.phase == "running" and known.evictions:
         return "sent away and resumed"
     return ""

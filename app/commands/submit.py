@@ -14,17 +14,15 @@ from app.core.files import REPOSITORY
 from app.runs import directory
 from app.runtime.console import console
 from app.runtime.provenance import commit_of
-from app.submission.memory import advised_memory
+from app.submission.memory import DEFAULT_MEMORY, advised_memory
 from app.submission.submit import Batch, asked_memory, batches, prepare, refuse_known, request_of, send
 from app.workflows import submit
 from app.workflows.plan import plan_workflow
-from jobs import submission
-from jobs.connection import reach
+from jobs.connection import connect
+from jobs.submission import Submission, submissions_root
 from jobs.submit_description import description, script
 
 UNKNOWN_VERSION = (0,)
-DEFAULT_MEMORY = 2048
-"""MiB asked for where neither the job nor an estimate says how much."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,11 +45,11 @@ def execute(options: argparse.Namespace) -> int:
         if job.ensemble is not None:
             console.print(f"{job.name}: one process trains the members of the ensemble one after the other")
     memory = _memory(jobs, options.no_estimate)
-    folder = options.logs or submission.root(directory.runs_root())
+    folder = options.logs or submissions_root(directory.runs_root())
     if options.dry_run:
         _show(batches(jobs, memory), options.config.stem, folder)
         return 0
-    pool = reach()
+    pool = connect()
     groups = batches(jobs, memory)
     commit = commit_of(REPOSITORY)
     for group in groups:
@@ -71,7 +69,7 @@ def _workflow(options: argparse.Namespace) -> int:
     if options.dry_run:
         submit.show(plan, memory)
         return 0
-    sent = submit.send(plan, memory, reach())
+    sent = submit.send(plan, memory, connect())
     again = ", those that are not done yet" if sent.rescued else ""
     console.print(f"cluster {sent.cluster}: {len(plan.nodes)} nodes of {plan.name}{again}", markup=False)
     console.print(f"logs: {sent.dag.folder}", markup=False)
@@ -98,7 +96,7 @@ def _memory(jobs: Sequence[Job], no_estimate: bool) -> dict[str, int]:
 def _show(groups: Sequence[Batch], stem: str, folder: Path) -> None:
     """Print the submit description and the script of each cluster."""
     for group in groups:
-        request, made = request_of(group, UNKNOWN_VERSION), submission.Submission(folder.resolve() / f"{stem}-TIME")
+        request, made = request_of(group, UNKNOWN_VERSION), Submission(folder.resolve() / f"{stem}-TIME")
         for path, text in ((made.description, description(made, request)), (made.script, script(made, request))):
             console.print(f"# {path}", style="bold", markup=False)
             console.print(text, markup=False)

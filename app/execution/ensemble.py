@@ -14,7 +14,7 @@ from app.execution.session import Options, session
 from app.execution.single import train_job
 from app.runs import directory
 from app.runs.directory import RunDirectory
-from app.runs.resume import check_same_job
+from app.runs.existing import check_same_job
 from app.training.checkpoint import Progress
 
 logger = logging.getLogger(__name__)

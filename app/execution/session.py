@@ -17,8 +17,8 @@ from app.core.files import write_json
 from app.core.lock import LockTaken, locked
 from app.runs import directory
 from app.runs.directory import RunDirectory
+from app.runs.existing import refuse_existing
 from app.runs.record import facts_of
-from app.runs.resume import check_same_job
 from app.runtime.console import logged_to
 from app.runtime.time_limit import TimeLimit
 
@@ -52,25 +52,27 @@ def session(job: Job, options: Options, shared: bool = False) -> Iterator[RunDir
         shared: several processes may work on the run, as on a search, which has locks of its own.
 
     Raises:
-        UserError: the run exists and neither resume nor overwrite was asked for, or another process works on it.
-        Interrupted: SIGTERM or Ctrl-C came; the last checkpoint stands.
+        UserError: the run exists and neither resume nor overwrite was given, or another process works on it.
+        Interrupted: SIGTERM or Ctrl-C came; the last checkpoint is complete.
     """
-    TimeLimit.of_process()  # a bad limit is a mistake now, not after the data were read
+    TimeLimit.of_process()  # a wrong limit is reported now, not after the data were read
     run = directory.of(job.name)
     directory.make(run)
-    with contextlib.nullcontext() if shared else _only_process(run), _signals():
-        _begin(job, run, options)
-        with logged_to(run.log), _registered(job, run, options):
+    with contextlib.ExitStack() as stack:
+        if not shared:
+            try:
+                stack.enter_context(locked(run.lock, wait=0.0))
+            except LockTaken as error:
+                raise UserError(Problem(f"another process works on this run ({error})", (str(run.path),))) from None
+        stack.enter_context(_signals())
+        refuse_existing([job], resume=options.resume, overwrite=options.overwrite)
+        if options.overwrite:
+            run.clear()
+        if not run.exists:
+            run.provenance.unlink(missing_ok=True)
+        write_json(run.job, job.dump())
+        with logged_to(run.log), registered(job, options):
             yield run
-
-
-@contextlib.contextmanager
-def _only_process(run: RunDirectory) -> Iterator[None]:
-    try:
-        with locked(run.lock, wait=0.0):
-            yield
-    except LockTaken as error:
-        raise UserError(Problem(f"another process works on this run ({error})", (str(run.path),))) from None
 
 
 @contextlib.contextmanager
@@ -90,28 +92,9 @@ def _signals() -> Iterator[None]:
             signal.signal(one, handler)
 
 
-def _begin(job: Job, run: RunDirectory, options: Options) -> None:
-    """Decide whether the run may begin, and write job.json."""
-    refuse_existing(run, options.resume, options.overwrite)
-    if options.overwrite:
-        run.clear()
-    if run.exists:
-        check_same_job(job, run)
-    else:
-        run.provenance.unlink(missing_ok=True)
-    write_json(run.job, job.dump())
-
-
-def refuse_existing(run: RunDirectory, resume: bool, overwrite: bool) -> None:
-    """Raise UserError when the run exists and nobody said what to do with it."""
-    if run.exists and not (resume or overwrite):
-        expected = "another name, --resume to continue it or --overwrite to replace it"
-        raise UserError(Problem("the run exists already", (str(run.path),), expected=expected, received=run.name))
-
-
 @contextlib.contextmanager
-def _registered(job: Job, run: RunDirectory, options: Options) -> Iterator[None]:
-    """Keep the registry at the run's state, whatever happens to it."""
+def registered(job: Job, options: Options) -> Iterator[None]:
+    """Keep the state of the run in the registry up to date, whatever happens to it."""
     root = registry.root()
     facts = facts_of(job, options.config)
     known = registry.find(root, job.name) if options.resume else None
@@ -119,9 +102,8 @@ def _registered(job: Job, run: RunDirectory, options: Options) -> Iterator[None]
         facts["config"] = known.config if facts["job_id"] else facts["config"]  # a pool runs a copy of that file
         registry.update(root, job.name, state="running", **facts)
     else:
-        registry.create(
-            root, registry.Record(run=job.name, state="running", started=registry.now(), **facts), replace=True
-        )
+        record = registry.Record(run=job.name, state="running", started=registry.now(), **facts)
+        registry.create(root, record, replace=True)
     try:
         yield
     except Interrupted as error:
@@ -139,8 +121,8 @@ def _registered(job: Job, run: RunDirectory, options: Options) -> Iterator[None]
 
 
 def _report_end(root: Path, run: str, **changes: Any) -> None:
-    """Write the end of a run that went wrong; what hinders that must not hide what went wrong."""
+    """Write down why a run ended; an error of the registry must not hide that reason."""
     try:
         registry.update(root, run, **changes)
     except WirechamberError as error:
-        logger.error("the registry was not told: %s", error)
+        logger.error("the end was not written to the registry: %s", error)

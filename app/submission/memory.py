@@ -3,8 +3,6 @@
 TensorFlow brings its own cryptography, and HTCondor's bindings fail to reach a pool from a process that has loaded it.
 """
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys
@@ -16,13 +14,15 @@ from app.core.errors import UserError, WirechamberError
 from app.core.files import REPOSITORY
 
 HINT = "--no-estimate submits without it"
+DEFAULT_MEMORY = 2048
+"""MiB asked for where neither the job nor an estimate says how much."""
 
 
 def advised_memory(jobs: Sequence[Job]) -> dict[str, int]:
-    """Return the MiB to ask for by job.
+    """Return the MiB to ask for, by job.
 
     Raises:
-        UserError: the networks of a job cannot be built on its data, which the worker would have said hours later.
+        UserError: the networks of a job cannot be built on its data, which the worker would report hours later.
     """
     text = json.dumps([job.dump() for job in jobs])
     command = [sys.executable, "-m", "app.submission.memory"]
@@ -35,18 +35,18 @@ def advised_memory(jobs: Sequence[Job]) -> dict[str, int]:
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
-def _answer() -> int:
+def answer() -> int:
     """Read jobs from standard input and write what to ask for as the last line."""
     from app.training.estimate import advise
 
     try:
-        found = advise([parse(content) for content in json.load(sys.stdin)])
+        memory = advise([parse(content) for content in json.load(sys.stdin)])
     except UserError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
-    sys.stdout.write(f"\n{json.dumps(found)}\n")
+    sys.stdout.write(f"\n{json.dumps(memory)}\n")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(_answer())
+    sys.exit(answer())

@@ -1,13 +1,10 @@
 """Held jobs released, failed ones submitted again, with more memory where memory was the reason."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import registry
-from app.config import Job
 from app.config.job_file import load
 from app.core.errors import Problem, UserError, nearest
 from app.core.files import REPOSITORY
@@ -18,14 +15,14 @@ from jobs.pool import Pool
 from jobs.submission import Index, Submission
 
 GROWTH = 1.5
-"""Of what a job was seen to use, which was cut off, or of what it asked for."""
+"""Factor on the memory that a job used, which was cut off, or asked for."""
 
 
-def chosen(jobs: Sequence[JobState], runs: Sequence[str]) -> list[JobState]:
-    """Return the held and failed jobs among `runs`; without names all but those that were removed by hand.
+def choose_broken(jobs: Sequence[JobState], runs: Sequence[str]) -> list[JobState]:
+    """Return the held and failed jobs among `runs`; without names all except those that were removed manually.
 
     Raises:
-        UserError: a name was never submitted, or its run needs nothing.
+        UserError: a name was never submitted, or nothing is wrong with its run.
     """
     known = {job.run: job for job in jobs}
     mistakes: list[Problem] = []
@@ -34,20 +31,20 @@ def chosen(jobs: Sequence[JobState], runs: Sequence[str]) -> list[JobState]:
             mistakes.append(
                 Problem("never submitted", (run,), nearest=nearest(run, known), expected="a run of wirechamber status")
             )
-        elif not _broken(known[run]):
+        elif not _is_broken(known[run]):
             history = known[run].history
             phase = "unknown" if history is None else history.phase
             mistakes.append(
-                Problem("nothing to mend", (run,), expected="a run that is held or has failed", received=phase)
+                Problem("nothing to fix", (run,), expected="a run that is held or has failed", received=phase)
             )
     if mistakes:
         raise UserError(*mistakes)
     if runs:
         return [known[run] for run in dict.fromkeys(runs)]
-    return [job for job in jobs if _broken(job) and not (job.history and job.history.phase == "removed")]
+    return [job for job in jobs if _is_broken(job) and not (job.history and job.history.phase == "removed")]
 
 
-def _broken(job: JobState) -> bool:
+def _is_broken(job: JobState) -> bool:
     return job.explanation is not None or job.failed
 
 
@@ -75,7 +72,7 @@ def release(jobs: Sequence[JobState], pool: Pool, wanted: int | None) -> dict[st
     return asked
 
 
-def again(
+def submit_again(
     jobs: Sequence[JobState],
     newest: Mapping[str, tuple[Submission, Index, int]],
     pool: Pool,
@@ -83,16 +80,11 @@ def again(
     folder: Path,
 ) -> list[Submitted]:
     """Submit failed jobs again, from the resolved job files of their last submission."""
-    found = [_job(newest[job.run][0].job(job.run)) for job in jobs]
+    again = [job for state in jobs for job in load(newest[state.run][0].job(state.run))]
     memory = {job.run: memory_of(job, wanted) for job in jobs}
     commit = commit_of(REPOSITORY)
     sent = []
-    for group in batches(found, memory):
-        made = prepare(group, "resubmitted", folder, pool.version)
-        sent.append(send(group, made, pool, made.path, commit, state="resubmitted"))
+    for group in batches(again, memory):
+        submission = prepare(group, "resubmitted", folder, pool.version)
+        sent.append(send(group, submission, pool, submission.path, commit, state="resubmitted"))
     return sent
-
-
-def _job(path: Path) -> Job:
-    (job,) = load(path)
-    return job

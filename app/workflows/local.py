@@ -1,27 +1,19 @@
-"""A workflow on this machine: validated whole, then its nodes as processes."""
+"""A workflow on this machine: checked as a whole, then its nodes as processes."""
 
-from __future__ import annotations
-
-import json
 import os
 import shlex
 import sys
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
 
 import registry
-from app.config import Job
 from app.config.derived_jobs import with_members
 from app.core.errors import Problem, UserError
-from app.core.files import REPOSITORY, write_json
+from app.core.files import REPOSITORY, read_json, write_json
 from app.data.loading import data_root
-from app.execution.session import refuse_existing
 from app.runs import directory
-from app.runs.resume import check_same_job
+from app.runs.existing import refuse_existing
 from app.runtime.console import console
-from app.workflows.plan import Plan, content_of, difference
-from jobs.connection import reach
+from app.workflows.plan import Plan
+from jobs.connection import connect
 from jobs.dag import Dag
 from jobs.local import Runner
 from jobs.pool import Unreachable
@@ -30,14 +22,13 @@ PLAN = "workflow.json"
 
 
 def run_workflow(plan: Plan, resume: bool, workers: int) -> int:
-    """Run what is not done yet and return the exit code: 0, or 1 where a node failed.
+    """Run the nodes that are not done yet and return the exit code: 0, or 1 where a node failed.
 
     Raises:
-        UserError: the workflow or one of its runs exists, or is another one than that which is resumed.
-        Interrupted: SIGTERM or Ctrl-C came; finished nodes are remembered, the runs have their checkpoints.
+        UserError: the workflow or one of its runs exists, or differs from the one that is resumed.
+        Interrupted: SIGTERM or Ctrl-C came; finished nodes are written down, the runs have their checkpoints.
     """
     refuse_known(plan, resume)
-    refuse_in_the_pool(plan)
     write_files(plan)
     program, environment = (sys.executable, "-m", "app"), environment_of(workers)
     runner = Runner(plan.folder, program, environment, workers, report_change)
@@ -45,14 +36,14 @@ def run_workflow(plan: Plan, resume: bool, workers: int) -> int:
     failed = runner.run(plan.nodes)
     for node, code in failed.items():
         if code is None:
-            console.print(f"{node}: not begun, what it needs has failed", markup=False)
+            report_change(node, "not begun, a node that it needs has failed")
     done = len(plan.nodes) - len(failed)
     console.print(f"{plan.name}: {done} of {len(plan.nodes)} nodes done; logs: {plan.folder / 'logs'}", markup=False)
     return 1 if failed else 0
 
 
 def report_change(node: str, what: str) -> None:
-    """Print what became of a node."""
+    """Print what happened to a node."""
     console.print(f"{node}: {what}", markup=False)
 
 
@@ -60,59 +51,34 @@ def show(plan: Plan) -> None:
     """Print the commands in an order in which they can be done."""
     for node in plan.nodes:
         after = f"  # after {', '.join(node.after)}" if node.after else ""
-        console.print(f"{node.name}: wirechamber {shlex.join(node.words)}{after}", markup=False)
+        console.print(f"{node.name}: wirechamber {shlex.join(node.arguments)}{after}", markup=False)
     console.print("nothing was written")
 
 
 def refuse_known(plan: Plan, resume: bool) -> None:
-    """Raise UserError where the workflow or its runs exist, or, resumed, are others."""
-    known = _remembered(plan.folder / PLAN)
-    if known is not None and not resume:
-        expected = "another name, or --resume to go on with it"
-        raise UserError(
-            Problem("the workflow exists already", (str(plan.folder),), expected=expected, received=plan.name)
-        )
-    node = known and difference(known, plan)
-    if node:
-        expected = "the same workflow, or another name"
-        raise UserError(
-            Problem("differs from the workflow that is resumed", (str(plan.folder), node), expected=expected)
-        )
-    mistakes = list[Problem]()
-    for job in with_members(plan.jobs):
-        try:
-            _refuse(job, resume)
-        except UserError as error:
-            mistakes += error.problems
-    if mistakes:
-        raise UserError(*mistakes)
+    """Raise UserError where the workflow or its runs exist, or, resumed, are others, or DAGMan works on it.
 
-
-def _remembered(path: Path) -> Mapping[str, Any] | None:
-    try:
-        return dict(json.loads(path.read_text())["nodes"])
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(
-            Problem(f"cannot be read ({error})", (str(path),), expected="the file as it was written")
-        ) from None
-
-
-def _refuse(job: Job, resume: bool) -> None:
-    run = directory.of(job.name)
-    refuse_existing(run, resume, overwrite=False)
-    if run.exists:
-        check_same_job(job, run)
-
-
-def refuse_in_the_pool(plan: Plan) -> None:
-    """Raise UserError while DAGMan works on this workflow; where no pool answers nobody can tell."""
+    Where no pool answers it cannot be known whether DAGMan still works on the workflow.
+    """
+    path, where = plan.folder / PLAN, (str(plan.folder),)
+    if path.exists():
+        if not resume:
+            expected = "another name, or --resume to continue it"
+            raise UserError(Problem("the workflow exists already", where, expected=expected, received=plan.name))
+        content = read_json(path, "the file as it was written")
+        if not isinstance(content.get("nodes"), dict):
+            what = "cannot be read (it names no nodes)"
+            raise UserError(Problem(what, (str(path),), expected="the file as it was written"))
+        node = plan.first_difference(content["nodes"])
+        if node:
+            what, expected = "differs from the workflow that is resumed", "the same workflow, or another name"
+            raise UserError(Problem(what, (*where, node), expected=expected))
+    refuse_existing(with_members(plan.jobs), resume=resume)
     index = Dag(plan.folder).index
     if index is None:
         return
     try:
-        queued = reach().queue([index.cluster])
+        queued = connect().queue([index.cluster])
     except Unreachable:
         return
     if queued:
@@ -125,7 +91,7 @@ def write_files(plan: Plan) -> None:
     (plan.folder / "jobs").mkdir(parents=True, exist_ok=True)
     for job in plan.jobs:
         write_json(plan.job_file(job), job.dump())
-    write_json(plan.folder / PLAN, {"config": str(plan.config), "nodes": content_of(plan)})
+    write_json(plan.folder / PLAN, {"config": str(plan.config), "nodes": plan.content})
 
 
 def environment_of(workers: int) -> dict[str, str]:

@@ -5,8 +5,22 @@
 export HOME="${HOME:-${_CONDOR_SCRATCH_DIR:-/tmp}}"
 export PATH="${PATH:-/usr/local/bin:/usr/bin:/bin}"
 export PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 WIRECHAMBER_JOB_ID="$2"
-@{environment}
-@{setup}
-cd @{checkout} || exit 1
+export WIRECHAMBER_TIME_LIMIT={{ resources.seconds }}
+{% for name, value in environment.items() %}
+export {{ name }}={{ value | quote }}
+{% endfor %}
+{% if resources.transfer %}
+# A run writes everything that is to be carried back into its own directory.
+mkdir -p "$1"
+export WIRECHAMBER_RUNS="$PWD" WIRECHAMBER_REGISTRY="$PWD/$1/registry" WIRECHAMBER_DATA="$PWD/data"
+{% endif %}
+{% for line in resources.setup %}
+{{ line }}
+{% endfor %}
+cd {{ "." if resources.transfer else checkout | quote }} || exit 1
 # exec: the SIGTERM of the pool reaches the run itself.
-exec @{python} @{command}
+{% if arguments %}
+exec {{ python | quote }} -m app {{ arguments | map("quote") | join(" ") }}
+{% else %}
+exec {{ python | quote }} app/run.py --config {{ "." if resources.transfer else submission.jobs | quote }}/"$1".json --resume
+{% endif %}

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from app.cli import main
-from jobs.connection import reach
+from jobs.connection import connect
 from jobs.pool import Unreachable
 
 HINT = "`make test-condor` (as root) brings up a pool on this machine and runs these tests in it"
@@ -23,7 +23,7 @@ def pool():
     if os.getuid() == 0:
         pytest.skip(f"HTCondor takes no jobs from root; {HINT}")
     try:
-        return reach()
+        return connect()
     except Unreachable as error:
         pytest.skip(f"{error} {HINT}")
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.event_log import SUBMIT, events
+from jobs.event_log import SUBMIT, parse_events
 
 pytestmark = pytest.mark.condor
 
@@ -55,7 +55,7 @@ def ended(pool, dag):
 def submissions(dag):
     """Return how often each node was submitted."""
     logs = {node: dag / "nodes" / node / "events.log" for node in NODES}
-    return {n: sum(e.kind == SUBMIT for e in events(p.read_text())) if p.exists() else 0 for n, p in logs.items()}
+    return {n: sum(e.kind == SUBMIT for e in parse_events(p.read_text())) if p.exists() else 0 for n, p in logs.items()}
 
 
 def test_a_dag_is_rescued_and_gives_what_a_local_run_gives(write, wirechamber, record, pool, tmp_path):

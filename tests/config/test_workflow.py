@@ -68,7 +68,7 @@ def test_each_shard_and_each_job_is_a_node_after_what_it_needs(content, plan, si
     assert [job.dataset.options.files for job in found.jobs] == [(str(merged),)] * 2
     assert [job.training.epochs for job in found.jobs] == [2, 2]
     assert all(training.stand_in.dataset.options.simulate for training in found.trainings.values())
-    assert found.nodes[-1].words == ("registry", "--state", "done")
+    assert found.nodes[-1].arguments == ("registry", "--state", "done")
     assert found.folder == tmp_path / "runs" / ".workflows" / "tiny"
 
 
@@ -79,7 +79,7 @@ def test_an_override_reaches_every_job(content, plan):
 def test_a_verb_names_what_a_step_made_and_waits_for_it(content, plan):
     content["steps"]["look"] = {"command": ["track", "{train}"]}
     (node,) = [node for node in plan(content).nodes if node.name == "look"]
-    assert node.words == ("track", "w_s1", "w_s2")
+    assert node.arguments == ("track", "w_s1", "w_s2")
     assert node.after == ("train-w_s1", "train-w_s2")
 
 
@@ -171,7 +171,7 @@ def test_runs_are_benchmarked_between_training_and_report(content, plan, flow, c
     content["steps"]["speed"] = {"command": ["benchmark", "{train}", "--batch-sizes", "1", "256"], "after": "train"}
     content["steps"]["report"] = {"command": ["report"], "after": "speed"}
     nodes = {node.name: node for node in plan(content).nodes}
-    assert nodes["speed"].words == ("benchmark", "w_s1", "w_s2", "--batch-sizes", "1", "256")
+    assert nodes["speed"].arguments == ("benchmark", "w_s1", "w_s2", "--batch-sizes", "1", "256")
     assert nodes["speed"].after == ("train-w_s1", "train-w_s2")
     assert nodes["report"].after == ("speed",)
     assert main(["submit", str(flow(content)), "--dry-run", "--no-estimate"]) == 0

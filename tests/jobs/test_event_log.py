@@ -1,4 +1,4 @@
-"""Logs that a real pool wrote: of a job held for its memory, released, sent away and done, and of one that failed."""
+"""Logs that a real pool wrote: of a job held for its memory, released, evicted and done, and of one that failed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _in_utc(monkeypatch):
 def until(kind, number=1):
     """Return the history of the job in the first log after the `number`-th event of a kind."""
     found, seen = [], 0
-    for event in event_log.events((LOGS / "held_and_evicted.log").read_text()):
+    for event in event_log.parse_events((LOGS / "held_and_evicted.log").read_text()):
         found.append(event)
         seen += event.kind == kind
         if seen == number:
@@ -51,7 +51,7 @@ def test_a_held_job_says_why_and_what_it_used():
     assert (released.phase, released.hold) == ("idle", None)
 
 
-def test_a_job_that_is_sent_away_waits_and_goes_on():
+def test_a_job_that_is_evicted_waits_and_goes_on():
     history = until(event_log.EVICTED)
     assert (history.phase, history.starts, history.evictions) == ("idle", 2, 1)
     assert until(event_log.EXECUTE, 3).phase == "running"
@@ -71,8 +71,8 @@ def test_a_job_that_failed_again_and_again_ends_with_its_exit_code():
 
 def test_half_an_event_is_left_for_the_next_look():
     text = (LOGS / "retried.log").read_text()
-    assert len(list(event_log.events(text[:-200]))) == len(list(event_log.events(text))) - 1
-    assert list(event_log.events("garbage\n...\n")) == []
+    assert len(list(event_log.parse_events(text[:-200]))) == len(list(event_log.parse_events(text))) - 1
+    assert list(event_log.parse_events("garbage\n...\n")) == []
 
 
 def test_signals_removal_and_the_time_of_old_versions():
@@ -83,7 +83,7 @@ def test_signals_removal_and_the_time_of_old_versions():
         "000 (7.001.000) 2025-11-22 09:00:00 Job submitted from host: <x>\n...\n"
         "009 (7.001.000) 2025-11-22 09:00:01 Job was aborted.\n\tvia condor_rm (by user anna)\n...\n"
     )
-    found = event_log.histories(event_log.events(text))
+    found = event_log.histories(event_log.parse_events(text))
     assert (found[0].phase, found[0].signal, found[0].exit_code) == ("completed", 9, None)
     assert found[0].since <= datetime.now(UTC)
     assert (found[1].phase, found[1].reason) == ("removed", "via condor_rm (by user anna)")

@@ -14,7 +14,7 @@ import pytest
 from app.core.errors import Interrupted
 from app.core.lock import LockTaken
 from jobs.local import Runner
-from jobs.nodes import Node, beyond
+from jobs.nodes import Node, blocked_nodes
 
 ROOT = Path(__file__).resolve().parents[2]
 WORK = """
@@ -94,11 +94,15 @@ def test_at_most_so_many_at_once_and_as_many_as_may(runner, node, book, workers)
 
 def test_a_failing_node_stops_what_depends_on_it_and_nothing_else(runner, node, book):
     nodes = [node("bad", code=3), node("good"), node("lost", "bad"), node("far", "lost", "good"), node("fine", "good")]
-    told = []
-    assert runner(workers=2, tell=lambda *what: told.append(what)).run(nodes) == {"bad": 3, "lost": None, "far": None}
+    changes = []
+    assert runner(workers=2, on_change=lambda *what: changes.append(what)).run(nodes) == {
+        "bad": 3,
+        "lost": None,
+        "far": None,
+    }
     lines = book.read_text().splitlines()
     assert {line.split()[1] for line in lines} == {"bad", "good", "fine"}
-    assert any(name == "bad" and what.startswith("failed, exit code 3; see ") for name, what in told)
+    assert any(name == "bad" and what.startswith("failed, exit code 3; see ") for name, what in changes)
 
 
 def test_again_only_what_is_not_done(runner, node, book):
@@ -115,7 +119,7 @@ def test_again_only_what_is_not_done(runner, node, book):
 def test_what_is_missing_or_another_command_is_done_again(runner, node, book, tmp_path):
     made = tmp_path / "made"
     made.touch()
-    kept = Node("a", node("a").words, (), made)
+    kept = Node("a", node("a").arguments, (), made)
     assert runner().run([kept]) == {}
     assert runner().finished(kept)
     made.unlink()
@@ -174,7 +178,7 @@ def test_interrupted_in_this_process(runner, node):
             os.kill(os.getpid(), signal.SIGTERM)
 
     with pytest.raises(Interrupted, match="SIGTERM"):
-        runner(tell=stop).run([node("a", seconds=30), node("b", "a")])
+        runner(on_change=stop).run([node("a", seconds=30), node("b", "a")])
 
 
 def test_two_runners_do_not_work_on_one_workflow(tmp_path, program, book, runner, node):
@@ -218,7 +222,7 @@ def alive(mark):
     return any(found)
 
 
-def test_what_lies_beyond_a_failure(node):
+def test_what_lies_blocked_nodes_a_failure(node):
     nodes = [node("a"), node("b", "a"), node("c", "b"), node("d")]
-    assert beyond(nodes, ["a"]) == {"b", "c"}
-    assert beyond(nodes, []) == set()
+    assert blocked_nodes(nodes, ["a"]) == {"b", "c"}
+    assert blocked_nodes(nodes, []) == set()

@@ -12,13 +12,13 @@ import pytest
 import registry
 from app.cli import main
 from app.core.errors import UserError
-from app.submission.resubmit import chosen, memory_of
-from app.submission.status import TO_MEND, follow_registry, foremost, gather, state_of
+from app.submission.resubmit import choose_broken, memory_of
+from app.submission.status import TO_FIX, follow_registry, gather, one_for_each_run, state_of
 from jobs.event_log import History
 from jobs.job_state import JobState
-from jobs.submission import Index, make
+from jobs.submission import Index, make_submission
 
-LOGS = Path(__file__).parent / "jobs" / "logs"
+LOGS = Path(__file__).parents[1] / "jobs" / "logs"
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 
 
@@ -30,14 +30,14 @@ def submitted(tmp_path, monkeypatch):
     monkeypatch.setenv("CONDOR_CONFIG", str(config))
 
     def run(log, until=None, state="queued"):
-        made = make(tmp_path / "runs" / ".condor", "mlp")
+        made = make_submission(tmp_path / "runs" / ".condor", "mlp")
         text = (LOGS / f"{log}.log").read_text()
         blocks = text.split("...\n")
         if until is not None:
             last = next(n for n, block in enumerate(blocks) if block.startswith(f"{until:03d} "))
             blocks = [*blocks[: last + 1], ""]
         made.events.write_text("...\n".join(blocks))
-        made.submitted(Index(cluster=4, runs=("mlp",), memory=(256,)))
+        made.write_index(Index(cluster=4, runs=("mlp",), memory=(256,)))
         registry.create(tmp_path / "registry", registry.Record(run="mlp", application="x", state=state))
         return tmp_path / "runs" / ".condor"
 
@@ -137,14 +137,14 @@ def test_more_memory_only_where_memory_was_the_reason():
 
 def test_what_is_chosen_for_resubmission():
     held, failed = job("held", hold=(1, 0, "")), job("completed", exit_code=1)
-    assert chosen([held], []) == [held]
-    assert chosen([failed], ["mlp"]) == [failed]
-    assert chosen([job("removed")], []) == []
-    assert chosen([job("removed")], ["mlp"]) == [job("removed")]
-    with pytest.raises(UserError, match=r"mlp: nothing to mend.*'running'"):
-        chosen([job("running")], ["mlp"])
+    assert choose_broken([held], []) == [held]
+    assert choose_broken([failed], ["mlp"]) == [failed]
+    assert choose_broken([job("removed")], []) == []
+    assert choose_broken([job("removed")], ["mlp"]) == [job("removed")]
+    with pytest.raises(UserError, match=r"mlp: nothing to fix.*'running'"):
+        choose_broken([job("running")], ["mlp"])
     with pytest.raises(UserError, match=r"mlq: never submitted\. Did you mean 'mlp'\?"):
-        chosen([held], ["mlq"])
+        choose_broken([held], ["mlq"])
 
 
 def test_resubmit_needs_a_pool(submitted, capsys):
@@ -162,7 +162,7 @@ def test_the_files_of_a_submission_are_json(submitted, tmp_path):
 
 def test_of_several_workers_the_one_at_work_counts():
     removed, running, held = job("removed", reason="a test"), job("running"), job("held", hold=(1, 0, "x"))
-    assert foremost([removed, running, held]) == [running]
-    assert foremost([removed, held]) == [held]
-    assert foremost([removed, running, held], TO_MEND) == [held]
-    assert foremost([removed, job("completed", exit_code=0)]) == [job("completed", exit_code=0)]
+    assert one_for_each_run([removed, running, held]) == [running]
+    assert one_for_each_run([removed, held]) == [held]
+    assert one_for_each_run([removed, running, held], TO_FIX) == [held]
+    assert one_for_each_run([removed, job("completed", exit_code=0)]) == [job("completed", exit_code=0)]

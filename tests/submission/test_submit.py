@@ -10,7 +10,7 @@ import registry
 from app.cli import main
 from app.config.job_file import parse
 from app.submission.submit import batches
-from jobs.submission import Index, find_all, make, newest_of
+from jobs.submission import Index, find_submissions, make_submission, newest_of
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ def test_an_existing_run_directory_is_refused(copied, submit):
 def test_a_folder_of_logs_that_cannot_be_made(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(ValueError, match=r"file.*the logs cannot be written \(Not a directory\)"):
-        make(tmp_path / "file" / "logs", "x")
+        make_submission(tmp_path / "file" / "logs", "x")
 
 
 def test_jobs_that_ask_for_the_same_are_one_cluster(small_job):
@@ -115,16 +115,16 @@ def test_jobs_that_ask_for_the_same_are_one_cluster(small_job):
 
 def test_the_newest_submission_of_a_run_counts(tmp_path):
     for cluster, runs in ((7, ("a", "b")), (9, ("b",))):
-        make(tmp_path, "sizes").submitted(Index(cluster=cluster, runs=runs, memory=(1,) * len(runs)))
-    newest = newest_of(find_all(tmp_path))
+        make_submission(tmp_path, "sizes").write_index(Index(cluster=cluster, runs=runs, memory=(1,) * len(runs)))
+    newest = newest_of(find_submissions(tmp_path))
     assert {run: (index.cluster, process) for run, (_, index, process) in newest.items()} == {"a": (7, 0), "b": (9, 0)}
 
 
 def test_a_damaged_index_is_named(tmp_path):
-    made = make(tmp_path, "sizes")
+    made = make_submission(tmp_path, "sizes")
     made.index.write_text('{"cluster": 7')
     with pytest.raises(ValueError, match=r"submission\.json: not the index of a submission"):
-        find_all(tmp_path)
+        find_submissions(tmp_path)
 
 
 @pytest.mark.usefixtures("nothing_written")
