@@ -1,35 +1,33 @@
-"""The terms of a loss in a finished history: what each ended at, and which of them the training did not move."""
-
-from __future__ import annotations
+"""The terms of a loss in a finished history: their final values, and those that the training did not change."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
 
 SUMS = ("loss", "data_loss", "physics_loss")
 MOVED = 0.01
-"""Share of its first value by which a term must change to have taken part in the training."""
+"""Relative change from the first epoch below which a term counts as not moved by the training."""
 
 
-def flat(epoch: Mapping[str, Any]) -> dict[str, Any]:
-    """Return one epoch of a history with the stages' losses by name: stage_1_loss, ..."""
+def flatten_epoch(epoch: Mapping[str, Any]) -> dict[str, Any]:
+    """Return one epoch of a history with the losses of the stages by name: stage_1_loss, ..."""
     stages = {f"stage_{i}_loss": value for i, value in enumerate(epoch.get("stage_losses", ()), start=1)}
     return {name: value for name, value in epoch.items() if name != "stage_losses"} | stages
 
 
 def final_terms(history: Mapping[str, Any]) -> dict[str, float]:
-    """Return each term of the validation loss, and its sums, at the best epoch; nothing where there is only one."""
+    """Return each term of the validation loss, and its sums, at the best epoch; empty where there is only one term."""
     best = history["best_epoch"]
     if not best:
         return {}
-    found = {name: value for name, value in flat(history["val"][best - 1]).items() if name.endswith("_loss")}
-    return found if found.keys() - set(SUMS) else {}
+    terms = {name: value for name, value in flatten_epoch(history["val"][best - 1]).items() if name.endswith("_loss")}
+    return terms if terms.keys() - set(SUMS) else {}
 
 
-def unmoved(history: Mapping[str, Any], tasks: Collection[str]) -> list[str]:
-    """Say of each term of the training loss that changed by less than 1 % from the first epoch to the best one.
+def describe_constant_terms(history: Mapping[str, Any], tasks: Collection[str]) -> list[str]:
+    """Return a line for each term of the training loss that changed by less than 1 % from the first to the best epoch.
 
-    The loss of a single task is not a term: it is what the run is about. Of a training whose first epoch was its best
-    nothing is said.
+    The loss of a single task is not such a term: it is the aim of the run. A training whose first epoch was its best
+    has no lines.
 
     Args:
         history: the content of history.json.
@@ -38,7 +36,7 @@ def unmoved(history: Mapping[str, Any], tasks: Collection[str]) -> list[str]:
     best = history["best_epoch"]
     if not best or best < 2:
         return []
-    first, last = flat(history["train"][0]), flat(history["train"][best - 1])
+    first, last = flatten_epoch(history["train"][0]), flatten_epoch(history["train"][best - 1])
     left_out = {*SUMS, *(f"{task}_loss" for task in tasks if len(tasks) == 1)}
     names = [name for name in first if name.endswith("_loss") and name not in left_out]
     return [

@@ -66,8 +66,8 @@ def watched(trials: int, warm: bool) -> tuple[list[float], list[float], list[flo
     memory, times = [resident()], [time.perf_counter()]
 
     class Watched(worker.Worker):
-        def _judge(self, pid: int, code: int) -> None:
-            super()._judge(pid, code)
+        def judge(self, pid: int, code: int) -> None:
+            super().judge(pid, code)
             memory.append(resident())
             times.append(time.perf_counter())
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.history import final_terms, flat, unmoved
+from app.history import describe_constant_terms, final_terms, flatten_epoch
 
 
 def history(first, best, val=None, epoch=3):
@@ -15,8 +15,12 @@ def history(first, best, val=None, epoch=3):
 
 
 def test_stages_have_names_of_their_own():
-    assert flat({"loss": 1.0, "stage_losses": [3.0, 4.0]}) == {"loss": 1.0, "stage_1_loss": 3.0, "stage_2_loss": 4.0}
-    assert flat({"loss": 1.0}) == {"loss": 1.0}
+    assert flatten_epoch({"loss": 1.0, "stage_losses": [3.0, 4.0]}) == {
+        "loss": 1.0,
+        "stage_1_loss": 3.0,
+        "stage_2_loss": 4.0,
+    }
+    assert flatten_epoch({"loss": 1.0}) == {"loss": 1.0}
 
 
 @pytest.mark.parametrize(
@@ -33,22 +37,24 @@ def test_stages_have_names_of_their_own():
     ],
 )
 def test_a_term_that_changes_by_less_than_a_hundredth_did_not_move(first, best, names):
-    assert [line.split()[0] for line in unmoved(history(first, best), ["state"])] == names
+    assert [line.split()[0] for line in describe_constant_terms(history(first, best), ["state"])] == names
 
 
 def test_the_line_says_from_what_to_what():
-    (line,) = unmoved(history({"pde_loss": 2.0}, {"pde_loss": 2.01}), ["state"])
+    (line,) = describe_constant_terms(history({"pde_loss": 2.0}, {"pde_loss": 2.01}), ["state"])
     assert line == "pde_loss did not move: 2 in the first epoch, 2.01 in the best, epoch 3"
 
 
 def test_of_several_tasks_each_is_a_term():
-    found = unmoved(history({"one_loss": 1.0, "two_loss": 1.0}, {"one_loss": 1.0, "two_loss": 0.1}), ["one", "two"])
+    found = describe_constant_terms(
+        history({"one_loss": 1.0, "two_loss": 1.0}, {"one_loss": 1.0, "two_loss": 0.1}), ["one", "two"]
+    )
     assert [line.split()[0] for line in found] == ["one_loss"]
 
 
 @pytest.mark.parametrize("epoch", [0, 1])
 def test_a_first_epoch_that_is_the_best_says_nothing(epoch):
-    assert unmoved(history({"pde_loss": 2.0}, {"pde_loss": 2.0}, epoch=epoch), ["state"]) == []
+    assert describe_constant_terms(history({"pde_loss": 2.0}, {"pde_loss": 2.0}, epoch=epoch), ["state"]) == []
 
 
 def test_final_terms_are_those_of_the_validation_at_the_best_epoch():

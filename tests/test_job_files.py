@@ -129,7 +129,7 @@ def test_a_shipped_job_is_built_and_run_for_one_step(path, number, needs, export
 def exported(job, data, deployed, run):
     """Export as the end of a run does, and look into metrics.json and the file."""
     write_json(run.provenance, provenance({}))
-    after_run(job, run, data, deployed, {name: {} for name in job.tasks})
+    write_json(run.metrics, after_run(job, run, data, deployed, {name: {} for name in job.tasks}))
     agrees(run, output_names(deployed).values(), min(1000, data.splits.validation.rows))
     events = first_events(data.splits.validation, 9).inputs
     runs_anywhere(run.onnx.read_bytes(), {n: np.asarray(dense(events[n]), np.float32) for n in deployed.input})

@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-from app.execution.ensemble_summary import describe_members
 from app.runs.directory import RunDirectory
 from app.runtime.console import console, table
 
@@ -34,6 +33,8 @@ def _show_task(run: str, task: str, results: dict[str, Any], where: str) -> None
     title = f"{run}, {task}: {metric} on {where} ({model.get('rows', '?')} events)"
     table(title, [results.get("binned_in", "") if model.get("bins") else "", "events", run, *baselines], rows)
     if results.get("members"):
+        from app.execution.results import describe_members
+
         console.print(describe_members(results))
     shown = {k: f"{v:.4g}" for k, v in model.items() if isinstance(v, float) and k != metric}
     console.print("  ".join(f"{name} {value}" for name, value in shown.items()))

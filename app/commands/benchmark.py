@@ -9,7 +9,7 @@ from app.commands._parser import at_most, positive
 from app.core.destination import check_folder
 from app.core.files import write_json
 from app.runs.files import read_file
-from app.runs.finished import all_finished
+from app.runs.finished import find_all_finished
 from app.runtime.console import console, table
 from registry.record import number
 
@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Write each run's benchmark.json and print its tables; all runs are looked at before the first is measured."""
-    runs = all_finished(options.finished, "normalization", "model")
+    runs = find_all_finished(options.finished, "normalization", "model")
     for run in runs:
         check_folder(run.path)
     from app.runtime import device

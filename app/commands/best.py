@@ -7,7 +7,7 @@ from pathlib import Path
 
 import registry
 from app.runs import directory
-from app.runs.copy_model import copy_run
+from app.runs.finished import copy_run
 from app.runtime.console import console
 from registry.ranking import best_run
 from registry.record import number

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from app.core.destination import check_folder
+from app.core.files import write_json
 from app.runs.files import read_file
 from app.runs.finished import find_finished
 from app.runtime.console import console, table
@@ -38,11 +39,17 @@ def execute(options: argparse.Namespace) -> int:
     device.prepare(0)
     from app.data.loading import load_data
     from app.evaluation import load
-    from app.export.onnx_file import export_onnx
+    from app.export.onnx_file import Differs, export_onnx
 
     model = load(str(run.path)).model
     path = folder / run.onnx.name
-    show(run.name, export_onnx(job, run, load_data(job), model, results, path))
+    try:
+        results = export_onnx(job, run, load_data(job), model, results, path)
+    except Differs as error:
+        write_json(run.metrics, error.results)
+        raise
+    write_json(run.metrics, results)
+    show(run.name, results)
     console.print(f"ONNX: {path}", markup=False)
     if predictions is not None:
         path = folder / run.root_predictions.name

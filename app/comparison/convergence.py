@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from app.comparison.compared_run import ComparedRun
-from app.history import SUMS, flat
+from app.history import SUMS, flatten_epoch
 
 SHARE = 0.9
 Epochs = Sequence[Mapping[str, Any]]
@@ -96,5 +96,5 @@ def _ratio(validation: Any, training: Any) -> float | None:
 
 
 def _terms(epoch: Mapping[str, Any]) -> dict[str, float]:
-    found = {name: float(value) for name, value in flat(epoch).items() if name.endswith("_loss")}
+    found = {name: float(value) for name, value in flatten_epoch(epoch).items() if name.endswith("_loss")}
     return found if found.keys() - set(SUMS) else {}

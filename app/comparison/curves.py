@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from app.comparison.run_styles import add_legend, looks
-from app.history import SUMS, flat
+from app.history import SUMS, flatten_epoch
 from app.plots.drawing.style import grid, new_figure, styled
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def loss_curves(histories: Histories, models: Mapping[str, str]) -> Figure | Non
 @styled
 def term_curves(histories: Histories, models: Mapping[str, str]) -> Figure | None:
     """Each single term of the training loss against the epoch, one panel a term; None where no run has terms."""
-    rows = {name: [flat(epoch) for epoch in history.get("train", ())] for name, history in histories.items()}
+    rows = {name: [flatten_epoch(epoch) for epoch in history.get("train", ())] for name, history in histories.items()}
     found = {name: {key for epoch in epochs for key in epoch if key.endswith("_loss")} for name, epochs in rows.items()}
     terms = sorted({key for keys in found.values() if keys - set(SUMS) for key in keys} - {"physics_loss"})
     if not terms:

@@ -1,15 +1,11 @@
-"""An ensemble: one job that is several, trained on their own draws of the events, and the one answer of them all."""
+"""An ensemble: one job that trains several members on their own draws of the events and deploys their mean."""
 
-from __future__ import annotations
-
-import json
 import logging
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
 
-from app.config import Job, Task
+from app.config import Job
 from app.config.derived_jobs import members
-from app.core.errors import Problem, UserError
+from app.core.files import read_json
 from app.execution.session import Options, session
 from app.execution.single import train_job
 from app.runs import directory
@@ -20,72 +16,57 @@ from app.training.checkpoint import Progress
 logger = logging.getLogger(__name__)
 
 MEANS = ("unit_vector", "circular", "inverse", "log")
-"""Transforms behind which values are averaged, see app/layers/ensemble_mean.py."""
-
-
-def train_members(job: Job, options: Options, progress: Callable[[Progress], None]) -> list[RunDirectory]:
-    """Train what is not trained yet, one member after the other, and return their runs.
-
-    Members are runs of their own: they may have been trained elsewhere before, by their own job files.
-    """
-    return [_trained(member, options, progress) for member in members(job)]
-
-
-def _trained(member: Job, options: Options, progress: Callable[[Progress], None]) -> RunDirectory:
-    run = directory.of(member.name)
-    if options.resume and run.metrics.exists():
-        check_same_job(member, run)
-        logger.info("%s is trained already", member.name)
-        return run
-    return train_job(member, options, progress)
+"""Transforms whose values are averaged in a way of their own, see app/layers/ensemble_mean.py."""
+EXPECTED = "a file of a finished member; --overwrite trains it anew"
 
 
 def train_ensemble(job: Job, options: Options, progress: Callable[[Progress], None]) -> RunDirectory:
-    """Train the members of an ensemble, then make, measure and register their mean; raises what `session` raises."""
+    """Train the members of an ensemble, then build, measure and register their mean; raises what `session` raises."""
     with session(job, options) as run:
-        _train_and_combine(job, run, options, progress)
+        runs = train_members(job, options, progress)
+        from app.runtime import device
+
+        machine = device.prepare(job.seed, options.deterministic)
+        from app.data.loading import load_data
+        from app.evaluation import load
+        from app.execution import results
+        from app.execution.tracking import track_run
+        from app.layers.ensemble_mean import combine
+        from app.training.build import Networks
+        from app.training.fit import history
+
+        data = load_data(job, options.limit)
+        names, models = [member.name for member in runs], [load(str(member.path)).model for member in runs]
+        means = {
+            name: next((step.name for step in task.transform if step.name in MEANS), "values")
+            for name, task in job.tasks.items()
+        }
+        mean = combine(dict(zip(names, models, strict=True)), means)
+        bootstrap = job.ensemble is not None and job.ensemble.bootstrap
+        drawn = "each trained on its own draw of the events" if bootstrap else "trained on the same events"
+        description = f"{len(runs)} of {job.model.name}, {drawn}"
+        normalization = {"columns": data.columns, "members": names}
+        networks = Networks(mean, mean, None, normalization, data.prepare, description)
+        results.describe_run(job, run, data, networks, machine)
+        with track_run(job, run):
+            seconds = sum(read_json(member.history, EXPECTED)["training_time"] for member in runs)
+            metrics = {member.name: read_json(member.metrics, EXPECTED) for member in runs}
+            results.measure_and_register(job, run, data, networks, history(Progress(seconds=seconds)), metrics)
     return run
 
 
-def _train_and_combine(job: Job, run: RunDirectory, options: Options, progress: Callable[[Progress], None]) -> None:
-    """Train the members, and make, measure and register their mean as the model of `run`."""
-    runs = train_members(job, options, progress)
-    from app.execution import results
-    from app.runtime import device
+def train_members(job: Job, options: Options, progress: Callable[[Progress], None]) -> list[RunDirectory]:
+    """Train the members that are not trained yet, one after the other, and return the runs of all.
 
-    where = device.prepare(job.seed, options.deterministic)
-    from app.data.loading import load_data
-    from app.execution.tracking import track_run
-    from app.training.fit import history
-
-    data = load_data(job, options.limit)
-    built = _combined(job, data, runs)
-    results.describe(job, run, data, built, where)
-    with track_run(job, run):
-        told = history(Progress(seconds=sum(_read(one.history)["training_time"] for one in runs)))
-        results.measure_and_register(job, run, data, built, told, {one.name: _read(one.metrics) for one in runs})
-
-
-def _combined(job: Job, data: Any, runs: Sequence[RunDirectory]) -> Any:
-    from app.evaluation import load
-    from app.layers.ensemble_mean import combine
-    from app.training.build import Networks
-
-    loaded = {run.name: load(str(run.path)) for run in runs}
-    model = combine({name: one.model for name, one in loaded.items()}, {n: _mean(t) for n, t in job.tasks.items()})
-    drawn = "each trained on its own draw of the events" if job.ensemble.bootstrap else "trained on the same events"  # type: ignore[union-attr]
-    figures = {"columns": data.columns, "members": list(loaded)}
-    return Networks(model, model, None, figures, data.prepare, f"{len(runs)} of {job.model.name}, {drawn}")
-
-
-def _mean(task: Task) -> str:
-    return next((step.name for step in task.transform if step.name in MEANS), "values")
-
-
-def _read(path: Any) -> dict[str, Any]:
-    try:
-        content: dict[str, Any] = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        expected = "a file of a finished member; --overwrite trains anew"
-        raise UserError(Problem(f"cannot be read ({error})", (str(path),), expected=expected)) from None
-    return content
+    Members are runs of their own: they may have been trained elsewhere before, by their own job files.
+    """
+    runs = []
+    for member in members(job):
+        run = directory.of(member.name)
+        if options.resume and run.metrics.exists():
+            check_same_job(member, run)
+            logger.info("%s is trained already", member.name)
+        else:
+            run = train_job(member, options, progress)
+        runs.append(run)
+    return runs

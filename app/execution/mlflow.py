@@ -1,6 +1,4 @@
-"""What MLflow gets of a run, and how: the only module that knows MLflow."""
-
-from __future__ import annotations
+"""The export of a run to MLflow: the only module that knows MLflow."""
 
 import json
 import os
@@ -10,11 +8,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from app.core.files import write_json
+from app.core.files import read_json, write_json
 from app.runs.directory import RunDirectory
 
 LONGEST_VALUE = 6000
-"""Characters of a parameter that MLflow takes."""
+"""The largest number of characters of a parameter in MLflow."""
 METRICS_AT_ONCE = 500
 PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
 """MLflow tries for minutes by default; a training must not wait so long for a server that is down."""
@@ -24,8 +22,8 @@ LEFT_OUT = ("checkpoints", "mlflow.json")
 class Export:
     """One run in one experiment of an MLflow server or store.
 
-    `mlflow.json` in the run's directory remembers the id and how many epochs were sent, so that a run that is resumed
-    or sent again stays one run.
+    `mlflow.json` in the run's directory keeps the id and how many epochs were sent, so that a run that is resumed, or
+    sent again, stays one run.
 
     Args:
         uri: of the server or store.
@@ -48,61 +46,62 @@ class Export:
 
     def begin(self, job: Mapping[str, Any]) -> None:
         """Find or make the run, and send the job as parameters."""
-        known = self._remembered()
-        if known and self._exists(known["run_id"]):
+        from mlflow.entities import Param
+
+        known = read_json(self.run.mlflow) if self.run.mlflow.exists() else {}
+        same_place = (known.get("uri"), known.get("experiment")) == (self.uri, self.experiment)
+        if same_place and self._exists(known["run_id"]):
             self.run_id, self.sent = known["run_id"], known["epochs"]
             self.client.update_run(self.run_id, status="RUNNING")
         else:
-            self.run_id = self._new(job)
-            self.client.log_batch(self.run_id, params=list(_parameters(job)))
-        self._remember()
+            experiment = self.client.get_experiment_by_name(self.experiment)
+            if experiment:
+                place = experiment.experiment_id
+            else:
+                place = self.client.create_experiment(self.experiment, artefact_folder(self.uri))
+            tags = {"application": job["application"], "mlflow.note.content": job["rationale"]}
+            self.run_id = str(self.client.create_run(place, tags=tags, run_name=self.run.name).info.run_id)
+            parameters = [Param(path, str(value)[:LONGEST_VALUE]) for path, value in leaves(job)]
+            self.client.log_batch(self.run_id, params=parameters)
+        self._write_state()
 
-    def epochs(self, train: Sequence[Mapping[str, Any]], val: Sequence[Mapping[str, Any]]) -> None:
+    def send_epochs(self, train: Sequence[Mapping[str, Any]], val: Sequence[Mapping[str, Any]]) -> None:
         """Send the metrics of the epochs that were not sent before."""
         from mlflow.entities import Metric
 
         now = int(time.time() * 1000)
         new = list(zip(train, val, strict=True))[self.sent :]
-        found = [Metric(key, value, now, one["epoch"]) for one, two in new for key, value in figures(one, two)]
-        self._log(found)
+        self._log([Metric(key, value, now, t["epoch"]) for t, v in new for key, value in epoch_metrics(t, v)])
         self.sent = len(train)
-        self._remember()
+        self._write_state()
 
     def finish(self, run: RunDirectory) -> None:
-        """Send all that is missing: epochs, the figures on the test split, artefacts."""
+        """Send everything that is missing: epochs, metrics on the test split, artefacts."""
         from mlflow.entities import Metric
 
-        history = json.loads(run.history.read_text())
+        history = read_json(run.history)
         if len(history["train"]) < self.sent:  # trained again under the same name
             self.sent = 0
-        self.epochs(history["train"], history["val"])
+        self.send_epochs(history["train"], history["val"])
         now, step = int(time.time() * 1000), history["best_epoch"] or 0
         last = history["test_final"] | {"training_time": history["training_time"]}
         self._log([Metric(f"test_{name}", value, now, step) for name, value in last.items()])
         for path in sorted(run.path.iterdir()):
-            if path.name not in LEFT_OUT and not path.name.startswith("."):
-                self._artefact(path)
+            if path.name in LEFT_OUT or path.name.startswith("."):
+                continue
+            if path.is_dir():
+                self.client.log_artifacts(self.run_id, str(path), path.name)
+            else:
+                self.client.log_artifact(self.run_id, str(path))
         self.end("FINISHED")
 
     def end(self, status: str) -> None:
-        """Say how the run ended."""
+        """Report how the run ended."""
         self.client.set_terminated(self.run_id, status)
-
-    def _artefact(self, path: Path) -> None:
-        if path.is_dir():
-            self.client.log_artifacts(self.run_id, str(path), path.name)
-        else:
-            self.client.log_artifact(self.run_id, str(path))
 
     def _log(self, metrics: Sequence[Any]) -> None:
         for first in range(0, len(metrics), METRICS_AT_ONCE):
             self.client.log_batch(self.run_id, metrics=metrics[first : first + METRICS_AT_ONCE])
-
-    def _new(self, job: Mapping[str, Any]) -> str:
-        known = self.client.get_experiment_by_name(self.experiment)
-        place = known.experiment_id if known else self.client.create_experiment(self.experiment, _artefacts(self.uri))
-        tags = {"application": job["application"], "mlflow.note.content": job["rationale"]}
-        return str(self.client.create_run(place, tags=tags, run_name=self.run.name).info.run_id)
 
     def _exists(self, run_id: str) -> bool:
         from mlflow.exceptions import MlflowException
@@ -114,52 +113,37 @@ class Export:
                 return False
             raise
 
-    def _remembered(self) -> dict[str, Any] | None:
-        if not self.run.mlflow.exists():
-            return None
-        found = json.loads(self.run.mlflow.read_text())
-        return found if (found["uri"], found["experiment"]) == (self.uri, self.experiment) else None
-
-    def _remember(self) -> None:
+    def _write_state(self) -> None:
         facts = {"uri": self.uri, "experiment": self.experiment, "run_id": self.run_id, "epochs": self.sent}
         write_json(self.run.mlflow, facts)
 
 
-def figures(train: Mapping[str, Any], val: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
-    """Yield one epoch's figures as MLflow knows them.
+def epoch_metrics(train: Mapping[str, Any], val: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+    """Yield the metrics of one epoch by their names in MLflow.
 
     Losses are train_loss, val_loss, train_<task>_loss, ...; metrics of the validation split keep their own names:
     val_cos, angle_resolution_68pct, pos_mean_mm, ...
     """
-    for name, value in train.items():
-        if isinstance(value, int | float) and name != "epoch":
-            yield (f"train_{name}" if name.endswith("loss") else name), float(value)
-    for name, value in val.items():
-        if isinstance(value, int | float) and name != "epoch":
-            yield (f"val_{name}" if name.endswith("loss") else name), float(value)
+    for prefix, row in (("train", train), ("val", val)):
+        for name, value in row.items():
+            if isinstance(value, int | float) and name != "epoch":
+                yield (f"{prefix}_{name}" if name.endswith("loss") else name), float(value)
 
 
-def _parameters(job: Mapping[str, Any]) -> Iterator[Any]:
-    from mlflow.entities import Param
-
-    for path, value in _leaves(job):
-        yield Param(path, str(value)[:LONGEST_VALUE])
-
-
-def _leaves(content: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield dotted paths and values; lists of plain values are values."""
+def leaves(content: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield dotted paths and values of a JSON content; a list of plain values is one value."""
     if isinstance(content, Mapping):
         for name, value in content.items():
-            yield from _leaves(value, f"{path}.{name}" if path else str(name))
+            yield from leaves(value, f"{path}.{name}" if path else str(name))
     elif isinstance(content, list) and any(isinstance(item, Mapping) for item in content):
         for position, item in enumerate(content):
-            yield from _leaves(item, f"{path}.{position}")
+            yield from leaves(item, f"{path}.{position}")
     else:
         yield path, json.dumps(content) if isinstance(content, list) else content
 
 
-def _artefacts(uri: str) -> str | None:
-    """A store that is a file keeps its artefacts beside it, not in whatever folder a run was started from."""
+def artefact_folder(uri: str) -> str | None:
+    """Return the folder of artefacts next to a store that is a file; None: the server decides."""
     if not uri.startswith("sqlite:///"):
         return None
     return Path(f"{uri.removeprefix('sqlite:///')}.artefacts").resolve().as_uri()

@@ -1,6 +1,4 @@
-"""How a training goes on: a bar on a terminal, a plain line now and then elsewhere, every epoch in the log file."""
-
-from __future__ import annotations
+"""The progress of a training: a bar on a terminal, some plain lines elsewhere, every epoch in the log file."""
 
 import contextlib
 import logging
@@ -13,13 +11,14 @@ from app.training.checkpoint import Progress
 logger = logging.getLogger(__name__)
 
 LINES = 20
+"""About how many epochs are printed where there is no bar."""
 
 Show = Callable[[Progress], None]
 
 
 @contextlib.contextmanager
 def show_progress(job: Job) -> Iterator[Show]:
-    """Yield what a training calls with its progress after each epoch."""
+    """Yield the function that a training calls with its progress after each epoch."""
     if not console.is_terminal or job.is_classical or job.hyperopt:
         yield lambda progress: _log(progress, job, every=max(1, job.training.epochs // LINES))
         return
@@ -38,20 +37,20 @@ def show_progress(job: Job) -> Iterator[Show]:
 
         def show(progress: Progress) -> None:
             _log(progress, job, every=0)
-            bar.update(task, completed=progress.epoch, figures=_figures(progress, job))
+            bar.update(task, completed=progress.epoch, figures=_describe_epoch(progress, job))
 
         yield show
 
 
 def _log(progress: Progress, job: Job, every: int) -> None:
-    """Write the epoch into the log file; every so many epochs, and the first and last, on the console too."""
+    """Log an epoch to the file; each `every`-th one, and the first and last, to the console too."""
     first_or_last = progress.epoch in (1, job.training.epochs) or progress.stopped_early
     on_console = bool(every) and (first_or_last or progress.epoch % every == 0)
     place = f"epoch {progress.epoch}/{job.training.epochs}"
-    logger.info("%s: %s", place, _figures(progress, job), extra={"in_file_only": not on_console})
+    logger.info("%s: %s", place, _describe_epoch(progress, job), extra={"in_file_only": not on_console})
 
 
-def _figures(progress: Progress, job: Job) -> str:
+def _describe_epoch(progress: Progress, job: Job) -> str:
     train, val = progress.train[-1], progress.val[-1]
     metrics = [task.metrics[0].component.facts.primary for task in job.tasks.values()]
     shown = {"loss": train["loss"], "val_loss": val["loss"], **{name: val[name] for name in metrics if name in val}}

@@ -1,34 +1,32 @@
 """What a run leaves behind: provenance and normalisation before it trains, model, metrics, plots and verdict after."""
 
-from __future__ import annotations
-
-import json
 import logging
 from collections.abc import Mapping
+from statistics import mean
 from typing import Any
 
 import registry
 from app.config import Job
-from app.core.files import write_json
+from app.core.files import read_json, write_json
 from app.data.loading import Data
 from app.evaluation.displays import write_displays
 from app.evaluation.measure import test_metrics
 from app.evaluation.task_metrics import merge_tasks, scalars
-from app.execution.ensemble_summary import beside_members, gains
 from app.export.onnx_file import after_run
 from app.export.root_file import run_facts, write_root
-from app.history import final_terms, unmoved
+from app.history import describe_constant_terms, final_terms
 from app.runs.directory import RunDirectory
 from app.runs.plots import draw_plots
 from app.runs.record import fingerprint, result_fields
 from app.runtime.provenance import now, provenance
 from app.training.build import Networks
+from registry.record import number
 
 logger = logging.getLogger(__name__)
 
 
-def describe(job: Job, run: RunDirectory, data: Data, built: Networks, device: str) -> None:
-    """Write provenance, normalisation and model configuration, and tell the registry."""
+def describe_run(job: Job, run: RunDirectory, data: Data, networks: Networks, device: str) -> None:
+    """Write provenance, normalisation and model configuration, and register them."""
     facts = {
         "device": device,
         "dataset": {
@@ -44,42 +42,36 @@ def describe(job: Job, run: RunDirectory, data: Data, built: Networks, device: s
     }
     if not run.provenance.exists():
         write_json(run.provenance, provenance(facts))
-    write_json(run.normalization, built.normalization)
-    layers = [
-        {"name": layer.name, "type": type(layer).__name__, "parameters": layer.count_params()}
-        for layer in (built.network or built.deployed).layers
-    ]
-    words = {"description": built.description} if built.description else {}
-    write_json(run.model_config, {**words, "parameters": parameters(built), "layers": layers})
+    write_json(run.normalization, networks.normalization)
+    count, layers = count_parameters(networks), (networks.network or networks.deployed).layers
+    table = [{"name": layer.name, "type": type(layer).__name__, "parameters": layer.count_params()} for layer in layers]
+    description = {"description": networks.description} if networks.description else {}
+    write_json(run.model_config, {**description, "parameters": count, "layers": table})
     registry.update(
         registry.root(),
         job.name,
-        parameters=parameters(built),
+        parameters=count,
         dataset=data.source.description,
         simulated=data.simulated,
         fingerprint=fingerprint(job, data.source.fingerprint),
         device=device,
-        **({"model": built.description} if built.description else {}),
+        **({"model": networks.description} if networks.description else {}),
     )
-    logger.info("model: %s, %s parameters", built.description or job.model.name, f"{parameters(built):,}")
+    logger.info("model: %s, %s parameters", networks.description or job.model.name, f"{count:,}")
 
 
-def parameters(built: Networks) -> int:
-    """Return the number of trainable parameters, counted; of a classical model that of its fitted coefficients."""
-    if built.network is None:
-        return int(built.deployed.count_params())
-    return int(sum(weight.size for weight in map(_as_array, built.network.trainable_weights)))
-
-
-def _as_array(weight: Any) -> Any:
-    return weight.numpy()
+def count_parameters(networks: Networks) -> int:
+    """Return the number of trainable parameters; of a classical model that of its fitted coefficients."""
+    if networks.network is None:
+        return int(networks.deployed.count_params())
+    return int(sum(weight.numpy().size for weight in networks.network.trainable_weights))
 
 
 def measure_and_register(
     job: Job,
     run: RunDirectory,
     data: Data,
-    built: Networks,
+    networks: Networks,
     history: dict[str, Any],
     members: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> None:
@@ -87,55 +79,59 @@ def measure_and_register(
 
     Args:
         job: the job.
-        run: where everything goes.
+        run: the directory of all files.
         data: of the job.
-        built: its networks with the best weights.
+        networks: of the job, with the best weights.
         history: content of history.json so far.
         members: of an ensemble, the content of each member's metrics.json.
     """
-    _save(run, built)
-    results, predictions = test_metrics(job, data, built.deployed)
-    if members:
-        results = beside_members(results, members)
-    write_json(run.metrics, results)
-    history["test_final"] = merge_tasks({name: found["model"] for name, found in results.items()})
+    save_model(run, networks)
+    results, predictions = test_metrics(job, data, networks.deployed)
+    for task, result in results.items():
+        if members:
+            result["members"] = {name: dict(scalars(member[task]["model"])) for name, member in members.items()}
+    history["test_final"] = merge_tasks({name: result["model"] for name, result in results.items()})
     write_json(run.history, history)
     predictions.write(run.predictions)
     if job.export.root:
         write_root(run.root_predictions, predictions, run_facts(run))
-    write_json(run.metrics, after_run(job, run, data, built.deployed, results))
+    results = after_run(job, run, data, networks.deployed, results)
+    write_json(run.metrics, results)
     write_displays(run.displays, job, data, predictions)
     draw_plots(run, job.plots)
-    _finish(job, run, built, results, history)
+    write_json(run.provenance, {**read_json(run.provenance), "end": now()})
+    register_result(job, networks, results, history)
 
 
-def keep(job: Job, run: RunDirectory, built: Networks, history: dict[str, Any]) -> None:
+def keep_model(job: Job, run: RunDirectory, networks: Networks, history: dict[str, Any]) -> None:
     """Save the best model and its history, and leave the test split alone: for the trials of a search."""
-    _save(run, built)
+    save_model(run, networks)
     write_json(run.history, history)
     facts = {name: history[name] for name in ("best_epoch", "training_time")}
     row = scalars(history["val"][history["best_epoch"] - 1]) if history["best_epoch"] else {}
-    figures = {f"val_{name}": value for name, value in row.items() if name != "epoch"}
-    registry.update(registry.root(), job.name, state="done", metrics=figures, epoch=len(history["train"]), **facts)
+    metrics = {f"val_{name}": value for name, value in row.items() if name != "epoch"}
+    registry.update(registry.root(), job.name, state="done", metrics=metrics, epoch=len(history["train"]), **facts)
 
 
-def _save(run: RunDirectory, built: Networks) -> None:
-    built.deployed.save(run.path / "model.part.keras")
-    (run.path / "model.part.keras").replace(run.model)
+def save_model(run: RunDirectory, networks: Networks) -> None:
+    """Write model.keras atomically."""
+    part = run.path / "model.part.keras"
+    networks.deployed.save(part)
+    part.replace(run.model)
 
 
-def _finish(job: Job, run: RunDirectory, built: Networks, results: dict[str, Any], history: dict[str, Any]) -> None:
-    provenance = json.loads(run.provenance.read_text())
-    write_json(run.provenance, {**provenance, "end": now()})
-    idle = unmoved(history, job.tasks)
-    for line in idle:
+def register_result(job: Job, networks: Networks, results: dict[str, Any], history: dict[str, Any]) -> None:
+    """Write the result of a run into the registry and the log."""
+    constant = describe_constant_terms(history, job.tasks)
+    for line in constant:
         logger.warning("%s", line)
+    gains = [describe_members(result) for result in results.values() if result.get("members")]
     record = registry.update(
         registry.root(),
         job.name,
         state="done",
-        notes=[(registry.now(), line) for line in [*idle, *gains(results)]],
-        **result_fields(results, built.description),
+        notes=[(registry.now(), line) for line in [*constant, *gains]],
+        **result_fields(results, networks.description),
         metrics=history["test_final"] | final_terms(history),
         best_epoch=history["best_epoch"],
         training_time=history["training_time"],
@@ -144,3 +140,16 @@ def _finish(job: Job, run: RunDirectory, built: Networks, results: dict[str, Any
     level = logging.WARNING if "NOT" in record.verdict else logging.INFO
     value = next(iter(results.values()))["model"][record.metric]
     logger.log(level, "%s: %s %s", record.metric, f"{value:.4g}", record.verdict)
+
+
+def describe_members(result: Mapping[str, Any]) -> str:
+    """Return what a task's ensemble gains over its members on the same events, in its leading metric.
+
+    >>> describe_members({"metric": "rms", "better": "lower", "model": {"rms": 0.8}, "members": {"a": {"rms": 1.0}, \
+"b": {"rms": 0.9}}})
+    'rms of the members 1.00, 0.900: their mean 0.950, of the ensemble 0.800'
+    """
+    metric = result["metric"]
+    values = [member[metric] for member in result["members"].values()]
+    texts, own = ", ".join(map(number, values)), number(result["model"][metric])
+    return f"{metric} of the members {texts}: their mean {number(mean(values))}, of the ensemble {own}"

@@ -11,7 +11,7 @@ from typing import Any
 from app.config import Job
 from app.core.destination import make_folder
 from app.core.errors import UserError, WirechamberError
-from app.core.files import read_json, write_bytes, write_json
+from app.core.files import read_json, write_bytes
 from app.core.libraries import keras
 from app.data.loading import Data
 from app.data.tables import first_events
@@ -31,7 +31,11 @@ Results = dict[str, Any]
 
 
 class Differs(WirechamberError):  # noqa: N818 - what happened to the file
-    """The ONNX model does not say what the Keras model says."""
+    """The outputs of the ONNX model differ from those of the Keras model; `results` say by how much."""
+
+    def __init__(self, text: str, results: Results) -> None:
+        super().__init__(text)
+        self.results = results
 
 
 def export_onnx(job: Job, run: RunDirectory, data: Data, deployed: Any, results: Results, path: Path) -> Results:
@@ -39,7 +43,7 @@ def export_onnx(job: Job, run: RunDirectory, data: Data, deployed: Any, results:
 
     Args:
         job: the run's job.
-        run: where provenance.json and metrics.json are.
+        run: whose provenance.json names the commit.
         data: of the job; up to 1,000 events of its validation split are compared.
         deployed: the Keras model.
         results: content of metrics.json.
@@ -47,7 +51,7 @@ def export_onnx(job: Job, run: RunDirectory, data: Data, deployed: Any, results:
 
     Raises:
         UserError: a layer has no counterpart in ONNX, or provenance.json is missing or damaged.
-        Differs: an output differs; metrics.json holds by how much, and the file is kept as `<name>.differs.onnx`.
+        Differs: an output differs; the error holds by how much, and the file is kept as `<name>.differs.onnx`.
     """
     began = time.monotonic()
     model = in_float32(deployed)
@@ -61,22 +65,17 @@ def export_onnx(job: Job, run: RunDirectory, data: Data, deployed: Any, results:
     found = parity.compare(model, content, events.inputs, output_names(model))
     facts = {"events": len(events), "export_seconds": round(seconds, 2), "bytes": len(content)}
     results = with_parity(results, found, facts)
-    _write(path, content, parity.differing(found), run, results)
+    make_folder(path.parent)
+    bad = parity.differing(found)
+    kept = path.with_suffix(".differs.onnx") if bad else path
+    write_bytes(kept, lambda file: file.write(content))
+    if bad:
+        text = f"{kept}: ONNX differs from Keras in {'; '.join(bad)}. Allowed {parity.TOLERANCE:g}."
+        raise Differs(text, results)
     worst = max(figures["max_rel"] or 0.0 for figures in found.values())
     words = "%s: %.1f MB in %.1f s; differs from Keras by %.1g of each output's largest value, on %d events"
     logger.info(words, path.name, len(content) / 1e6, seconds, worst, len(events))
     return results
-
-
-def _write(path: Path, content: bytes, bad: list[str], run: RunDirectory, results: Results) -> None:
-    make_folder(path.parent)
-    write_json(run.metrics, results)
-    if not bad:
-        write_bytes(path, lambda file: file.write(content))
-        return
-    kept = path.with_suffix(".differs.onnx")
-    write_bytes(kept, lambda file: file.write(content))
-    raise Differs(f"{kept}: ONNX differs from Keras in {'; '.join(bad)}. Allowed {parity.TOLERANCE:g}.")
 
 
 def in_float32(model: Any) -> Any:
@@ -125,7 +124,7 @@ def after_run(job: Job, run: RunDirectory, data: Data, deployed: Any, results: R
         return export_onnx(job, run, data, deployed, results, run.onnx)
     except Differs as error:
         logger.warning("%s", error)
-        return read_json(run.metrics)
+        return error.results
     except Exception as error:  # of foreign code: a training must not be lost by it
         logger.warning("no model.onnx: %s", error)
         return results

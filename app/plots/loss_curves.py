@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from app.history import flat
+from app.history import flatten_epoch
 from app.plots import PLOTS
 from app.plots.drawing.inputs import Needs, PlotInputs
 from app.plots.drawing.style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, Axes, Figure, label, new_figure, styled
@@ -68,7 +68,7 @@ def _losses(axes: Axes, train: Epochs, validation: Epochs, terms: bool) -> None:
 
 def _terms(train: Epochs) -> dict[str, tuple[list[int], list[float]]]:
     """Return the single terms by name, each once: a lone task's own loss is the data loss again."""
-    rows = [flat(row) for row in train]
+    rows = [flatten_epoch(row) for row in train]
     found: dict[str, tuple[list[int], list[float]]] = {}
     for name in sorted({key for row in rows for key in row if key.endswith("_loss")}):
         series = _series(rows, name)

@@ -10,7 +10,7 @@ from typing import Any
 
 from app.comparison.throughput import batch_sizes, throughput
 from app.core.errors import UserError
-from app.history import flat
+from app.history import flatten_epoch
 from app.runs.directory import RunDirectory
 from app.runs.files import read_file
 from registry import Record, cells
@@ -73,7 +73,7 @@ class Section:
     def curves(self) -> dict[str, Any]:
         """The loss curves for the browser: epochs, and by name one value an epoch or null."""
         train, val = self.history.get("train", []), self.history.get("val", [])
-        rows = [flat(epoch) for epoch in train]
+        rows = [flatten_epoch(epoch) for epoch in train]
         terms = sorted({key for row in rows for key in row if key.endswith("_loss")} - {"data_loss"})
         lines = {"training": [_short(row.get("loss")) for row in rows]}
         lines["validation"] = [_short(row.get("loss")) for row in val]

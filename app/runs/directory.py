@@ -1,6 +1,4 @@
-"""The directory of one run: where each artefact lies, and where it came from."""
-
-from __future__ import annotations
+"""The directory of one run: the path of each of its files."""
 
 import os
 import shutil
@@ -43,7 +41,7 @@ class RunDirectory:
 
     @property
     def trained_job(self) -> Path:
-        """The job of the model that the run has: of a search that of its winner."""
+        """The job of the run's model: for a search the job of its winner."""
         best = self.path / "best.json"
         return best if best.exists() else self.job
 
@@ -54,12 +52,12 @@ class RunDirectory:
 
     @property
     def exists(self) -> bool:
-        """Whether there is something to lose: a checkpoint, a model, trials. One that failed before may begin again."""
+        """Whether there is a checkpoint, a model or a trial; a run that failed before them may begin again."""
         trials = self.path / "search" / "trials"
         return bool(self.model.exists()) or any(self.checkpoints.glob("epoch_*")) or any(trials.glob("*.json"))
 
     def clear(self) -> None:
-        """Remove what an earlier run left, the lock that we hold kept."""
+        """Remove the files of an earlier run except the lock, which this process holds."""
         for entry in self.path.iterdir():
             if entry.name.startswith(self.lock.name):
                 continue
@@ -73,25 +71,22 @@ def of(name: str, root: Path | None = None) -> RunDirectory:
 
 def find(text: str, root: Path | None = None) -> RunDirectory:
     """Return the existing run that `text` means, a name or a path; raises UserError naming the nearest one."""
-    places = [Path(text), (root or runs_root()) / text]
+    root = root or runs_root()
+    places = [Path(text), root / text]
     for path in places:
-        if _there(path / "job.json"):
+        if _exists(path / "job.json"):
             return RunDirectory(path.resolve())
     for path in places:
-        if _there(path / "metrics.json") or _there(path / "model.keras"):
+        if _exists(path / "metrics.json") or _exists(path / "model.keras"):
             raise UserError(Problem("is missing", (str(path / "job.json"),), expected="the job of a run"))
-    known = [p.parent.name for p in (root or runs_root()).glob("*/job.json")]
-    raise UserError(
-        Problem(
-            "no such run", (text,), nearest=nearest(Path(text).name, known), expected=f"a run in {root or runs_root()}"
-        )
-    )
+    near = nearest(Path(text).name, [path.parent.name for path in root.glob("*/job.json")])
+    raise UserError(Problem("no such run", (text,), nearest=near, expected=f"a run in {root}"))
 
 
-def _there(path: Path) -> bool:
+def _exists(path: Path) -> bool:
     try:
         return path.exists()
-    except OSError:  # a name too long, a folder that is closed to us
+    except OSError:  # the name is too long, or the folder may not be read
         return False
 
 
@@ -103,7 +98,5 @@ def make(run: RunDirectory) -> None:
         probe.touch()
         probe.unlink()
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise UserError(
-            Problem(f"cannot be written to ({reason})", (str(run.path),), expected="a writable folder")
-        ) from None
+        what = f"cannot be written to ({error.strerror or error})"
+        raise UserError(Problem(what, (str(run.path),), expected="a writable folder")) from None

@@ -1,6 +1,4 @@
-"""The files of a finished run as others read them: each is there, whole, and holds what its readers rely on."""
-
-from __future__ import annotations
+"""The files of a finished run: each must exist, be complete and hold what its readers rely on."""
 
 import json
 import zipfile
@@ -18,37 +16,37 @@ Object = dict[str, Any]
 
 
 class _Shape(BaseModel):
-    """What must be there; a file may hold more."""
+    """What a file must hold; it may hold more."""
 
     model_config = ConfigDict(extra="allow", strict=True, protected_namespaces=())
 
 
-def _some(tasks: dict[str, Any]) -> dict[str, Any]:
+def _refuse_no_tasks(tasks: dict[str, Any]) -> dict[str, Any]:
     if not tasks:
         raise ValueError("holds no task")
     return tasks
 
 
-class _Aim(_Shape):
+class _JobTask(_Shape):
     targets: list[str]
     metrics: Annotated[list[Any], Field(min_length=1)]
 
 
 class _Job(_Shape):
     application: str
-    tasks: Annotated[dict[str, _Aim], AfterValidator(_some)]
+    tasks: Annotated[dict[str, _JobTask], AfterValidator(_refuse_no_tasks)]
     model: Object = {}
 
 
-class _Task(_Shape):
+class _TaskResult(_Shape):
     metric: str
     better: Literal["lower", "higher"]
     model: Object
     baselines: dict[str, Object]
 
 
-class _Metrics(RootModel[dict[str, _Task]]):
-    root: Annotated[dict[str, _Task], AfterValidator(_some)]
+class _Metrics(RootModel[dict[str, _TaskResult]]):
+    root: Annotated[dict[str, _TaskResult], AfterValidator(_refuse_no_tasks)]
 
 
 class _Epoch(_Shape):
@@ -89,7 +87,7 @@ SHAPES: dict[str, type[BaseModel]] = {
 
 
 def read_file(path: Path) -> Object:
-    """Return the content of one of a run's JSON files; raises UserError when it is missing, damaged or another's."""
+    """Return the content of one of a run's JSON files; raises UserError when it is missing, damaged or another."""
     content, shape = read_json(path, EXPECTED), SHAPES.get(path.name)
     try:
         if shape is not None:
@@ -100,18 +98,16 @@ def read_file(path: Path) -> Object:
 
 
 def check_file(path: Path) -> None:
-    """Raise UserError when a file is missing or damaged; of a model and of predictions no more than a look is taken."""
+    """Raise UserError when a file is missing or damaged; models and predictions are not read whole."""
     if path.suffix == ".json":
         read_file(path)
     elif not path.exists():
         raise UserError(Problem("is missing", (str(path),), expected=EXPECTED))
-    elif path.suffix == ".keras" and not _is_archive(path):
-        what = "cannot be read as a model (it is no whole zip archive)"
-        raise UserError(Problem(what, (str(path),), expected="the model of a run that is done"))
-
-
-def _is_archive(path: Path) -> bool:
-    try:
-        return zipfile.is_zipfile(path)
-    except OSError:
-        return False
+    elif path.suffix == ".keras":
+        try:
+            complete = zipfile.is_zipfile(path)
+        except OSError:
+            complete = False
+        if not complete:
+            what = "cannot be read as a model (it is not a complete zip archive)"
+            raise UserError(Problem(what, (str(path),), expected="the model of a run that is done"))

@@ -1,26 +1,22 @@
-"""Where the registry and the run directories disagree, and what would mend it."""
+"""Disagreements between the registry and the run directories, and their repair."""
 
-from __future__ import annotations
-
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import registry
-from app.config import Job
 from app.config.job_file import parse
 from app.core.errors import UserError, WirechamberError
+from app.core.files import read_json
 from app.core.lock import LockTaken, locked
 from app.runs import directory
 from app.runs.directory import RunDirectory
 from app.runs.files import read_file
 from app.runs.record import fingerprint, record_fields, result_fields
-from registry.record import is_better
 
 ACTIVE = ("running", "evicted")
-"""States of a run whose process should be there, unless a pool has it."""
+"""States of a run whose process should exist here, unless a pool has it."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +25,8 @@ class Drift:
 
     Attributes:
         run: the run's name, "" for the page itself.
-        what: the disagreement in words.
-        changes: what the record must become; nothing where only a person can tell.
+        what: the disagreement as text.
+        changes: what the record must become; empty where only a person can decide.
     """
 
     run: str
@@ -42,113 +38,98 @@ def find_drift(root: Path, runs: Path) -> list[Drift]:
     """Compare the registry in `root` with the run directories in `runs`; nothing is written."""
     contents = registry.read_all(root)
     known = {record.run: record for record in contents.records}
-    found = [Drift("", f"{path}: {line}") for path, line in sorted(contents.damaged.items())]
-    if (root / "runs").is_dir() and _page(root) != registry.render(contents):
-        found.append(Drift("", "README.md is not what the records and notes say"))
+    drifts = [Drift("", f"{path}: {line}") for path, line in sorted(contents.damaged.items())]
+    if (root / "runs").is_dir():
+        try:
+            page = (root / "README.md").read_text(encoding="utf-8")
+        except OSError:
+            page = ""
+        if page != registry.render(contents):
+            drifts.append(Drift("", "README.md does not agree with the records and notes"))
     for record in contents.records:
-        found += _of_record(record, directory.of(record.run, runs))
+        drifts += drift_of_record(record, directory.of(record.run, runs))
     for path in sorted(runs.glob("*/job.json")):
         if path.parent.name not in known:
-            found += _unregistered(directory.of(path.parent.name, runs))
-    return found
+            drifts += drift_of_directory(directory.of(path.parent.name, runs))
+    return drifts
 
 
-def _page(root: Path) -> str:
-    try:
-        return (root / "README.md").read_text(encoding="utf-8")
-    except OSError:
-        return ""
+def drift_of_record(record: registry.Record, run: RunDirectory) -> Iterator[Drift]:
+    """Yield where a record disagrees with its directory.
 
-
-def _of_record(record: registry.Record, run: RunDirectory) -> Iterator[Drift]:
-    """A record without a directory is one of another machine, unless it says that it is running here."""
-    if record.state in ACTIVE and record.job_id is None and not _is_held(run):
-        yield Drift(record.run, f"{record.state} in the registry, but no process works on it", _ended(run))
-    elif record.state == "done" and run.job.exists():
-        yield from _of_finished(record, run)
-
-
-def _of_finished(record: registry.Record, run: RunDirectory) -> Iterator[Drift]:
+    A record without a directory belongs to a run of another machine, unless it says that it is running here.
+    """
+    if record.state in ACTIVE and record.job_id is None and not is_working(run):
+        yield Drift(record.run, f"{record.state} in the registry, but no process works on it", ended_fields(run))
+    if record.state != "done" or not run.job.exists():
+        return
     results = _read(run.metrics)
     if not results:
         yield Drift(record.run, "done in the registry, but metrics.json is missing or damaged")
         return
-    told = {name: found["model"].get(found["metric"]) for name, found in results.items()}
-    leading = record.task or next(iter(told))
-    if leading in told and not _same(record.value, told[leading]):
-        what = f"{record.metric} is {record.value} in the registry and {told[leading]} in metrics.json"
-        yield Drift(record.run, what, _finished(run))
+    values = {name: result["model"].get(result["metric"]) for name, result in results.items()}
+    leading = record.task or next(iter(values))
+    value = values.get(leading)
+    # a value that is not finite is recorded as None, and NaN differs from itself
+    comparable = None not in (record.value, value) and record.value == record.value and value == value
+    if leading in values and comparable and record.value != value:
+        what = f"{record.metric} is {record.value} in the registry and {value} in metrics.json"
+        yield Drift(record.run, what, finished_fields(run))
 
 
-def _same(one: float | None, other: float | None) -> bool:
-    if one is None or other is None or one != one or other != other:
-        return True  # a value that is not finite is recorded as none
-    return not is_better(one, other, "lower") and not is_better(other, one, "lower")
-
-
-def _unregistered(run: RunDirectory) -> Iterator[Drift]:
-    if _is_held(run):
+def drift_of_directory(run: RunDirectory) -> Iterator[Drift]:
+    """Yield what is wrong with a run directory that has no record."""
+    if is_working(run):
         return
     try:
         job = parse(_read(run.job))
     except UserError:
-        yield Drift(run.name, "a run directory with a job.json that is none (any more), and no record")
+        yield Drift(run.name, "a run directory whose job.json is not a valid job, and no record")
         return
     try:
-        changes = {**record_fields(job), **_made(job, run), **_ended(run)}
+        provenance, model = _read(run.provenance), _read(run.model_config)
+        names = ("host", "device", "commit", "dirty")
+        made = {name: provenance[name] for name in names if provenance.get(name) is not None}
+        if "start" in provenance:
+            start = provenance["start"].replace("+00:00", "Z")
+            made |= {"created": start, "started": start}
+        if "dataset" in provenance:
+            data = provenance["dataset"]
+            made |= {"dataset": data["description"], "simulated": data["simulated"]}
+            made["fingerprint"] = fingerprint(job, data["fingerprint"])
+        keys = {"parameters": "parameters", "model": "description"}
+        made |= {name: model[key] for name, key in keys.items() if key in model}
+        changes = {**record_fields(job), "config": str(run.job), **made, **ended_fields(run)}
     except (UserError, KeyError) as error:
         yield Drift(run.name, f"a run directory of another version ({error}), and no record")
         return
     yield Drift(run.name, f"{changes['state']} in its directory, but not in the registry", changes)
 
 
-def _is_held(run: RunDirectory) -> bool:
+def is_working(run: RunDirectory) -> bool:
     """Whether a living process works on the run, or on a trial of the search that it is."""
-    trials = sorted(run.path.glob("search/**/*.lease"))
-    return run.path.is_dir() and any(map(_is_taken, [run.lock, *trials]))
+    if not run.path.is_dir():
+        return False
+    for lock in [run.lock, *sorted(run.path.glob("search/**/*.lease"))]:
+        try:
+            with locked(lock, wait=0.0):
+                continue
+        except LockTaken:
+            return True
+    return False
 
 
-def _is_taken(lock: Path) -> bool:
-    try:
-        with locked(lock, wait=0.0):
-            return False
-    except LockTaken:
-        return True
-
-
-def _ended(run: RunDirectory) -> dict[str, Any]:
-    """Return how a run ended whose process could not say it."""
+def ended_fields(run: RunDirectory) -> dict[str, Any]:
+    """Return the fields of a run whose process ended without writing them."""
     if run.metrics.exists() and _read(run.provenance).get("end"):
-        return _finished(run)
+        return finished_fields(run)
     if any(run.checkpoints.glob("epoch_*")):
-        return {"state": "interrupted", "reason": "its process ended without a word; resume with --resume"}
-    return {"state": "failed", "reason": "its process ended without a word before the first checkpoint"}
+        return {"state": "interrupted", "reason": "its process ended without a message; resume with --resume"}
+    return {"state": "failed", "reason": "its process ended without a message before the first checkpoint"}
 
 
-def _made(job: Job, run: RunDirectory) -> dict[str, Any]:
-    """Return how and from what a run was made."""
-    provenance, model = _read(run.provenance), _read(run.model_config)
-    facts = {
-        name: provenance[name] for name in ("host", "device", "commit", "dirty") if provenance.get(name) is not None
-    }
-    if "start" in provenance:
-        facts |= {"created": _time(provenance["start"]), "started": _time(provenance["start"])}
-    if "dataset" in provenance:
-        data = provenance["dataset"]
-        facts |= {"dataset": data["description"], "simulated": data["simulated"]}
-        facts["fingerprint"] = fingerprint(job, data["fingerprint"])
-    facts |= {
-        name: model[key] for name, key in (("parameters", "parameters"), ("model", "description")) if key in model
-    }
-    return {"config": str(run.job), **facts}
-
-
-def _time(text: str) -> str:
-    return text.replace("+00:00", "Z")
-
-
-def _finished(run: RunDirectory) -> dict[str, Any]:
-    """Return what a finished run's files say."""
+def finished_fields(run: RunDirectory) -> dict[str, Any]:
+    """Return the fields that follow from the files of a finished run."""
     results, history = read_file(run.metrics), _read(run.history)
     description = _read(run.model_config).get("description", "")
     return {
@@ -161,29 +142,28 @@ def _finished(run: RunDirectory) -> dict[str, Any]:
     }
 
 
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text())
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
-
-
-def repair(root: Path, found: list[Drift]) -> list[str]:
-    """Mend what can be mended, and return a line for each that was not."""
-    left = [_mended(root, drift) for drift in found]
+def repair(root: Path, drifts: list[Drift]) -> list[str]:
+    """Repair what can be repaired, and return a line for each disagreement that remains."""
+    remaining = []
+    for drift in drifts:
+        if not drift.changes:
+            if drift.run or "README" not in drift.what:  # the page itself is written below
+                remaining.append(f"{drift.run}: {drift.what}" if drift.run else drift.what)
+            continue
+        try:
+            if registry.find(root, drift.run) is None:
+                registry.create(root, registry.Record(run=drift.run, **drift.changes))
+            else:
+                registry.update(root, drift.run, **drift.changes)
+        except WirechamberError as error:
+            remaining.append(f"{drift.run}: {error}")
     registry.refresh(root)
-    return [line for line in left if line]
+    return remaining
 
 
-def _mended(root: Path, drift: Drift) -> str:
-    if not drift.changes:
-        return f"{drift.run}: {drift.what}" if drift.run else "" if "README" in drift.what else drift.what
+def _read(path: Path) -> dict[str, Any]:
+    """Return the content of a file, {} where it is missing or damaged."""
     try:
-        if registry.find(root, drift.run) is None:
-            registry.create(root, registry.Record(run=drift.run, **drift.changes))
-        else:
-            registry.update(root, drift.run, **drift.changes)
-    except (UserError, WirechamberError) as error:
-        return f"{drift.run}: {error}"
-    return ""
+        return read_json(path)
+    except UserError:
+        return {}

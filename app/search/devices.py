@@ -1,13 +1,11 @@
-"""The GPUs of this machine, found without TensorFlow: each trial is to see one of them."""
-
-from __future__ import annotations
+"""The GPUs of this machine, found without TensorFlow: each trial sees one of them."""
 
 import os
 import subprocess
 
 
 def gpus() -> list[str]:
-    """Return what CUDA_VISIBLE_DEVICES may hold for one GPU each; empty where there is none."""
+    """Return the value of CUDA_VISIBLE_DEVICES for each GPU; empty where there is none."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None:
         return [name.strip() for name in visible.split(",") if name.strip() not in ("", "-1", "NoDevFiles")]
@@ -15,7 +13,8 @@ def gpus() -> list[str]:
         done = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=30, check=True)
     except (OSError, subprocess.SubprocessError):
         return []
-    return [str(number) for number, _ in enumerate(line for line in done.stdout.splitlines() if line.startswith("GPU"))]
+    count = sum(line.startswith("GPU") for line in done.stdout.splitlines())
+    return [str(number) for number in range(count)]
 
 
 def slots(parallel: int | None) -> list[str | None]:
@@ -24,10 +23,10 @@ def slots(parallel: int | None) -> list[str | None]:
     Args:
         parallel: how many at once; default: one on each GPU, or one on the CPU.
     """
-    found: list[str | None] = list(gpus()) or [None]
-    return [found[number % len(found)] for number in range(parallel or len(found))]
+    devices: list[str | None] = list(gpus()) or [None]
+    return [devices[number % len(devices)] for number in range(parallel or len(devices))]
 
 
 def describe_device(device: str | None) -> str:
-    """Return the device as the log names it."""
+    """Return the name of a device in the log."""
     return "the CPU" if device is None else f"GPU {device}"

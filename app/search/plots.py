@@ -1,4 +1,4 @@
-"""The plots of a search: its course, what the good trials have in common, and which values matter."""
+"""The plots of a search: its course, the values of the good trials, and the importance of each value."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from app.config.derived_jobs import search_of
 from app.core.files import write_bytes
 from app.plots.drawing.style import BLUE, GREY, ORANGE, RED, new_figure, style
 from app.runs.directory import RunDirectory
-from app.search.importance import ABSENT, coordinates, finished, importance
-from app.search.state import Trial
+from app.search.importance import ABSENT, coordinates, importance
+from app.search.state import Trial, scored
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 DECADES = 1.0
-"""Spread of positive scores from which on their axis is logarithmic."""
+"""Decades of positive scores above which their axis is logarithmic."""
 
 
 def draw(job: Job, trials: Sequence[Trial], run: RunDirectory) -> list[Path]:
@@ -43,7 +43,7 @@ def by_trial(job: Job, trials: Sequence[Trial]) -> Figure:
     """Draw the objective against the number of the trial, the best so far as a line, failed trials below."""
     figure = new_figure()
     axes = figure.subplots()
-    done = finished(trials)
+    done = scored(trials)
     numbers = [int(trial.id) for trial in done]
     scores = np.array([trial.score for trial in done], np.float64)
     best = (np.minimum if direction(job) == "min" else np.maximum).accumulate(scores)
@@ -52,7 +52,7 @@ def by_trial(job: Job, trials: Sequence[Trial]) -> Figure:
     failed = [int(trial.id) for trial in trials if trial.state == "failed"]
     if failed:
         axes.plot(failed, [0.02] * len(failed), "x", color=RED, transform=axes.get_xaxis_transform(), label="failed")
-    if _is_wide(scores):
+    if len(scores) and scores.min() > 0 and scores.max() / scores.min() > 10**DECADES:
         axes.set_yscale("log")
     axes.set_xlabel("trial")
     axes.set_ylabel(search_of(job).objective)
@@ -62,13 +62,15 @@ def by_trial(job: Job, trials: Sequence[Trial]) -> Figure:
 
 
 def parallel(job: Job, trials: Sequence[Trial]) -> Figure:
-    """Draw one line for each trial through the values that it had, the best ones dark and on top."""
-    done = sorted(finished(trials), key=lambda t: t.score or 0.0, reverse=direction(job) == "min")  # the best last
+    """Draw one line for each trial through its values, the best ones dark and on top."""
+    from matplotlib import colormaps
+
+    done = sorted(scored(trials), key=lambda t: t.score or 0.0, reverse=direction(job) == "min")  # the best last
     table = coordinates(job, done)
     figure = new_figure(max(8.0, 2.2 * (len(table) + 1)), 6.0)
     axes = figure.subplots()
     ranks = np.linspace(0.0, 1.0, len(done)) if len(done) > 1 else np.ones(1)
-    colours = _colours(ranks)
+    colours = colormaps["viridis_r"](ranks)
     for number in range(len(done)):
         heights = [*(float(values[number]) for values in table.values()), ranks[number]]
         places = [place for place, height in enumerate(heights) if height != ABSENT]
@@ -87,27 +89,21 @@ def parallel(job: Job, trials: Sequence[Trial]) -> Figure:
 
 
 def _labels(job: Job, name: str, done: Sequence[Trial]) -> list[tuple[float, str]]:
-    """Return heights and words on one axis: every choice, both ends of a range, the worst and the best score."""
+    """Return heights and labels on one axis: every choice, both ends of a range, the worst and the best score."""
     if name not in search_of(job).space:
         if name != search_of(job).objective or not done:
             return []
         return [(0.0, f"{done[0].score:.3g}"), (1.0, f"{done[-1].score:.3g}")]
     dimension = search_of(job).space[name]
-    words = [_word(value) for value in dimension.corners]
-    return list(zip(np.linspace(0.0, 1.0, len(words)) if len(words) > 1 else [0.0], words, strict=True))
+    labels = [_short(value) for value in dimension.corners]
+    return list(zip(np.linspace(0.0, 1.0, len(labels)) if len(labels) > 1 else [0.0], labels, strict=True))
 
 
-def _word(value: Any) -> str:
+def _short(value: Any) -> str:
     if isinstance(value, dict):
-        return _word(" ".join(map(str, value.values())))
+        return _short(" ".join(map(str, value.values())))
     text = f"{value:.3g}" if isinstance(value, float) else str(value)
     return text if len(text) <= 18 else text[:17] + "…"
-
-
-def _colours(ranks: Any) -> Any:
-    from matplotlib import colormaps
-
-    return colormaps["viridis_r"](ranks)
 
 
 def importances(job: Job, shares: dict[str, float], what: str) -> Figure:
@@ -120,7 +116,3 @@ def importances(job: Job, shares: dict[str, float], what: str) -> Figure:
     axes.set_xlabel(what)
     axes.set_title(f"{job.name}: importance for {search_of(job).objective}", loc="left", fontweight="bold")
     return figure
-
-
-def _is_wide(scores: Any) -> bool:
-    return bool(len(scores) and scores.min() > 0 and scores.max() / scores.min() > 10**DECADES)

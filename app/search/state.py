@@ -1,35 +1,34 @@
 """The files of a search, the same for one worker and for many: one record per trial, all under one lock.
 
-A trial that is running has a lease, a lock file that its process keeps alive; one without is taken up by whoever comes
-next, from its checkpoint. No worker is special, so none is missed.
+A trial that is running has a lease, a lock file that its process keeps alive; a trial without one is continued from its
+checkpoint by the next process. No worker is special, so any of them may die.
 """
 
-from __future__ import annotations
-
 import contextlib
-import json
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from app.checks.search_objective import direction
+from app.config import Job
 from app.core.errors import Problem, UserError
-from app.core.files import write_json
+from app.core.files import read_json, write_json
 from app.core.lock import LockTaken, locked
 
 WAIT = 900.0
-"""Seconds for the search's own lock: a draw takes a second, a dead machine's lease half a minute to find out."""
+"""Seconds to wait for the search's own lock: a draw takes a second, to notice a dead machine half a minute."""
 State = Literal["running", "done", "failed"]
 
 
 @dataclass
 class Trial:
-    """What the search knows of one trial.
+    """The record of one trial.
 
     Attributes:
-        id: as KerasTuner counts.
+        id: KerasTuner's number.
         drawn: what was drawn, by path; KerasTuner's own entries are called "tuner/...".
         values: the job's values by path.
         state: running (with a lease, or to be taken up), done or failed.
@@ -37,9 +36,9 @@ class Trial:
         scores: of each execution.
         best_epoch: of the kept model in the first execution.
         reason: why it failed.
-        killed: failed because its process was killed: it gets another chance when the search is resumed.
+        killed: failed because its process was killed: it is tried again when the search is resumed.
         fatal: failed for a reason that all trials share.
-        owner: host and process number of whoever runs it.
+        owner: host and number of the process that runs it.
         device: where it ran.
         attempts: how many processes took it up.
         started: time of the first of them [s since the epoch].
@@ -83,7 +82,7 @@ class SearchState:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the lock of the search: whoever draws, takes up or ends a trial."""
+        """Hold the lock of the search, which is needed to draw, take up or end a trial."""
         with locked(self.folder / ".lock", wait=WAIT):
             yield
 
@@ -94,10 +93,10 @@ class SearchState:
     def read(self, trial: str) -> Trial:
         """Return one trial; raises UserError when its file is damaged."""
         path = self.records / f"{trial}.json"
+        expected = "a trial of the search; without the file it is drawn anew"
         try:
-            return Trial(**json.loads(path.read_text()))
-        except (OSError, ValueError, TypeError) as error:
-            expected = "a trial of the search; without the file it is drawn anew"
+            return Trial(**read_json(path, expected))
+        except TypeError as error:
             raise UserError(Problem(f"cannot be read ({error})", (str(path),), expected=expected)) from None
 
     def write(self, trial: Trial) -> None:
@@ -109,7 +108,7 @@ class SearchState:
         return locked(self.records / f"{trial}.lease", wait=0.0)
 
     def is_free(self, trial: str) -> bool:
-        """Whether nobody who lives has the lease of a trial."""
+        """Whether no living process has the lease of a trial."""
         try:
             with self.lease(trial):
                 return True
@@ -117,10 +116,21 @@ class SearchState:
             return False
 
     def orphans(self) -> list[Trial]:
-        """Return the trials that are running by their record, and by nobody."""
+        """Return the trials that are running by their record, but that no process works on."""
         return [trial for trial in self.trials() if trial.state == "running" and self.is_free(trial.id)]
 
 
 def owner(pid: int | None = None) -> str:
-    """Return how a process of this machine is written down."""
+    """Return the name of a process of this machine in the records."""
     return f"{socket.gethostname()}:{os.getpid() if pid is None else pid}"
+
+
+def best_trial(job: Job, trials: Sequence[Trial]) -> Trial | None:
+    """Return the best of the trials that are done; KerasTuner would also name one that failed."""
+    sign = 1.0 if direction(job) == "min" else -1.0
+    return min(scored(trials), key=lambda trial: sign * (trial.score or 0.0), default=None)
+
+
+def scored(trials: Sequence[Trial]) -> list[Trial]:
+    """Return the trials that are done and have a score."""
+    return [trial for trial in trials if trial.state == "done" and trial.score is not None]

@@ -1,9 +1,6 @@
-"""What the process of one trial does: take a trial, train it as an ordinary run, write down what came of it."""
-
-from __future__ import annotations
+"""The process of one trial: it takes a trial, trains it as an ordinary run and writes down the result."""
 
 import contextlib
-import json
 import math
 import os
 import shutil
@@ -19,13 +16,13 @@ from app.checks.search_objective import direction, key, never_logged
 from app.config import Job
 from app.config.derived_jobs import search_of, trial_job
 from app.config.job_file import parse
-from app.core.errors import Interrupted, UserError, WirechamberError
-from app.core.files import write_json
+from app.core.errors import UserError, WirechamberError
+from app.core.files import read_json, write_json
 from app.core.lock import LockTaken
 from app.execution.progress import show_progress
 from app.execution.session import Options
 from app.execution.single import train_job
-from app.history import flat
+from app.history import flatten_epoch
 from app.runs import directory
 from app.runs.directory import RunDirectory
 from app.runtime import time_limit
@@ -41,7 +38,7 @@ OUT_OF_MEMORY = ("MemoryError", "ResourceExhaustedError")
 
 @dataclass(frozen=True)
 class TrialTask:
-    """What a worker tells the process of a trial; `device` is its GPU, None for the CPU."""
+    """What the process of a trial needs to know; `device` is its GPU, None for the CPU."""
 
     job: dict[str, Any]
     run: Path
@@ -51,9 +48,9 @@ class TrialTask:
 
     @property
     def environment(self) -> dict[str, str]:
-        """That of the process: it sees one GPU, and keeps its run and its record inside the search.
+        """The environment of the process: it sees one GPU, and keeps its run and its record inside the search.
 
-        The worker's time limit is not its own: the worker stops it.
+        The worker's time limit does not apply to it: the worker stops it.
         """
         state = SearchState(self.run)
         roots = {"WIRECHAMBER_RUNS": str(state.runs.resolve()), "WIRECHAMBER_REGISTRY": str(state.registry.resolve())}
@@ -63,133 +60,116 @@ class TrialTask:
 
 
 class NeverLogged(UserError):  # noqa: N818 - what happened
-    """The objective is not among the figures of the trained job: no trial can be judged."""
+    """The objective is not among the metrics of the trained job: no trial can be judged."""
 
 
-def execute(order: TrialTask) -> int:
-    """Run one trial in this process and return its exit code; what TensorFlow holds goes with the process."""
-    state, job = SearchState(order.run), parse(order.job)
+def execute(task: TrialTask) -> int:
+    """Run one trial in this process and return its exit code; TensorFlow's memory is freed when the process ends."""
+    state, job = SearchState(task.run), parse(task.job)
     from app.runtime import device
 
     device.prepare(job.seed)
-    with contextlib.ExitStack() as held:
-        trial = _take(job, state, held, describe_device(order.device))
-        if trial is None:
-            return NOTHING
-        _end(job, state, order.registry, _result(job, state, trial, order.options))
+    with contextlib.ExitStack() as lease:
+        with state.locked():
+            trial = take_trial(job, state, lease)
+            if trial is None:
+                return NOTHING
+            trial.owner, trial.device, trial.attempts = owner(), describe_device(task.device), trial.attempts + 1
+            trial.started = trial.started or time.time()
+            state.write(trial)
+        trial = run_trial(job, state, trial, task.options)
+        with state.locked():
+            if state.read(trial.id).owner == trial.owner:  # else another process has taken it up meanwhile
+                state.write(trial)
+                metrics = search_metrics(job, state.trials())
+                registry.update(task.registry, job.name, state="running", metrics=metrics)
     return 0
 
 
-def _take(job: Job, state: SearchState, held: contextlib.ExitStack, where: str) -> Trial | None:
-    """Take up a trial that nobody runs any more, or ask for a new one; its lease is `held`."""
-    with state.locked():
-        trial = _orphan(state, held) or _new(job, state, held)
-        if trial is None:
-            return None
-        trial.owner, trial.device, trial.attempts = owner(), where, trial.attempts + 1
-        trial.started = trial.started or time.time()
-        state.write(trial)
-    return trial
-
-
-def _orphan(state: SearchState, held: contextlib.ExitStack) -> Trial | None:
-    for trial in state.trials():
+def take_trial(job: Job, state: SearchState, lease: contextlib.ExitStack) -> Trial | None:
+    """Return a trial that no process runs any more, or a new one, or None; `lease` keeps the lease of the trial."""
+    trials = state.trials()
+    for trial in trials:
         if trial.state == "running":
             with contextlib.suppress(LockTaken):
-                held.enter_context(state.lease(trial.id))
+                lease.enter_context(state.lease(trial.id))
                 return trial
-    return None
+    drawn = ask(job, state).trial if len(trials) < search_of(job).limit else None
+    if drawn is not None:
+        lease.enter_context(state.lease(drawn.id))
+    return drawn
 
 
-def _new(job: Job, state: SearchState, held: contextlib.ExitStack) -> Trial | None:
-    if len(state.trials()) >= search_of(job).limit:
-        return None
-    trial = ask(job, state).trial
-    if trial is not None:
-        held.enter_context(state.lease(trial.id))
-    return trial
-
-
-def _result(job: Job, state: SearchState, trial: Trial, options: Options) -> Trial:
+def run_trial(job: Job, state: SearchState, trial: Trial, options: Options) -> Trial:
     """Train, and return the trial with its scores or with the reason why it has none."""
+    scores, seconds, best = list[float](), 0.0, None
     try:
-        scores, seconds, best = [], 0.0, None
         for execution in range(search_of(job).executions_per_trial):
-            history = _train(job, state, trial, options, execution)
-            scores.append(_score(job, history))
+            history = train_execution(job, trial, options, execution)
+            scores.append(score_of(job, history))
             seconds, best = seconds + history["training_time"], best or history["best_epoch"]
-    except Interrupted:
-        raise
     except Exception as error:
-        return replace(trial, state="failed", reason=_reason(error), fatal=isinstance(error, NeverLogged))
+        return replace(trial, state="failed", reason=describe_failure(error), fatal=isinstance(error, NeverLogged))
     score = sum(scores) / len(scores)
     return replace(trial, state="done", score=score, scores=scores, best_epoch=best, seconds=seconds)
 
 
-def _reason(error: BaseException) -> str:
+def describe_failure(error: BaseException) -> str:
+    """Return the reason for the failure of a trial, in one line."""
     name, text = type(error).__name__, " ".join(str(error).split())[:300]
     if isinstance(error, WirechamberError):
         return text
     return f"out of memory ({name}: {text})" if name in OUT_OF_MEMORY else f"{name}: {text}"
 
 
-def _train(job: Job, state: SearchState, trial: Trial, options: Options, execution: int) -> dict[str, Any]:
-    """Train one execution as an ordinary run, or go on with it, and return its history."""
+def train_execution(job: Job, trial: Trial, options: Options, execution: int) -> dict[str, Any]:
+    """Train one execution of a trial as an ordinary run, or continue it, and return its history."""
     from app.checks.jobs import check_jobs
 
-    one = trial_job(job, trial.values, trial.id, execution)
-    check_jobs([one])
-    run = directory.of(one.name)
+    own = trial_job(job, trial.values, trial.id, execution)
+    check_jobs([own])
+    run = directory.of(own.name)
     if not (run.model.exists() and run.history.exists()):
         directory.make(run)
         with _output_to(run.path / "output.txt"):
             if "tuner/trial_id" in trial.drawn:
                 before = trial_job(job, trial.values, trial.drawn["tuner/trial_id"], execution)
-                _continue_from(directory.of(before.name), run, one)
+                copy_checkpoint(directory.of(before.name), run, own)
             until = trial.drawn.get("tuner/epochs")
-            with show_progress(one) as report:
-                train_job(one, replace(options, resume=True, overwrite=False, test=False, until=until), report)
-    history: dict[str, Any] = json.loads(run.history.read_text())
+            with show_progress(own) as report:
+                train_job(own, replace(options, resume=True, overwrite=False, test=False, until=until), report)
+    history = read_json(run.history)
     if search_of(job).tuner != "hyperband":  # which may promote it
         shutil.rmtree(run.checkpoints, ignore_errors=True)
     return history
 
 
-def _continue_from(before: RunDirectory, run: RunDirectory, job: Job) -> None:
-    """Give a promoted trial the checkpoint that it goes on from."""
-    found = checkpoint.latest(before.checkpoints)
-    if run.exists or found is None:
+def copy_checkpoint(before: RunDirectory, run: RunDirectory, job: Job) -> None:
+    """Give a promoted trial the last checkpoint of the trial that it continues."""
+    last = checkpoint.latest(before.checkpoints)
+    if run.exists or last is None:
         return
     write_json(run.job, job.dump())
     part = run.path / "promoted.part"
     shutil.rmtree(part, ignore_errors=True)
-    shutil.copytree(found, part)
+    shutil.copytree(last, part)
     run.checkpoints.mkdir(exist_ok=True)
-    part.rename(run.checkpoints / found.name)
+    part.rename(run.checkpoints / last.name)
 
 
-def _score(job: Job, history: dict[str, Any]) -> float:
+def score_of(job: Job, history: dict[str, Any]) -> float:
     """Return the objective of the kept model on the validation split."""
-    wanted, row = search_of(job).objective, flat(history["val"][history["best_epoch"] - 1])
-    value = row.get(key(wanted))
+    objective, row = search_of(job).objective, flatten_epoch(history["val"][history["best_epoch"] - 1])
+    value = row.get(key(objective))
     if value is None:
-        raise NeverLogged(never_logged(wanted, [name for name in row if name != "epoch"]).under("hyperopt"))
+        raise NeverLogged(never_logged(objective, [name for name in row if name != "epoch"]).under("hyperopt"))
     if not math.isfinite(value):
-        raise WirechamberError(f"{wanted} is {value}")
+        raise WirechamberError(f"{objective} is {value}")
     return float(value)
 
 
-def _end(job: Job, state: SearchState, root: Path, trial: Trial) -> None:
-    """Write down the end of a trial, unless another process has taken it up meanwhile."""
-    with state.locked():
-        if state.read(trial.id).owner != trial.owner:
-            return
-        state.write(trial)
-        registry.update(root, job.name, state="running", metrics=figures(job, state.trials()))
-
-
-def figures(job: Job, trials: list[Trial]) -> dict[str, float]:
-    """Return what the registry says of a search besides its result."""
+def search_metrics(job: Job, trials: list[Trial]) -> dict[str, float]:
+    """Return the metrics of a search in the registry, next to those of its result."""
     choose = min if direction(job) == "min" else max
     scores = [trial.score for trial in trials if trial.score is not None]
     best = {f"best_{search_of(job).objective}": choose(scores)} if scores else {}
@@ -199,7 +179,7 @@ def figures(job: Job, trials: list[Trial]) -> dict[str, float]:
 
 @contextlib.contextmanager
 def _output_to(path: Path) -> Any:
-    """Send everything that is printed into a file, also what libraries write past Python."""
+    """Send everything that is printed into a file, also the output of libraries that write past Python."""
     from app.runtime.console import configure
 
     kept = [os.dup(1), os.dup(2)]

@@ -1,24 +1,26 @@
-"""From a workflow file to its nodes: all of them are checked before any begins."""
+"""The plan of a workflow: its nodes, their jobs and resources, and where they are written down."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from app.checks.jobs import check_jobs
 from app.config import Job
-from app.config.derived_jobs import with_members
-from app.config.job_file import read, refuse_equal_names
-from app.config.workflow import parse as parse_workflow
-from app.core.errors import Problem, UserError, merge_equal_problems
 from app.runs import directory
-from app.workflows.steps import Parse, StepPlanner, Training
 from jobs.nodes import Node
 from jobs.resources import Resources
 
 FOLDER = ".workflows"
 """Below the folder of the runs, or of the logs: no run's name begins with a dot."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """A node that trains: its job, and the same job with data that exist already, to check and to estimate."""
+
+    job: Job
+    stand_in: Job
 
 
 @dataclass
@@ -65,40 +67,3 @@ def workflows_root(logs: Path | None = None) -> Path:
     """Return the folder of all workflows: below `logs`, else $WIRECHAMBER_LOGS, else the folder of the runs."""
     root = logs or Path(os.environ.get("WIRECHAMBER_LOGS") or directory.runs_root())
     return (root / FOLDER).resolve()
-
-
-def plan_workflow(
-    path: Path, overrides: Sequence[str], parse: Parse, extra: Sequence[str] = (), logs: Path | None = None
-) -> Plan:
-    """Read a workflow file and return its nodes, after all checks that are possible now.
-
-    Args:
-        path: the file.
-        overrides: of every job of every step.
-        parse: reads a command line.
-        extra: further arguments of every run.
-        logs: folder of the logs.
-
-    Raises:
-        UserError: with the mistakes of all steps and all of their jobs.
-    """
-    workflow = parse_workflow(read(path), path)
-    plan = Plan(workflow.workflow, path.resolve(), workflows_root(logs) / workflow.workflow)
-    planner, mistakes = StepPlanner(workflow, plan, overrides, parse, extra), list[Problem]()
-    for name in workflow.order:
-        try:
-            planner.add(name)
-        except UserError as error:
-            planner.failed.add(name)
-            mistakes += error.under(path.stem, "steps", name).problems
-    if mistakes:
-        raise UserError(*mistakes)
-    refuse_equal_names(with_members(plan.jobs))
-    for name, nodes in planner.nodes_of.items():
-        try:
-            check_jobs(with_members([plan.trainings[node].stand_in for node in nodes if node in plan.trainings]))
-        except UserError as error:
-            mistakes += UserError(*merge_equal_problems(error.problems)).under(path.stem, "steps", name).problems
-    if mistakes:
-        raise UserError(*mistakes)
-    return plan

@@ -12,7 +12,7 @@ from app.evaluation.displays import _images, choose
 from app.plots.drawing.displays import Displays, merit
 from app.predictions import Predictions
 from app.runs.directory import RunDirectory
-from app.runs.plots import _displays
+from app.runs.plots import read_displays
 from datasets.pipeline.arrays import Sparse
 from datasets.pipeline.events import Column, Events, Input
 
@@ -105,9 +105,9 @@ def test_the_file_says_what_was_written(tmp_path):
 
 def test_displays_of_other_predictions_are_left_out(tmp_path: Path, caplog):
     run = RunDirectory(tmp_path)
-    assert _displays(run, pointing([1.0, 2.0])) is None
+    assert read_displays(run, pointing([1.0, 2.0])) is None
     made().write(run.displays)
-    assert _displays(run, pointing([1.0, 2.0])).kind.tolist() == ["best", "worst"]
-    assert _displays(run, pointing([1.0])) is None
-    assert _displays(run, pointing([1.0, 2.0]).select(np.array([1, 0]))) is None
+    assert read_displays(run, pointing([1.0, 2.0])).kind.tolist() == ["best", "worst"]
+    assert read_displays(run, pointing([1.0])) is None
+    assert read_displays(run, pointing([1.0, 2.0]).select(np.array([1, 0]))) is None
     assert "it belongs to other predictions than predictions.csv" in caplog.text

@@ -16,7 +16,7 @@ from app.checks.jobs import check_jobs
 from app.cli import main
 from app.config.job_file import parse
 from app.core.errors import UserError
-from app.execution.mlflow import figures
+from app.execution.mlflow import epoch_metrics
 from app.execution.session import Options
 from app.execution.single import train_job
 from app.runs.directory import of
@@ -163,7 +163,7 @@ def test_a_job_that_needs_mlflow_where_it_is_not_installed(small_job, monkeypatc
 def test_the_documented_keys():
     train = {"epoch": 1, "loss": 3.0, "data_loss": 2.0, "angle_loss": 1.0, "lr": 0.1, "stage_losses": [1, 2, 3, 4]}
     val = {"epoch": 1, "loss": 4.0, "angle_loss": 5.0, "val_cos": 0.25, "theta_bias": -0.5}
-    assert dict(figures(train, val)) == {
+    assert dict(epoch_metrics(train, val)) == {
         "train_loss": 3.0,
         "train_data_loss": 2.0,
         "train_angle_loss": 1.0,

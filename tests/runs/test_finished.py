@@ -13,7 +13,7 @@ from app.cli import main
 from app.core.errors import UserError
 from app.core.lock import locked
 from app.runs.directory import RunDirectory, of
-from app.runs.finished import all_finished, find_finished, refuse_unfinished
+from app.runs.finished import find_all_finished, find_finished, refuse_unfinished
 
 VERBS = (["compare", "one", "two"], ["export", "one"], ["benchmark", "one"], ["best", "track_extrapolation"])
 
@@ -112,7 +112,7 @@ def test_what_names_no_run(one, text):
         ("provenance", '{"dataset": []}', "provenance.json.dataset: not valid. Expected an object. Received []."),
         ("model_config", '{"parameters": "x"}', "model_config.json.parameters: not valid."),
         ("normalization", "{}", "normalization.json.columns: missing key."),
-        ("model", "PK", "model.keras: cannot be read as a model (it is no whole zip archive)."),
+        ("model", "PK", "model.keras: cannot be read as a model (it is not a complete zip archive)."),
         ("job", "[" * 100000, "job.json: cannot be read (maximum recursion depth"),
     ],
 )
@@ -126,7 +126,7 @@ def test_damaged_files(one, file, content, line):
 def test_the_mistakes_of_several_runs_are_told_at_once(one, made_run):
     made_run("failed", state="failed", reason="no memory")
     with pytest.raises(UserError) as error:
-        all_finished(["onee", "failed", "one", str(one)])
+        find_all_finished(["onee", "failed", "one", str(one)])
     lines = str(error.value).splitlines()
     assert [line.partition(". ")[0].rpartition("/")[2] for line in lines] == [
         "onee: no such run", "failed: the run is failed (no memory)", "one: given twice"
@@ -136,7 +136,7 @@ def test_the_mistakes_of_several_runs_are_told_at_once(one, made_run):
 def test_a_mistake_is_told_once_whatever_came(one):
     (one / "metrics.json").write_text("{}")
     with pytest.raises(UserError) as error:
-        all_finished(["one", "one"])
+        find_all_finished(["one", "one"])
     assert str(error.value) == f"{one}/metrics.json: holds no task. Received {{}}."
 
 

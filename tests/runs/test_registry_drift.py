@@ -45,7 +45,7 @@ def test_a_page_that_was_edited_is_written_again(roots):
     page = (root / "README.md").read_text()
     (root / "README.md").write_text(page + "my best network\n")
     found = find_drift(*roots)
-    assert words(found) == [": README.md is not what the records and notes say"]
+    assert words(found) == [": README.md does not agree with the records and notes"]
     assert repair(root, found) == []
     assert (root / "README.md").read_text() == page
 

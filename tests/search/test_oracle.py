@@ -12,8 +12,7 @@ from app.core.errors import UserError
 from app.search.importance import coordinates, importance
 from app.search.oracle import ask
 from app.search.publish import table
-from app.search.state import SearchState, Trial
-from app.search.worker import winner
+from app.search.state import SearchState, Trial, best_trial
 
 
 @pytest.fixture
@@ -113,12 +112,12 @@ def test_failures_are_told_and_never_the_best(searched, state, tuner):
     play(job, state, lambda t: replace(t, state="failed", reason="loss is nan"), most=6)
     trials = state.trials()
     assert len(trials) >= 4
-    assert winner(job, trials) is None
+    assert best_trial(job, trials) is None
     state.write(done(trials[2], 5.0))  # was killed and has gone on: it is told again
     ask(job, state)
     content = json.loads(state.oracle.read_text())["trials"]
     assert (content[trials[2].id]["status"], content[trials[2].id]["score"]) == ("COMPLETED", 5.0)
-    assert winner(job, state.trials()).id == trials[2].id
+    assert best_trial(job, state.trials()).id == trials[2].id
 
 
 def test_a_draw_whose_record_was_not_written_is_not_lost(searched, state):
@@ -146,8 +145,8 @@ def test_damaged_files_are_named(searched, state):
 
 def test_the_winner_has_the_lowest_or_the_highest_score(searched):
     trials = [Trial(str(i), {}, {}, "done", score) for i, score in enumerate((0.3, 0.1, 0.2))]
-    assert winner(parse(searched()), trials).id == "1"
-    assert winner(parse(searched(objective="val_accuracy", direction="max")), trials).id == "0"
+    assert best_trial(parse(searched()), trials).id == "1"
+    assert best_trial(parse(searched(objective="val_accuracy", direction="max")), trials).id == "0"
 
 
 def made(values):

@@ -13,9 +13,9 @@ from app.core.errors import WirechamberError
 from app.execution.session import Options
 from app.runtime.processes import ended
 from app.search.devices import gpus, slots
-from app.search.runner import _nothing
+from app.search.runner import report_no_result
 from app.search.state import SearchState, Trial
-from app.search.trial import NeverLogged, TrialTask, _reason, _score
+from app.search.trial import NeverLogged, TrialTask, describe_failure, score_of
 from app.training.checkpoint import latest
 
 LONG = {"epochs": 60, "batch_size": 64, "optimizer": {"name": "adam", "learning_rate": 1e-2}, "xla": False}
@@ -186,7 +186,7 @@ def test_overwriting_a_search_at_work_is_refused(searched, tmp_path, capsys):
     state.write(Trial("0000", {}, {}))
     with state.lease("0000"):
         assert main(["run", "--config", str(file), "--overwrite"]) == 2
-    assert "other workers are at work on this search" in " ".join(capsys.readouterr().err.split())
+    assert "other workers work on this search" in " ".join(capsys.readouterr().err.split())
 
 
 def test_gpus_are_found_without_tensorflow(monkeypatch, tmp_path):
@@ -225,20 +225,20 @@ def test_how_a_process_ended():
     (ValueError("a\n  b"), "ValueError: a b"),
 ])  # fmt: skip
 def test_why_a_trial_failed(error, words):
-    assert _reason(error) == words
+    assert describe_failure(error) == words
 
 
 def test_the_score_is_that_of_the_kept_model(searched):
     job = parse(searched(objective="val_pos_mean_mm"))
     epochs = [{"epoch": 1, "loss": 2.0, "pos_mean_mm": 0.1}, {"epoch": 2, "loss": 1.0, "pos_mean_mm": 0.3}]
-    assert _score(job, {"val": epochs, "best_epoch": 2}) == 0.3
+    assert score_of(job, {"val": epochs, "best_epoch": 2}) == 0.3
     with pytest.raises(WirechamberError, match="val_pos_mean_mm is nan"):
-        _score(job, {"val": [{"epoch": 1, "pos_mean_mm": float("nan")}], "best_epoch": 1})
+        score_of(job, {"val": [{"epoch": 1, "pos_mean_mm": float("nan")}], "best_epoch": 1})
     with pytest.raises(NeverLogged, match=r"objective: never logged by this job. Did you mean 'val_pos_95_mm'"):
-        _score(parse(searched(objective="val_pos_96_mm")), {"val": [{"epoch": 1, "pos_95_mm": 1.0}], "best_epoch": 1})
+        score_of(parse(searched(objective="val_pos_96_mm")), {"val": [{"epoch": 1, "pos_95_mm": 1.0}], "best_epoch": 1})
 
 
 def test_no_trial_succeeded(searched, tmp_path):
     job = parse(searched())
     with pytest.raises(WirechamberError, match="none of 1 trials succeeded; trial 0000: loss is nan"):
-        _nothing(job, [Trial("0000", {}, {}, "failed", reason="loss is nan")], finished=True)
+        report_no_result(job, [Trial("0000", {}, {}, "failed", reason="loss is nan")], finished=True)

@@ -1,6 +1,4 @@
-"""From the steps of a workflow to nodes: each shard, each job and each command is one."""
-
-from __future__ import annotations
+"""From a workflow file to its plan: each shard, each job and each command is a node, checked before any begins."""
 
 import contextlib
 import hashlib
@@ -10,31 +8,61 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from app.checks.jobs import check_jobs
 from app.config import Job
-from app.config.job_file import load, parse
+from app.config.derived_jobs import with_members
+from app.config.job_file import load, parse, read, refuse_equal_names
 from app.config.workflow import KINDS, Step, Workflow, is_reference, suffix_of
+from app.config.workflow import parse as parse_workflow
 from app.core.errors import Problem, UserError, merge_equal_problems
 from app.data.loading import data_root, simulated_folder
 from app.runs import directory
+from app.workflows.plan import Plan, Training, workflows_root
 from datasets.files.shards import shard_path
 from jobs.nodes import Node
 from jobs.resources import Resources
-
-if TYPE_CHECKING:
-    from app.workflows.plan import Plan
 
 Parse = Callable[[Sequence[str]], Any]
 """Reads a command line; ends with SystemExit and one line where it is wrong."""
 
 
-@dataclass(frozen=True)
-class Training:
-    """A node that trains: its job, and the same job with data that exist already, to check and to estimate."""
+def plan_workflow(
+    path: Path, overrides: Sequence[str], parse_arguments: Parse, extra: Sequence[str] = (), logs: Path | None = None
+) -> Plan:
+    """Read a workflow file and return its nodes, after all checks that are possible now.
 
-    job: Job
-    stand_in: Job
+    Args:
+        path: the file.
+        overrides: of every job of every step.
+        parse_arguments: reads a command line.
+        extra: further arguments of every run.
+        logs: folder of the logs.
+
+    Raises:
+        UserError: with the mistakes of all steps and all of their jobs.
+    """
+    workflow = parse_workflow(read(path), path)
+    plan = Plan(workflow.workflow, path.resolve(), workflows_root(logs) / workflow.workflow)
+    planner, mistakes = StepPlanner(workflow, plan, overrides, parse_arguments, extra), list[Problem]()
+    for name in workflow.order:
+        try:
+            planner.add(name)
+        except UserError as error:
+            planner.failed.add(name)
+            mistakes += error.under(path.stem, "steps", name).problems
+    if mistakes:
+        raise UserError(*mistakes)
+    refuse_equal_names(with_members(plan.jobs))
+    for name, nodes in planner.nodes_of.items():
+        try:
+            check_jobs(with_members([plan.trainings[node].stand_in for node in nodes if node in plan.trainings]))
+        except UserError as error:
+            mistakes += UserError(*merge_equal_problems(error.problems)).under(path.stem, "steps", name).problems
+    if mistakes:
+        raise UserError(*mistakes)
+    return plan
 
 
 @dataclass
@@ -50,7 +78,7 @@ class StepPlanner:
     workflow: Workflow
     plan: Plan
     overrides: Sequence[str]
-    parse: Parse
+    parse_arguments: Parse
     extra: Sequence[str]
     outputs: dict[str, list[str]] = field(default_factory=dict)
     nodes_of: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -135,9 +163,11 @@ class StepPlanner:
         for argument in step.command or ():
             arguments += self.outputs[argument[1:-1]] if is_reference(argument) else [argument]
         if self.failed & {argument[1:-1] for argument in step.command or () if is_reference(argument)}:
-            check_command_line([arguments[0], "--help"], self.parse)  # the rest depends on outputs that are unknown
+            check_command_line(
+                [arguments[0], "--help"], self.parse_arguments
+            )  # the rest depends on outputs that are unknown
             return
-        check_command_line(arguments, self.parse)
+        check_command_line(arguments, self.parse_arguments)
         self.add_node(step, name, arguments, None, step.resources)
 
 
