@@ -52,7 +52,7 @@ def watched(trials: int, warm: bool) -> tuple[list[float], list[float], list[flo
     from app.execution.session import Options
     from app.runs import directory
     from app.runtime.processes import Processes
-    from app.search import worker
+    from app.search.runner import Worker
     from app.search.state import SearchState
     from app.search.trial import TrialTask
 
@@ -65,7 +65,7 @@ def watched(trials: int, warm: bool) -> tuple[list[float], list[float], list[flo
     order = TrialTask(made.dump(), run.path, Options(Path("benchmark")), registry.root())
     memory, times = [resident()], [time.perf_counter()]
 
-    class Watched(worker.Worker):
+    class Watched(Worker):
         def judge(self, pid: int, code: int) -> None:
             super().judge(pid, code)
             memory.append(resident())

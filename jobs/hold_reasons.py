@@ -1,4 +1,4 @@
-"""Why a job is held, in plain words, and the command that releases it."""
+"""Why a job is held, as plain text, and the command that releases it."""
 
 import os
 from dataclasses import dataclass

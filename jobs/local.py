@@ -1,7 +1,5 @@
 """The nodes of a workflow as processes of this machine: in order, a limited number at once, none of them twice."""
 
-from __future__ import annotations
-
 import contextlib
 import fcntl
 import json
@@ -61,7 +59,7 @@ class Runner:
         return bool(arguments == list(node.arguments) and (node.output is None or node.output.exists()))
 
     def run(self, nodes: Sequence[Node]) -> dict[str, int | None]:
-        """Run nodes, which stand in an order that respects `after`.
+        """Run nodes, in an order that respects `after`.
 
         Returns:
             the exit code of each node that failed, None for one that could not begin because of it; empty when all

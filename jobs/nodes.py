@@ -24,7 +24,7 @@ class Node:
 
 
 def blocked_nodes(nodes: Iterable[Node], failed: Iterable[str]) -> set[str]:
-    """Return the nodes that cannot begin because others have failed; each node stands after those that it needs.
+    """Return the nodes that cannot begin because others have failed; each node comes after those that it needs.
 
     >>> nodes = [Node("a", ()), Node("b", (), ("a",)), Node("c", (), ("b",)), Node("d", ())]
     >>> blocked_nodes(nodes, ["a"]) == {"b", "c"}

@@ -96,7 +96,7 @@ def update(root: Path, run: str, **changes: Any) -> Record:
 
 
 def note(root: Path, run: str, text: str) -> None:
-    """Add a remark on a run by hand, at any time, from any process.
+    """Add a remark of a person on a run, at any time, from any process.
 
     Raises:
         UserError: no such run, or no text.

@@ -1,4 +1,4 @@
-"""What people write by hand: `notes/<application>.md` about an application, `notes/runs/<run>.md` about one run."""
+"""Notes that people write: `notes/<application>.md` about an application, `notes/runs/<run>.md` about one run."""
 
 from pathlib import Path
 
@@ -60,7 +60,7 @@ def read_notes(path: Path) -> Notes:
 
 
 def read_remarks(root: Path) -> dict[str, str]:
-    """Read what was noted by hand about single runs."""
+    """Read the remarks on single runs."""
     paths = sorted((root / "notes" / "runs").glob("*.md"))
     return {path.stem: path.read_text("utf-8", "replace").strip() for path in paths}
 

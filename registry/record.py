@@ -1,12 +1,10 @@
-"""One training in the registry: what was asked, what came out, and whether it was worth it."""
-
-from __future__ import annotations
+"""The record of one training: its settings, its results, and how they compare with the baselines."""
 
 import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
@@ -72,7 +70,7 @@ class Record(Strict):
     updated: Time = Field(default_factory=now)
     finished: Time | None = None
     epoch: int | None = Field(default=None, description="epochs that are complete")
-    epochs: int | None = Field(default=None, description="epochs that were asked for")
+    epochs: int | None = Field(default=None, description="epochs in the job")
     seed: int | None = None
     model: str = Field(default="", description="name with preset or hidden layers, e.g. 'mlp medium'")
     parameters: Annotated[int, Field(ge=0)] | None = None
@@ -88,7 +86,7 @@ class Record(Strict):
     baselines: dict[str, Figure] = Field(default_factory=dict)
     task: str = Field(default="", description="the task that metric and value are of, where there are several")
     others: dict[str, Result] = Field(default_factory=dict, description="the results of the other tasks")
-    verdict: str = Field(default="", description="how the value compares with the baselines, in words")
+    verdict: str = Field(default="", description="how the value compares with the baselines, as text")
     metrics: dict[str, Figure] = Field(default_factory=dict)
     best_epoch: int | None = None
     training_time: NonNegative | None = Field(default=None, description="seconds")
@@ -101,7 +99,7 @@ class Record(Strict):
     resources: dict[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="after")
-    def check_reason(self) -> Record:
+    def check_reason(self) -> Self:
         """Refuse a failed or held run without a reason."""
         if self.state in ("failed", "held") and not self.reason:
             raise ValueError(f"a run that is {self.state} needs a reason")
@@ -141,7 +139,7 @@ def number(value: float | None) -> str:
 
 
 def verdict(value: float | None, baselines: Mapping[str, float | None], better: Better) -> str:
-    """Say in words whether a value beats each baseline, the strongest first.
+    """Return as text whether a value beats each baseline, the strongest first.
 
     >>> verdict(0.083, {"straight_line": 431.0, "polynomial": 0.114}, "lower")
     'beats polynomial (0.114) by 1.4x; beats straight_line (431) by 5193x'
@@ -164,7 +162,7 @@ def verdict(value: float | None, baselines: Mapping[str, float | None], better: 
 
 
 def describe_results(results: Mapping[str, Result], strongest: bool = False) -> str:
-    """Return the verdict of each task, or what it says of the strongest baseline only."""
+    """Return the verdict of each task, or only its clause about the strongest baseline."""
     verdicts = {task: verdict(result.value, result.baselines, result.better) for task, result in results.items()}
     return "; ".join(
         _with_task(task, text.partition("; ")[0] if strongest else text) for task, text in verdicts.items()

@@ -1,4 +1,4 @@
-"""The folder of the registry: `runs/<run>.json`, one record each, written by its run alone and always whole."""
+"""The folder of the registry: `runs/<run>.json`, one record each, written only by its run and always complete."""
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path

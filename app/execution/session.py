@@ -1,7 +1,5 @@
 """The context around a run: its lock, its signals, job.json and its state in the registry."""
 
-from __future__ import annotations
-
 import contextlib
 import logging
 import signal
@@ -27,10 +25,10 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Options:
-    """How a job is run, apart from what it says itself.
+    """How a job is run, apart from the settings in the job itself.
 
     Without `test` the test split is left alone: the model is kept and nothing measured. `until` ends the training after
-    so many epochs, as if the rest were to follow.
+    this many epochs, as if the rest were to follow.
     """
 
     config: Path

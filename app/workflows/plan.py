@@ -30,7 +30,7 @@ class Plan:
     Attributes:
         name: of the workflow.
         config: its file.
-        folder: where it is written down what is done.
+        folder: with the record of the nodes that are done.
         nodes: the commands.
         trainings: the jobs of the nodes that train, by node.
         resources: what each node asks of a pool.

@@ -16,9 +16,9 @@ from app.checks.jobs import check_jobs
 from app.cli import main
 from app.config.job_file import parse
 from app.core.errors import UserError
-from app.execution.mlflow import epoch_metrics
 from app.execution.session import Options
 from app.execution.single import train_job
+from app.execution.tracking import epoch_metrics
 from app.runs.directory import of
 
 pytestmark = [

@@ -9,8 +9,8 @@ import pytest
 from app.config.derived_jobs import trial_job
 from app.config.job_file import parse
 from app.core.errors import UserError
-from app.search.importance import coordinates, importance
 from app.search.oracle import ask
+from app.search.plots import coordinates, importance
 from app.search.publish import table
 from app.search.state import SearchState, Trial, best_trial
 

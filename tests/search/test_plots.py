@@ -5,8 +5,7 @@ import pytest
 
 from app.config.job_file import parse
 from app.runs.directory import RunDirectory
-from app.search.importance import importance
-from app.search.plots import by_trial, draw, parallel
+from app.search.plots import by_trial, draw, importance, parallel
 from app.search.state import Trial
 
 RATE, BATCH = "training.optimizer.learning_rate", "training.batch_size"
