@@ -7,7 +7,7 @@ from pathlib import Path
 
 from app.commands._parser import at_most
 from app.comparison.compare import compare
-from app.comparison.compared_run import read_all_finished
+from app.comparison.compared_run import read_compared_runs
 from app.comparison.tables import markdown, tables
 from app.core.destination import check_file, check_folder, make_folder
 from app.core.files import write_json, write_text
@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Print the tables; draw the plots and write the figures where asked."""
-    runs = read_all_finished(options.compared)
+    runs = read_compared_runs(options.compared)
     if options.output_dir:
         check_folder(options.output_dir, "--output-dir")
     for option, path in (("--json", options.json), ("--markdown", options.markdown)):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from app.commands._parser import positive
 from app.core.errors import Problem, UserError
 from app.core.files import write_json
-from app.runs.directory import RunDirectory, find
+from app.runs.directory import RunDirectory, find_run
 from app.runtime.console import console, table
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Write predictions.csv and metrics.json, and print the metrics beside the baselines."""
-    run = find(options.run)
+    run = find_run(options.run)
     if not run.model.exists():
         raise UserError(Problem("the run has no model yet", (str(run.path),), expected="a run that is done"))
     folder: Path = options.out or (run.path if options.data is None else run.path / "evaluation")

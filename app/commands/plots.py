@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from app.core.errors import Problem, UserError
-from app.runs.directory import find
+from app.runs.directory import find_run
 from app.runs.plots import draw_plots
 from app.runtime.console import console
 
@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Draw the plots and print their paths."""
-    run = find(options.run)
+    run = find_run(options.run)
     if not run.predictions.exists():
         raise UserError(Problem("the run has no predictions yet", (str(run.path),), expected="a run that is done"))
     for path in draw_plots(run, options.names, options.output_dir, options.tasks):

@@ -22,7 +22,7 @@ from app.runtime.console import console
 from app.training.checkpoint import Progress
 from app.workflows.local import run_workflow
 from app.workflows.local import show as show_nodes
-from app.workflows.planner import plan_workflow
+from app.workflows.plan import plan_workflow
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

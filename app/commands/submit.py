@@ -17,7 +17,7 @@ from app.runtime.provenance import commit_of
 from app.submission.memory import DEFAULT_MEMORY, advised_memory
 from app.submission.submit import Batch, asked_memory, batches, prepare, refuse_known, request_of, send
 from app.workflows import submit
-from app.workflows.planner import plan_workflow
+from app.workflows.plan import plan_workflow
 from jobs.connection import connect
 from jobs.submission import Submission, submissions_root
 from jobs.submit_description import description, script

@@ -6,7 +6,7 @@ import argparse
 
 from app.core.errors import UserError, WirechamberError
 from app.execution.tracking import send
-from app.runs.directory import find
+from app.runs.directory import find_run
 from app.runtime.console import console
 
 
@@ -21,7 +21,7 @@ def execute(options: argparse.Namespace) -> int:
     """Send each run; raises WirechamberError when MLflow does not take one."""
     for name in options.finished:
         try:
-            console.print(f"sent: {name} to {send(find(name), options.uri, options.experiment)}", markup=False)
+            console.print(f"sent: {name} to {send(find_run(name), options.uri, options.experiment)}", markup=False)
         except UserError:
             raise
         except Exception as error:

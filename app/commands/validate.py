@@ -13,7 +13,7 @@ from app.config.derived_jobs import with_members
 from app.config.job_file import is_workflow, load, read, refuse_equal_names
 from app.core.errors import Problem, UserError
 from app.runtime.console import console
-from app.workflows.planner import plan_workflow
+from app.workflows.plan import plan_workflow
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from app.core.errors import Problem, UserError, unknown
 from app.predictions import Predictions
 from app.runs.directory import RunDirectory
 from app.runs.files import read_file
-from app.runs.finished import find_finished
+from app.runs.finished import find_all_finished
 
 FILES = ("history", "provenance", "model_config", "predictions")
 
@@ -59,47 +59,26 @@ class ComparedRun:
         return Predictions.read(self.run.predictions)
 
 
-def read_finished(text: str, root: Path | None = None) -> ComparedRun:
-    """Return the run that `text`, a name or a path, means.
+def read_compared_runs(names: Sequence[str]) -> list[ComparedRun]:
+    """Return runs of one application, each given by its name or path.
 
     Raises:
-        UserError: as `app.runs.finished.find_finished`.
+        UserError: as `app.runs.finished.find_all_finished`; two runs have the same name; the runs are of different
+            applications.
     """
-    run = find_finished(text, *FILES, root=root)
-    benchmark = read_file(run.benchmark) if run.benchmark.exists() else {}
-    history, provenance, model = (read_file(path) for path in (run.history, run.provenance, run.model_config))
-    job, metrics = read_file(run.job), read_file(run.metrics)
-    for task in metrics:
-        if task not in job["tasks"]:
-            raise UserError(unknown("task", task, list(job["tasks"]), (str(run.metrics),)))
-    return ComparedRun(run, job, metrics, history, provenance, model, benchmark)
-
-
-def read_all_finished(names: list[str]) -> list[ComparedRun]:
-    """Return runs of one application, each once; every unreadable one is told.
-
-    Raises:
-        UserError: as `read_finished`; a run is given twice; the runs are of different applications.
-    """
-    found, mistakes = list[ComparedRun](), list[Problem]()
-    for name in names:
-        try:
-            found.append(read_finished(name))
-        except UserError as error:
-            mistakes += error.problems
-    if mistakes:
-        raise UserError(*mistakes)
-    for position, one in enumerate(found):
-        if one.name in [other.name for other in found[:position]]:
-            raise UserError(Problem("given twice: a comparison names runs", (one.name,), expected="different names"))
-    _refuse_applications(found)
-    return found
-
-
-def _refuse_applications(found: list[ComparedRun]) -> None:
-    kinds = sorted({one.application for one in found})
-    if len(kinds) > 1:
-        said = ", ".join(f"{one.name}: {one.application}" for one in found)
-        raise UserError(
-            Problem("the runs are of different applications", (), expected="runs of one application", received=said)
-        )
+    runs = []
+    for run in find_all_finished(names, *FILES):
+        job, metrics = read_file(run.job), read_file(run.metrics)
+        for task in metrics:
+            if task not in job["tasks"]:
+                raise UserError(unknown("task", task, list(job["tasks"]), (str(run.metrics),)))
+        history, provenance, model = (read_file(path) for path in (run.history, run.provenance, run.model_config))
+        benchmark = read_file(run.benchmark) if run.benchmark.exists() else {}
+        runs.append(ComparedRun(run, job, metrics, history, provenance, model, benchmark))
+    for name, count in Counter(run.name for run in runs).items():
+        if count > 1:
+            raise UserError(Problem("given twice: a comparison names runs", (name,), expected="different names"))
+    if len({run.application for run in runs}) > 1:
+        what, received = "the runs are of different applications", ", ".join(f"{r.name}: {r.application}" for r in runs)
+        raise UserError(Problem(what, expected="runs of one application", received=received))
+    return runs

@@ -18,7 +18,7 @@ from app.core.libraries import keras
 from app.data.loading import stacked
 from app.evaluation.predict import named_outputs
 from app.evaluation.predictor import Predictor
-from app.runs.directory import RunDirectory, find
+from app.runs.directory import RunDirectory, find_run
 
 if TYPE_CHECKING:
     from app.evaluation.trajectory import Trajectory
@@ -93,7 +93,7 @@ def _register_layers() -> None:
 def load(run: str) -> Loaded:
     """Load a finished run by name or path: `load("runs/x").predict({"x": ..., "y": ...})`."""
     _register_layers()
-    directory = find(run)
+    directory = find_run(run)
     if not directory.model.exists():
         raise UserError(Problem("the run has no model yet", (str(directory.path),), expected="a run that is done"))
     job, columns = read_json(directory.trained_job), read_json(directory.normalization)["columns"]

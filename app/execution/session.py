@@ -55,7 +55,7 @@ def session(job: Job, options: Options, shared: bool = False) -> Iterator[RunDir
     """
     TimeLimit.of_process()  # a wrong limit is reported now, not after the data were read
     run = directory.of(job.name)
-    directory.make(run)
+    directory.make_directory(run)
     with contextlib.ExitStack() as stack:
         if not shared:
             try:

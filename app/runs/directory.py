@@ -69,7 +69,7 @@ def of(name: str, root: Path | None = None) -> RunDirectory:
     return RunDirectory((root or runs_root()) / name)
 
 
-def find(text: str, root: Path | None = None) -> RunDirectory:
+def find_run(text: str, root: Path | None = None) -> RunDirectory:
     """Return the existing run that `text` means, a name or a path; raises UserError naming the nearest one."""
     root = root or runs_root()
     places = [Path(text), root / text]
@@ -90,7 +90,7 @@ def _exists(path: Path) -> bool:
         return False
 
 
-def make(run: RunDirectory) -> None:
+def make_directory(run: RunDirectory) -> None:
     """Make the directory; raises UserError when it cannot be written to."""
     try:
         run.path.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,7 @@ from app.core.destination import check_folder, make_folder
 from app.core.errors import Problem, UserError
 from app.core.files import write_file
 from app.core.lock import LockTaken, locked
-from app.runs.directory import RunDirectory, find, runs_root
+from app.runs.directory import RunDirectory, find_run, runs_root
 from app.runs.files import check_file
 
 EXPECTED = "a run that is done"
@@ -33,7 +33,7 @@ def find_finished(text: str, *needs: str, root: Path | None = None) -> RunDirect
     Raises:
         UserError: no such run, or as `refuse_unfinished`.
     """
-    run = find(text, root)
+    run = find_run(text, root)
     refuse_unfinished(run, *needs)
     return run
 

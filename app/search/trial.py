@@ -130,7 +130,7 @@ def train_execution(job: Job, trial: Trial, options: Options, execution: int) ->
     check_jobs([own])
     run = directory.of(own.name)
     if not (run.model.exists() and run.history.exists()):
-        directory.make(run)
+        directory.make_directory(run)
         with _output_to(run.path / "output.txt"):
             if "tuner/trial_id" in trial.drawn:
                 before = trial_job(job, trial.values, trial.drawn["tuner/trial_id"], execution)

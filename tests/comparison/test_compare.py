@@ -12,14 +12,14 @@ from app.cli import main
 from app.comparison.bootstrap import Sampled
 from app.comparison.change import changes
 from app.comparison.compare import compare
-from app.comparison.compared_run import read_all_finished
+from app.comparison.compared_run import read_compared_runs
 from app.comparison.measures import Measures, Place
 
 MEAN = Place("pos_mean_mm")
 
 
 def compared(*names, **options):
-    return compare(read_all_finished(list(names)), **options)
+    return compare(read_compared_runs(list(names)), **options)
 
 
 def test_the_uncertainty_of_a_mean_is_that_of_statistics(made_run):
@@ -27,7 +27,7 @@ def test_the_uncertainty_of_a_mean_is_that_of_statistics(made_run):
     made_run("one")
     made_run("other", 2.0)
     found = compared("one", "other", draws=400)
-    events = read_all_finished(["one"])[0].predictions
+    events = read_compared_runs(["one"])[0].predictions
     distance = np.hypot(*(events.predicted[t] - events.true[t] for t in ("x", "y")))
     assert found.figures["one"].value[MEAN] == pytest.approx(distance.mean())
     assert found.figures["one"].error(MEAN) == pytest.approx(distance.std() / np.sqrt(400), rel=0.12)
@@ -165,7 +165,7 @@ def test_what_cannot_be_compared(made_run, capsys):
     made_run("damaged")
     (made_run("lost") / "history.json").unlink()
     (made_run("gone") / "metrics.json").unlink()
-    damaged = read_all_finished(["damaged"])[0].run
+    damaged = read_compared_runs(["damaged"])[0].run
     damaged.provenance.write_text('{"dataset": ')
     assert "different applications" in refused(["one", "calorimeter"], capsys)
     assert "the run is running" in refused(["one", "early"], capsys)

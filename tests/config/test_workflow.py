@@ -12,7 +12,7 @@ import registry
 from app.cli import main, parse_arguments
 from app.core.errors import UserError
 from app.runs.directory import of
-from app.workflows.planner import plan_workflow
+from app.workflows.plan import plan_workflow
 from datasets.files.shards import read_metadata
 
 SUITE = Path(__file__).resolve().parents[2] / "json" / "track_extrapolation" / "suite.json"
