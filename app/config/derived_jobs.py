@@ -1,4 +1,4 @@
-"""From a draw to the job of a trial: an ordinary job, named after its search, without a search of its own."""
+"""Jobs that are made from another one: with changed values, the trials of a search, the members of an ensemble."""
 
 from __future__ import annotations
 
@@ -27,6 +27,31 @@ def values_of(job: Job, drawn: Mapping[str, Any]) -> dict[str, Any]:
     return {e.path: e.dimension.value(drawn[e.path]) for e in dimensions(job) if e.path in drawn and e.active(drawn)}
 
 
+def changed(job: Job, changes: Mapping[str, Any]) -> Job:
+    """Return the job with other values at some paths, validated as a job file is: the one way to change a job.
+
+    A whole component is set before its parameters and its name before the others. Where a name changes, the parameters
+    of the component before are dropped, except `inputs`, which every model has.
+
+    Args:
+        job: stays as it is.
+        changes: JSON values by path, e.g. {"name": "short", "training.epochs": 3}.
+
+    Raises:
+        UserError: the values make no job; the places begin with the new job's name.
+    """
+    content = job.dump()
+    for path in sorted(changes, key=lambda path: (path.count("."), path.rpartition(".")[2] != "name")):
+        value = copy.deepcopy(changes[path])
+        parent, _, key = path.rpartition(".")
+        before = below(content, parent) if parent else None
+        if key == "name" and isinstance(before, dict) and before.get("name") != value:
+            kept = {name: part for name, part in before.items() if name == "inputs"}
+            path, value = parent, {**kept, "name": value}
+        assign(content, path.split("."), value)
+    return parse(content, str(content["name"]))
+
+
 def trial_job(job: Job, values: Mapping[str, Any], trial: str, execution: int = 0) -> Job:
     """Return the job of a trial; raises UserError when the values make none.
 
@@ -36,46 +61,21 @@ def trial_job(job: Job, values: Mapping[str, Any], trial: str, execution: int = 
         trial: the trial's id.
         execution: of several with one draw; the seeds follow the job's.
     """
-    content = with_values(job, values)
     name = f"{job.name}_trial_{trial}" + (f"_{execution + 1}" if execution else "")
-    content |= {"name": name, "seed": job.seed + execution, "plots": []}
-    content |= {"rationale": f"Trial {trial} of {job.name}.", "tracking": {}}
-    return parse(content, name)
+    own = {"name": name, "seed": job.seed + execution, "plots": [], "tracking": {}}
+    return with_values(job, values, own | {"rationale": f"Trial {trial} of {job.name}."})
 
 
 def best_job(job: Job, values: Mapping[str, Any], name: str) -> Job:
     """Return the job with the winner's values, to be trained for as long as the job itself says."""
-    content = with_values(job, values)
-    content["name"] = name
-    if "training.epochs" not in values:
-        content["training"]["epochs"] = job.training.epochs
-    return parse(content, name)
+    epochs = {} if "training.epochs" in values else {"training.epochs": job.training.epochs}
+    return with_values(job, values, {"name": name, **epochs})
 
 
-def with_values(job: Job, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the content of the job with a trial's epochs and values."""
-    content = job.dump() | {"hyperopt": None}
-    content["training"]["epochs"] = search_of(job).epochs or job.training.epochs
-    for path, value in sorted(values.items(), key=_outer_first):
-        _set(content, path, copy.deepcopy(value))
-    return content
-
-
-def _outer_first(pair: tuple[str, Any]) -> tuple[int, bool]:
-    """A whole component before its parameters, and its name before the others."""
-    path = pair[0]
-    return path.count("."), path.rpartition(".")[2] != "name"
-
-
-def _set(content: dict[str, Any], path: str, value: Any) -> None:
-    """Assign a value; where it names another component, the parameters of the one before go with it."""
-    parent, _, key = path.rpartition(".")
-    before = below(content, parent) if parent else None
-    if key == "name" and isinstance(before, dict) and before.get("name") != value:
-        kept = {name: part for name, part in before.items() if name == "inputs"}
-        assign(content, parent.split("."), {**kept, "name": value})
-        return
-    assign(content, path.split("."), value)
+def with_values(job: Job, values: Mapping[str, Any], others: Mapping[str, Any] | None = None) -> Job:
+    """Return the job without its search, with a trial's epochs and values, and with `others` by path."""
+    epochs = {} if "training" in values else {"training.epochs": search_of(job).epochs or job.training.epochs}
+    return changed(job, {"hyperopt": None, **epochs, **values, **(others or {})})
 
 
 def search_of(job: Job) -> Hyperopt:
@@ -89,17 +89,21 @@ def members(job: Job) -> list[Job]:
     """Return the jobs of an ensemble: ordinary ones, each with its seed and, with bootstrap, its draw of events."""
     if job.ensemble is None:
         return []
-    return [_member(job, seed) for seed in job.ensemble.all_seeds(job.seed)]
-
-
-def _member(job: Job, seed: int) -> Job:
-    content = job.dump()
-    content |= {"name": f"{job.name}_seed{seed}", "seed": seed, "ensemble": None}
-    content |= {"rationale": f"A member of {job.name}.", "export": {}}
-    content["training"] = {**content["training"], "bootstrap": seed if job.ensemble.bootstrap else None}  # type: ignore[union-attr]
-    return parse(content)
+    common: dict[str, Any] = {"ensemble": None, "rationale": f"A member of {job.name}.", "export": {}}
+    return [
+        changed(
+            job,
+            {
+                **common,
+                "name": f"{job.name}_seed{seed}",
+                "seed": seed,
+                "training.bootstrap": seed if job.ensemble.bootstrap else None,
+            },
+        )
+        for seed in job.ensemble.all_seeds(job.seed)
+    ]
 
 
 def with_members(jobs: Sequence[Job]) -> list[Job]:
     """Return the jobs with the members of those that are ensembles."""
-    return [one for job in jobs for one in (job, *members(job))]
+    return [part for job in jobs for part in (job, *members(job))]

@@ -90,8 +90,7 @@ def measure_best(job: Job, run: RunDirectory, options: Options, state: SearchSta
     choose = min if direction(job) == "min" else max
     execution = best.scores.index(choose(best.scores))
     kept = directory.of(trial_job(job, best.values, best.id, execution).name, state.runs)
-    dumped = job.dump()
-    winner = parse(with_values(job, best.values) | {"tracking": dumped["tracking"], "plots": dumped["plots"]})
+    winner = with_values(job, best.values)
     model = load(str(kept.path)).model
     data = load_data(winner, options.limit)
     description = f"{winner.model.name}, the best of {count} trials; {_describe_values(best)}"

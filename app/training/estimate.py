@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from app.config import Job
-from app.config.job_file import parse
+from app.config.derived_jobs import changed
 from app.core.errors import UserError
 
 ROWS = 2000
@@ -164,10 +164,8 @@ def _count(simulation: Mapping[str, Any]) -> str:
 
 def smaller(job: Job) -> Job:
     """Simulate a handful of events only; given files are read as far as needed."""
-    content = job.dump()
-    simulation = content["dataset"]["simulate"]
+    simulation = job.dataset.options.simulate
     if simulation is None:
         return job
-    count = _count(simulation)
-    content["dataset"]["simulate"] = {**simulation, count: min(simulation[count], ROWS)}
-    return parse(content)
+    count = _count(simulation.parameters)
+    return changed(job, {f"dataset.simulate.{count}": min(simulation.parameters[count], ROWS)})

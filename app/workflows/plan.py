@@ -13,8 +13,8 @@ from typing import Any
 
 from app.checks.jobs import check_jobs
 from app.config import Job
-from app.config.derived_jobs import with_members
-from app.config.job_file import load, parse, read, refuse_equal_names
+from app.config.derived_jobs import changed, with_members
+from app.config.job_file import load, read, refuse_equal_names
 from app.config.workflow import KINDS, Step, Workflow, is_reference, suffix_of
 from app.config.workflow import parse as parse_workflow
 from app.core.errors import Problem, UserError, merge_equal_problems
@@ -196,15 +196,16 @@ class StepPlanner:
 
     def add_training(self, name: str, step: Step, job: Job) -> None:
         """Add the node of one job, which reads the data of another step where the step says so."""
-        content = job.dump() | {"name": step.name.replace("{name}", job.name)}
-        later, now = dict[str, Any](), dict[str, Any]()
+        later: dict[str, Any] = {"name": step.name.replace("{name}", job.name)}
+        now = later
         if step.reads is not None:  # its files do not exist yet: the checks take the simulation that makes them
             source = step.reads
             while merged := self.workflow.steps[source].merge:
                 source = merged[0]
-            later = {"simulate": None, "files": self.outputs[step.reads]}
-            now = {"simulate": self.workflow.steps[source].simulation[0].dump(), "files": None}
-        own, stand_in = (parse(content | {"dataset": content["dataset"] | data}) for data in (later, now))
+            simulate = self.workflow.steps[source].simulation[0].dump()
+            now = later | {"dataset.simulate": simulate, "dataset.files": None}
+            later = later | {"dataset.simulate": None, "dataset.files": self.outputs[step.reads]}
+        own, stand_in = changed(job, later), changed(job, now)
         if own.resources.transfer:
             raise UserError(Problem("steps share their files", (job.name, "resources", "transfer"), expected="false"))
         arguments = ["run", "--config", str(self.plan.job_file(own)), "--resume", *self.extra]
