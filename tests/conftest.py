@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
+import sys
 
 # Before TensorFlow is loaded by anything. A GPU changes the last digits, so values are tested on the CPU.
 os.environ["KERAS_BACKEND"] = "tensorflow"
@@ -13,6 +15,10 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 import pytest
+from untraced import leave_out_libraries
+
+if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):  # else each process of the tests compiles all sources again
+    sys.dont_write_bytecode = False
 
 COMPILED = {
     "argon": ("argon", "plane_images", "volume_images", "plane_quality", "volume_quality"),
@@ -37,6 +43,12 @@ def together(nodeid):
     if name == "test_job_files.py":
         return nodeid
     return next((group for group, words in COMPILED.items() if any(word in path for word in words)), path)
+
+
+def pytest_configure(config):
+    """Measure the coverage of our code alone, before anything large is imported."""
+    if config.getoption("cov_source", default=None):
+        leave_out_libraries()
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -113,18 +125,43 @@ def small(name):
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory, simulated):
-    """Return a folder with runs/trained, registry/ and trained.json, made once; do not change it."""
+def make_once(tmp_path_factory):
+    """Return a function from a name to a folder that the first worker fills by `make(folder)` while the others wait."""
+    root = tmp_path_factory.getbasetemp()
+    root = root.parent if "PYTEST_XDIST_WORKER" in os.environ else root
+
+    def make_once(name, make):
+        folder, made = root / name, root / f"{name}.made"
+        with (root / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not made.exists():
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir()
+                make(folder)
+                made.touch()
+        return folder
+
+    return make_once
+
+
+def train_small(folder):
+    """Train the job `trained` into folder/runs and folder/registry, on data in folder/data."""
     from app.cli import main
 
-    folder = tmp_path_factory.mktemp("trained")
     job = folder / "trained.json"
     job.write_text(json.dumps(small("trained")))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("WIRECHAMBER_DATA", str(simulated))
-        patch.setenv("WIRECHAMBER_RUNS", str(folder / "runs"))
-        patch.setenv("WIRECHAMBER_REGISTRY", str(folder / "registry"))
+        for name in ("DATA", "RUNS", "REGISTRY"):
+            patch.setenv(f"WIRECHAMBER_{name}", str(folder / name.lower()))
         assert main(["run", "--config", str(job)]) == 0
+
+
+@pytest.fixture(scope="session")
+def trained(make_once, simulated, tmp_path_factory):
+    """Return a folder with runs/trained, registry/ and trained.json, trained once for all workers; do not change it."""
+    made, folder = make_once("trained", train_small), tmp_path_factory.mktemp("trained")
+    shutil.copytree(made, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("data"))
+    shutil.copytree(made / "data", simulated, dirs_exist_ok=True)
     return folder
 
 

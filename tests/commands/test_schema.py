@@ -18,8 +18,9 @@ JOBS = sorted(path for path in (ROOT / "json").rglob("*.json") if path.name != "
 
 @pytest.fixture(scope="module")
 def validator():
-    Draft202012Validator.check_schema(schema())
-    return Draft202012Validator(schema())
+    content = schema()
+    Draft202012Validator.check_schema(content)
+    return Draft202012Validator(content)
 
 
 @pytest.mark.parametrize("path", JOBS, ids=lambda path: path.relative_to(ROOT / "json").as_posix())

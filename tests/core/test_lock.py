@@ -158,29 +158,35 @@ def test_a_holder_touches_its_file_and_leaves_alone_what_is_no_longer_its_own(tm
 
 COUNT = """
 path, counter = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
-while not counter.exists():
-    time.sleep(0.01)
-for _ in range(int(sys.argv[3])):
-    with locked(path):
-        value = int(counter.read_text())
-        time.sleep(0.001)
-        counter.write_text(str(value + 1))
-        if sys.argv[4] == "die":
-            os.kill(os.getpid(), 9)
+begin, more = os.pipe()
+
+def count(times, die):
+    os.close(more)
+    os.read(begin, 1)  # waits until all are there
+    for _ in range(times):
+        with locked(path):
+            value = int(counter.read_text())
+            time.sleep(0.001)
+            counter.write_text(str(value + 1))
+            if die:
+                os.kill(os.getpid(), 9)
+    os._exit(0)
+
+workers = []
+for times, die in [(20, False)] * 6 + [(1, True)] * 6:
+    workers.append(os.fork())
+    if workers[-1] == 0:
+        count(times, die)
+os.close(more)
+print([os.waitstatus_to_exitcode(os.waitpid(worker, 0)[1]) for worker in workers])
 """
 
 
 def test_only_one_at_a_time_is_inside_though_holders_die_and_all_break_the_lock_at_once(tmp_path: Path) -> None:
     path, counter = tmp_path / ".lock", tmp_path / "counter"
-    workers = [start(COUNT, path, counter, 20, "live") for _ in range(6)]
-    workers += [start(COUNT, path, counter, 1, "die") for _ in range(6)]
-    aside = tmp_path / "aside"
-    aside.write_text("0")
-    aside.rename(counter)
-    codes = [worker.wait(60) for worker in workers]
-    for worker in workers:
-        worker.communicate()
-    assert codes == [0] * 6 + [-9] * 6
+    counter.write_text("0")
+    codes = start(COUNT, path, counter).communicate(timeout=60)[0]
+    assert json.loads(codes) == [0] * 6 + [-9] * 6
     assert counter.read_text() == str(6 * 20 + 6)
 
 

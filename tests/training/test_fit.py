@@ -41,10 +41,11 @@ def job(name: str = "trained", **training: object) -> Job:
     )
 
 
-def run(tmp_path, name="trained", **training):
+def run(tmp_path, name="trained", xla=False, **training):
+    """Train without XLA, which takes seconds to compile, unless a test is about it."""
     config = tmp_path / "job.json"
     config.write_text("{}")
-    directory = train_job(job(name, **training), Options(config=config, overwrite=True))
+    directory = train_job(job(name, xla=xla, **training), Options(config=config, overwrite=True))
     return directory, json.loads(directory.history.read_text())
 
 
@@ -75,10 +76,10 @@ def test_xla_compiles_a_light_model_unless_told_otherwise():
 
 
 def test_the_same_seed_gives_the_same_bits_and_another_seed_does_not(tmp_path):
-    one = run(tmp_path, "one")[1]["train"]
-    other = run(tmp_path, "other")[1]["train"]
+    one = run(tmp_path, "one", xla=True)[1]["train"]
+    other = run(tmp_path, "other", xla=True)[1]["train"]
     assert one == other
-    changed = job("changed").model_copy(update={"seed": 7})
+    changed = job("changed", xla=True).model_copy(update={"seed": 7})
     directory = train_job(changed, Options(config=tmp_path, overwrite=True))
     assert json.loads(directory.history.read_text())["train"] != one
 

@@ -61,6 +61,7 @@ def job(epochs=3, **model):
                 "optimizer": {"name": "adam", "learning_rate": 1e-2},
                 "schedule": "constant",
                 "keep_every": 1,
+                "xla": False,
             },
         }
     )
