@@ -19,7 +19,7 @@ from jobs.pool import Pool, Unreachable
 from jobs.submission import submissions_root
 from registry.cells import duration
 
-HEADER = ("run", "job", "state", "since", "starts", "sent away", "epoch", "MB used", "MB given", "remark")
+HEADER = ("run", "job", "state", "since", "starts", "evictions", "epoch", "MB used", "MB given", "remark")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,10 +49,10 @@ def execute(options: argparse.Namespace) -> int:
     for job in jobs:
         if job.explanation is not None:
             console.print(f"{job.run} is held: {describe_hold(job)}", markup=False)
-            console.print(f"  to mend it: {job.explanation.remedy(job.run)}", markup=False)
+            console.print(f"  fix: {job.explanation.remedy(job.run)}", markup=False)
         elif job in counting and job.failed and _state(job) == "failed":
             console.print(f"{job.run} has failed: {_reason(job)}", markup=False)
-            console.print(f"  to try again: wirechamber resubmit {job.run}", markup=False)
+            console.print(f"  fix: wirechamber resubmit {job.run}", markup=False)
     counted = Counter(_state(job) for job in counting)
     console.print(", ".join(f"{number} {state}" for state, number in counted.items()))
     return 0
@@ -94,7 +94,7 @@ def _remark(job: JobState) -> str:
     if job.explanation is not None:
         return job.explanation.reason
     if known is not None and known.phase == "running" and known.evictions:
-        return "sent away and resumed"
+        return "evicted and resumed"
     return ""
 
 

@@ -12,7 +12,7 @@ from jobs.job_state import JobState, by_id
 from jobs.nodes import count_states
 from jobs.pool import Pool
 
-HEADER = ("node", "job", "state", "starts", "evicted", "MB used", "MB given", "remark")
+HEADER = ("node", "job", "state", "starts", "evictions", "MB used", "MB given", "remark")
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Jobs in a real pool: what is submitted, held, sent away, resumed, killed and removed, and what the registry says."""
+"""Jobs in a real pool: what is submitted, held, evicted, resumed, killed and removed, and what the registry says."""
 
 from __future__ import annotations
 
@@ -68,13 +68,13 @@ def test_held_for_its_memory_released_with_more_sent_away_and_done(content, wire
     assert wirechamber("submit", job=job)[0] == 0
     found = until("hog", state("held"))
     assert found["reason"].startswith("it used more memory than it asked for (")
-    assert "to mend it: wirechamber resubmit hog" in wirechamber("status")[1]
+    assert "fix: wirechamber resubmit hog" in wirechamber("status")[1]
     code, output = wirechamber("resubmit")
     assert code == 0, output
     assert "hog: released, asks for" in output
     until("hog", lambda record: record["state"] == "running" and (record["epoch"] or 0) >= 3)
     _vacate(found["job_id"])
-    resumed = until("hog", lambda _: "sent away and resumed" in wirechamber("status")[1])
+    resumed = until("hog", lambda _: "evicted and resumed" in wirechamber("status")[1])
     assert resumed["job_id"] == found["job_id"]
     done = until("hog", state("done"))
     assert done["epoch"] == LONG
@@ -116,7 +116,7 @@ def test_a_job_that_was_removed_has_failed_until_it_is_named(content, wirechambe
     assert found["reason"].startswith("it was submitted on hold")
     pool.remove([tuple(map(int, found["job_id"].split(".")))], "a test")
     found = until("removed", state("failed"))
-    assert found["reason"].startswith("taken out of the queue")
+    assert found["reason"].startswith("removed from the queue")
     assert "nothing is held or has failed" in wirechamber("resubmit")[1]
 
 

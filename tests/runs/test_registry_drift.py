@@ -1,4 +1,4 @@
-"""The registry against the run directories: every way to disagree is seen, and mended from the directory."""
+"""The registry against the run directories: every way to disagree is found, and repaired from the directory."""
 
 import json
 import subprocess

@@ -71,7 +71,7 @@ def test_status_without_a_pool_says_so_and_how_to_mend(submitted, tmp_path, caps
     output = capsys.readouterr().out
     assert "What follows comes from the event logs alone." in output
     assert "mlp is held: it used more memory than it asked for (653 MB of 256 MB)" in output
-    assert "to mend it: wirechamber resubmit mlp" in output
+    assert "fix: wirechamber resubmit mlp" in output
     assert "1 held" in output
 
 
