@@ -4,18 +4,16 @@ import contextlib
 import fcntl
 import json
 import os
-import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
-from types import FrameType
 
 from app.core.errors import Interrupted, WirechamberError
 from app.core.files import write_json
 from app.core.lock import locked
+from app.core.system import now, signals_handled
 from jobs.nodes import Node, blocked_nodes
 
 POLL = 0.05
@@ -112,7 +110,7 @@ class _Call:
                 self.runner.on_change(node.name, "done before")
         lifeline = os.pipe()
         try:
-            with self.stopped_by_signals():
+            with signals_handled(self.note_signal):
                 while self.step(lifeline[0]):
                     time.sleep(POLL)
         finally:
@@ -155,8 +153,7 @@ class _Call:
         """Write down and report how a process ended."""
         del self.running[node.name]
         if code == 0:
-            finished = datetime.now(UTC).isoformat(timespec="seconds")
-            facts = {"words": list(node.arguments), "seconds": round(seconds, 1), "finished": finished}
+            facts = {"words": list(node.arguments), "seconds": round(seconds, 1), "finished": now()}
             write_json(self.runner.folder / "done" / f"{node.name}.json", facts)
             self.done.add(node.name)
             self.runner.on_change(node.name, f"done in {seconds:.0f} s")
@@ -181,14 +178,6 @@ class _Call:
             if code == 0:
                 self.finish(node, code, time.monotonic() - begun)
 
-    @contextlib.contextmanager
-    def stopped_by_signals(self) -> Iterator[None]:
-        def stop(number: int, _frame: FrameType | None) -> None:
-            self.stopped = signal.Signals(number).name
-
-        before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+    def note_signal(self, name: str) -> None:
+        """Remember that a signal asks the runner to stop."""
+        self.stopped = name

@@ -10,7 +10,6 @@
 
 import contextlib
 import itertools
-import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from pydantic import ValidationError
 
 from app.core.errors import Problem, UserError
 from app.core.files import write_json
+from app.core.system import roots
 from app.core.types import Strict
 
 FOLDER = ".condor"
@@ -67,7 +67,7 @@ class Submission:
 
 def submissions_root(runs: Path) -> Path:
     """Return the folder of all submissions: $WIRECHAMBER_LOGS, else .condor/ in the folder of the runs."""
-    return Path(os.environ.get("WIRECHAMBER_LOGS") or runs / FOLDER)
+    return roots().logs or runs / FOLDER
 
 
 def make_submission(folder: Path, stem: str) -> Submission:

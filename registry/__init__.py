@@ -9,13 +9,12 @@
     registry.update(root, "mlp_v1", state="done", value=0.083, baselines={"polynomial": 0.114})
 """
 
-import os
 from pathlib import Path
 
-from app.core.files import REPOSITORY
+from app.core.system import now, roots
 from registry.entry import create, create_all, follow, note, refresh, restore, update
 from registry.listing import Listing, list_runs
-from registry.record import STATES, Better, Record, Result, State, now, verdict
+from registry.record import STATES, Better, Record, Result, State, verdict
 from registry.store import Contents, find, read, read_all
 from registry.table import render
 
@@ -47,4 +46,4 @@ __all__ = [
 
 def root() -> Path:
     """Return the folder of the registry: $WIRECHAMBER_REGISTRY, or `registry/` in the repository."""
-    return Path(os.environ.get("WIRECHAMBER_REGISTRY") or REPOSITORY / "registry")
+    return roots().registry

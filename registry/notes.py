@@ -7,9 +7,10 @@ from pydantic import ValidationError
 from app.core.errors import Problem, UserError
 from app.core.files import write_text
 from app.core.lock import locked
+from app.core.system import now
 from app.core.types import Strict
 from app.core.validation import problems
-from registry.record import Better, now
+from registry.record import Better
 
 FENCE = "---"
 

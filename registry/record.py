@@ -2,23 +2,18 @@
 
 import math
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from app.core.files import REPOSITORY
+from app.core.system import now
 from app.core.types import Name, NonNegative, Strict
 
 State = Literal["queued", "idle", "running", "evicted", "held", "interrupted", "done", "failed", "resubmitted"]
 STATES: tuple[State, ...] = get_args(State)
 Better = Literal["lower", "higher"]
-
-
-def now() -> str:
-    """Return the time as the registry writes it: UTC, whole seconds, e.g. 2025-11-03T12:00:00Z."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def finite_or_none(value: Any) -> Any:

@@ -8,9 +8,10 @@ from pydantic import ValidationError
 
 from app.core.errors import Problem, UserError, nearest
 from app.core.files import write_json
+from app.core.system import now
 from app.core.validation import problems
 from registry.notes import Notes, read_notes, read_remarks
-from registry.record import Record, now
+from registry.record import Record
 
 
 @dataclass(frozen=True)

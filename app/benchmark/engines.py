@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from app.core.errors import WirechamberError
 from app.core.libraries import tf
+from app.core.system import cores
 from app.export import parity
 
 Inputs = Mapping[str, Any]
 Engine = Callable[[Inputs], object]
 CPU, GPU = "/CPU:0", "/GPU:0"
-
-
-def cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0))
 
 
 def engines(model: Any, content: bytes | None) -> dict[str, dict[str, Engine]]:

@@ -15,6 +15,7 @@ from app.benchmark.timing import matmul_peak, timed
 from app.config import Job
 from app.core.errors import Problem, UserError
 from app.core.libraries import tf
+from app.core.system import cores
 from app.data.loading import Data
 from app.data.tables import first_events
 from app.evaluation.predict import predict
@@ -72,7 +73,7 @@ def benchmark(
         logger.warning("batches of %d are left out: %d at most fit into memory", size, most)
     found = {
         "device": describe(tf.config.list_physical_devices("GPU")),
-        "cores": engines.cores(),
+        "cores": cores(),
         "parameters": int(model.count_params()),
         "flops_per_event": operations,
         "matmul_peak_flops": peak,

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from app.benchmark.engines import cores
 from app.benchmark.timing import timed
 from app.core.errors import WirechamberError
 from app.core.files import REPOSITORY
+from app.core.system import cores
 from app.models.blocks.classical import STATE, TRACK_INPUTS
 from app.physics.fields.gaussian_dipole import GaussianDipole
 from app.physics.magnet import Magnet

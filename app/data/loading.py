@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -17,8 +16,9 @@ import numpy as np
 from app.config import Job, Task
 from app.core.catalog import Spec
 from app.core.errors import Problem, UserError, unknown
-from app.core.files import REPOSITORY, matching
+from app.core.files import matching
 from app.core.lock import locked
+from app.core.system import roots
 from app.data.weighting import Weighting, make_weighting
 from datasets import DATASETS
 from datasets.pipeline.arrays import dense
@@ -50,7 +50,7 @@ class Data:
 
 def data_root() -> Path:
     """Return the folder of simulated data: $WIRECHAMBER_DATA, else data/ in the repository."""
-    return Path(os.environ.get("WIRECHAMBER_DATA") or REPOSITORY / "data")
+    return roots().data
 
 
 def load_data(job: Job, limit: int | None = None, root: Path | None = None) -> Data:

@@ -8,6 +8,7 @@ from typing import Any
 import registry
 from app.config import Job
 from app.core.files import read_json, write_json
+from app.core.system import now
 from app.data.loading import Data
 from app.evaluation.displays import write_displays
 from app.evaluation.measure import test_metrics
@@ -18,7 +19,7 @@ from app.history import describe_constant_terms, final_terms
 from app.runs.directory import RunDirectory
 from app.runs.plots import draw_plots
 from app.runs.record import fingerprint, result_fields
-from app.runtime.provenance import now, provenance
+from app.runtime.provenance import provenance
 from app.training.build import Networks
 from registry.record import number
 

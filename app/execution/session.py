@@ -2,17 +2,17 @@
 
 import contextlib
 import logging
-import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import registry
 from app.config import Job
 from app.core.errors import Interrupted, Problem, UserError, WirechamberError
 from app.core.files import write_json
 from app.core.lock import LockTaken, locked
+from app.core.system import signals_handled
 from app.runs import directory
 from app.runs.directory import RunDirectory
 from app.runs.existing import refuse_existing
@@ -62,7 +62,7 @@ def session(job: Job, options: Options, shared: bool = False) -> Iterator[RunDir
                 stack.enter_context(locked(run.lock, wait=0.0))
             except LockTaken as error:
                 raise UserError(Problem(f"another process works on this run ({error})", (str(run.path),))) from None
-        stack.enter_context(_signals())
+        stack.enter_context(signals_handled(interrupt, once=True))
         refuse_existing([job], resume=options.resume, overwrite=options.overwrite)
         if options.overwrite:
             run.clear()
@@ -73,21 +73,9 @@ def session(job: Job, options: Options, shared: bool = False) -> Iterator[RunDir
             yield run
 
 
-@contextlib.contextmanager
-def _signals() -> Iterator[None]:
-    """Turn SIGTERM and Ctrl-C into Interrupted, once; a second one ends the process at once."""
-
-    def interrupt(number: int, _frame: Any) -> None:
-        for one in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(one, signal.SIG_DFL)
-        raise Interrupted(signal.Signals(number).name)
-
-    before = {one: signal.signal(one, interrupt) for one in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)
+def interrupt(signal: str) -> NoReturn:
+    """Leave the run at once, with its last checkpoint; raises Interrupted."""
+    raise Interrupted(signal)
 
 
 @contextlib.contextmanager

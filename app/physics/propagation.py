@@ -1,7 +1,6 @@
 """Tracks from one z to another in bulk: RK4 compiled by XLA, in blocks that stay in the cache, on every core."""
 
 import math
-import os
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from app.core.errors import Problem, UserError
 from app.core.libraries import tf
+from app.core.system import cores
 from app.physics.arrays import Array
 from app.physics.magnetic_field import Field
 from app.physics.runge_kutta import rk4_step
@@ -40,7 +40,7 @@ class Propagator:
 
     def __init__(self, field: Field, dtype: str = "float64", threads: int | None = None, block: int = BLOCK) -> None:
         self.field, self.dtype, self.block = field, np.dtype(dtype), block
-        self.threads = threads or len(os.sched_getaffinity(0))
+        self.threads = threads or cores()
 
     def __call__(self, state: Array, qop: Array, z_start: Array, dz: Array, steps: int) -> Propagated:
         """Advance tracks by dz in `steps` equal steps.

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.core.errors import Problem, UserError, nearest
-from app.core.files import REPOSITORY
+from app.core.system import roots
 
 
 def runs_root() -> Path:
     """Return the folder of all runs: $WIRECHAMBER_RUNS, else runs/ in the repository."""
-    return Path(os.environ.get("WIRECHAMBER_RUNS") or REPOSITORY / "runs")
+    return roots().runs
 
 
 @dataclass(frozen=True)

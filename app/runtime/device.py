@@ -9,6 +9,7 @@ import tempfile
 from importlib import metadata
 
 from app.core.libraries import keras, tf
+from app.core.system import cores, output_redirected
 
 
 def prepare(seed: int, deterministic: bool = False) -> str:
@@ -44,17 +45,13 @@ def _load_quietly() -> None:
     if "tensorflow.python" in sys.modules:
         return
     with tempfile.TemporaryFile() as notes:
-        kept = os.dup(2)
-        os.dup2(notes.fileno(), 2)
         try:
-            tf.config.list_physical_devices("GPU")
+            with output_redirected(notes, (2,)):
+                tf.config.list_physical_devices("GPU")
         except BaseException:
             notes.seek(0)
-            os.write(kept, notes.read())
+            os.write(2, notes.read())
             raise
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
 
 
 def _grow(gpu: object) -> None:
@@ -67,6 +64,6 @@ def _grow(gpu: object) -> None:
 def describe(gpus: list[object]) -> str:
     """Return e.g. 'GPU NVIDIA H200' or 'CPU with 2 cores, no GPU was seen'."""
     if not gpus:
-        return f"CPU with {len(os.sched_getaffinity(0))} cores, no GPU was seen"
+        return f"CPU with {cores()} cores, no GPU was seen"
     names = [str(tf.config.experimental.get_device_details(gpu).get("device_name", "unknown")) for gpu in gpus]
     return "GPU " + ", ".join(names)

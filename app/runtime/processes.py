@@ -10,12 +10,13 @@ import sys
 import tempfile
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from multiprocessing import forkserver
 from typing import Any, NoReturn
 
 from app.core.errors import Interrupted, WirechamberError
+from app.core.system import output_redirected
 from app.runtime import device as _device  # noqa: F401 - chooses Keras' backend before anything loads it
 
 WARM = ("keras", "tensorflow", "keras_tuner")
@@ -65,7 +66,7 @@ class Processes:
             return multiprocessing.get_context("spawn")
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(list(WARM))
-        with _quiet():
+        with tempfile.TemporaryFile() as notes, output_redirected(notes, (2,)):  # a process that fails says so itself
             forkserver.ensure_running()
         return context
 
@@ -125,16 +126,3 @@ def _run_and_send(send: Any, work: Callable[..., None], arguments: tuple[Any, ..
         send.send(error)
         return error.exit_code
     return 0
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep what TensorFlow says when it is imported from the terminal; a process that fails says so itself."""
-    with tempfile.TemporaryFile() as notes:
-        kept = os.dup(2)
-        os.dup2(notes.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)

@@ -7,7 +7,6 @@ import platform
 import socket
 import subprocess
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -15,11 +14,6 @@ from typing import Any
 from app.core.files import REPOSITORY
 
 PACKAGES = ("tensorflow", "keras", "numpy", "uproot", "awkward", "pydantic", "matplotlib")
-
-
-def now() -> str:
-    """Return the time as ISO 8601 in UTC, to the second."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def provenance(facts: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,6 @@ import contextlib
 import math
 import os
 import shutil
-import sys
 import time
 import traceback
 from dataclasses import dataclass, replace
@@ -19,6 +18,7 @@ from app.config.job_file import parse
 from app.core.errors import UserError, WirechamberError
 from app.core.files import read_json, write_json
 from app.core.lock import LockTaken
+from app.core.system import output_redirected, roots
 from app.execution.progress import show_progress
 from app.execution.session import Options
 from app.execution.single import train_job
@@ -53,10 +53,10 @@ class TrialTask:
         The worker's time limit does not apply to it: the worker stops it.
         """
         state = SearchState(self.run)
-        roots = {"WIRECHAMBER_RUNS": str(state.runs.resolve()), "WIRECHAMBER_REGISTRY": str(state.registry.resolve())}
+        folders = replace(roots(), runs=state.runs, registry=state.registry).environment
         gpu = {} if self.device is None else {"CUDA_VISIBLE_DEVICES": self.device}
         kept = {name: value for name, value in os.environ.items() if name != time_limit.VARIABLE}
-        return {**kept, **roots, **gpu}
+        return {**kept, **folders, **gpu}
 
 
 class NeverLogged(UserError):  # noqa: N818 - what happened
@@ -182,19 +182,10 @@ def _output_to(path: Path) -> Any:
     """Send everything that is printed into a file, also the output of libraries that write past Python."""
     from app.runtime.console import configure
 
-    kept = [os.dup(1), os.dup(2)]
-    with path.open("a") as file:
-        for number in (1, 2):
-            os.dup2(file.fileno(), number)
+    with path.open("a") as file, output_redirected(file):
         configure()
         try:
             yield
         except Exception:
             traceback.print_exc()
             raise
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            for number, before in zip((1, 2), kept, strict=True):
-                os.dup2(before, number)
-                os.close(before)

@@ -16,7 +16,7 @@ from app.config.derived_jobs import with_members
 from app.config.job_file import load
 from app.core.errors import Problem, UserError, nearest
 from app.core.files import REPOSITORY
-from app.data.loading import data_root
+from app.core.system import roots
 from app.runs import directory
 from app.runs.existing import refuse_existing, refuse_registered
 from app.runs.record import facts_of
@@ -108,13 +108,8 @@ def request(
     another command than run.
     """
     runs = directory.runs_root().resolve()
-    roots = {
-        "WIRECHAMBER_RUNS": str(runs),
-        "WIRECHAMBER_REGISTRY": str(registry.root().resolve()),
-        "WIRECHAMBER_DATA": str(data_root().resolve()),
-    }
     named = {name for job in jobs for name in re.findall(r"\$\{(\w+)\}", str(job.dump()))}
-    environment = roots | {name: os.environ[name] for name in sorted(named) if name in os.environ}
+    environment = roots().environment | {name: os.environ[name] for name in sorted(named) if name in os.environ}
     return Request(resources, memory, REPOSITORY, runs, sys.executable, environment, version, tuple(arguments))
 
 

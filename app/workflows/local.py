@@ -4,12 +4,10 @@ import os
 import shlex
 import sys
 
-import registry
 from app.config.derived_jobs import with_members
 from app.core.errors import Problem, UserError
 from app.core.files import REPOSITORY, read_json, write_json
-from app.data.loading import data_root
-from app.runs import directory
+from app.core.system import cores, roots
 from app.runs.existing import refuse_existing
 from app.runtime.console import console
 from app.workflows.plan import Plan
@@ -96,12 +94,6 @@ def write_files(plan: Plan) -> None:
 
 def environment_of(workers: int) -> dict[str, str]:
     """Return the environment of nodes that share this machine."""
-    share = str(max(1, (os.cpu_count() or 1) // workers))
+    share = str(max(1, cores() // workers))
     threads = dict.fromkeys(("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"), share) if workers > 1 else {}
-    roots = {
-        "WIRECHAMBER_RUNS": str(directory.runs_root().resolve()),
-        "WIRECHAMBER_REGISTRY": str(registry.root().resolve()),
-        "WIRECHAMBER_DATA": str(data_root().resolve()),
-        "PYTHONUNBUFFERED": "1",
-    }
-    return {**threads, **os.environ, **roots}
+    return {**threads, **os.environ, **roots().environment, "PYTHONUNBUFFERED": "1"}

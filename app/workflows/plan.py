@@ -4,7 +4,6 @@ import contextlib
 import hashlib
 import io
 import json
-import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from app.config.job_file import load, read, refuse_equal_names
 from app.config.workflow import KINDS, Step, Workflow, is_reference, suffix_of
 from app.config.workflow import parse as parse_workflow
 from app.core.errors import Problem, UserError, merge_equal_problems
+from app.core.system import roots
 from app.data.loading import data_root, simulated_folder
 from app.runs import directory
 from datasets.files.shards import shard_path
@@ -80,8 +80,7 @@ class Plan:
 
 def workflows_root(logs: Path | None = None) -> Path:
     """Return the folder of all workflows: below `logs`, else $WIRECHAMBER_LOGS, else the folder of the runs."""
-    root = logs or Path(os.environ.get("WIRECHAMBER_LOGS") or directory.runs_root())
-    return (root / FOLDER).resolve()
+    return ((logs or roots().logs or roots().runs) / FOLDER).resolve()
 
 
 def plan_workflow(

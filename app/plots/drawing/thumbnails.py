@@ -3,12 +3,12 @@
 import base64
 import contextlib
 import io
-import os
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from app.core.files import write_bytes
+from app.core.system import cores
 
 WIDTH = 800
 COLOURS = 64
@@ -23,7 +23,7 @@ def embedded(paths: Iterable[Path]) -> dict[Path, str]:
     page, in the folder `.report/<run>/` beside the runs.
     """
     wanted = list(paths)
-    with ThreadPoolExecutor(os.cpu_count()) as pool:  # Pillow works outside of the interpreter's lock
+    with ThreadPoolExecutor(cores()) as pool:  # Pillow works outside of the interpreter's lock
         made = pool.map(_address, wanted)
         return {path: address for path, address in zip(wanted, made, strict=True) if address}
 

@@ -1,7 +1,6 @@
 """What the simulators of argon share: options, constants of the readout, and shards made by all processors."""
 
 import math
-import os
 from abc import abstractmethod
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.errors import Problem, UserError
+from app.core.system import cores
 from app.core.types import NonNegative, Positive, PositiveRange, Shared
 from app.physics.argon.planes import DRIFT_LENGTH, DRIFT_SPEED, PITCH, PLANES, PROJECTION, TICKS_PER_CM
 from datasets.files.shards import write_shard
@@ -178,5 +178,5 @@ class ArgonGenerator(Generator):
 def run_in_threads(work: Callable[[int, int], Any], count: int) -> list[Any]:
     """Return work(first, last) of consecutive ranges in order, computed by as many threads as there are processors."""
     ranges = [(first, min(first + TASK, count)) for first in range(0, count, TASK)]
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+    with ThreadPoolExecutor(cores()) as pool:
         return list(pool.map(lambda task: work(*task), ranges))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from app.core.system import cores
 from app.physics.muon_spectrometer import SECTORS, STATIONS, Layer, field, layers
 from datasets.simulate.engine.random_streams import Streams
 from datasets.simulate.muons.calorimeter import Calorimeter
@@ -100,7 +100,7 @@ def _random_hits(layer: Layer, random: Streams) -> Struck:
 def blocks(setup: Setup, keys: NDArray[np.uint64]) -> Iterator[tuple[slice, Muons, Hits]]:
     """Yield (events, muons, hits) in order, computed by as many threads as there are processors."""
     edges = deque(pairwise([*range(0, len(keys), BLOCK), len(keys)]))
-    threads = len(os.sched_getaffinity(0))
+    threads = cores()
     with ThreadPoolExecutor(threads) as pool:
         waiting: deque[Any] = deque()
         while edges or waiting:

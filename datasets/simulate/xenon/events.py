@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -13,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from app.core.system import cores
 from app.physics.xenon_calorimeter import FACES, R_INNER, SENSORS, to_uvw
 from datasets.simulate.xenon.gammas import LIGHT_SPEED, Flight, Gammas, Showers, Target, angles, showers
 from datasets.simulate.xenon.sensors import Quality, channels, sensors
@@ -172,7 +172,7 @@ class Readout:
         edges = [*range(0, len(self.seeds), BLOCK), len(self.seeds)]
         # Compiled for no event first: numba looks types up in tables that two threads must not fill at once.
         self._read(0, (0, 0), np.empty((2, 0, SENSORS), np.float32))
-        with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        with ThreadPoolExecutor(cores()) as pool:
             waiting = None
             for first, last in pairwise(edges):
                 begun = self._begin(pool, first, last)

@@ -1,0 +1,107 @@
+"""Folders, time, signals and redirected output of a process."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from app.core.files import REPOSITORY
+from app.core.system import Roots, cores, now, output_redirected, roots, signals_handled
+
+
+def test_the_folders_lie_in_the_repository_unless_the_environment_says_otherwise(monkeypatch, tmp_path):
+    for name in ("RUNS", "REGISTRY", "DATA", "LOGS"):
+        monkeypatch.delenv(f"WIRECHAMBER_{name}", raising=False)
+    assert roots() == Roots(REPOSITORY / "runs", REPOSITORY / "registry", REPOSITORY / "data", None)
+    monkeypatch.setenv("WIRECHAMBER_REGISTRY", str(tmp_path))
+    monkeypatch.setenv("WIRECHAMBER_DATA", "")  # as if it were not set
+    monkeypatch.setenv("WIRECHAMBER_LOGS", "logs")
+    assert roots() == Roots(REPOSITORY / "runs", tmp_path, REPOSITORY / "data", Path("logs"))
+
+
+def test_a_child_gets_the_folders_as_absolute_paths(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    environment = Roots(Path("runs"), Path("registry"), Path("/data"), None).environment
+    assert environment == {
+        "WIRECHAMBER_RUNS": str(tmp_path / "runs"),
+        "WIRECHAMBER_REGISTRY": str(tmp_path / "registry"),
+        "WIRECHAMBER_DATA": "/data",
+    }
+
+
+def test_the_time_is_written_in_utc_to_the_second():
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", now())
+    assert abs(datetime.fromisoformat(now()) - datetime.now(UTC)) < timedelta(seconds=5)
+
+
+def test_only_the_cores_that_the_process_may_use_count():
+    allowed = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, {min(allowed)})
+        assert cores() == 1
+    finally:
+        os.sched_setaffinity(0, allowed)
+    assert cores() == len(allowed)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_is_handled_by_its_name_inside_the_block_only(number):
+    before, received = signal.getsignal(number), list[str]()
+    with signals_handled(received.append):
+        os.kill(os.getpid(), number)
+        os.kill(os.getpid(), number)
+    assert received == [number.name, number.name]
+    assert signal.getsignal(number) is before
+
+
+def test_a_handler_may_raise_and_the_handlers_are_restored():
+    def refuse(name):
+        raise RuntimeError(name)
+
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(RuntimeError, match="SIGTERM"), signals_handled(refuse):
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_with_once_a_second_signal_ends_the_process():
+    code = (
+        "import os, signal; from app.core.system import signals_handled\n"
+        "with signals_handled(lambda name: print(name, flush=True), once=True):\n"
+        "    os.kill(os.getpid(), signal.SIGINT); os.kill(os.getpid(), signal.SIGTERM); print('never')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=REPOSITORY, check=False)
+    assert (done.returncode, done.stdout) == (-signal.SIGTERM, "SIGINT\n")
+
+
+@pytest.mark.parametrize(
+    ("descriptors", "file", "output"), [("(1, 2)", "out raw err", "after"), ("(2,)", "err", "out raw after")]
+)
+def test_output_goes_into_a_file_also_when_it_bypasses_python(descriptors, file, output, tmp_path):
+    code = (
+        "import os, sys; from pathlib import Path; from app.core.system import output_redirected\n"
+        f"with Path(sys.argv[1]).open('wb') as file, output_redirected(file, {descriptors}):\n"
+        "    print('out', flush=True); os.write(1, b'raw\\n'); print('err', file=sys.stderr)\n"
+        "print('after')"
+    )
+    path = tmp_path / "output.txt"
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(path)], capture_output=True, text=True, cwd=REPOSITORY, check=True
+    )
+    assert (path.read_text().split(), done.stdout.split(), done.stderr) == (file.split(), output.split(), "")
+
+
+def test_output_comes_back_after_an_error(tmp_path, capfd):
+    with (
+        pytest.raises(RuntimeError),
+        (tmp_path / "output.txt").open("wb") as file,
+        output_redirected(file),
+    ):
+        raise RuntimeError
+    print("after")
+    assert capfd.readouterr().out == "after\n"
