@@ -1,4 +1,4 @@
-"""Predictions on a set of events beside truth and baselines, in physical units; written as and read from CSV."""
+"""Predictions on a set of events with truth and baselines, in physical units; written to and read from CSV."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app.core.errors import Problem, UserError
 from app.core.files import write_bytes
 
 PURITY, EFFICIENCY = "hit_purity", "hit_efficiency"
-"""Columns that say of every event how well the model, and no baseline, assigned its hits."""
+"""Columns with the quality of the model's assignment of hits in each event; baselines do not assign hits."""
 Values = NDArray[np.floating]
 EXTRAS = ("columns", "sigma", "probability", "concentration", "spread")
 """Fields of predictions that have one array for each name."""
@@ -24,18 +24,18 @@ PREFIXES = ("true_", "pred_", "sigma_", "prob_", "kappa_", "spread_")
 
 @dataclass(frozen=True)
 class Predictions:
-    """Everything is an array (N,) in physical units.
+    """Predictions on N events; every array has the shape (N,) and physical units.
 
     Attributes:
         key: of the events.
         true: by target.
-        predicted: by target; of a class its most probable value.
+        predicted: by target; the most probable value of a class.
         baselines: predictions by baseline, then target.
-        columns: what else is known of the events, by name.
+        columns: further columns of the events, by name.
         sigma: predicted standard deviations by target, where the head gives them.
         probability: predicted probabilities by `<target>_<class>`, where the head gives them.
-        concentration: how sure a direction is, kappa of von Mises and Fisher by task, where the head gives it.
-        spread: of an ensemble's members, by target, by `<target>_<class>`, or by task the angle of a direction [rad].
+        concentration: kappa of the von Mises-Fisher distribution of a direction by task, where the head gives it.
+        spread: spread of an ensemble's members by target, by `<target>_<class>`, or by task as an angle [rad].
     """
 
     key: NDArray[np.uint64]
@@ -59,23 +59,23 @@ class Predictions:
     def only(self, targets: Sequence[str]) -> Predictions:
         """Return the predictions of some targets, with the baselines that know all of them.
 
-        The truth of the other targets stays at hand among the columns: residuals of one are binned in another.
+        The truth of the other targets is kept among the columns: residuals of one target may be binned in another.
         """
 
-        def chosen(values: Mapping[str, Values]) -> dict[str, Values]:
+        def choose(values: Mapping[str, Values]) -> dict[str, Values]:
             return {name: values[name] for name in targets if name in values}
 
-        known = {name: chosen(v) for name, v in self.baselines.items() if set(targets) <= set(v)}
+        known = {name: choose(v) for name, v in self.baselines.items() if set(targets) <= set(v)}
         others = {name: values for name, values in self.true.items() if name not in targets}
         classes = {n: v for n, v in self.probability.items() if n.rpartition("_")[0] in targets}
         columns = {**self.columns, **others}
         return Predictions(
             self.key,
-            chosen(self.true),
-            chosen(self.predicted),
+            choose(self.true),
+            choose(self.predicted),
             known,
             columns,
-            chosen(self.sigma),
+            choose(self.sigma),
             classes,
             self.concentration,
             self.spread,
@@ -84,28 +84,28 @@ class Predictions:
     def select(self, rows: NDArray[np.generic]) -> Predictions:
         """Return the chosen events."""
 
-        def chosen(values: Mapping[str, Values]) -> dict[str, Values]:
+        def choose(values: Mapping[str, Values]) -> dict[str, Values]:
             return {name: array[rows] for name, array in values.items()}
 
-        baselines = {name: chosen(values) for name, values in self.baselines.items()}
+        baselines = {name: choose(values) for name, values in self.baselines.items()}
         own = [getattr(self, name) for name in EXTRAS]
         return Predictions(
-            self.key[rows], chosen(self.true), chosen(self.predicted), baselines, *(chosen(values) for values in own)
+            self.key[rows], choose(self.true), choose(self.predicted), baselines, *(choose(values) for values in own)
         )
 
     @staticmethod
     def concatenate(parts: Sequence[Predictions]) -> Predictions:
         """Join predictions of the same job on several blocks of events, in order."""
 
-        def joined(values: Sequence[Mapping[str, Values]]) -> dict[str, Values]:
-            return {name: np.concatenate([one[name] for one in values]) for name in values[0]}
+        def join(values: Sequence[Mapping[str, Values]]) -> dict[str, Values]:
+            return {name: np.concatenate([part[name] for part in values]) for name in values[0]}
 
         return Predictions(
             np.concatenate([part.key for part in parts]),
-            joined([part.true for part in parts]),
-            joined([part.predicted for part in parts]),
-            {name: joined([part.baselines[name] for part in parts]) for name in parts[0].baselines},
-            *(joined([getattr(part, name) for part in parts]) for name in EXTRAS),
+            join([part.true for part in parts]),
+            join([part.predicted for part in parts]),
+            {name: join([part.baselines[name] for part in parts]) for name in parts[0].baselines},
+            *(join([getattr(part, name) for part in parts]) for name in EXTRAS),
         )
 
     def flat(self) -> dict[str, Values]:
@@ -166,5 +166,5 @@ def _read_table(path: Path) -> tuple[list[str], NDArray[np.uint64], Values]:
     key = np.loadtxt(lines, delimiter=",", usecols=0, dtype=np.uint64, ndmin=1)
     table = np.loadtxt(lines, delimiter=",", ndmin=2)[:, 1:]
     if table.shape[1] != len(names):
-        raise ValueError(f"{len(names) + 1} columns are named, {table.shape[1] + 1} are there")
+        raise ValueError(f"{len(names) + 1} columns are named, the rows have {table.shape[1] + 1}")
     return names, key, table

@@ -76,7 +76,7 @@ def test_select_and_only(predictions):
         ("", "does not begin with 'key,'"),
         ("event,true_x\n1,2\n", "does not begin with 'key,'"),
         ("key,true_x\n1,2\n2,3", "the last line is cut off"),
-        ("key,true_x,pred_x\n1,2\n", "3 columns are named, 2 are there"),
+        ("key,true_x,pred_x\n1,2\n", "3 columns are named, the rows have 2"),
         ("key,true_x\n1,2\n2\n", "number of columns changed"),
         ("key,true_x\n1,two\n", "could not convert string 'two'"),
     ],
