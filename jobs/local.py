@@ -2,7 +2,6 @@
 
 import contextlib
 import fcntl
-import json
 import os
 import subprocess
 import time
@@ -10,8 +9,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from app.core.errors import Interrupted, WirechamberError
-from app.core.files import write_json
+from app.core.errors import Interrupted, UserError, WirechamberError
+from app.core.files import read_json, write_json
 from app.core.lock import locked
 from app.core.system import now, signals_handled
 from jobs.nodes import Node, blocked_nodes
@@ -51,8 +50,8 @@ class Runner:
     def finished(self, node: Node) -> bool:
         """Whether this very command succeeded before and its output is there."""
         try:
-            arguments = json.loads((self.folder / "done" / f"{node.name}.json").read_text())["words"]
-        except (OSError, ValueError, KeyError, TypeError):
+            arguments = read_json(self.folder / "done" / f"{node.name}.json")["words"]
+        except (UserError, KeyError):
             return False
         return bool(arguments == list(node.arguments) and (node.output is None or node.output.exists()))
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
+from app.core.files import read_json
 from app.runs.directory import RunDirectory
 from app.runtime.console import console, table
 
 
 def show(run: RunDirectory) -> None:
     """Print the result of a run and where its files are."""
-    show_results(run.name, json.loads(run.metrics.read_text()), run.path)
+    show_results(run.name, read_json(run.metrics), run.path)
     for path in sorted(run.plots.glob("*.png")):
         console.print(f"plot: {path}")
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.commands._parser import positive
 from app.core.errors import Problem, UserError
-from app.core.files import write_json
+from app.core.files import read_json, write_json
 from app.runs.directory import RunDirectory, find_run
 from app.runtime.console import console, table
 
@@ -57,7 +56,7 @@ def execute(options: argparse.Namespace) -> int:
     from app.export.onnx_file import with_old_parity
     from app.export.root_file import run_facts, write_root
 
-    job = parse(json.loads(run.job.read_text()))
+    job = parse(read_json(run.job))
     data = load_data(job)
     blocks = data.splits.test if options.data is None else [events_of(job, data, options.data)]
     model = load(str(run.path)).model

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from app.core.errors import WirechamberError
+from app.core.files import read_json
 
 Arrays = list[np.ndarray[Any, Any]]
 KEPT = 2
@@ -85,7 +86,7 @@ def restore(path: Path, variables: Sequence[Any]) -> tuple[Progress, Arrays]:
         WirechamberError: the checkpoint is damaged, or belongs to another model.
     """
     try:
-        progress = Progress(**json.loads((path / "progress.json").read_text()))
+        progress = Progress(**read_json(path / "progress.json"))
         values, best = _read_arrays(path / "variables.npz"), _read_arrays(path / "best.npz")
     except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise WirechamberError(

@@ -15,7 +15,17 @@ from typing import BinaryIO
 import pytest
 
 from app.core.errors import UserError, WirechamberError
-from app.core.files import REPOSITORY, NotWritten, expand, matching, write_bytes, write_file, write_json, write_text
+from app.core.files import (
+    REPOSITORY,
+    NotWritten,
+    expand,
+    matching,
+    read_json,
+    write_bytes,
+    write_file,
+    write_json,
+    write_text,
+)
 
 
 def start(code: str, path: Path) -> subprocess.Popen[str]:
@@ -27,6 +37,37 @@ def test_a_file_is_written_as_it_is_meant(tmp_path: Path) -> None:
     assert (tmp_path / "a.md").read_bytes() == "π μ\n".encode()
     write_json(tmp_path / "a.json", {"x": [1, 2.5]})
     assert (tmp_path / "a.json").read_text() == '{\n  "x": [\n    1,\n    2.5\n  ]\n}\n'
+
+
+def test_an_object_that_was_written_is_read_again(tmp_path: Path) -> None:
+    write_json(tmp_path / "a.json", {"x": [1, 2.5], "name": "π"})
+    assert read_json(tmp_path / "a.json") == {"x": [1, 2.5], "name": "π"}
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (None, "is missing"),
+        (b"", "cannot be read (Expecting value: line 1 column 1 (char 0))"),
+        (b'{"x": [1, 2', "cannot be read (Expecting ',' delimiter: line 1 column 12 (char 11))"),
+        (b'{"x": "\xff"}', "cannot be read ('utf-8' codec can't decode byte 0xff in position 7: invalid start byte)"),
+        (b"[1, 2]", "holds no JSON object"),
+        (b"null", "holds no JSON object"),
+    ],
+    ids=["missing", "empty", "cut", "not text", "list", "null"],
+)
+def test_a_json_file_that_is_missing_cut_or_another_is_named(tmp_path: Path, content: bytes | None, what: str) -> None:
+    path = tmp_path / "a.json"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(UserError) as caught:
+        read_json(path, "the plan as it was written")
+    assert str(caught.value) == f"{path}: {what}. Expected the plan as it was written."
+
+
+def test_a_folder_in_place_of_a_json_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"cannot be read \(Is a directory\)\. Expected a file of a run that is done"):
+        read_json(tmp_path)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
