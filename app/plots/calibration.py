@@ -1,4 +1,4 @@
-"""Whether what is said of an uncertainty is true: probabilities, concentrations of directions, standard deviations."""
+"""Calibration of predicted uncertainties: probabilities, concentrations of directions, standard deviations."""
 
 from typing import Any
 
@@ -14,23 +14,24 @@ from app.plots import PLOTS
 from app.plots.drawing.inputs import Needs, PlotInputs
 from app.plots.drawing.residuals import opening_angles
 from app.plots.drawing.style import BLUE, GREY, ORANGE, Axes, Figure, grid, label, scale_for, styled, symbol
-from app.plots.roc import look_of
+from app.plots.roc import class_style
 
 FEWEST = 10
-"""Events that a bin needs to be drawn."""
+"""A bin with fewer events is not drawn."""
 
 
 @PLOTS("calibration", needs=Needs(uncertainty=True), per_task=True)
 @styled
 def calibration(inputs: PlotInputs, *, bins: Count = 10) -> Figure:
-    """Predicted uncertainties held against what was observed, in bins with equally many events.
+    """Predicted uncertainties compared with what was observed, in bins with equally many events.
 
-    Classes: the observed share of a class against its mean predicted probability, with the range in which the true
-    share lies at 68 % (Wilson); the legend has the mean distance from the diagonal, weighted with the events
-    (expected calibration error). Directions with a concentration kappa: the mean cosine of the opening angle against
-    that of the von Mises-Fisher distribution, coth(kappa) - 1 / kappa. Numbers with a standard
-    deviation sigma: width of (prediction - truth) / sigma in bins of sigma; it is 1 where sigma is right, larger where
-    it is too small.
+    * Classes: the observed share of a class against its mean predicted probability, with the 68 % interval of the true
+      share (Wilson). The legend has the expected calibration error: the mean distance from the diagonal, weighted with
+      the number of events.
+    * Directions with a concentration kappa: the mean cosine of the opening angle against that of the von Mises-Fisher
+      distribution, coth(kappa) - 1 / kappa.
+    * Numbers with a standard deviation sigma: the width of the pull (prediction - truth) / sigma in bins of sigma. It
+      is 1 where sigma is right and larger where sigma is too small.
 
     Args:
         inputs: the run, with the predictions of one task.
@@ -41,7 +42,7 @@ def calibration(inputs: PlotInputs, *, bins: Count = 10) -> Figure:
     """
     classes = [target for target in classes_of(inputs.events) if has_probability(inputs.events, target)]
     sigmas = [target for target in inputs.events.true if target in inputs.events.sigma]
-    directed = list(inputs.concentration) if _directed(inputs) else []
+    directed = list(inputs.concentration) if set(COMPONENTS) <= set(inputs.events.true) else []
     figure, panels = grid(len(classes) + len(directed) + len(sigmas))
     places = iter(panels)
     for target in classes:
@@ -57,7 +58,7 @@ def calibration(inputs: PlotInputs, *, bins: Count = 10) -> Figure:
 def mean_cosine(kappa: Any) -> NDArray[np.float64]:
     """Return coth(kappa) - 1 / kappa, the mean cosine of the von Mises-Fisher distribution in space.
 
-    Below 0.01 it is its series kappa / 3, where the difference of two large numbers loses its digits.
+    Below 0.01, where the difference of two large numbers loses its digits, the series kappa / 3 is used.
     """
     kappa = np.asarray(kappa, np.float64)
     safe = np.maximum(kappa, 0.01)
@@ -65,17 +66,17 @@ def mean_cosine(kappa: Any) -> NDArray[np.float64]:
 
 
 def wilson(right: float, number: int) -> tuple[float, float]:
-    """Return the range in which a share lies at 68 %, of `right` among `number` events.
+    """Return Wilson's 68 % interval of a share that is measured as `right` among `number` events.
 
-    It has a width where all or none are right, and there ends at 1 or 0.
+    Where all or none of the events are right the interval still has a width; it ends at 1 or 0.
     """
     share = right / number
     middle, half = share + 0.5 / number, np.sqrt(share * (1 - share) / number + 0.25 / number**2)
     return float((middle - half) / (1 + 1 / number)), float((middle + half) / (1 + 1 / number))
 
 
-def _inside(values: NDArray[Any], bins: int) -> list[NDArray[np.bool_]]:
-    """Return which events are in each of at most so many bins of `values` with equally many of them."""
+def _quantile_bins(values: NDArray[Any], bins: int) -> list[NDArray[np.bool_]]:
+    """Return which events (N,) are in each of at most `bins` bins of `values` that hold equally many of them."""
     edges = edges_for(values, None, max(1, min(bins, len(values) // FEWEST)))
     return [inside for *_, inside in bins_of(values, edges) if inside.sum() >= FEWEST]
 
@@ -85,25 +86,25 @@ def _reliability(axes: Axes, inputs: PlotInputs, target: str, bins: int) -> None
     known = probabilities(events.probability, target, counts[target])
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=":")
     for k, p in enumerate(known.T if known is not None else ()):
-        if counts[target] > 2 or k:
-            _class(axes, p, events.true[target] == k, bins, look_of(k, counts[target]), f"{symbol(target)} = {k}")
+        if counts[target] == 2 and not k:
+            continue  # of two classes, class 0 shows the same as class 1
+        is_class, intervals = events.true[target] == k, _quantile_bins(p, bins)
+        x, y = (np.array([values[inside].mean() for inside in intervals]) for values in (p, is_class))
+        ranges = [wilson(float(is_class[inside].sum()), int(inside.sum())) for inside in intervals]
+        low, high = np.array(ranges).reshape(-1, 2).T
+        number = np.array([inside.sum() for inside in intervals])
+        error = np.sum(number * np.abs(x - y)) / max(number.sum(), 1)
+        look = {**class_style(k, counts[target]), "marker": "o", "elinewidth": 1}
+        axes.errorbar(
+            x, y, yerr=np.maximum([y - low, high - y], 0), **look, label=f"{symbol(target)} = {k}: {error:.3f}"
+        )
     axes.set(xlim=(0, 1), ylim=(0, 1), xlabel=f"predicted probability of {symbol(target)}", ylabel="observed share")
     axes.legend(loc="upper left", title="mean distance from the diagonal", alignment="left")
 
 
-def _class(axes: Axes, p: NDArray[Any], is_class: NDArray[np.bool_], bins: int, look: Any, name: str) -> None:
-    cuts = _inside(p, bins)
-    x, y = (np.array([values[cut].mean() for cut in cuts]) for values in (p, is_class))
-    ranges = np.array([wilson(float(is_class[cut].sum()), int(cut.sum())) for cut in cuts]).reshape(-1, 2)
-    number = np.array([cut.sum() for cut in cuts])
-    error = np.sum(number * np.abs(x - y)) / max(number.sum(), 1)
-    bars = np.maximum([y - ranges[:, 0], ranges[:, 1] - y], 0)
-    axes.errorbar(x, y, yerr=bars, **look, marker="o", elinewidth=1, label=f"{name}: {error:.3f}")
-
-
 def _cosines(axes: Axes, inputs: PlotInputs, kappa: NDArray[Any], bins: int) -> None:
     cosine = np.cos(np.radians(next(iter(opening_angles(inputs, COMPONENTS).values.values()))))
-    expected, cuts = mean_cosine(kappa), _inside(np.asarray(kappa, np.float64), bins)
+    expected, cuts = mean_cosine(kappa), _quantile_bins(np.asarray(kappa, np.float64), bins)
     x, y = (np.array([values[cut].mean() for cut in cuts]) for values in (expected, cosine))
     error = [cosine[cut].std() / np.sqrt(cut.sum()) for cut in cuts]
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=":")
@@ -115,19 +116,15 @@ def _cosines(axes: Axes, inputs: PlotInputs, kappa: NDArray[Any], bins: int) -> 
     axes.legend(loc="upper left")
 
 
-def _directed(inputs: PlotInputs) -> bool:
-    return set(COMPONENTS) <= set(inputs.events.true)
-
-
 def _pulls(axes: Axes, inputs: PlotInputs, target: str, bins: int) -> None:
     events = inputs.events
     sigma = np.asarray(events.sigma[target], np.float64)
     pull = (np.asarray(events.predicted[target], np.float64) - events.true[target]) / sigma
-    cuts = _inside(sigma, bins)
+    cuts = _quantile_bins(sigma, bins)
     scale = scale_for(inputs.units.get(target, ""), float(np.median(sigma)))
     x = np.array([sigma[cut].mean() for cut in cuts]) * scale.factor
-    both = (("standard deviation", np.std, BLUE, "o"), ("68 % half width", half_width_68, ORANGE, "s"))
-    for name, width, colour, marker in both:
+    kinds = (("standard deviation", np.std, BLUE, "o"), ("68 % half width", half_width_68, ORANGE, "s"))
+    for name, width, colour, marker in kinds:
         y = np.array([width(pull[cut]) for cut in cuts])
         error = y / np.sqrt([2 * cut.sum() for cut in cuts])
         axes.errorbar(x, y, yerr=error, color=colour, marker=marker, elinewidth=1, label=f"{name}: {width(pull):.3f}")

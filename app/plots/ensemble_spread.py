@@ -1,4 +1,4 @@
-"""Whether the members of an ensemble are as far apart as they are from the truth."""
+"""Spread of the members of an ensemble compared with their distance from the truth."""
 
 from typing import Any
 
@@ -16,17 +16,17 @@ from app.plots.drawing.residuals import differences, opening_angles, percentile_
 from app.plots.drawing.style import BLUE, GREY, ORANGE, Axes, Figure, grid, label, scale_for, styled, symbol
 
 FEWEST = 10
-"""Events that a bin needs to be drawn."""
+"""A bin with fewer events is not drawn."""
 
 
 @PLOTS("ensemble_spread", needs=Needs(spread=True), per_task=True)
 @styled
 def ensemble_spread(inputs: PlotInputs, *, bins: Count = 8) -> Figure:
-    """How far predictions are from the truth against how far the members of an ensemble are apart.
+    """Size of the residuals against the spread of the members of an ensemble.
 
-    On the dotted line both are the same. Members that were trained alike err alike, so that points above the line are
-    the rule: what the spread does not know is the noise of the events themselves. A line that rises still says which
-    events to trust.
+    On the dotted line both are equal. Members that were trained alike have similar errors, and the spread does not
+    include the noise of the events themselves, so that most points lie above the line. A curve that rises still shows
+    which events to trust.
 
     Args:
         inputs: the run, with the predictions of one task of an ensemble.
@@ -39,30 +39,22 @@ def ensemble_spread(inputs: PlotInputs, *, bins: Count = 8) -> Figure:
     figure, panels = grid(len(spread))
     for axes, (name, values) in zip(panels, spread.items(), strict=False):
         if name in inputs.events.true:
-            _number(axes, inputs, name, values, bins)
+            scale = scale_for(inputs.units.get(name, ""), float(np.median(values)))
+            residual = np.asarray(next(iter(differences(inputs, name).values()))) * scale.factor
+            widths = {"root mean square": _rms, "68 % half width": half_width_68}
+            _compare(axes, np.asarray(values) * scale.factor, residual, widths, bins)
+            axes.set_xlabel(scale.axis(f"spread of the members in {symbol(name)}"))
+            axes.set_ylabel(scale.axis(f"residual of {symbol(name)}"))
         else:
-            _direction(axes, inputs, values, bins)
+            angles = next(iter(opening_angles(inputs, COMPONENTS).values.values()))
+            widths = {"root mean square": _rms, "68th percentile": percentile_68}
+            _compare(axes, np.asarray(values) / DEGREE, angles, widths, bins)
+            axes.set(xlabel="spread of the members [deg]", ylabel="opening angle to the truth [deg]")
     label(inputs, panels)
     return figure
 
 
-def _number(axes: Axes, inputs: PlotInputs, target: str, spread: NDArray[Any], bins: int) -> None:
-    scale = scale_for(inputs.units.get(target, ""), float(np.median(spread)))
-    residual = next(iter(differences(inputs, target).values()))
-    widths = {"root mean square": _rms, "68 % half width": half_width_68}
-    _against(axes, np.asarray(spread) * scale.factor, np.asarray(residual) * scale.factor, widths, bins)
-    axes.set_xlabel(scale.axis(f"spread of the members in {symbol(target)}"))
-    axes.set_ylabel(scale.axis(f"residual of {symbol(target)}"))
-
-
-def _direction(axes: Axes, inputs: PlotInputs, spread: NDArray[Any], bins: int) -> None:
-    angles = next(iter(opening_angles(inputs, COMPONENTS).values.values()))
-    widths = {"root mean square": _rms, "68th percentile": percentile_68}
-    _against(axes, np.asarray(spread) / DEGREE, angles, widths, bins)
-    axes.set(xlabel="spread of the members [deg]", ylabel="opening angle to the truth [deg]")
-
-
-def _against(axes: Axes, spread: NDArray[Any], residual: NDArray[Any], widths: dict[str, Any], bins: int) -> None:
+def _compare(axes: Axes, spread: NDArray[Any], residual: NDArray[Any], widths: dict[str, Any], bins: int) -> None:
     cuts = [inside for *_, inside in bins_of(spread, edges_for(spread, None, bins)) if inside.sum() >= FEWEST]
     x = np.array([_rms(spread[cut]) for cut in cuts])
     for (name, width), colour, marker in zip(widths.items(), (BLUE, ORANGE), "os", strict=True):

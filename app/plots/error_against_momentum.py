@@ -1,5 +1,6 @@
-"""Position error of extrapolated tracks against momentum, beside every baseline."""
+"""Position error of extrapolated tracks against momentum, next to every baseline."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,11 +10,11 @@ from numpy.typing import NDArray
 from app.metrics.statistics.bins import Edges, bins_of
 from app.plots import PLOTS
 from app.plots.drawing.inputs import Needs, PlotInputs
-from app.plots.drawing.style import Axes, Curve, Figure, curves, label, new_figure, styled
+from app.plots.drawing.style import Figure, curves, label, new_figure, styled
 from app.predictions import Predictions
 
 FEWEST = 20
-"""Tracks that a bin needs to be drawn: the 95th percentile of fewer is one single track."""
+"""A bin with fewer tracks is not drawn, because its 95th percentile is a single track."""
 
 
 @PLOTS("error_against_momentum", needs=Needs(targets=("x", "y"), columns=("p",)))
@@ -32,21 +33,43 @@ def error_against_momentum(
     Returns:
         One panel, both axes logarithmic; points stand at the bins' geometric centres.
     """
-    known = curves(inputs.events, "x", "y")
-    tables = [(curve, _by_bin(inputs.events, values, momentum_bins)) for curve, values in known]
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
     figure = new_figure()
     axes = figure.subplots()
-    for curve, table in tables:
-        _draw(axes, curve, table)
+    lowest, highest = math.inf, 0.0
+    for curve, values in curves(inputs.events, "x", "y"):
+        table = errors_by_momentum(inputs.events, values, momentum_bins)
+        low, high, mean, p68, p95 = table
+        look = {"color": curve.colour, "linestyle": curve.dashes, "marker": curve.marker, "label": curve.name}
+        axes.plot(np.sqrt(low * high), mean, **look)
+        for left, right, below, above in zip(low, high, p68, p95, strict=True):
+            axes.fill_between((left, right), below, above, color=curve.colour, alpha=0.22, linewidth=0)
+        positive = table[2:][table[2:] > 0]
+        lowest, highest = min(lowest, *positive, math.inf), max(highest, *positive, 0.0)
     axes.set(xscale="log", yscale="log", xlabel="$p$ [GeV]", ylabel="position error [mm]")
-    _plain_decades(axes)
-    _legend(axes, np.concatenate([table[2:].ravel() for _, table in tables]))
+    # The range is two decades at most: 2, 5, 10, 20 GeV are easier to read than powers of ten.
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_locator(LogLocator(subs=range(1, 10)))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    # The curves run over decades, and no corner is certainly free: the legend has a place of its own above them.
+    bottom, top = (lowest / 1.5, highest * 1.5) if highest else (0.1, 1.0)
+    lines = 1.5 + (len(axes.get_legend_handles_labels()[1]) + 1) // 2
+    axes.set_ylim(bottom, top * (top / bottom) ** (0.07 * lines))
+    axes.legend(loc="upper center", ncols=2, title="points: mean; bands: from 68 % to 95 % of the tracks")
     label(inputs, [axes])
     return figure
 
 
-def _by_bin(events: Predictions, values: Mapping[str, Any], edges: tuple[float, ...]) -> NDArray[np.float64]:
-    """Return low, high, mean, 68 % and 95 % error (5, bins) of the bins with enough tracks."""
+def errors_by_momentum(events: Predictions, values: Mapping[str, Any], edges: Edges) -> NDArray[np.float64]:
+    """Return low, high, mean, 68th and 95th percentile of the position error (5, bins) in bins with enough tracks.
+
+    Args:
+        events: truth x, y [mm] and the column p [GeV].
+        values: predicted x, y [mm], (N,) each.
+        edges: rising bin edges [GeV].
+    """
     error = np.hypot(*(np.asarray(values[t], np.float64) - events.true[t] for t in ("x", "y")))
     rows = []
     for low, high, inside in bins_of(events.columns["p"], edges):
@@ -54,30 +77,3 @@ def _by_bin(events: Predictions, values: Mapping[str, Any], edges: tuple[float, 
         if len(chosen) >= FEWEST:
             rows.append((low, high, chosen.mean(), *np.percentile(chosen, [68, 95])))
     return np.array(rows).reshape(-1, 5).T
-
-
-def _draw(axes: Axes, curve: Curve, table: NDArray[np.float64]) -> None:
-    low, high, mean, p68, p95 = table
-    look = {"color": curve.colour, "linestyle": curve.dashes, "marker": curve.marker, "label": curve.name}
-    axes.plot(np.sqrt(low * high), mean, **look)
-    for left, right, below, above in zip(low, high, p68, p95, strict=True):
-        axes.fill_between((left, right), below, above, color=curve.colour, alpha=0.22, linewidth=0)
-
-
-def _plain_decades(axes: Axes) -> None:
-    """Write 2, 5, 10, 20 GeV instead of powers of ten: the range is two decades at most."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.xaxis.set_minor_locator(LogLocator(subs=range(1, 10)))
-    axes.xaxis.set_minor_formatter(NullFormatter())
-
-
-def _legend(axes: Axes, drawn: NDArray[np.float64]) -> None:
-    """Put the legend above the curves: they run over decades, and no corner is sure to be free."""
-    positive = drawn[drawn > 0]
-    low, high = (positive.min() / 1.5, positive.max() * 1.5) if len(positive) else (0.1, 1.0)
-    lines = 1.5 + (len(axes.get_legend_handles_labels()[1]) + 1) // 2
-    axes.set_ylim(low, high * (high / low) ** (0.07 * lines))
-    axes.legend(loc="upper center", ncols=2, title="points: mean; bands: from 68 % to 95 % of the tracks")

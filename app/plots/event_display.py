@@ -1,6 +1,6 @@
-"""Single events as the planes see them: the best, the worst and random ones, with their directions."""
+"""Images of single events on every plane: the best, the worst and random ones, with their directions."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,16 +17,16 @@ from app.plots.drawing.inputs import Needs, PlotInputs
 from app.plots.drawing.style import BLUE, ORANGE, Axes, Figure, label, new_figure, scale_for, styled, symbol
 from app.predictions import Predictions
 
-SPREAD = (5.0, 95.0)
-"""Percentiles of the charge that a window shows at least."""
+CENTRAL = (5.0, 95.0)
+"""A window shows at least the charge between these percentiles."""
 LEAST = (64, 16)
-"""Ticks and channels of a window, at least."""
+"""Smallest window, in ticks and channels."""
 MARGIN = (10, 3)
 """Ticks and channels around the charge."""
 NEAR = (130, 26)
-"""Ticks and channels to either side of the middle of an image in which a window lies: 10 and 12 cm."""
+"""Charge farther than this from the middle of an image, in ticks and channels (10 and 12 cm), is ignored."""
 LENGTH = 0.45
-"""Of a direction in space, over the shorter side of its window."""
+"""Length of an arrow in space, divided by the shorter side of its window."""
 Window = tuple[slice, slice]
 
 
@@ -35,9 +35,10 @@ Window = tuple[slice, slice]
 def event_display(inputs: PlotInputs) -> Figure:
     """Images of the best, worst and some random test events on every plane, with true and predicted direction.
 
-    The best of a direction have the smallest opening angles, those of a class the largest probabilities of the true
-    one. Directions begin at the mean position of the charge and have one length in space, so that what points along
-    the wires of a plane, or at the anode, is short there. A window shows where the charge is, not the whole image.
+    The best events of a direction have the smallest opening angles, those of a class the largest probabilities of the
+    true class. Arrows begin at the mean position of the charge and have the same length in space, so that an arrow
+    along the wires of a plane, or towards the anode, appears short. A window shows the surroundings of the charge, not
+    the whole image.
 
     Args:
         inputs: the run, with the predictions of one task and the images that were kept of it, `displays.npz`.
@@ -45,41 +46,47 @@ def event_display(inputs: PlotInputs) -> Figure:
     Returns:
         Three rows of up to three events.
     """
-    shown: Displays = inputs.displays  # type: ignore[assignment]
-    events = inputs.events.select(shown.row)
-    found = merit(events)
-    number = max(int(np.sum(shown.kind == kind)) for kind in KINDS)
-    figure = new_figure(1.75 * len(shown.images) * number, 11.5)
+    displays: Displays = inputs.displays  # type: ignore[assignment]
+    events = inputs.events.select(displays.row)
+    number = max(int(np.sum(displays.kind == kind)) for kind in KINDS)
+    figure = new_figure(1.75 * len(displays.images) * number, 11.5)
     places = figure.add_gridspec(len(KINDS) + 1, number, height_ratios=(0.02, 1, 1, 1))
     head = figure.add_subplot(places[0, :])
     head.set_axis_off()
+    titles = event_titles(events, classes_of(inputs.events))
     for line, kind in enumerate(KINDS, start=1):
-        for column, row in enumerate(np.flatnonzero(shown.kind == kind).tolist()):
-            images = {plane: values[row] for plane, values in shown.images.items()}
+        for column, row in enumerate(np.flatnonzero(displays.kind == kind).tolist()):
+            images = {plane: values[row] for plane, values in displays.images.items()}
             inner = places[line, column].subgridspec(1, len(images), wspace=0.04)
             panels = [figure.add_subplot(inner[0, place]) for place in range(len(images))]
-            words = _words(inputs, events, found, row)
-            _event(panels, images, _directions(events, row) if shown.canonical else {}, f"{kind}: {words}")
-    _legend(head, events if shown.canonical else None)
+            directions = _directions(events, row) if displays.canonical else {}
+            _event(panels, images, directions, f"{kind}: {titles[row]}")
+    known = _directions(events, 0) if displays.canonical else {}
+    for colour, name in ((ORANGE, "true direction"), (BLUE, "predicted direction")):
+        if colour in known:
+            head.plot([], [], color=colour, linewidth=2, label=name)
+    if known:
+        head.legend(loc="lower center", bbox_to_anchor=(0.5, 0.5), ncols=2, borderaxespad=0)
     label(inputs, [head])
     return figure
 
 
-def _words(inputs: PlotInputs, events: Predictions, found: NDArray[Any] | None, row: int) -> str:
-    """Return what stands above an event: how good it is, and its energy."""
-    classes, words = classes_of(inputs.events), []
-    if classes:
-        words.append(f"{symbol(classes[0])} = {events.true[classes[0]][row]:.0f}")
-    if found is not None:
-        words.append(f"p = {found[row]:.3f}" if classes else f"{np.degrees(-found[row]):.1f}°")
-    energy = energy_of(events)
-    if energy is not None and np.isfinite(energy[row]):
-        words.append(scale_for("GeV", float(energy[row])).text(float(energy[row])))
-    return ", ".join(words)
+def event_titles(events: Predictions, classes: Sequence[str]) -> list[str]:
+    """Return the title of each event: its true class, how good its prediction is, and its energy, where known."""
+    figures, energy = merit(events), energy_of(events)
+    titles = []
+    for row in range(len(events)):
+        parts = [f"{symbol(classes[0])} = {events.true[classes[0]][row]:.0f}"] if classes else []
+        if figures is not None:
+            parts.append(f"p = {figures[row]:.3f}" if classes else f"{np.degrees(-figures[row]):.1f}°")
+        if energy is not None and np.isfinite(energy[row]):
+            parts.append(scale_for("GeV", float(energy[row])).text(float(energy[row])))
+        titles.append(", ".join(parts))
+    return titles
 
 
 def _directions(events: Predictions, row: int) -> dict[str, NDArray[np.float64]]:
-    """Return the unit vectors that are known of an event, by the colour that they are drawn in."""
+    """Return the true and the predicted unit vector of an event, where known, by the colour of its arrow."""
     both = ((ORANGE, {**events.columns, **events.true}), (BLUE, events.predicted))
     known = {colour: values for colour, values in both if set(COMPONENTS) <= set(values)}
     vectors = {colour: np.array([values[name][row] for name in COMPONENTS]) for colour, values in known.items()}
@@ -87,12 +94,19 @@ def _directions(events: Predictions, row: int) -> dict[str, NDArray[np.float64]]
 
 
 def _event(panels: list[Axes], images: Mapping[str, Any], directions: Mapping[str, Any], title: str) -> None:
+    from matplotlib.colors import PowerNorm
+
     ticks = _window(np.sum([np.maximum(image, 0).sum(axis=1) for image in images.values()], axis=0), 0)
+    style: dict[str, Any] = {"arrowstyle": "-|>", "linewidth": 2, "shrinkA": 0, "shrinkB": 0, "mutation_scale": 12}
     for axes, (plane, image) in zip(panels, images.items(), strict=True):
         channels = _window(np.maximum(image, 0).sum(axis=0), 1)
-        _image(axes, image, (ticks, channels))
+        cut = np.maximum(image[ticks, channels], 0)
+        extent = (channels.start - 0.5, channels.stop - 0.5, ticks.start - 0.5, ticks.stop - 0.5)
+        look: dict[str, Any] = {"origin": "lower", "aspect": "auto", "cmap": "Greys", "interpolation": "nearest"}
+        axes.imshow(cut, extent=extent, norm=PowerNorm(0.5, 0, max(float(cut.max()), 1.0)), **look)
         for colour, vector in directions.items():
-            _arrow(axes, *arrow(image, plane, vector, (ticks, channels)), colour)
+            begin, end = arrow(image, plane, vector, (ticks, channels))
+            axes.annotate("", xy=tuple(end), xytext=tuple(begin), arrowprops={**style, "color": colour})
         axes.set_xlabel(f"{plane.upper()} channel")
         axes.tick_params(labelleft=axes is panels[0])
     panels[0].set_ylabel("tick")
@@ -100,10 +114,10 @@ def _event(panels: list[Axes], images: Mapping[str, Any], directions: Mapping[st
 
 
 def _window(profile: NDArray[Any], axis: int) -> slice:
-    """Return where the charge along an axis lies, with a margin; charge far from the middle is background."""
+    """Return the range of an axis that holds the charge, with a margin; charge far from the middle is background."""
     far = np.abs(np.arange(len(profile)) - (len(profile) - 1) / 2) > NEAR[axis]
     total = np.cumsum(np.where(far, 0, profile))
-    low, high = np.searchsorted(total, np.array(SPREAD) / 100 * total[-1])
+    low, high = np.searchsorted(total, np.array(CENTRAL) / 100 * total[-1])
     low, width = int(low) - MARGIN[axis], int(high - low) + 1 + 2 * MARGIN[axis]
     low -= max(0, LEAST[axis] - width) // 2
     width = min(max(width, LEAST[axis]), len(profile))
@@ -128,27 +142,3 @@ def arrow(image: NDArray[Any], plane: str, vector: NDArray[Any], window: Window)
     shorter = min(charge.shape[1] * PITCH[number], charge.shape[0] / TICKS_PER_CM)
     step = LENGTH * shorter * np.array([PROJECTION[number] @ vector, PROJECTION[3] @ vector])
     return begin, begin + step
-
-
-def _image(axes: Axes, image: NDArray[Any], window: Window) -> None:
-    from matplotlib.colors import PowerNorm
-
-    ticks, channels = window
-    cut = np.maximum(image[ticks, channels], 0)
-    extent = (channels.start - 0.5, channels.stop - 0.5, ticks.start - 0.5, ticks.stop - 0.5)
-    norm = PowerNorm(0.5, 0, max(float(cut.max()), 1.0))
-    axes.imshow(cut, origin="lower", aspect="auto", extent=extent, cmap="Greys", norm=norm, interpolation="nearest")
-
-
-def _arrow(axes: Axes, begin: NDArray[Any], end: NDArray[Any], colour: str) -> None:
-    look = {"arrowstyle": "-|>", "color": colour, "linewidth": 2, "shrinkA": 0, "shrinkB": 0, "mutation_scale": 12}
-    axes.annotate("", xy=tuple(end), xytext=tuple(begin), arrowprops=look)
-
-
-def _legend(axes: Axes, events: Predictions | None) -> None:
-    known = {} if events is None else _directions(events, 0)
-    for colour, name in ((ORANGE, "true direction"), (BLUE, "predicted direction")):
-        if colour in known:
-            axes.plot([], [], color=colour, linewidth=2, label=name)
-    if known:
-        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 0.5), ncols=2, borderaxespad=0)

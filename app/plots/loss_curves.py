@@ -9,7 +9,7 @@ import numpy as np
 from app.history import flatten_epoch
 from app.plots import PLOTS
 from app.plots.drawing.inputs import Needs, PlotInputs
-from app.plots.drawing.style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, Axes, Figure, label, new_figure, styled
+from app.plots.drawing.style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, Figure, label, new_figure, styled
 
 Epochs = Sequence[Mapping[str, Any]]
 TERM_COLOURS = (GREEN, PURPLE, RED, GREY, "#56B4E9", "#B59A00")
@@ -32,63 +32,49 @@ def loss_curves(inputs: PlotInputs, *, terms: bool = True) -> Figure:
         The loss panel, and a learning-rate panel when the history holds one.
     """
     train, validation = inputs.history["train"], inputs.history.get("val", [])
-    rates = _series(train, "lr")
-    figure = new_figure(8.0, 6.4 if rates[0] else 5.2)
-    if rates[0]:
-        losses, rate = figure.subplots(2, 1, sharex=True, height_ratios=(3.2, 1))
-        _rate(rate, rates)
+    epochs, rates = _series(train, "lr")
+    marker = "o" if len(train) < 3 else ""
+    figure = new_figure(8.0, 6.4 if epochs else 5.2)
+    if epochs:
+        losses, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(3.2, 1))
+        bottom.plot(epochs, rates, color=GREY, marker="o" if len(epochs) < 3 else "")
+        bottom.set(yscale="log", ylabel="learning rate")
     else:
-        losses = rate = figure.subplots()
-    _losses(losses, train, validation, terms)
-    _best(losses, inputs.history, validation)
-    rate.set_xlabel("epoch")
+        losses = bottom = figure.subplots()
+    losses.plot(*_series(train, "loss"), color=BLUE, marker=marker, label="training")
+    if validation:
+        losses.plot(*_series(validation, "loss"), color=ORANGE, marker=marker, linestyle="--", label="validation")
+    for index, (name, series) in enumerate(distinct_terms(train).items() if terms else ()):
+        colour = TERM_COLOURS[index % len(TERM_COLOURS)]
+        text = name.removesuffix("_loss").replace("_", " ") + " term"
+        losses.plot(*series, color=colour, linewidth=1.2, linestyle=":", marker=marker, label=text)
+    losses.set(yscale="log", ylabel="loss")
+    best, best_loss = inputs.history.get("best_epoch"), inputs.history.get("best_val_loss")
+    best_loss = dict(zip(*_series(validation, "loss"), strict=True)).get(best, best_loss)
+    if best is not None and best_loss is not None:
+        text = f"best: {best_loss:.3g}, epoch {best}"
+        losses.plot(best, best_loss, "*", color=RED, markersize=15, markeredgecolor="white", label=text)
+    bottom.set_xlabel("epoch")
     losses.legend(loc="upper right", ncols=1 + (len(losses.get_legend_handles_labels()[1]) > 5))
     label(inputs, [losses])
     return figure
 
 
 def _series(epochs: Epochs, key: str) -> tuple[list[int], list[float]]:
-    """Return the epochs and values of `key`, gaps where a logarithm has none."""
+    """Return the epochs and values of `key`; a value without a logarithm becomes NaN, a gap in the curve."""
     rows = [(int(row["epoch"]), float(row[key])) for row in epochs if isinstance(row.get(key), int | float)]
     return [epoch for epoch, _ in rows], [v if v > 0 and math.isfinite(v) else math.nan for _, v in rows]
 
 
-def _losses(axes: Axes, train: Epochs, validation: Epochs, terms: bool) -> None:
-    marker = "o" if len(train) < 3 else ""
-    axes.plot(*_series(train, "loss"), color=BLUE, marker=marker, label="training")
-    if validation:
-        axes.plot(*_series(validation, "loss"), color=ORANGE, marker=marker, linestyle="--", label="validation")
-    for index, (name, series) in enumerate(_terms(train).items() if terms else ()):
-        colour = TERM_COLOURS[index % len(TERM_COLOURS)]
-        text = name.removesuffix("_loss").replace("_", " ") + " term"
-        axes.plot(*series, color=colour, linewidth=1.2, linestyle=":", marker=marker, label=text)
-    axes.set_yscale("log")
-    axes.set_ylabel("loss")
+def distinct_terms(train: Epochs) -> dict[str, tuple[list[int], list[float]]]:
+    """Return epochs and values of the terms of the training loss by name, each once, when there are at least two.
 
-
-def _terms(train: Epochs) -> dict[str, tuple[list[int], list[float]]]:
-    """Return the single terms by name, each once: a lone task's own loss is the data loss again."""
+    A term whose values equal those of another is left out: the loss of a single task repeats the data loss.
+    """
     rows = [flatten_epoch(row) for row in train]
-    found: dict[str, tuple[list[int], list[float]]] = {}
+    terms: dict[str, tuple[list[int], list[float]]] = {}
     for name in sorted({key for row in rows for key in row if key.endswith("_loss")}):
         series = _series(rows, name)
-        if not any(np.array_equal(series, other, equal_nan=True) for other in found.values()):
-            found[name] = series
-    return found if len(found) > 1 else {}
-
-
-def _best(axes: Axes, history: Mapping[str, Any], validation: Epochs) -> None:
-    epoch = history.get("best_epoch")
-    if epoch is None:
-        return
-    value = dict(zip(*_series(validation, "loss"), strict=True)).get(epoch, history.get("best_val_loss"))
-    if value is None:
-        return
-    text = f"best: {value:.3g}, epoch {epoch}"
-    axes.plot(epoch, value, "*", color=RED, markersize=15, markeredgecolor="white", label=text)
-
-
-def _rate(axes: Axes, rates: tuple[list[int], list[float]]) -> None:
-    axes.plot(*rates, color=GREY, marker="o" if len(rates[0]) < 3 else "")
-    axes.set_yscale("log")
-    axes.set_ylabel("learning rate")
+        if not any(np.array_equal(series, other, equal_nan=True) for other in terms.values()):
+            terms[name] = series
+    return terms if len(terms) > 1 else {}

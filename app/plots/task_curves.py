@@ -1,11 +1,11 @@
-"""What each task of a training with several did, epoch by epoch."""
+"""Loss, weight and leading metric of each task of a training with several tasks, by epoch."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app.plots import PLOTS
 from app.plots.drawing.inputs import Needs, PlotInputs
-from app.plots.drawing.style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, Axes, Figure, label, new_figure, styled
+from app.plots.drawing.style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, Figure, label, new_figure, styled
 
 COLOURS = (BLUE, ORANGE, GREEN, RED, PURPLE, GREY)
 Epochs = Sequence[Mapping[str, Any]]
@@ -22,7 +22,7 @@ def task_curves(inputs: PlotInputs) -> Figure:
         inputs: the run; needs the history of several tasks.
 
     Returns:
-        Three panels above each other.
+        Three panels, one above the other.
     """
     from matplotlib.ticker import MaxNLocator
 
@@ -31,15 +31,15 @@ def task_curves(inputs: PlotInputs) -> Figure:
     train, val = inputs.history["train"], inputs.history["val"]
     for position, (task, metric) in enumerate(inputs.leading_metrics.items()):
         look = {"color": COLOURS[position % len(COLOURS)], "marker": "o" if len(train) < 3 else "", "label": task}
-        _relative(losses, val, f"{task}_loss", look)
-        _relative(metrics, val, metric, {**look, "label": f"{task}: {metric}"})
+        for axes, key, text in ((losses, f"{task}_loss", task), (metrics, metric, f"{task}: {metric}")):
+            epochs, values = _series(val, key)
+            if values and values[0]:
+                axes.plot(epochs, [value / values[0] for value in values], **{**look, "label": text})
         weights.plot(*_series(train, f"{task}_weight"), **look)
-    losses.set_ylabel("validation loss / first")
-    metrics.set_ylabel("metric / first")
-    weights.set(ylabel="weight", xlabel="epoch")
-    for axes in (losses, metrics):
-        axes.set_yscale("log")
+    for axes, quantity in ((losses, "validation loss"), (metrics, "metric")):
+        axes.set(yscale="log", ylabel=f"{quantity} / first")
         axes.legend(loc="lower left")
+    weights.set(ylabel="weight", xlabel="epoch")
     weights.xaxis.set_major_locator(MaxNLocator(integer=True))
     label(inputs, [losses])
     return figure
@@ -48,9 +48,3 @@ def task_curves(inputs: PlotInputs) -> Figure:
 def _series(epochs: Epochs, key: str) -> tuple[list[int], list[float]]:
     rows = [(int(row["epoch"]), float(row[key])) for row in epochs if isinstance(row.get(key), int | float)]
     return [epoch for epoch, _ in rows], [value for _, value in rows]
-
-
-def _relative(axes: Axes, epochs: Epochs, key: str, look: Mapping[str, Any]) -> None:
-    numbers, values = _series(epochs, key)
-    if values and values[0]:
-        axes.plot(numbers, [value / values[0] for value in values], **look)

@@ -15,9 +15,10 @@ from app.plots.drawing.inputs import Needs, PlotInputs
 from app.plots.drawing.style import BLUE, GREY, RED, Axes, Figure, Scale, label, new_figure, scale_for, styled, symbol
 
 CENTRAL = (0.25, 99.75)
-"""Percentiles of the truth that set the range; a single far event must not squeeze all others into one bin."""
+"""Percentiles of the truth that set the range, so that a single distant event does not squeeze the others together."""
 STRIP_BINS = 20
 FEWEST = 20
+"""A bin with fewer events is not drawn."""
 
 
 @PLOTS("truth_prediction", needs=Needs(numbers=True))
@@ -39,27 +40,25 @@ def truth_prediction(inputs: PlotInputs, *, bins: Count = 80) -> Figure:
     norm = LogNorm(1, max(2, *(int(density.counts.max()) for density in densities)))
     columns = min(2, len(targets))
     figure = new_figure(6.6 * columns + 0.8, 6.6 * -(-len(targets) // columns))
-    panels = _panels(figure, len(targets), columns)
-    for (main, strip), density in zip(panels, densities, strict=True):
-        counts = np.ma.masked_less(density.counts.T, 1)
-        image = main.pcolormesh(density.edges, density.edges, counts, norm=norm, cmap="viridis", rasterized=True)
-        _frame(main, density)
-        _strip(strip, density)
-    figure.colorbar(image, ax=figure.axes, label="events per bin", aspect=40, pad=0.01)
-    label(inputs, [main for main, _ in panels])
-    return figure
-
-
-def _panels(figure: Figure, count: int, columns: int) -> list[tuple[Axes, Axes]]:
-    rows = -(-count // columns)
+    rows = -(-len(targets) // columns)
     places = figure.add_gridspec(2 * rows, columns, height_ratios=(3, 1) * rows)
     panels = []
-    for row, column in (divmod(index, columns) for index in range(count)):
+    for index, density in enumerate(densities):
+        row, column = divmod(index, columns)
         main = figure.add_subplot(places[2 * row, column])
         strip = figure.add_subplot(places[2 * row + 1, column], sharex=main)
         main.tick_params(labelbottom=False)
-        panels.append((main, strip))
-    return panels
+        counts = np.ma.masked_less(density.counts.T, 1)
+        image = main.pcolormesh(density.edges, density.edges, counts, norm=norm, cmap="viridis", rasterized=True)
+        ends = density.edges[[0, -1]]
+        main.plot(ends, ends, color=RED, linewidth=1, linestyle="--", label="prediction = truth")
+        main.set(xlim=ends, ylim=ends, ylabel=density.scale.axis(f"{symbol(density.target)} prediction"))
+        main.legend(loc="upper left")
+        _strip(strip, density)
+        panels.append(main)
+    figure.colorbar(image, ax=figure.axes, label="events per bin", aspect=40, pad=0.01)
+    label(inputs, panels)
+    return figure
 
 
 @dataclass(frozen=True)
@@ -83,7 +82,7 @@ class _Density:
         edges = np.linspace(low - margin, high + margin, bins + 1)
         unit = inputs.units.get(target, "")
         scale = scale_for(unit, max(abs(low), abs(high)))
-        table = _by_truth(true, predicted - true, edges)
+        table = residuals_by_truth(true, predicted - true, edges)
         residual_scale = scale_for(unit, float(np.abs(table[2:]).max(initial=0.0)))
         counts, _, _ = np.histogram2d(true, predicted, (edges, edges))
         table[:2] *= scale.factor
@@ -91,21 +90,20 @@ class _Density:
         return cls(target, scale, edges * scale.factor, counts, residual_scale, table)
 
 
-def _by_truth(true: NDArray[Any], delta: NDArray[Any], edges: NDArray[Any]) -> NDArray[np.float64]:
-    """Return low, high, median and central 68 % of the residual (5, bins) where there are events enough."""
+def residuals_by_truth(true: NDArray[Any], delta: NDArray[Any], edges: NDArray[Any]) -> NDArray[np.float64]:
+    """Return low, high, median, 15.865th and 84.135th percentile (5, bins) of the residual in bins with enough events.
+
+    Args:
+        true: the truth, (N,).
+        delta: prediction - truth, (N,).
+        edges: of the histogram, whose range is divided into 20 bins.
+    """
     rows = []
     for low, high in pairwise(np.linspace(edges[0], edges[-1], STRIP_BINS + 1)):
         chosen = delta[(true >= low) & (true < high)]
         if len(chosen) >= FEWEST:
             rows.append((low, high, *np.percentile(chosen, [50, 15.865, 84.135])))
     return np.array(rows, np.float64).reshape(-1, 5).T
-
-
-def _frame(axes: Axes, density: _Density) -> None:
-    ends = density.edges[[0, -1]]
-    axes.plot(ends, ends, color=RED, linewidth=1, linestyle="--", label="prediction = truth")
-    axes.set(xlim=ends, ylim=ends, ylabel=density.scale.axis(f"{symbol(density.target)} prediction"))
-    axes.legend(loc="upper left")
 
 
 def _strip(axes: Axes, density: _Density) -> None:

@@ -15,7 +15,7 @@ from app.metrics.position import position
 from app.plots import PLOTS
 from app.plots.drawing.draw import draw
 from app.plots.drawing.inputs import PlotInputs
-from app.plots.drawing.residuals import against, measured
+from app.plots.drawing.residuals import find_reference, collect_residuals
 from app.plots.resolution import resolution
 from app.predictions import Predictions
 
@@ -80,7 +80,7 @@ def test_the_legend_of_an_angle_says_what_the_metric_does(photons):
 
 def test_phi_is_wrapped_for_the_model_and_its_baselines(photons):
     """A tenth of them would otherwise be 360 degrees off."""
-    (theta, phi, angle) = measured(photons.of(["angle"]))
+    (theta, phi, angle) = collect_residuals(photons.of(["angle"]))
     assert [one.name for one in (theta, phi, angle)] == [r"$\theta$", r"$\varphi$", "opening angle"]
     for values in phi.values.values():
         assert np.abs(values).max() <= 180
@@ -154,7 +154,7 @@ def test_classes_have_no_residuals(photons, tmp_path, caplog):
 
 def test_without_energy_or_momentum_there_are_distributions_only(photons):
     events = replace(photons.events, true={"u": photons.events.true["u"]})
-    assert against(replace(photons, predictions=events)) is None
+    assert find_reference(replace(photons, predictions=events)) is None
     figure = resolution(replace(photons, predictions=events))
     assert len(figure.axes) == 1
     few = replace(photons, predictions=photons.events.select(np.arange(15))).of(["energy"])
@@ -171,12 +171,12 @@ def test_an_event_without_a_photon_has_no_energy(photons):
     assert sum(int(t.get_text().split("\n")[1].replace(",", "")) for t in confusion.texts) == ROWS
     assert len(accuracy.containers[0].lines[0].get_ydata()) == 8
     nowhere = replace(some, predictions=replace(some.events, columns={"energy": np.full(ROWS, np.nan)}))
-    assert against(nowhere) is None
+    assert find_reference(nowhere) is None
     assert len(resolution(nowhere).axes) == 2
 
 
 def test_tracks_go_with_their_momentum(inputs):
-    found = against(inputs)
+    found = find_reference(inputs)
     assert (found.name, found.unit) == ("$p$", "GeV")
     figure = resolution(inputs)
     assert figure.axes[3].get_xscale() == "log"

@@ -19,7 +19,7 @@ from app.predictions import Predictions
 KINDS = ("best", "worst", "random")
 
 IMAGE = "image_"
-"""Before the name of a plane in the file."""
+"""The prefix of the name of a plane in the file."""
 
 
 @dataclass(frozen=True)
@@ -27,12 +27,12 @@ class Displays:
     """K events of a test split.
 
     Attributes:
-        task: whose they are, (K,).
+        task: the task for which each was chosen, (K,).
         kind: best, worst or random, (K,).
         row: of each in predictions.csv, (K,).
-        key: of each, (K,), by which the predictions are held against it.
+        key: of each event, (K,), which identifies it among the predictions.
         images: ADC counts by plane, (K, ticks, channels).
-        canonical: whether directions are in the frame in which images grow with them, or the data do not say.
+        canonical: whether directions are in the canonical frame of the images; True where the data do not say.
     """
 
     task: NDArray[np.str_]
@@ -43,13 +43,15 @@ class Displays:
     canonical: bool = True
 
     def of(self, tasks: Iterable[str]) -> Displays:
-        """Return those of some tasks."""
-        some = np.flatnonzero(np.isin(self.task, list(tasks)))
-        images = {plane: values[some] for plane, values in self.images.items()}
-        return Displays(self.task[some], self.kind[some], self.row[some], self.key[some], images, self.canonical)
+        """Return the displays of some tasks."""
+        chosen = np.flatnonzero(np.isin(self.task, list(tasks)))
+        images = {plane: values[chosen] for plane, values in self.images.items()}
+        return Displays(
+            self.task[chosen], self.kind[chosen], self.row[chosen], self.key[chosen], images, self.canonical
+        )
 
     def write(self, path: Path) -> None:
-        """Write the npz, compressed, for most pixels are zero."""
+        """Write a compressed npz file: most pixels are zero."""
         images = {f"{IMAGE}{plane}": values for plane, values in self.images.items()}
         arrays = {name: getattr(self, name) for name in ("task", "kind", "row", "key", "canonical")} | images
         write_bytes(path, lambda file: np.savez_compressed(file, **arrays))
@@ -58,10 +60,10 @@ class Displays:
     def read(cls, path: Path) -> Displays:
         """Read what `write` wrote; raises UserError when it is damaged."""
         try:
-            with path.open("rb") as file, np.load(file) as found:
-                images = {n.removeprefix(IMAGE): found[n] for n in found.files if n.startswith(IMAGE)}
-                task, kind, row, key = (found[name] for name in ("task", "kind", "row", "key"))
-                return cls(task, kind, row, key, images, bool(found["canonical"]))
+            with path.open("rb") as file, np.load(file) as arrays:
+                images = {n.removeprefix(IMAGE): arrays[n] for n in arrays.files if n.startswith(IMAGE)}
+                task, kind, row, key = (arrays[name] for name in ("task", "kind", "row", "key"))
+                return cls(task, kind, row, key, images, bool(arrays["canonical"]))
         except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
             expected = "the displays of a finished run"
             raise UserError(Problem(f"cannot be read ({error})", (str(path),), expected=expected)) from None
@@ -70,7 +72,7 @@ class Displays:
 def merit(predictions: Predictions) -> NDArray[np.float64] | None:
     """Return how good each prediction is, (N,): minus the opening angle, or the probability of the true class.
 
-    None of a task that is neither a direction nor one class.
+    Return None for a task that is neither a direction nor one class.
     """
     if not len(predictions):
         return None
@@ -79,7 +81,7 @@ def merit(predictions: Predictions) -> NDArray[np.float64] | None:
         return -opening_angle(*(np.stack([values[name] for name in COMPONENTS], axis=-1) for values in both))
     if len(predictions.true) > 1 or not classes_of(predictions):
         return None
-    found, counts = as_classes(predictions)
+    events, counts = as_classes(predictions)
     (target, count) = next(iter(counts.items()))
-    true, known = np.asarray(found.true[target], np.intp), probabilities(found.probability, target, count)
+    true, known = np.asarray(events.true[target], np.intp), probabilities(events.probability, target, count)
     return None if known is None else known[np.arange(len(true)), true]

@@ -1,4 +1,4 @@
-"""What a plot is made from, and what a plot needs of it."""
+"""The inputs of a plot, and which of them a plot needs."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class PlotInputs:
         history: the content of history.json.
         title: name of the run.
         units: unit of each target, "" for none.
-        simulated: whether the data are simulated; then every figure says so.
+        simulated: whether the data are simulated, which every figure then states.
         subtitle: a line about the data, e.g. momentum range and number of tracks.
         jacobian: the content of jacobian.json, when it was asked for.
-        weighting: what the job's histograms found on the training split.
-        leading_metrics: by task, what its leading metric is called in the history.
+        weighting: the job's histograms, filled on the training split.
+        leading_metrics: by task, the name of its leading metric in the history.
         tasks: the targets of each task.
         displays: images of some test events.
     """
@@ -43,7 +43,7 @@ class PlotInputs:
     displays: Displays | None = None
 
     def of(self, tasks: Sequence[str]) -> PlotInputs:
-        """Return the run as if it had these tasks only; the truth of the others stays at hand among the columns."""
+        """Return the run with these tasks only; the truth of the other tasks is kept among the columns."""
         known = {task: self.tasks[task] for task in tasks}
         displays = None if self.displays is None else self.displays.of(tasks)
         if self.predictions is None:
@@ -60,24 +60,24 @@ class PlotInputs:
 
     @property
     def numbers(self) -> list[str]:
-        """The targets that are not classes: of those a residual means something."""
+        """The targets that are not classes, which have residuals."""
         classes = classes_of(self.events)
         return [target for target in self.events.true if target not in classes]
 
     @property
     def concentration(self) -> Mapping[str, Any]:
-        """How sure the directions of these tasks are, kappa by task."""
+        """The concentration kappa of the directions of these tasks, by task."""
         return {task: kappa for task, kappa in self.events.concentration.items() if task in self.tasks}
 
     @property
     def spread(self) -> Mapping[str, Any]:
-        """How far the members of an ensemble are apart, by number, or by task for a direction [rad]."""
+        """The spread of the members of an ensemble, by target, or by task for a direction [rad]."""
         own = {*self.tasks, *self.numbers}
         return {name: values for name, values in self.events.spread.items() if name in own}
 
     @property
     def events(self) -> Predictions:
-        """The predictions, for a plot that has declared that it needs them."""
+        """The predictions, for a plot whose `needs` include them."""
         if self.predictions is None:
             raise ValueError("there are no predictions to plot")
         return self.predictions
@@ -85,9 +85,9 @@ class PlotInputs:
 
 @dataclass(frozen=True)
 class Needs:
-    """What a plot cannot do without: `@PLOTS("...", needs=Needs(columns=("p",)))`.
+    """The inputs that a plot needs: `@PLOTS("...", needs=Needs(columns=("p",)))`.
 
-    Of the targets `any_of` one is enough; a column may be a target as well.
+    One of the targets `any_of` is enough; a column may be a target as well.
     """
 
     history: bool = False
@@ -107,17 +107,21 @@ class Needs:
 
     @property
     def special(self) -> bool:
-        """Whether most runs have not what the plot needs: nobody has to be told that it is left out."""
+        """Whether most runs lack what the plot needs, so that leaving it out is worth no line in the log."""
         of_task = self.classes or self.direction or self.uncertainty or self.displays or self.spread or self.any_of
         return bool(of_task) or self.jacobian or self.weighting or self.several_tasks
 
     def missing(self, inputs: PlotInputs) -> list[str]:
-        """Return what `inputs` lacks, in words."""
+        """Return a phrase for each need that `inputs` does not fulfil."""
         lacking = ["the training history"] if self.history and not inputs.history.get("train") else []
         lacking += ["jacobian.json of evaluate --jacobian"] if self.jacobian and not inputs.jacobian else []
         lacking += ["a histogram among the job's weightings"] if self.weighting and not inputs.weighting else []
         lacking += ["several tasks"] if self.several_tasks and len(inputs.leading_metrics) < 2 else []
-        lacking += ["displays.npz of data that are images"] if self.displays and not _some(inputs.displays) else []
+        lacking += (
+            ["displays.npz of data that are images"]
+            if self.displays and not (inputs.displays and len(inputs.displays.row))
+            else []
+        )
         of_targets = (self.numbers, self.targets, self.any_of, self.classes, self.direction)
         of_events = (*of_targets, self.predictions, self.columns, self.uncertainty, self.displays, self.spread)
         if not any(of_events):
@@ -126,7 +130,11 @@ class Needs:
             return [*lacking, "predictions"]
         lacking += ["a target that is no class"] if self.numbers and not inputs.numbers else []
         lacking += ["a target that is a class"] if self.classes and not classes_of(inputs.events) else []
-        lacking += ["the components of a direction"] if self.direction and not _directed(inputs) else []
+        lacking += (
+            ["the components of a direction"]
+            if self.direction and not set(COMPONENTS) <= set(inputs.events.true)
+            else []
+        )
         lacking += ["the spread of an ensemble's members"] if self.spread and not inputs.spread else []
         lacking += ["predicted uncertainties"] if self.uncertainty and not _uncertain(inputs) else []
         lacking += [f"the target {name}" for name in self.targets if name not in inputs.predictions.true]
@@ -136,16 +144,8 @@ class Needs:
         return lacking + [f"the column {name}" for name in self.columns if name not in known]
 
 
-def _some(displays: Displays | None) -> bool:
-    return displays is not None and len(displays.row) > 0
-
-
-def _directed(inputs: PlotInputs) -> bool:
-    return set(COMPONENTS) <= set(inputs.events.true)
-
-
 def _uncertain(inputs: PlotInputs) -> bool:
-    """Whether there are standard deviations, concentrations or probabilities; classes that are named have none."""
+    """Return whether there are standard deviations, concentrations or probabilities of classes."""
     events, own = inputs.events, set(inputs.events.true)
     if inputs.concentration or own & set(events.sigma):
         return True

@@ -21,7 +21,7 @@ COMPARABLE = (0.25, 10.0)
 """Width of a drawn baseline over the model's: a narrower one hides the model, a wider one is a flat line."""
 PERIODS = {"deg": 360.0, "rad": 2 * math.pi}
 AZIMUTHS = ("phi",)
-"""Targets whose difference is wrapped into half a period to either side."""
+"""The difference of these targets is wrapped into half a period to either side of 0."""
 
 Residuals = Mapping[Curve, Any]
 Size = Callable[[Any], float]
@@ -30,31 +30,31 @@ Size = Callable[[Any], float]
 def differences(inputs: PlotInputs, target: str) -> dict[Curve, NDArray[np.float64]]:
     """Return prediction - truth (N,) of the model, first, and of every baseline that predicts `target`."""
     true = np.asarray(inputs.events.true[target], np.float64)
-    found = {curve: np.asarray(values[target], np.float64) - true for curve, values in curves(inputs.events, target)}
+    delta = {curve: np.asarray(values[target], np.float64) - true for curve, values in curves(inputs.events, target)}
     period = PERIODS.get(inputs.units.get(target, "")) if target in AZIMUTHS else None
     if period is None:
-        return found
-    return {curve: (delta + period / 2) % period - period / 2 for curve, delta in found.items()}
+        return delta
+    return {curve: (values + period / 2) % period - period / 2 for curve, values in delta.items()}
 
 
 def percentile_68(sizes: NDArray[Any]) -> float:
-    """Return what 68 % of the sizes lie below."""
+    """Return the 68th percentile of the sizes."""
     return float(np.percentile(sizes, 68))
 
 
 def residual_histogram(
     axes: Axes, delta: Residuals, unit: str, quantity: str, bins: int, about_bias: bool = False
 ) -> None:
-    """Draw residuals within five half widths of the model to either side of its median, their sizes in the legend.
+    """Draw residuals within five half widths of the model to either side of its median, their widths in the legend.
 
-    What lies outside is counted in the legend and enters the numbers. A baseline of quite another width is named with
-    its half width and not drawn.
+    Residuals outside this range enter the numbers, and the legend gives their share. A baseline that is much narrower
+    or wider than the model is only named, with its half width.
 
     Args:
-        axes: where.
+        axes: the panel.
         delta: residuals by curve, the model first.
         unit: of the residuals.
-        quantity: what the axis is called.
+        quantity: label of the axis.
         bins: number of bins.
         about_bias: whether the RMS in the legend is that about the bias, or about 0.
     """
@@ -68,21 +68,21 @@ def residual_histogram(
         rms = float(np.sqrt(np.square(delta[curve] - about_bias * bias).mean()))
         sizes = (bias, half_width_68(delta[curve]), rms)
         _stairs(axes, curve, delta[curve], edges, scale, ", ".join(scale.digits(s, sizes[1]) for s in sizes))
-    name_only(axes, {curve: half_width_68(delta[curve]) for curve in others}, unit, "68 % half width")
+    list_in_legend(axes, {curve: half_width_68(delta[curve]) for curve in others}, unit, "68 % half width")
     top = _room(axes)
     axes.vlines(0, 0, 1.05 * top, color=GREY, linewidth=1, linestyle=":")
-    words = "bias, 68 % half width, RMS" + (" about the bias" if about_bias else "")
-    _frame(axes, edges * scale.factor, scale.axis(quantity), scale.axis(words))
+    title = "bias, 68 % half width, RMS" + (" about the bias" if about_bias else "")
+    _frame(axes, edges * scale.factor, scale.axis(quantity), scale.axis(title))
 
 
 def size_histogram(axes: Axes, sizes: Residuals, unit: str, quantity: str, bins: int) -> None:
     """Draw distances or angles from 0 to five times the model's 68th percentile, these percentiles in the legend.
 
     Args:
-        axes: where.
+        axes: the panel.
         sizes: by curve, the model first, none negative.
         unit: of the sizes.
-        quantity: what the axis is called.
+        quantity: label of the axis.
         bins: number of bins.
     """
     model = next(iter(sizes.values()))
@@ -93,23 +93,23 @@ def size_histogram(axes: Axes, sizes: Residuals, unit: str, quantity: str, bins:
     for curve in drawn:
         size = percentile_68(sizes[curve])
         _stairs(axes, curve, sizes[curve], edges, scale, scale.digits(size, size))
-    name_only(axes, {curve: percentile_68(sizes[curve]) for curve in others}, unit, "68 % lie below")
+    list_in_legend(axes, {curve: percentile_68(sizes[curve]) for curve in others}, unit, "68 % lie below")
     top = _room(axes)
     axes.vlines(width * scale.factor, 0, 1.05 * top, color=GREY, linewidth=1, linestyle=":")
     _frame(axes, edges * scale.factor, scale.axis(quantity), scale.axis("68 % lie below"))
 
 
 def comparable(delta: Residuals, width: float, size: Size) -> tuple[list[Curve], list[Curve]]:
-    """Return the curves to draw beside a model of this width and those to name only."""
+    """Return the curves to draw next to a model of this width, and those that the legend only names."""
     least, most = (factor * width for factor in COMPARABLE)
     drawn = [curve for curve, values in delta.items() if curve.is_model or least <= size(values) <= most]
     return drawn, [curve for curve in delta if curve not in drawn]
 
 
-def name_only(axes: Axes, sizes: Mapping[Curve, float], unit: str, words: str) -> None:
+def list_in_legend(axes: Axes, sizes: Mapping[Curve, float], unit: str, quantity: str) -> None:
     """Put baselines that are not drawn into the legend, each with its size in a unit of its own."""
     for curve, size in sizes.items():
-        axes.plot([], [], " ", label=f"{curve.name} (not drawn): {words} {scale_for(unit, size).text(size)}")
+        axes.plot([], [], " ", label=f"{curve.name} (not drawn): {quantity} {scale_for(unit, size).text(size)}")
 
 
 def _stairs(axes: Axes, curve: Curve, values: NDArray[Any], edges: NDArray[Any], scale: Scale, text: str) -> None:
@@ -139,7 +139,7 @@ POSITION = ("u", "v", "w")
 
 
 @dataclass(frozen=True)
-class Measured:
+class ResidualSet:
     """A residual, or a size without a sign, of the model and of every baseline: `values` (N,) by curve, model first."""
 
     name: str
@@ -149,8 +149,8 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class Against:
-    """The true quantity (N,) that the resolution goes with; NaN for an event that has none, e.g. without a photon."""
+class Reference:
+    """The true quantity (N,) against which a resolution is drawn; NaN for an event without it, e.g. without a photon."""
 
     name: str
     unit: str
@@ -158,35 +158,33 @@ class Against:
 
     @property
     def known(self) -> NDArray[np.float64]:
-        """Those of the events that have one."""
+        """The values of the events that have one."""
         return self.values[np.isfinite(self.values)]
 
 
-def measured(inputs: PlotInputs) -> list[Measured]:
+def collect_residuals(inputs: PlotInputs) -> list[ResidualSet]:
     """Return the residuals of all targets, then an opening angle, a distance or a relative residual."""
-    found = [Measured(symbol(t), inputs.units.get(t, ""), differences(inputs, t)) for t in inputs.events.true]
-    for targets, joined in JOINED:
-        if set(targets) <= set(inputs.events.true):
-            found.append(joined(inputs))
-    return found
+    residuals = [ResidualSet(symbol(t), inputs.units.get(t, ""), differences(inputs, t)) for t in inputs.events.true]
+    combined = [combine(inputs) for targets, combine in COMBINED if set(targets) <= set(inputs.events.true)]
+    return residuals + combined
 
 
-def against(inputs: PlotInputs) -> Against | None:
+def find_reference(inputs: PlotInputs) -> Reference | None:
     """Return the true energy, transverse momentum or momentum of the events, where it is known."""
-    both = {"energy": energy_of(inputs.events), "pt": pt_of(inputs.events), "p": inputs.events.columns.get("p")}
-    for name, values in both.items():
+    quantities = {"energy": energy_of(inputs.events), "pt": pt_of(inputs.events), "p": inputs.events.columns.get("p")}
+    for name, values in quantities.items():
         if values is not None:
-            found = Against(symbol(name), inputs.units.get(name, "GeV"), np.asarray(values, np.float64))
-            return found if len(found.known) else None
+            reference = Reference(symbol(name), inputs.units.get(name, "GeV"), np.asarray(values, np.float64))
+            return reference if len(reference.known) else None
     return None
 
 
-def opening_angles(inputs: PlotInputs, targets: Sequence[str]) -> Measured:
+def opening_angles(inputs: PlotInputs, targets: Sequence[str]) -> ResidualSet:
     """Return the angles [deg] between predicted and true direction, of the model and of every baseline."""
     true = _direction(inputs.events.true, targets)
     known = curves(inputs.events, *targets)
     angles = {curve: opening_angle(true, _direction(values, targets)) / DEGREE for curve, values in known}
-    return Measured("opening angle", "deg", angles, signed=False)
+    return ResidualSet("opening angle", "deg", angles, signed=False)
 
 
 def _direction(values: Mapping[str, Any], targets: Sequence[str]) -> NDArray[np.float64]:
@@ -194,20 +192,20 @@ def _direction(values: Mapping[str, Any], targets: Sequence[str]) -> NDArray[np.
     return np.stack(columns if len(columns) == 3 else emission_vector(*columns), axis=-1)
 
 
-def _distance(inputs: PlotInputs) -> Measured:
+def _distance(inputs: PlotInputs) -> ResidualSet:
     parts = [differences(inputs, target) for target in POSITION]
     known = [curve for curve in parts[0] if all(curve in part for part in parts)]
     sizes = {curve: np.sqrt(sum(part[curve] ** 2 for part in parts)) for curve in known}
-    return Measured("distance", inputs.units.get("u", ""), sizes, signed=False)
+    return ResidualSet("distance", inputs.units.get("u", ""), sizes, signed=False)
 
 
-def _relative(inputs: PlotInputs, target: str) -> Measured:
+def _relative(inputs: PlotInputs, target: str) -> ResidualSet:
     true = np.asarray(inputs.events.true[target], np.float64)
     share = {curve: 100 * delta / np.abs(true) for curve, delta in differences(inputs, target).items()}
-    return Measured(f"relative {symbol(target)}", "%", share)
+    return ResidualSet(f"relative {symbol(target)}", "%", share)
 
 
-JOINED: tuple[tuple[tuple[str, ...], Callable[[PlotInputs], Measured]], ...] = (
+COMBINED: tuple[tuple[tuple[str, ...], Callable[[PlotInputs], ResidualSet]], ...] = (
     (ANGLES, lambda inputs: opening_angles(inputs, ANGLES)),
     (COMPONENTS, lambda inputs: opening_angles(inputs, COMPONENTS)),
     (POSITION, _distance),

@@ -23,11 +23,11 @@ else:
 
 
 BLUE, ORANGE, GREEN, RED, PURPLE, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#5F6A72"
-"""Okabe and Ito's colours; they stay apart under every common colour blindness and, with line styles, in print."""
+"""The colours of Okabe and Ito, which the colour-blind can distinguish, and with line styles also readers of a print."""
 
 COLOURS, MARKERS = (BLUE, ORANGE, GREEN, RED, PURPLE), "osvD^"
 WIDE = 20.0
-"""A ratio of the largest to the smallest value from which an axis is logarithmic."""
+"""An axis is logarithmic when its largest value is more than this many times its smallest."""
 
 RC: dict[str, Any] = {
     "font.family": "sans-serif",
@@ -97,7 +97,7 @@ def new_figure(width: float = 8.0, height: float = 6.0) -> Figure:
 
 
 def grid(panels: int) -> tuple[Figure, list[Axes]]:
-    """Return a figure with `panels` axes, two beside each other when there is more than one."""
+    """Return a figure with `panels` axes, two in a row when there is more than one."""
     columns = min(2, panels)
     rows = -(-panels // columns)
     figure = new_figure((6.8 if columns > 1 else 8.0) * columns, 5.2 * rows)
@@ -108,7 +108,7 @@ def grid(panels: int) -> tuple[Figure, list[Axes]]:
 
 
 def label(inputs: PlotInputs, panels: Sequence[Axes]) -> None:
-    """Write run name and, over the last panel of the first row, "Simulation"; what the data are stands above both."""
+    """Write the run's name, "Simulation" over the last panel of the first row, and the line about the data above both."""
     figure = cast("Figure", panels[0].figure)
     title = panels[0].set_title(inputs.title, loc="left", fontweight="bold")
     room = 0.72 * figure.bbox.width / max(title.get_window_extent().width, 1.0)
