@@ -1,4 +1,4 @@
-"""Metrics: from Predictions in physical units to numbers; baselines: what a network must beat to earn its keep."""
+"""Metrics turn Predictions in physical units into numbers; baselines are predictions that a network must beat."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Literal

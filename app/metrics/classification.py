@@ -1,8 +1,7 @@
-"""How well events are sorted into classes."""
+"""Accuracy, ROC curves and confusion of classes."""
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,19 +14,20 @@ from app.metrics.statistics.residuals import numbers
 from app.predictions import Predictions
 
 BY_CHARGE = " by charge"
-"""After a target's name: the column with the score of an event that knows its charge alone."""
+"""Suffix of the column with the score of an event from its charge alone, after the target's name."""
 
 
 @METRICS("classification", primary="accuracy", better="higher", binned_in="E [GeV]")
 def classification(predictions: Predictions, *, energy_bins: Edges | None = None) -> dict[str, Any]:
     """Accuracy, F1, area under the ROC curve, log loss and confusion of classes, by energy too.
 
-    The accuracy of always naming the most frequent class is its share: hold it against that baseline, or look at the
-    balanced accuracy, the mean over the classes of the share that is recognised, which guessing brings to 1 / K.
+    A classifier that always names the most frequent class has the share of that class as its accuracy: compare with
+    this baseline, or use the balanced accuracy, the mean over the classes of the share that is recognised, which is
+    1 / K for guesses.
 
-    Classes that differ in energy are told apart by anything that grows with it. Where the charge of the events is known
-    `auc` stands beside `auc_charge`, the area that the sum of the charge alone would have, on the side that is right
-    for most of all events; in a bin of energy it is near 1/2, and what a network has above that comes from the image.
+    Anything that grows with the energy separates classes of different energies. Where the charge of the events is known
+    `auc_charge` is the area that the sum of the charge alone has, on the side that is right for most of all events. In
+    a bin of energy it is near 1/2, and an `auc` above it comes from the image.
 
     Args:
         predictions: targets that are numbers of classes, with their probabilities where they are known, or
@@ -47,17 +47,27 @@ def classification(predictions: Predictions, *, energy_bins: Edges | None = None
     Raises:
         WirechamberError: a value is not finite or not a class, or there is no row.
     """
-    found, counts = as_classes(predictions)
-    found = _with_charge(found, counts)
-    summary = partial(_summary, counts=counts)
+    events, counts = as_classes(predictions)
+    events = add_charge_scores(events, counts)
     energy = energy_of(predictions)
-    return {**summary(found), "bins": by_bin(found, energy, edges_for(energy, energy_bins), summary)}
+
+    def summarise(events: Predictions) -> dict[str, Any]:
+        each = {target: target_summary(events, target, count) for target, count in counts.items()}
+        if len(each) == 1:
+            return {**next(iter(each.values())), "rows": len(events)}
+        first, *others = each.values()
+        common = [key for key in first if key != "confusion" and all(key in figures for figures in others)]
+        means = {key: float(np.mean([figures[key] for figures in each.values()])) for key in common}
+        single = {f"{target}_{key}": value for target, figures in each.items() for key, value in figures.items()}
+        return {**means, **single, "rows": len(events)}
+
+    return {**summarise(events), "bins": by_bin(events, energy, edges_for(energy, energy_bins), summarise)}
 
 
-def _with_charge(predictions: Predictions, counts: Mapping[str, int]) -> Predictions:
+def add_charge_scores(predictions: Predictions, counts: Mapping[str, int]) -> Predictions:
     """Return the predictions with a score from the charge alone for every target of two classes.
 
-    Its side is chosen once, on all events: chosen anew in each bin it would be above 1/2 by chance.
+    Its side is chosen once, on all events: chosen in each bin, its area would be above 1/2 by chance.
     """
     charge = log_charge(predictions.columns)
     if charge is None or not np.isfinite(charge).all():
@@ -71,34 +81,34 @@ def _with_charge(predictions: Predictions, counts: Mapping[str, int]) -> Predict
     return replace(predictions, columns={**predictions.columns, **scores})
 
 
-def _summary(predictions: Predictions, counts: Mapping[str, int]) -> dict[str, Any]:
-    each = {target: _of_target(predictions, target, count) for target, count in counts.items()}
-    if len(each) == 1:
-        return {**next(iter(each.values())), "rows": len(predictions)}
-    common = [k for k in next(iter(each.values())) if k != "confusion" and all(k in one for one in each.values())]
-    means = {key: float(np.mean([one[key] for one in each.values()])) for key in common}
-    single = {f"{target}_{key}": value for target, one in each.items() for key, value in one.items()}
-    return {**means, **single, "rows": len(predictions)}
-
-
-def _of_target(predictions: Predictions, target: str, count: int) -> dict[str, Any]:
+def target_summary(predictions: Predictions, target: str, count: int) -> dict[str, Any]:
+    """Return the metrics of one target with `count` classes; see `classification` for the keys."""
     true, predicted = (np.asarray(v[target], np.intp) for v in (predictions.true, predictions.predicted))
     confusion = confusion_matrix(true, predicted, count)
     occurs = confusion.sum(axis=1) > 0
-    right = confusion.diagonal()[occurs]
-    found = numbers(accuracy=right.sum() / len(true), balanced_accuracy=(right / confusion.sum(axis=1)[occurs]).mean())
+    recall = confusion.diagonal()[occurs] / confusion.sum(axis=1)[occurs]
+    figures = numbers(accuracy=confusion.diagonal()[occurs].sum() / len(true), balanced_accuracy=recall.mean())
+    figures |= decision_summary(confusion)
     probability = probabilities(predictions.probability, target, count)
-    found |= _of_decisions(confusion)
     if probability is not None:
-        found |= _of_probability(true, probability)
+        of_true = probability[np.arange(len(true)), true]
+        figures |= numbers(log_loss=-np.log(np.maximum(of_true, LEAST)).mean())
+        curves = [roc(true == k, score) for k, score in enumerate(probability.T) if 0 < np.sum(true == k) < len(true)]
+        figures |= numbers(auc=np.mean([area(*curve) for curve in curves])) if curves else {}
     score = predictions.columns.get(f"{target}{BY_CHARGE}")
     if score is not None and 0 < np.sum(true == 1) < len(true):
-        found |= numbers(auc_charge=area(*roc(true == 1, score)))
-    return {**found, "confusion": confusion.tolist()}
+        figures |= numbers(auc_charge=area(*roc(true == 1, score)))
+    return {**figures, "confusion": confusion.tolist()}
 
 
-def _of_decisions(confusion: NDArray[np.intp]) -> dict[str, float]:
-    """Return precision, recall and F1 of class 1 of two, or their means over the classes that occur."""
+def decision_summary(confusion: NDArray[np.intp]) -> dict[str, float]:
+    """Return precision, recall and F1 of class 1 of two, or their means over the classes that occur.
+
+    Precision is TP / (TP + FP), recall TP / (TP + FN), F1 = 2 TP / (2 TP + FP + FN).
+
+    Args:
+        confusion: events of each true class (row) predicted as each class (column), (count, count).
+    """
     right, named, there = confusion.diagonal(), confusion.sum(axis=0), confusion.sum(axis=1)
     chosen = (there > 0) & ((np.arange(len(there)) == 1) | (len(there) > 2))
     if not chosen.any():
@@ -111,10 +121,3 @@ def _of_decisions(confusion: NDArray[np.intp]) -> dict[str, float]:
 def confusion_matrix(true: NDArray[np.intp], predicted: NDArray[np.intp], count: int) -> NDArray[np.intp]:
     """Return how many events of each true class (row) are predicted as each class (column), (count, count)."""
     return np.bincount(true * count + predicted, minlength=count * count).reshape(count, count)
-
-
-def _of_probability(true: NDArray[np.intp], probability: NDArray[np.float64]) -> dict[str, float]:
-    of_true = probability[np.arange(len(true)), true]
-    loss = -np.log(np.maximum(of_true, LEAST)).mean()
-    curves = [roc(true == k, score) for k, score in enumerate(probability.T) if 0 < np.sum(true == k) < len(true)]
-    return numbers(log_loss=loss, **({"auc": np.mean([area(*curve) for curve in curves])} if curves else {}))

@@ -1,13 +1,12 @@
-"""How well a direction is measured: the angle between prediction and truth, and the emission angles one by one."""
+"""Resolution of a direction: the angle between prediction and truth, and the residuals of the emission angles."""
 
-from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.metrics import METRICS
-from app.metrics.statistics.bins import ENERGIES, Edges, by_bin, energy_of
+from app.metrics.statistics.bins import ENERGIES, Edges, bin_by_energy
 from app.metrics.statistics.residuals import Values, numbers, residuals, widths
 from app.physics.directions import DEGREE, emission_angles, emission_vector, unit
 from app.predictions import Predictions
@@ -39,36 +38,35 @@ def direction(predictions: Predictions, *, energy_bins: Edges = ENERGIES) -> dic
         WirechamberError: a value is not finite, or there is no row.
     """
     names = COMPONENTS if set(COMPONENTS) <= set(predictions.true) else ANGLES
-    summary = partial(_summary, names=names)
-    return {**summary(predictions), "bins": by_bin(predictions, energy_of(predictions), energy_bins, summary)}
+
+    def summarise(events: Predictions) -> dict[str, Any]:
+        residuals(events.true, events.predicted, names)
+        true, predicted = (both_forms(values, names) for values in (events.true, events.predicted))
+        angle = opening_angle(true[0], predicted[0])
+        theta, phi = (predicted[1][i] - true[1][i] for i in (0, 1))
+        cosine_loss, resolution = 2 * np.mean(np.sin(angle / 2) ** 2), np.percentile(angle, 68) / DEGREE
+        return {
+            **numbers(val_cos=cosine_loss, angle_resolution_68pct=resolution),
+            **widths("theta", theta),
+            **widths("phi", (phi + 180) % 360 - 180),
+            "rows": len(events),
+        }
+
+    return bin_by_energy(predictions, energy_bins, summarise)
 
 
 def opening_angle(one: NDArray[Any], other: NDArray[Any]) -> NDArray[np.float64]:
-    """Return the angles [rad] between vectors (N, D), to all digits; 90 degrees where one has no length.
+    """Return the angles [rad] between vectors (N, D) in full precision; 90 degrees where a vector has no length.
 
-    2 atan2(|a - b|, |a + b|) of the unit vectors: an arccos of their product ends at 1e-8.
+    The angle is 2 atan2(|a - b|, |a + b|) of the unit vectors; the arccos of their product cannot resolve 1e-8.
     """
     a, b = (unit(np.asarray(vector, np.float64)) for vector in (one, other))
     angle: NDArray[np.float64] = 2 * np.arctan2(np.linalg.norm(a - b, axis=-1), np.linalg.norm(a + b, axis=-1))
     return angle
 
 
-def _summary(predictions: Predictions, names: tuple[str, ...]) -> dict[str, Any]:
-    residuals(predictions.true, predictions.predicted, names)
-    true, predicted = (_both(values, names) for values in (predictions.true, predictions.predicted))
-    angle = opening_angle(true[0], predicted[0])
-    theta, phi = (predicted[1][i] - true[1][i] for i in (0, 1))
-    cosine_loss, resolution = 2 * np.mean(np.sin(angle / 2) ** 2), np.percentile(angle, 68) / DEGREE
-    return {
-        **numbers(val_cos=cosine_loss, angle_resolution_68pct=resolution),
-        **widths("theta", theta),
-        **widths("phi", (phi + 180) % 360 - 180),
-        "rows": len(predictions),
-    }
-
-
-def _both(values: Values, names: tuple[str, ...]) -> tuple[NDArray[Any], tuple[Any, Any]]:
-    """Return the direction as a vector (N, 3) and as theta, phi [deg]."""
+def both_forms(values: Values, names: tuple[str, ...]) -> tuple[NDArray[Any], tuple[Any, Any]]:
+    """Return a direction, given by the columns `names`, as a vector (N, 3) and as theta, phi [deg], (N,) each."""
     columns = [np.asarray(values[name], np.float64) for name in names]
     if names == ANGLES:
         return np.stack(emission_vector(*columns), axis=-1), (columns[0], columns[1])

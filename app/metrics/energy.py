@@ -6,7 +6,7 @@ import numpy as np
 
 from app.core.errors import WirechamberError
 from app.metrics import METRICS
-from app.metrics.statistics.bins import ENERGIES, Edges, by_bin, energy_of
+from app.metrics.statistics.bins import ENERGIES, Edges, bin_by_energy
 from app.metrics.statistics.residuals import residuals, widths
 from app.predictions import Predictions
 
@@ -29,13 +29,13 @@ def energy(predictions: Predictions, *, energy_bins: Edges = ENERGIES) -> dict[s
         UserError: the task has no such target.
         WirechamberError: a value is not finite, a true energy is not above 0, or there is no row.
     """
-    return {**_summary(predictions), "bins": by_bin(predictions, energy_of(predictions), energy_bins, _summary)}
 
+    def summarise(events: Predictions) -> dict[str, Any]:
+        delta = residuals(events.true, events.predicted, ("energy",))["energy"]
+        true = np.asarray(events.true["energy"], np.float64)
+        empty = np.count_nonzero(true <= 0)
+        if empty:
+            raise WirechamberError(f"{empty} of {len(true)} true values of energy are not above 0")
+        return {**widths("energy", delta), **widths("energy_relative", delta / true), "rows": len(events)}
 
-def _summary(predictions: Predictions) -> dict[str, Any]:
-    delta = residuals(predictions.true, predictions.predicted, ("energy",))["energy"]
-    true = np.asarray(predictions.true["energy"], np.float64)
-    empty = np.count_nonzero(true <= 0)
-    if empty:
-        raise WirechamberError(f"{empty} of {len(true)} true values of energy are not above 0")
-    return {**widths("energy", delta), **widths("energy_relative", delta / true), "rows": len(predictions)}
+    return bin_by_energy(predictions, energy_bins, summarise)

@@ -1,11 +1,11 @@
-"""How well the hits of a muon are told from noise and from those of other muons."""
+"""Purity and efficiency of the assignment of hits to a muon."""
 
 from typing import Any
 
 import numpy as np
 
 from app.metrics import METRICS
-from app.metrics.statistics.bins import ETA, PT, Edges, binned
+from app.metrics.statistics.bins import ETA, PT, Edges, bin_by_pt_eta
 from app.metrics.statistics.residuals import numbers
 from app.predictions import EFFICIENCY, PURITY, Predictions
 
@@ -15,8 +15,8 @@ def hit_assignment(predictions: Predictions, *, pt_bins: Edges = PT, eta_bins: E
     """Purity and efficiency of the assignment of hits, by pT and |eta| too.
 
     The purity is the share of the assigned hits that are the muon's, the efficiency that of the muon's hits that are
-    assigned, both at the model's threshold; they are means over events, of which those without an assigned hit, or
-    without one of the muon, have no part in the one or the other.
+    assigned, both at the model's threshold; they are means over events. An event without an assigned hit
+    does not enter the purity, one without a hit of the muon does not enter the efficiency.
 
     Args:
         predictions: of a model that scores hits, on data with `"assignment": true`: columns hit_purity, hit_efficiency.
@@ -25,24 +25,24 @@ def hit_assignment(predictions: Predictions, *, pt_bins: Edges = PT, eta_bins: E
 
     Returns:
         hit_purity, hit_efficiency, hit_f1 (their harmonic mean), events_without_assigned_hits (a share), rows; `bins`,
-        a list of `{"low", "high"}` [GeV] with the same keys, and `eta_bins` likewise. Of a baseline, which
-        assigns nothing, rows alone.
+        a list of `{"low", "high"}` [GeV] with the same keys, and `eta_bins` likewise. A baseline, which
+        assigns no hits, has only rows.
     """
     if PURITY not in predictions.columns:
         return {"rows": len(predictions)}
-    return binned(predictions, pt_bins, eta_bins, _summary)
+
+    def summarise(events: Predictions) -> dict[str, Any]:
+        purity, efficiency = (events.columns[name] for name in (PURITY, EFFICIENCY))
+        pure, efficient = known_mean(purity), known_mean(efficiency)
+        f1 = 2 * pure * efficient / (pure + efficient) if pure + efficient > 0 else 0.0
+        without = np.mean(np.isnan(purity)) if len(purity) else 0.0
+        values = numbers(hit_purity=pure, hit_efficiency=efficient, hit_f1=f1, events_without_assigned_hits=without)
+        return {**values, "rows": len(events)}
+
+    return bin_by_pt_eta(predictions, pt_bins, eta_bins, summarise)
 
 
-def _summary(predictions: Predictions) -> dict[str, Any]:
-    purity, efficiency = (predictions.columns[name] for name in (PURITY, EFFICIENCY))
-    pure, found = _mean(purity), _mean(efficiency)
-    f1 = 2 * pure * found / (pure + found) if pure + found > 0 else 0.0
-    without = np.mean(np.isnan(purity)) if len(purity) else 0.0
-    values = numbers(hit_purity=pure, hit_efficiency=found, hit_f1=f1, events_without_assigned_hits=without)
-    return {**values, "rows": len(predictions)}
-
-
-def _mean(values: Any) -> float:
-    """Return the mean of those that are known, 0 where none is."""
+def known_mean(values: Any) -> float:
+    """Return the mean of the values that are finite; 0 when none is."""
     known = np.asarray(values, np.float64)[np.isfinite(values)]
     return float(known.mean()) if len(known) else 0.0

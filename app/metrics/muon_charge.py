@@ -1,20 +1,19 @@
 """How often a muon is given the wrong charge."""
 
-from functools import partial
 from typing import Any
 
 import numpy as np
 
 from app.core.errors import Problem, UserError
 from app.metrics import METRICS
-from app.metrics.statistics.bins import CHARGES, ETA, PT, Edges, binned, is_positive
+from app.metrics.statistics.bins import CHARGES, ETA, PT, Edges, bin_by_pt_eta, is_positive
 from app.metrics.statistics.residuals import numbers, residuals
 from app.predictions import Predictions
 
 
 @METRICS("muon_charge", primary="charge_misidentification", better="lower", binned_in="pT [GeV]")
 def muon_charge(predictions: Predictions, *, pt_bins: Edges = PT, eta_bins: Edges = ETA) -> dict[str, Any]:
-    """The share of wrong charges, by pT and |eta| too: it grows with pT, as the bending falls below the resolution.
+    """Share of wrong charges, by pT and |eta| too. It grows with pT, where the bending falls below the resolution.
 
     Args:
         predictions: target positive (1 or 0, or the probability of 1), charge or q_over_pt (by its sign).
@@ -22,7 +21,7 @@ def muon_charge(predictions: Predictions, *, pt_bins: Edges = PT, eta_bins: Edge
         eta_bins: rising bin edges of the true |eta|.
 
     Returns:
-        charge_misidentification and its binomial standard deviation charge_misidentification_error; that of each
+        charge_misidentification and its binomial standard deviation charge_misidentification_error; the same for each
         charge, positive_misidentification and negative_misidentification, where it occurs; rows; `bins`, a list of
         `{"low", "high"}` [GeV] with the same keys, and `eta_bins` likewise, of |eta|.
 
@@ -36,16 +35,16 @@ def muon_charge(predictions: Predictions, *, pt_bins: Edges = PT, eta_bins: Edge
         raise UserError(
             Problem("the metric needs a charge", ("targets",), expected=expected, received=list(predictions.true))
         )
-    return binned(predictions, pt_bins, eta_bins, partial(_summary, target=target))
 
+    def summarise(events: Predictions) -> dict[str, Any]:
+        residuals(events.true, events.predicted, (target,))
+        positive = is_positive(events.true, target)
+        wrong = positive != is_positive(events.predicted, target)
+        share = wrong.mean()
+        sides = {"positive": positive, "negative": ~positive}
+        each = {f"{name}_misidentification": wrong[side].mean() for name, side in sides.items() if side.any()}
+        error = np.sqrt(share * (1 - share) / len(wrong))
+        figures = numbers(charge_misidentification=share, charge_misidentification_error=error, **each)
+        return {**figures, "rows": len(events)}
 
-def _summary(predictions: Predictions, target: str) -> dict[str, Any]:
-    residuals(predictions.true, predictions.predicted, (target,))
-    positive = is_positive(predictions.true, target)
-    wrong = positive != is_positive(predictions.predicted, target)
-    share = wrong.mean()
-    sides = {"positive": positive, "negative": ~positive}
-    each = {f"{name}_misidentification": wrong[side].mean() for name, side in sides.items() if side.any()}
-    error = np.sqrt(share * (1 - share) / len(wrong))
-    found = numbers(charge_misidentification=share, charge_misidentification_error=error, **each)
-    return {**found, "rows": len(predictions)}
+    return bin_by_pt_eta(predictions, pt_bins, eta_bins, summarise)

@@ -1,23 +1,22 @@
-"""How well the direction of a muon is measured: pseudorapidity and azimuth."""
+"""Resolution of the direction of a muon: pseudorapidity and azimuth."""
 
-from functools import partial
 from typing import Any
 
 import numpy as np
 
 from app.core.errors import Problem, UserError
 from app.metrics import METRICS
-from app.metrics.statistics.bins import ETA, PT, Edges, binned
+from app.metrics.statistics.bins import ETA, PT, Edges, bin_by_pt_eta
 from app.metrics.statistics.residuals import numbers, residuals, widths
 from app.predictions import Predictions
 
 
 @METRICS("muon_direction", primary="delta_r_68pct", better="lower", binned_in="pT [GeV]")
 def muon_direction(predictions: Predictions, *, pt_bins: Edges = PT, eta_bins: Edges = ETA) -> dict[str, Any]:
-    """Residuals of eta and phi, and both together as Delta R, by pT and |eta| too.
+    """Residuals of eta and phi, and their combination Delta R, by pT and |eta| too.
 
-    The residual of phi is wrapped into -pi .. pi. Delta R = sqrt(Delta eta^2 + Delta phi^2); of a task that has one of
-    the two alone it is that one's |residual|.
+    The residual of phi is wrapped into -pi .. pi. Delta R = sqrt(Delta eta^2 + Delta phi^2); a task with only
+    one of the two targets has the |residual| of that target instead.
 
     Args:
         predictions: targets eta, phi [rad], or one of them.
@@ -39,15 +38,15 @@ def muon_direction(predictions: Predictions, *, pt_bins: Edges = PT, eta_bins: E
         raise UserError(
             Problem("the metric needs a direction", ("targets",), expected=expected, received=list(predictions.true))
         )
-    return binned(predictions, pt_bins, eta_bins, partial(_summary, targets=targets))
 
+    def summarise(events: Predictions) -> dict[str, Any]:
+        delta = residuals(events.true, events.predicted, targets)
+        if "phi" in delta:
+            delta["phi"] = (delta["phi"] + np.pi) % (2 * np.pi) - np.pi
+        distance = np.sqrt(sum(values**2 for values in delta.values()))
+        figures = numbers(delta_r_68pct=np.percentile(distance, 68), delta_r_median=np.median(distance))
+        for name, values in delta.items():
+            figures |= widths(name, values)
+        return {**figures, "rows": len(events)}
 
-def _summary(predictions: Predictions, targets: tuple[str, ...]) -> dict[str, Any]:
-    delta = residuals(predictions.true, predictions.predicted, targets)
-    if "phi" in delta:
-        delta["phi"] = (delta["phi"] + np.pi) % (2 * np.pi) - np.pi
-    distance = np.sqrt(sum(values**2 for values in delta.values()))
-    found = numbers(delta_r_68pct=np.percentile(distance, 68), delta_r_median=np.median(distance))
-    for name, values in delta.items():
-        found |= widths(name, values)
-    return {**found, "rows": len(predictions)}
+    return bin_by_pt_eta(predictions, pt_bins, eta_bins, summarise)

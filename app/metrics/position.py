@@ -1,4 +1,4 @@
-"""How well the point of the first interaction is measured."""
+"""Resolution of the point of the first interaction."""
 
 from typing import Any
 
@@ -6,8 +6,8 @@ import numpy as np
 
 from app.metrics import METRICS
 from app.metrics.direction import opening_angle
-from app.metrics.statistics.bins import ENERGIES, Edges, by_bin, energy_of
-from app.metrics.statistics.residuals import Values, numbers, residuals, widths
+from app.metrics.statistics.bins import ENERGIES, Edges, bin_by_energy
+from app.metrics.statistics.residuals import numbers, residuals, widths
 from app.predictions import Predictions
 
 AXES = ("u", "v", "w")
@@ -17,8 +17,8 @@ AXES = ("u", "v", "w")
 def position(predictions: Predictions, *, energy_bins: Edges = ENERGIES) -> dict[str, Any]:
     """Distance between predicted and true position in the calorimeter, and residuals of its axes, by energy too.
 
-    u runs along the beam, v around it on the inner face, w into the xenon. `val_cos_pos` is that of the direction from
-    u = v = w = 0, which is a point on the inner face: it tells little, and is here because it has been looked at.
+    u runs along the beam, v around it on the inner face, w into the xenon. `val_cos_pos` belongs to the
+    direction from u = v = w = 0, a point on the inner face. It says little and is kept for comparison with older runs.
 
     Args:
         predictions: targets u, v, w [cm].
@@ -34,18 +34,18 @@ def position(predictions: Predictions, *, energy_bins: Edges = ENERGIES) -> dict
         UserError: the task has no such targets.
         WirechamberError: a value is not finite, or there is no row.
     """
-    return {**_summary(predictions), "bins": by_bin(predictions, energy_of(predictions), energy_bins, _summary)}
 
+    def summarise(events: Predictions) -> dict[str, Any]:
+        delta = residuals(events.true, events.predicted, AXES)
+        vectors = (
+            np.stack([np.asarray(values[axis], np.float64) for axis in AXES], axis=-1)
+            for values in (events.true, events.predicted)
+        )
+        distance = np.linalg.norm([delta[axis] for axis in AXES], axis=0)
+        angle = opening_angle(*vectors)
+        figures = numbers(uvw_dist_68pct=np.percentile(distance, 68), val_cos_pos=2 * np.mean(np.sin(angle / 2) ** 2))
+        for axis in AXES:
+            figures |= widths(f"uvw_{axis}", delta[axis])
+        return {**figures, "rows": len(events)}
 
-def _summary(predictions: Predictions) -> dict[str, Any]:
-    delta = residuals(predictions.true, predictions.predicted, AXES)
-    distance = np.linalg.norm([delta[axis] for axis in AXES], axis=0)
-    angle = opening_angle(_vector(predictions.true), _vector(predictions.predicted))
-    found = numbers(uvw_dist_68pct=np.percentile(distance, 68), val_cos_pos=2 * np.mean(np.sin(angle / 2) ** 2))
-    for axis in AXES:
-        found |= widths(f"uvw_{axis}", delta[axis])
-    return {**found, "rows": len(predictions)}
-
-
-def _vector(values: Values) -> Any:
-    return np.stack([np.asarray(values[axis], np.float64) for axis in AXES], axis=-1)
+    return bin_by_energy(predictions, energy_bins, summarise)

@@ -1,9 +1,8 @@
-"""Residuals of any set of numbers: what to look at before a measure made for the quantity exists."""
+"""Residuals of any set of numbers, for quantities without a metric of their own."""
 
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from app.metrics import METRICS
 from app.metrics.statistics.residuals import half_width_68, numbers, residuals
@@ -29,26 +28,14 @@ def regression(predictions: Predictions) -> dict[str, Any]:
         WirechamberError: a value is not finite, or there is no row.
     """
     delta = residuals(predictions.true, predictions.predicted, tuple(predictions.true))
-    found: dict[str, float] = {}
-    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused in numbers()
+    figures: dict[str, float] = {}
+    ratios = []
+    with np.errstate(over="ignore", invalid="ignore"):  # numbers() raises an error for an overflow
         for target, values in delta.items():
-            found |= _summary(target, values)
-        ratios = [found[f"{target}_rms"] / _spread(predictions.true[target]) for target in delta]
-    return {**numbers(relative_rms=np.mean(ratios)), **found, "rows": len(predictions)}
-
-
-def _summary(target: str, values: NDArray[np.float64]) -> dict[str, float]:
-    return numbers(
-        **{
-            f"{target}_mean_absolute": np.abs(values).mean(),
-            f"{target}_bias": values.mean(),
-            f"{target}_rms": np.sqrt(np.square(values).mean()),
-            f"{target}_68": half_width_68(values),
-        }
-    )
-
-
-def _spread(true: NDArray[np.floating[Any]]) -> float:
-    """Return the standard deviation, or the size of a value that never changes (a smoke run of one row), or 1."""
-    values = np.asarray(true, np.float64)
-    return float(values.std() or np.abs(values).mean() or 1.0)
+            absolute, rms = np.abs(values).mean(), np.sqrt(np.square(values).mean())
+            own = {"mean_absolute": absolute, "bias": values.mean(), "rms": rms, "68": half_width_68(values)}
+            figures |= numbers(**{f"{target}_{name}": value for name, value in own.items()})
+            true = np.asarray(predictions.true[target], np.float64)
+            # The scale of a constant target, as in a quick test run with one row, is its size, or 1.
+            ratios.append(figures[f"{target}_rms"] / float(true.std() or np.abs(true).mean() or 1.0))
+    return {**numbers(relative_rms=np.mean(ratios)), **figures, "rows": len(predictions)}

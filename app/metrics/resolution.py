@@ -17,9 +17,9 @@ def track_residuals(
     """Residuals of extrapolated track states, in all and by momentum.
 
     `pos = sqrt(dx^2 + dy^2)` and `slope = sqrt(dtx^2 + dty^2)` of the residual prediction - truth; see
-    `residual_summary` for the keys. The deflection goes with 1/p, so one mean over all momenta speaks of the lowest
-    only: `bins` repeats every key for the tracks with low <= p < high (the last bin holds its upper edge too). A bin
-    without tracks is left out; so are all of them when there is no momentum column `p`.
+    `residual_summary` for the keys. The deflection is proportional to 1/p, so that a mean over all momenta is that of
+    the lowest: `bins` repeats every key for the tracks with low <= p < high (the last bin holds its upper edge too). A
+    bin without tracks is left out; so are all of them when there is no momentum column `p`.
 
     Args:
         predictions: targets x, y [mm] and, when predicted, tx, ty; column p [GeV] for the bins.
@@ -32,14 +32,12 @@ def track_residuals(
         UserError: x or y is not among the targets.
         WirechamberError: a value is not finite, or there is no track.
     """
-    return {
-        **_summary(predictions),
-        "bins": by_bin(predictions, predictions.columns.get("p"), momentum_bins, _summary),
-    }
 
+    def summarise(events: Predictions) -> dict[str, float]:
+        return residual_summary(events.true, events.predicted)
 
-def _summary(predictions: Predictions) -> dict[str, float]:
-    return residual_summary(predictions.true, predictions.predicted)
+    momentum = predictions.columns.get("p")
+    return {**summarise(predictions), "bins": by_bin(predictions, momentum, momentum_bins, summarise)}
 
 
 def residual_summary(true: Values, predicted: Values) -> dict[str, float]:
@@ -56,33 +54,18 @@ def residual_summary(true: Values, predicted: Values) -> dict[str, float]:
     """
     slopes = ("tx", "ty") if "tx" in true and "ty" in true else ()
     delta = residuals(true, predicted, ("x", "y", *slopes))
-    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused in numbers()
-        found = _position(delta) | (_slope(delta) if slopes else {})
-    return {**found, "rows": len(delta["x"])}
-
-
-def _position(delta: Values) -> dict[str, float]:
-    distance = np.hypot(delta["x"], delta["y"])
-    median, p68, p95, p99 = np.percentile(distance, [50, 68, 95, 99])
-    return numbers(
-        pos_mean_mm=distance.mean(),
-        pos_std_mm=distance.std(),
-        pos_median_mm=median,
-        pos_68_mm=p68,
-        pos_95_mm=p95,
-        pos_99_mm=p99,
-        x_mean_mm=np.abs(delta["x"]).mean(),
-        y_mean_mm=np.abs(delta["y"]).mean(),
-        x_bias_mm=delta["x"].mean(),
-        y_bias_mm=delta["y"].mean(),
-    )
-
-
-def _slope(delta: Values) -> dict[str, float]:
-    return numbers(
-        slope_mean=np.hypot(delta["tx"], delta["ty"]).mean(),
-        tx_mean=np.abs(delta["tx"]).mean(),
-        ty_mean=np.abs(delta["ty"]).mean(),
-        tx_bias=delta["tx"].mean(),
-        ty_bias=delta["ty"].mean(),
-    )
+    with np.errstate(over="ignore", invalid="ignore"):  # numbers() raises an error for an overflow
+        distance = np.hypot(delta["x"], delta["y"])
+        median, p68, p95, p99 = np.percentile(distance, [50, 68, 95, 99])
+        figures = {
+            "pos_mean_mm": distance.mean(),
+            "pos_std_mm": distance.std(),
+            **{"pos_median_mm": median, "pos_68_mm": p68, "pos_95_mm": p95, "pos_99_mm": p99},
+            **{f"{axis}_mean_mm": np.abs(delta[axis]).mean() for axis in "xy"},
+            **{f"{axis}_bias_mm": delta[axis].mean() for axis in "xy"},
+        }
+        if slopes:
+            figures["slope_mean"] = np.hypot(delta["tx"], delta["ty"]).mean()
+            figures |= {f"{slope}_mean": np.abs(delta[slope]).mean() for slope in slopes}
+            figures |= {f"{slope}_bias": delta[slope].mean() for slope in slopes}
+        return {**numbers(**figures), "rows": len(delta["x"])}

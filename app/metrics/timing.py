@@ -1,16 +1,16 @@
-"""How well the time of an event is measured."""
+"""Resolution of the time of an event."""
 
 from typing import Any
 
 from app.metrics import METRICS
-from app.metrics.statistics.bins import ENERGIES, Edges, by_bin, energy_of
+from app.metrics.statistics.bins import ENERGIES, Edges, bin_by_energy
 from app.metrics.statistics.residuals import residuals, widths
 from app.predictions import Predictions
 
 
 @METRICS("timing", primary="time_res_68pct", better="lower", binned_in="E [GeV]")
 def timing(predictions: Predictions, *, energy_bins: Edges = ENERGIES) -> dict[str, Any]:
-    """Residual of the time, by energy too: the resolution goes with the light, as 1 / sqrt(E).
+    """Residual of the time, by energy too: the resolution improves with the light, as 1 / sqrt(E).
 
     Args:
         predictions: target time [s].
@@ -25,9 +25,9 @@ def timing(predictions: Predictions, *, energy_bins: Edges = ENERGIES) -> dict[s
         UserError: the task has no such target.
         WirechamberError: a value is not finite, or there is no row.
     """
-    return {**_summary(predictions), "bins": by_bin(predictions, energy_of(predictions), energy_bins, _summary)}
 
+    def summarise(events: Predictions) -> dict[str, Any]:
+        delta = residuals(events.true, events.predicted, ("time",))["time"]
+        return {**widths("time", delta), "rows": len(events)}
 
-def _summary(predictions: Predictions) -> dict[str, Any]:
-    delta = residuals(predictions.true, predictions.predicted, ("time",))["time"]
-    return {**widths("time", delta), "rows": len(predictions)}
+    return bin_by_energy(predictions, energy_bins, summarise)

@@ -41,7 +41,7 @@ def ensemble_spread(inputs: PlotInputs, *, bins: Count = 8) -> Figure:
         if name in inputs.events.true:
             scale = scale_for(inputs.units.get(name, ""), float(np.median(values)))
             residual = np.asarray(next(iter(differences(inputs, name).values()))) * scale.factor
-            widths = {"root mean square": _rms, "68 % half width": half_width_68}
+            widths: dict[str, Any] = {"root mean square": _rms, "68 % half width": half_width_68}
             _compare(axes, np.asarray(values) * scale.factor, residual, widths, bins)
             axes.set_xlabel(scale.axis(f"spread of the members in {symbol(name)}"))
             axes.set_ylabel(scale.axis(f"residual of {symbol(name)}"))

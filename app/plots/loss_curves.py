@@ -50,7 +50,8 @@ def loss_curves(inputs: PlotInputs, *, terms: bool = True) -> Figure:
         losses.plot(*series, color=colour, linewidth=1.2, linestyle=":", marker=marker, label=text)
     losses.set(yscale="log", ylabel="loss")
     best, best_loss = inputs.history.get("best_epoch"), inputs.history.get("best_val_loss")
-    best_loss = dict(zip(*_series(validation, "loss"), strict=True)).get(best, best_loss)
+    if best is not None:
+        best_loss = dict(zip(*_series(validation, "loss"), strict=True)).get(best, best_loss)
     if best is not None and best_loss is not None:
         text = f"best: {best_loss:.3g}, epoch {best}"
         losses.plot(best, best_loss, "*", color=RED, markersize=15, markeredgecolor="white", label=text)

@@ -15,7 +15,7 @@ from app.metrics.position import position
 from app.plots import PLOTS
 from app.plots.drawing.draw import draw
 from app.plots.drawing.inputs import PlotInputs
-from app.plots.drawing.residuals import find_reference, collect_residuals
+from app.plots.drawing.residuals import collect_residuals, find_reference
 from app.plots.resolution import resolution
 from app.predictions import Predictions
 

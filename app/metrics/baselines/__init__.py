@@ -37,20 +37,20 @@ class Baseline:
 
 
 def needed() -> set[str]:
-    """Return the columns that some baseline asks for; another would be one more feature of the polynomial."""
+    """Return the columns that some baseline reads; any other column would become a feature of the polynomial."""
     return {name for baseline in BASELINES for name in (*baseline.facts.inputs, *baseline.facts.any_of)}
 
 
 def applicable(columns: Sequence[str], targets: Sequence[str], classes: bool = False) -> list[str]:
     """Return the baselines that know these inputs and targets.
 
-    Of the floors one is enough, the one that knows most of the event: beside the straight line of a track nobody asks
-    for the mean of all tracks.
+    Only one floor is returned, the one that reads the most inputs: next to the straight line of a track the mean of all
+    tracks is of no use.
 
     Args:
         columns: names of the columns at hand.
         targets: names of the targets.
-        classes: whether these are numbers of classes, whose mean is nothing.
+        classes: whether these are numbers of classes, whose mean has no meaning.
     """
     known = [b for b in BASELINES if b.facts.classes in (classes, None)]
     known = [b for b in known if set(b.facts.inputs) <= set(columns)]

@@ -15,9 +15,9 @@ from app.metrics.statistics.classes import CHARGES, log_charge
 def charge_cut(train: Columns, validation: Columns, targets: Sequence[str]) -> Baseline:
     """Class 1 for all events with more charge than a threshold, or for all with less, and class 0 for the others.
 
-    Threshold and side are those that are right for most of the training events. Charged currents leave more energy than
-    elastic scatters, and main tracks more than background: a network that does not beat this has only learned the sum
-    of its image. In sparse classes the best cut may be none at all.
+    Threshold and side are chosen to be right for as many training events as possible. Charged currents leave more
+    energy than elastic scatters, and main tracks more than background: a network that does not beat this has only
+    learned the sum of its image. For a rare class the best cut may accept no event, or all.
 
     Args:
         train: charge_total, or those of charge_u, charge_v, charge_x that are known [ADC], and truth under
@@ -40,8 +40,8 @@ def charge_cut(train: Columns, validation: Columns, targets: Sequence[str]) -> B
         known = _charge(columns)
         return {t: np.asarray((known > cut) == above, np.float64) for t, (cut, above) in cuts.items()}
 
-    words = [f"{t} = 1 {'above' if above else 'below'} {cut:.3g}" for t, (cut, above) in cuts.items()]
-    return Baseline(f"cut on ln(total charge): {', '.join(words)}", predict)
+    decisions = [f"{t} = 1 {'above' if above else 'below'} {cut:.3g}" for t, (cut, above) in cuts.items()]
+    return Baseline(f"cut on ln(total charge): {', '.join(decisions)}", predict)
 
 
 def best_cut(values: NDArray[np.float64], classes: NDArray[np.floating]) -> tuple[float, bool]:

@@ -11,7 +11,7 @@ from app.metrics.statistics.fits import linear_fit
 def first_light(train: Columns, validation: Columns, targets: Sequence[str]) -> Baseline:
     """The time as a + b * (earliest time of a sensor), fitted on the training events.
 
-    The offset takes out the mean flight of the light. An event in which no sensor has a time gets the mean time.
+    The offset removes the mean flight time of the light. An event in which no sensor has a time gets the mean time.
 
     Args:
         train: time_first [s], and truth under `true_time` [s]; (N,).

@@ -17,8 +17,8 @@ CENTROID = ("centroid_u", "centroid_v", "centroid_w")
 def light_centroid(train: Columns, validation: Columns, targets: Sequence[str]) -> Baseline:
     """Position or direction as a + B * (mean of the sensors' u, v, w, weighted with their photons), fitted.
 
-    The centroid itself is drawn towards the middle of the faces, most of all in depth; the fit takes the mean of that
-    out. Angles are linear in u and v to a few degrees over the acceptance. Not meant for angles that wrap around.
+    The centroid itself is biased towards the middle of the faces, most of all in depth; the fit removes this bias on
+    average. Angles are linear in u and v to a few degrees over the acceptance. Not meant for angles that wrap around.
 
     Args:
         train: centroid_u, centroid_v, centroid_w [cm], and truth under `true_<target>`; (N,).

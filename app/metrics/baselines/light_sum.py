@@ -11,8 +11,8 @@ from app.metrics.statistics.fits import linear_fit
 def light_sum(train: Columns, validation: Columns, targets: Sequence[str]) -> Baseline:
     """The energy as a + b * (sum of the photons of all sensors), fitted on the training events.
 
-    What a calorimeter gives without looking where the light fell: the light that is collected depends on the depth and
-    on the distance to the faces, and that is what a network has to gain.
+    This ignores where the light fell. The light that is collected depends on the depth and on the distance to the
+    faces, so that a network can improve on it.
 
     Args:
         train: light, and truth under `true_energy` [GeV]; (N,).

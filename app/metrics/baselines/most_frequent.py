@@ -26,18 +26,16 @@ def most_frequent(train: Columns, validation: Columns, targets: Sequence[str]) -
     Raises:
         WirechamberError: there is no training event.
     """
-    found = {target: _most_frequent(train, target) for target in targets}
+    classes = {}
+    for target in targets:
+        values, counts = np.unique(np.asarray(train[f"true_{target}"], np.float64), return_counts=True)
+        if not len(values):
+            raise WirechamberError("no training events")
+        classes[target] = float(values[np.argmax(counts)])
 
     def predict(columns: Columns) -> Predicted:
         rows = len(next(iter(columns.values())))
-        return {target: np.full(rows, value) for target, value in found.items()}
+        return {target: np.full(rows, value) for target, value in classes.items()}
 
-    named = ", ".join(f"{target} = {value:g}" for target, value in found.items())
+    named = ", ".join(f"{target} = {value:g}" for target, value in classes.items())
     return Baseline(f"most frequent class of the training events: {named}", predict)
-
-
-def _most_frequent(train: Columns, target: str) -> float:
-    values, counts = np.unique(np.asarray(train[f"true_{target}"], np.float64), return_counts=True)
-    if not len(values):
-        raise WirechamberError("no training events")
-    return float(values[np.argmax(counts)])

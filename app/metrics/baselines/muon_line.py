@@ -1,4 +1,4 @@
-"""The direction of a muon as straight lines through its hits: no network, and nothing that is fitted."""
+"""The direction of a muon from straight lines through its hits, without a fit."""
 
 from collections.abc import Sequence
 
@@ -33,7 +33,7 @@ def inner_station(train: Columns, validation: Columns, targets: Sequence[str]) -
 def all_hits(train: Columns, validation: Columns, targets: Sequence[str]) -> Baseline:
     """The mean eta of all hits in the muon's sector, phi of the line through them: a straight line from the origin.
 
-    It mistakes the bending for a direction; it is exact where there is no field.
+    The bending in the field biases it; it is exact where there is no field.
 
     Args:
         train: truth under `true_<target>`, of which events without hits get the mean eta, and phi = 0.

@@ -1,4 +1,4 @@
-"""The least-squares polynomial of the momentum kick: what a network must beat to have earned its keep."""
+"""The least-squares polynomial of the momentum kick, which a useful network of track states must beat."""
 
 from collections.abc import Sequence
 
@@ -16,8 +16,8 @@ def polynomial(train: Columns, validation: Columns, targets: Sequence[str]) -> B
     nothing is divided by q/p. Tried are the features (tx, ty, q/p), enough for a field By(z) between fixed planes, and
     all inputs that vary; each as they are and folded by the mirror symmetries of a dipole even in x and y,
     `(x, tx, q) -> -(x, tx, q)` and `(y, ty) -> -(y, ty)`, into q > 0, ty >= 0; each with total degree 2, 4, 6, 8 while
-    there are at least 5 tracks for each of at most 1,000 terms. The validation tracks choose. Outside the range of the
-    training tracks it is worth nothing.
+    there are at least 5 tracks for each of at most 1,000 terms. The validation tracks choose. It must not
+    be used outside the range of the training tracks.
 
     Args:
         train: x, y, dz [mm], tx, ty, qop [1/GeV], any further inputs, and truth under `true_<target>`; all (N,).

@@ -14,12 +14,12 @@ AXIS = ("axis_x", "axis_y", "axis_z")
 
 @BASELINES("principal_axis", inputs=AXIS, targets=COMPONENTS)
 def principal_axis(train: Columns, validation: Columns, targets: Sequence[str]) -> Baseline:
-    """The principal axis of the charge in the images, its head where the data say, or at the other end.
+    """The principal axis of the charge in the images, with its head at the end that the data say, or at the other one.
 
-    The axis of a short track is known to some 30 degrees. Which end is the head the data may say by the skewness of the
-    charge, but not by its sign alone: photons leave charge far ahead of a track, and scattering makes it denser towards
-    its end. In images of 16 wires of the simulation the longer tail lies behind in two of three events. So one bit is
-    fitted: whether all axes are turned round, as most of the training events would have it.
+    The axis of a short track is known to some 30 degrees. The skewness of the charge says which end is the head, but
+    the sign of the skewness alone does not: photons leave charge far ahead of a track, and scattering makes it denser
+    towards its end. In images of 16 wires of the simulation the longer tail lies behind the track in two of three
+    events. So one bit is fitted: all axes are turned round when that is right for most of the training events.
 
     Args:
         train: axis_x, axis_y, axis_z, and truth under `true_direction_x`, `_y`, `_z`; (N,).
@@ -33,7 +33,7 @@ def principal_axis(train: Columns, validation: Columns, targets: Sequence[str]) 
     turned = bool(np.mean(np.sign(np.sum(_axis(train) * _truth(train), axis=-1))) < 0)
 
     def predict(columns: Columns) -> Predicted:
-        return _of(-_axis(columns) if turned else _axis(columns), targets)
+        return _select(-_axis(columns) if turned else _axis(columns), targets)
 
     return Baseline(f"principal axis of the charge{', turned round' * turned}", predict)
 
@@ -42,8 +42,8 @@ def principal_axis(train: Columns, validation: Columns, targets: Sequence[str]) 
 def principal_axis_true_sign(train: Columns, validation: Columns, targets: Sequence[str]) -> Baseline:
     """The principal axis of the charge with the sign taken from the truth: no measurement, but what the axis is worth.
 
-    It says how far the angle can fall if head and tail were always known; it is left out of the verdict on a network,
-    which does not know them.
+    It gives the smallest angle that is possible with perfect knowledge of head and tail. Networks do not have this
+    knowledge, so that they are not compared with it in the verdict of a run.
 
     Args:
         train: not used.
@@ -57,7 +57,7 @@ def principal_axis_true_sign(train: Columns, validation: Columns, targets: Seque
     def predict(columns: Columns) -> Predicted:
         axis = _axis(columns)
         turned = np.sum(axis * _truth(columns), axis=-1, keepdims=True) < 0
-        return _of(np.where(turned, -axis, axis), targets)
+        return _select(np.where(turned, -axis, axis), targets)
 
     return Baseline("principal axis of the charge, SIGN FROM THE TRUTH", predict)
 
@@ -66,7 +66,7 @@ def principal_axis_true_sign(train: Columns, validation: Columns, targets: Seque
 def isotropic(train: Columns, validation: Columns, targets: Sequence[str]) -> Baseline:
     """One fixed direction, z, for all events: 90 degrees from isotropic tracks in the mean and in the median.
 
-    Of tracks that favour a direction it says how far they are from z. It is for data of which an axis is known: where
+    For tracks with a preferred direction it gives their angle to z. It applies to data with a known axis; where
     directions fill a small part of the sphere, their mean is the better floor.
 
     Args:
@@ -80,7 +80,7 @@ def isotropic(train: Columns, validation: Columns, targets: Sequence[str]) -> Ba
 
     def predict(columns: Columns) -> Predicted:
         rows = len(next(iter(columns.values())))
-        return _of(np.tile([0.0, 0.0, 1.0], (rows, 1)), targets)
+        return _select(np.tile([0.0, 0.0, 1.0], (rows, 1)), targets)
 
     return Baseline("fixed direction, as good as an isotropic guess", predict)
 
@@ -94,5 +94,5 @@ def _truth(columns: Columns) -> NDArray[np.float64]:
     return np.stack([np.asarray(columns[f"true_{name}"], np.float64) for name in COMPONENTS], axis=-1)
 
 
-def _of(direction: NDArray[np.float64], targets: Sequence[str]) -> Predicted:
+def _select(direction: NDArray[np.float64], targets: Sequence[str]) -> Predicted:
     return {target: direction[:, COMPONENTS.index(target)] for target in targets}

@@ -14,12 +14,12 @@ from app.metrics.baselines import Baseline, Columns, Predicted
 from app.metrics.statistics.bins import MOST_PT
 
 LOSSES = np.arange(0.0, 6.01, 0.25)
-"""Energies lost before the magnet [GeV] that are tried."""
+"""The fit tries these energies [GeV] lost before the magnet."""
 BINS_PER_ETA = 10
 STRIDE = 64
-"""Of the numbers of groups: more than there are bins of |eta|."""
+"""A group is numbered stations * STRIDE + bin of |eta|; there are fewer bins than this."""
 FEWEST = 20
-"""Training events that a constant needs."""
+"""A constant is fitted only where there are this many training events."""
 
 Floats = NDArray[np.float64]
 
@@ -33,11 +33,11 @@ Floats = NDArray[np.float64]
 def sagitta_fit(train: Columns, validation: Columns, targets: Sequence[str]) -> Baseline:
     """p = a / |curvature| + b from the circle through three stations, the charge from its sign, pT = p / cosh(eta).
 
-    In a uniform field a would be 0.3 B; it is the median of |curvature| (p - b) of the training events here, one for
-    every three stations and every 0.1 of |eta|, and where these have fewer than 20 events, one for the stations, or for
-    all. b, the energy that is lost before the magnet, is common to all and has the least median error. Segments of
-    drift tubes go into the circle with the better choice of the sides: it uses all that the tubes measure, and only
-    two angles of the segments are left out.
+    In a uniform field a would be 0.3 B. Here it is the median of |curvature| (p - b) of the training events: one for
+    every three stations and every 0.1 of |eta|; where these have fewer than 20 events, one for the stations, or one for
+    all. The energy b that is lost before the magnet is common to all and minimises the median error. Segments of drift
+    tubes enter the circle with the better choice of the sides: it uses all measurements of the tubes except two angles
+    of the segments.
 
     Args:
         train: curvature [1/m], stations, line_eta, and truth under `true_pt` [GeV], `true_eta`, `true_charge`; (N,).
@@ -66,8 +66,8 @@ def sagitta_fit(train: Columns, validation: Columns, targets: Sequence[str]) -> 
         values = _momentum(columns, best, middle)
         return {target: values[target] for target in targets}
 
-    words = f"circle through three stations, {len(best.constants)} constants, {best.loss:g} GeV lost before it"
-    return Baseline(words, predict)
+    description = f"circle through three stations, {len(best.constants)} constants, {best.loss:g} GeV lost before it"
+    return Baseline(description, predict)
 
 
 @dataclass(frozen=True)
@@ -81,25 +81,22 @@ class _Fit:
     @classmethod
     def of(cls, group: NDArray[np.intp], bending: Floats, p: Floats, loss: float) -> _Fit:
         each = bending * (p - loss)
-        found: dict[int, float] = {}
+        constants: dict[int, float] = {}
         for number in (group, -1 - group // STRIDE):
-            for one in np.unique(number):
-                chosen = each[number == one]
+            for group_number in np.unique(number):
+                chosen = each[number == group_number]
                 if len(chosen) >= FEWEST:
-                    found[int(one)] = float(np.median(chosen))
-        return cls(loss, found, float(np.median(each)))
+                    constants[int(group_number)] = float(np.median(chosen))
+        return cls(loss, constants, float(np.median(each)))
 
     def __call__(self, group: NDArray[np.intp], bending: Floats) -> Floats:
         """Return the momenta [GeV], with the sign that the curvature gives the charge."""
         names, place = np.unique(group, return_inverse=True)
-        a = np.array([self._constant(name) for name in names.tolist()])
+        by_stations = {name: self.constants.get(-1 - name // STRIDE, self.whole) for name in names.tolist()}
+        a = np.array([self.constants.get(name, constant) for name, constant in by_stations.items()])
         bent = bending / np.where(a == 0.0, 1.0, a)[place]
         size = 1.0 / np.maximum(np.abs(bent), 1.0 / MOST_PT) + self.loss
         return np.asarray(np.where(bent < 0, -size, size))
-
-    def _constant(self, group: int) -> float:
-        of_stations = self.constants.get(-1 - group // STRIDE, self.whole)
-        return self.constants.get(group, of_stations)
 
 
 def _groups(stations: NDArray[np.floating], eta: NDArray[np.floating]) -> NDArray[np.intp]:

@@ -1,4 +1,4 @@
-"""The straight line: what a track does without a magnet."""
+"""The straight line: a track without a magnet."""
 
 from collections.abc import Sequence
 
@@ -12,8 +12,8 @@ from app.metrics.baselines import Baseline, Columns, Predicted
 def straight_line(train: Columns, validation: Columns, targets: Sequence[str]) -> Baseline:
     """The state carried along its own direction: `x + tx dz, y + ty dz, tx, ty`.
 
-    Nothing is fitted. A network that is worse than this has not seen the magnet: printed beside every result, this line
-    shows a wrong unit of q/p at once.
+    Nothing is fitted. A network that is worse than this has not learned the effect of the magnet. The baseline stands
+    next to every result, where it reveals a wrong unit of q/p at once.
 
     Args:
         train: not used.

@@ -12,14 +12,19 @@ from app.metrics.statistics.residuals import residuals
 from app.predictions import Predictions, Values
 
 LEAST = float(np.finfo(np.float32).tiny)
-"""What a probability that has been rounded to 0 counts as in a logarithm."""
+"""In a logarithm a probability that has been rounded to 0 counts as this value."""
 
 
 def classes_of(predictions: Predictions) -> list[str]:
     """Return the targets that are classes: those with probabilities, or 0 and 1 in truth and predicted as one."""
     with_probability = {name.rpartition("_")[0] for name in predictions.probability}
     both = {target: (true, predictions.predicted[target]) for target, true in predictions.true.items()}
-    return [target for target, values in both.items() if target in with_probability or _yes_or_no(*values)]
+    return [
+        target
+        for target, (true, predicted) in both.items()
+        if target in with_probability
+        or (np.array_equal(np.unique(true), (0, 1)) and (predicted >= 0).all() and (predicted <= 1).all())
+    ]
 
 
 def has_probability(predictions: Predictions, target: str) -> bool:
@@ -43,8 +48,8 @@ def as_classes(predictions: Predictions) -> tuple[Predictions, dict[str, int]]:
                 raise WirechamberError(f"the predicted values of {target} are neither classes nor probabilities")
             predicted[target] = np.asarray(values >= 0.5, np.float64)
             probability |= {f"{target}_0": 1 - values, f"{target}_1": values}
-    found = replace(predictions, predicted=predicted, probability=probability)
-    return found, {target: _count(found, target) for target in found.true}
+    events = replace(predictions, predicted=predicted, probability=probability)
+    return events, {target: count_classes(events, target) for target in events.true}
 
 
 def probabilities(values: Mapping[str, Values], target: str, count: int) -> NDArray[np.float64] | None:
@@ -55,7 +60,7 @@ def probabilities(values: Mapping[str, Values], target: str, count: int) -> NDAr
 
 
 def roc(is_class: NDArray[np.bool_], score: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return false and true positive rate for every cut on `score`, from the tightest; needs events of both kinds.
+    """Return false and true positive rate for every cut on `score`, the tightest first; needs events of both kinds.
 
     Events of equal score pass a cut together: between them the curve is a straight line.
     """
@@ -71,15 +76,16 @@ def area(x: NDArray[Any], y: NDArray[Any]) -> float:
     return float(np.sum(np.diff(x) * (y[1:] + y[:-1]) / 2))
 
 
-def _yes_or_no(true: Values, predicted: Values) -> bool:
-    return bool(np.array_equal(np.unique(true), (0, 1)) and (predicted >= 0).all() and (predicted <= 1).all())
-
-
 def _whole(values: Values) -> bool:
     return bool(np.array_equal(values, np.round(values)))
 
 
-def _count(predictions: Predictions, target: str) -> int:
+def count_classes(predictions: Predictions, target: str) -> int:
+    """Return the number of classes of a target, at least 2.
+
+    Raises:
+        WirechamberError: a value is not a whole number from 0, or has no probability where others have.
+    """
     true, predicted = predictions.true[target], predictions.predicted[target]
     for kind, values in (("true", true), ("predicted", predicted)):
         if not _whole(values) or np.min(values) < 0:
@@ -94,13 +100,13 @@ def _count(predictions: Predictions, target: str) -> int:
 TOTAL = "charge_total"
 OF_PLANES = ("charge_u", "charge_v", "charge_x")
 CHARGES = (TOTAL, *OF_PLANES)
-"""Names of columns with charges, of which one is enough."""
+"""The columns with charges, one of which is enough."""
 
 
 def log_charge(columns: Mapping[str, NDArray[Any]]) -> NDArray[np.float64] | None:
-    """Return ln of the total charge (N,), of `charge_total` or of the planes that are known; None where none is.
+    """Return ln of the total charge (N,), from `charge_total` or the sum of the planes; None where no charge is known.
 
-    Below one ADC count, where undershoots are left, it is 0.
+    It is 0 below one ADC count, where only undershoots are left.
     """
     known = [columns[name] for name in ([TOTAL] if TOTAL in columns else OF_PLANES) if name in columns]
     if not known:

@@ -1,4 +1,4 @@
-"""What fits are made of: straight lines by least squares, and the products of Chebyshev polynomials."""
+"""Fits by least squares: straight lines, and the basis of products of Chebyshev polynomials."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Basis:
 
     @classmethod
     def spanning(cls, features: Matrix, degree: int) -> Basis:
-        """Return the basis whose interval is what `features` (N, F) cover."""
+        """Return the basis whose intervals are the ranges of `features` (N, F)."""
         low, high = features.min(axis=0), features.max(axis=0)
         half = (high - low) / 2
         return cls((low + high) / 2, np.where(half > 0, half, 1.0), degree)
@@ -63,29 +63,30 @@ def exponents(features: int, degree: int) -> list[tuple[int, ...]]:
 def linear_fit(train: Columns, inputs: Sequence[str], targets: Sequence[str]) -> Baseline:
     """Return every target as a + b . inputs, fitted on the training events whose inputs are finite.
 
-    An event without them, e.g. one in which no sensor has seen enough light for a time, gets the mean of the others.
+    An event without them, e.g. one in which no sensor has enough light for a time, gets the mean of the others.
 
     Raises:
         WirechamberError: there is no training event with these inputs.
     """
-    values = _stacked(train, inputs)
+    values = stack_columns(train, inputs)
     usable = np.isfinite(values).all(axis=1)
     if not usable.any():
         raise WirechamberError(f"no training events with {', '.join(inputs)}")
     centre, spread = values[usable].mean(axis=0), values[usable].std(axis=0)
-    spread = np.where(spread > 0, spread, 1.0)  # an input that never changes says nothing
+    spread = np.where(spread > 0, spread, 1.0)  # an input that never changes has no effect
     scaled = (values[usable] - centre) / spread
     truth = np.stack([np.asarray(train[f"true_{target}"], np.float64)[usable] for target in targets], axis=1)
     mean = truth.mean(axis=0)
     slopes = np.linalg.lstsq(scaled, truth - mean, rcond=None)[0]
 
     def predict(columns: Columns) -> Predicted:
-        found = _stacked(columns, inputs)
-        found = np.where(np.isfinite(found).all(axis=1, keepdims=True), (found - centre) / spread, 0.0)
-        return dict(zip(targets, (mean + found @ slopes).T, strict=True))
+        known = stack_columns(columns, inputs)
+        known = np.where(np.isfinite(known).all(axis=1, keepdims=True), (known - centre) / spread, 0.0)
+        return dict(zip(targets, (mean + known @ slopes).T, strict=True))
 
     return Baseline(f"linear fit to {', '.join(inputs)}", predict)
 
 
-def _stacked(columns: Columns, names: Sequence[str]) -> NDArray[np.float64]:
+def stack_columns(columns: Columns, names: Sequence[str]) -> NDArray[np.float64]:
+    """Return the named columns side by side, (N, C)."""
     return np.stack([np.asarray(columns[name], np.float64) for name in names], axis=1)

@@ -20,19 +20,19 @@ BLOCK = 16_384
 
 @dataclass(frozen=True)
 class Space:
-    """Which features a polynomial sees, and whether mirror images are one track to it; NumPy arrays or tensors."""
+    """The features of a polynomial, and whether it treats mirror images as one track; NumPy arrays or tensors."""
 
     names: tuple[str, ...]
     folded: bool
 
     def signs(self, columns: Columns) -> dict[str, arrays.Array]:
         """Return the sign (N,) with which each mirrored quantity enters: q/p and ty become positive when folded."""
-        horizontal, vertical = (self._sign(columns[name]) for name in ("qop", "ty"))
+        horizontal, vertical = (0.0 * columns[name] + 1.0 for name in ("qop", "ty"))
+        if self.folded:
+            where = arrays.module_of(horizontal).where
+            horizontal = where(columns["qop"] < 0, -horizontal, horizontal)
+            vertical = where(columns["ty"] < 0, -vertical, vertical)
         return {"x": horizontal, "tx": horizontal, "qop": horizontal, "y": vertical, "ty": vertical}
-
-    def _sign(self, values: arrays.Array) -> arrays.Array:
-        ones = 0.0 * values + 1.0
-        return arrays.module_of(values).where(values < 0, -ones, ones) if self.folded else ones
 
     def features(self, columns: Columns) -> arrays.Array:
         """Return the features (N, F)."""
@@ -40,8 +40,8 @@ class Space:
         every = [columns[name] * signs.get(name, 1.0) for name in self.names]
         return arrays.module_of(*every).stack(every, axis=-1)
 
-    def described(self, degree: int) -> str:
-        """Return a polynomial of this degree in words."""
+    def describe(self, degree: int) -> str:
+        """Return the description of a polynomial of this degree, e.g. "polynomial degree 4 in tx, ty, qop, folded"."""
         return f"polynomial degree {degree} in {', '.join(self.names)}{', folded' if self.folded else ''}"
 
 
@@ -57,16 +57,16 @@ class Fit:
     @property
     def description(self) -> str:
         """Degree, features and folding."""
-        return self.space.described(self.basis.degree)
+        return self.space.describe(self.basis.degree)
 
     def predict(self, columns: Columns) -> Predicted:
-        """Return the targets block by block: the products of a million tracks would fill the memory."""
+        """Return the targets, computed in blocks: the products of a million tracks would fill the memory."""
         starts = range(0, max(len(columns["qop"]), 1), BLOCK)
         parts = [self._block({name: values[i : i + BLOCK] for name, values in columns.items()}) for i in starts]
         return {target: np.concatenate([part[target] for part in parts]) for target in self.targets}
 
     def _block(self, columns: Columns) -> Predicted:
-        columns = _in_double(columns)
+        columns = {name: np.asarray(values, np.float64) for name, values in columns.items()}
         kick = self.coefficients.T @ self.basis(self.space.features(columns))
         signs, state = self.space.signs(columns), line(columns)
         qop = signs["qop"] * columns["qop"]
@@ -75,7 +75,7 @@ class Fit:
 
 @dataclass(frozen=True)
 class Choice:
-    """What is tried; None leaves it to the validation tracks.
+    """The fits that are tried; None means that the validation tracks decide.
 
     Attributes:
         degrees: total degrees; those with too few tracks or too many terms are left out.
@@ -109,28 +109,21 @@ def best_fit(train: Columns, validation: Columns, targets: Sequence[str], choice
     kept = np.random.default_rng(0).permutation(rows)[:MOST_ROWS]
     fitted = {name: np.asarray(values, np.float64)[kept] for name, values in train.items()}
     judging = validation if len(validation.get("qop", ())) else fitted
-    fits = [fit for space in _spaces(fitted, choice) for fit in _fits(space, fitted, tuple(targets), choice.degrees)]
+    inputs = [name for name in fitted if not name.startswith("true_")]
+    varying = tuple(name for name in inputs if np.ptp(fitted[name]) > 0)
+    features = [choice.features] if choice.features else [("tx", "ty", "qop"), varying or ("qop",)]
+    folds = [folded for folded in (False, True) if choice.folded in (None, folded)]
+    spaces = [Space(names, folded) for names in dict.fromkeys(features) for folded in folds]
+    fits = [fit for space in spaces for fit in fits_in_space(space, fitted, tuple(targets), choice.degrees)]
     if not fits:
         what = f"no polynomial of this degree can be fitted on {len(kept):,} tracks"
         expected = f"at least {ROWS_PER_TERM} tracks for each of at most {MOST_TERMS:,} terms"
         raise UserError(Problem(what, ("degree",), expected=expected, received=list(choice.degrees)))
-    return min(fits, key=lambda fit: _error(fit, judging))
+    return min(fits, key=lambda fit: validation_error(fit, judging))
 
 
-def _in_double(columns: Columns) -> Columns:
-    return {name: np.asarray(values, np.float64) for name, values in columns.items()}
-
-
-def _spaces(train: Columns, choice: Choice) -> Iterator[Space]:
-    inputs = [name for name in train if not name.startswith("true_")]
-    varying = tuple(name for name in inputs if np.ptp(train[name]) > 0)
-    sets = [choice.features] if choice.features else [("tx", "ty", "qop"), varying or ("qop",)]
-    for names in dict.fromkeys(sets):
-        yield from (Space(names, folded) for folded in (False, True) if choice.folded in (None, folded))
-
-
-def _fits(space: Space, train: Columns, targets: tuple[str, ...], degrees: Sequence[int]) -> Iterator[Fit]:
-    """Yield the fit of each allowed degree; they share their products, as the terms are ordered by degree."""
+def fits_in_space(space: Space, train: Columns, targets: tuple[str, ...], degrees: Sequence[int]) -> Iterator[Fit]:
+    """Yield the fit of each degree with enough tracks; all share their products, as the terms are ordered by degree."""
     features, signs, state = space.features(train), space.signs(train), line(train)
     most = max(1, min(MOST_TERMS, len(features) // ROWS_PER_TERM))
     counts = {degree: terms(features.shape[1], degree) for degree in degrees}
@@ -142,15 +135,15 @@ def _fits(space: Space, train: Columns, targets: tuple[str, ...], degrees: Seque
     wanted = np.column_stack([signs[target] * (train[f"true_{target}"] - state[target]) for target in targets])
     products = design @ design.T
     for degree, count in allowed.items():
-        solved = _least_squares(design[:count], products[:count, :count], wanted)
+        solved = least_squares(design[:count], products[:count, :count], wanted)
         yield Fit(space, replace(basis, degree=degree), solved, targets)
 
 
-def _least_squares(design: Matrix, products: Matrix, wanted: Matrix) -> Matrix:
+def least_squares(design: Matrix, products: Matrix, wanted: Matrix) -> Matrix:
     """Return the coefficients (T, K) that minimise |design.T c - wanted|.
 
-    Normal equations are ten times as fast as a QR of so tall a matrix and square its condition number; a small ridge
-    keeps them solvable and the repeated solution for what is left over takes both errors out again.
+    Normal equations are ten times as fast as a QR decomposition of so tall a matrix, but square its condition number. A
+    small ridge keeps them solvable, and solving again for the remaining residual removes the errors of both.
     """
     ridge = np.diag(np.full(len(products), 1e-13 * np.trace(products)))
     inverse = np.linalg.inv(products + ridge)
@@ -160,7 +153,7 @@ def _least_squares(design: Matrix, products: Matrix, wanted: Matrix) -> Matrix:
     return solved
 
 
-def _error(fit: Fit, columns: Columns) -> float:
+def validation_error(fit: Fit, columns: Columns) -> float:
     """Return the mean position error [mm], or without x and y the mean absolute residual in units of the spread."""
     predicted = fit.predict(columns)
     delta = {target: predicted[target] - columns[f"true_{target}"] for target in fit.targets}

@@ -57,7 +57,7 @@ class KickPolynomial(keras.layers.Layer):
     @property
     def description(self) -> str:
         """Its degree, its features and whether it is folded, as the baseline of this name says it."""
-        return self.space.described(self.degree)
+        return self.space.describe(self.degree)
 
     def build(self, shapes: Any) -> None:
         """Make the coefficients."""

@@ -6,12 +6,7 @@ Kinetic energies T in MeV, lengths in cm, losses per length in MeV/cm.
 import numpy as np
 from numpy.typing import NDArray
 
-from app.physics.argon.medium import (
-    DENSITY,
-    ELECTRON_MASS,
-    ELECTRON_RADIUS,
-    ELECTRONS,
-)
+from app.physics.argon.medium import DENSITY, ELECTRON_MASS, ELECTRON_RADIUS, ELECTRONS
 
 Floats = NDArray[np.float64]
 

@@ -140,7 +140,7 @@ POSITION = ("u", "v", "w")
 
 @dataclass(frozen=True)
 class ResidualSet:
-    """A residual, or a size without a sign, of the model and of every baseline: `values` (N,) by curve, model first."""
+    """A residual, or a size without a sign, of model and baselines: `values` (N,) by curve, the model first."""
 
     name: str
     unit: str
@@ -150,7 +150,7 @@ class ResidualSet:
 
 @dataclass(frozen=True)
 class Reference:
-    """The true quantity (N,) against which a resolution is drawn; NaN for an event without it, e.g. without a photon."""
+    """The true quantity (N,) against which a resolution is drawn; NaN for an event without it."""
 
     name: str
     unit: str

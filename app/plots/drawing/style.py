@@ -23,7 +23,7 @@ else:
 
 
 BLUE, ORANGE, GREEN, RED, PURPLE, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#5F6A72"
-"""The colours of Okabe and Ito, which the colour-blind can distinguish, and with line styles also readers of a print."""
+"""The colours of Okabe and Ito, which the colour-blind and, with line styles, readers of a print can distinguish."""
 
 COLOURS, MARKERS = (BLUE, ORANGE, GREEN, RED, PURPLE), "osvD^"
 WIDE = 20.0
@@ -108,7 +108,7 @@ def grid(panels: int) -> tuple[Figure, list[Axes]]:
 
 
 def label(inputs: PlotInputs, panels: Sequence[Axes]) -> None:
-    """Write the run's name, "Simulation" over the last panel of the first row, and the line about the data above both."""
+    """Write the run's name, "Simulation" over the last panel of the first row, and the line about the data above."""
     figure = cast("Figure", panels[0].figure)
     title = panels[0].set_title(inputs.title, loc="left", fontweight="bold")
     room = 0.72 * figure.bbox.width / max(title.get_window_extent().width, 1.0)

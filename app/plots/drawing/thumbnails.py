@@ -48,17 +48,18 @@ def reduce_picture(content: bytes) -> bytes:
 
 def _address(path: Path) -> str:
     """Return the data address of a PNG, of its small copy when it is large; "" when the file is damaged."""
-    kept = path.parents[2] / ".report" / path.parents[1].name / path.name
     try:
         if path.stat().st_size <= SMALL:
             small = path.read_bytes()
-        elif kept.exists() and kept.stat().st_mtime_ns >= path.stat().st_mtime_ns:
-            small = kept.read_bytes()
         else:
-            small = reduce_picture(path.read_bytes())
-            with contextlib.suppress(OSError):  # a folder that cannot be written to keeps no copy
-                kept.parent.mkdir(parents=True, exist_ok=True)
-                write_bytes(kept, lambda file: file.write(small))
+            kept = path.parents[2] / ".report" / path.parents[1].name / path.name
+            if kept.exists() and kept.stat().st_mtime_ns >= path.stat().st_mtime_ns:
+                small = kept.read_bytes()
+            else:
+                small = reduce_picture(path.read_bytes())
+                with contextlib.suppress(OSError):  # a folder that cannot be written to keeps no copy
+                    kept.parent.mkdir(parents=True, exist_ok=True)
+                    write_bytes(kept, lambda file: file.write(small))
     except (OSError, ValueError, SyntaxError):  # Pillow raises these for a damaged PNG
         return ""
     return "data:image/png;base64," + base64.b64encode(small).decode()
