@@ -1,6 +1,4 @@
-"""Simulated muons in a spectrometer with toroids, as its tubes, strips and pads see them."""
-
-from __future__ import annotations
+"""Simulated muons in a spectrometer with toroids, as measured by its tubes, strips and pads."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,10 +16,9 @@ from datasets import SIMULATORS
 from datasets.files.shards import Layout, write_root_shard
 from datasets.simulate.engine.generator import Generator
 from datasets.simulate.engine.random_streams import event_keys
-from datasets.simulate.muons.calorimeter import Calorimeter
-from datasets.simulate.muons.events import Setup, blocks
-from datasets.simulate.muons.measurements import FLOATS, INTEGERS
-from datasets.simulate.muons.source import Source, Spectrum
+from datasets.simulate.muons.events import Setup, simulate_blocks
+from datasets.simulate.muons.hits import FLOATS, INTEGERS
+from datasets.simulate.muons.source import Calorimeter, Source, Spectrum
 
 VERSION = 1
 TREE = "MuonHitDump"
@@ -67,20 +64,20 @@ def muon_hits(
     across the channel, covYY, that along it [mm2], covXY, covYX; readOutSide, channel, layer, stationPhi (sector 1 to
     16), stationEta (chamber along z or r, signed by the side), stationIndex (0 BI, 1 BM, 2 BO, 3 EI, 4 EM, 5 EO),
     technology (0 MDT, 1 CSC, 2 RPC, 3 TGC, 4 STGC, 5 MM), truthLink (number of the muon in the event, -1 noise); and
-    `truthMuon_` + pt [GeV], eta, phi, q at the vertex; `eventNumber`, and `runNumber`, a hash of seed and options by
-    which samples differ. `metadata` beside the tree is a JSON string. An event depends on (seed, its number, options)
+    `truthMuon_` + pt [GeV], eta, phi, q at the vertex; `eventNumber`, and `runNumber`, a hash of seed and options that
+    distinguishes samples. `metadata` beside the tree is a JSON string. An event depends on (seed, its number, options)
     alone, not on the size of the shards: an interrupted generation continues where it stopped.
 
     A positive muon is bent towards larger eta. Absorbed muons stay in the truth, without hits.
 
     Simplified: no solenoid, so that phi is bent by nothing; the toroids' field does not vary with phi; sectors are of
     one size; multiple scattering is Gaussian, at the calorimeter and behind each station; a muon makes one hit in a
-    layer, with no second electrons, showers or shared channels; tubes have no walls and a constant drift velocity;
+    layer, with no delta electrons, showers or shared channels; tubes have no walls and a constant drift velocity;
     layers are perfectly aligned; noise is even over layers, sectors and the eta coordinate.
 
     Args:
         out: folder of the shards.
-        events: events in all.
+        events: total number of events.
         shard_size: events per shard.
         pt: range of the transverse momentum [GeV].
         spectrum: of the transverse momentum: flat in log(pt), or flat in 1/pt ("inverse").
@@ -104,20 +101,16 @@ def muon_hits(
         G. Aad et al. (ATLAS), The ATLAS Experiment at the CERN Large Hadron Collider,
         doi:10.1088/1748-0221/3/08/S08003.
     """
-    _check(pt, eta, energy_loss)
-    source = Source(pt, spectrum, eta, two_muons, vertex_spread)
-    calorimeter = Calorimeter(energy_loss, energy_loss_spread, calorimeter_thickness)
-    setup = Setup(source, calorimeter, field_scale, station_thickness, efficiency, noise)
-    _Generator(int(seed), shard_size, setup).generate(out, events)
-
-
-def _check(pt: tuple[float, float], eta: tuple[float, float], energy_loss: float) -> None:
     if max(-eta[0], eta[1]) > ETA_MAX:
         expected = f"a range within -{ETA_MAX} to {ETA_MAX}, where the detector is"
         raise UserError(Problem("beyond the detector", ("eta",), expected=expected, received=eta))
     if pt[0] <= energy_loss:
         what = f"muons that lose {energy_loss:g} GeV in the calorimeter stop there at eta = 0"
         raise UserError(Problem(what, ("pt",), expected=f"a range above {energy_loss:g} GeV", received=pt))
+    source = Source(pt, spectrum, eta, two_muons, vertex_spread)
+    calorimeter = Calorimeter(energy_loss, energy_loss_spread, calorimeter_thickness)
+    setup = Setup(source, calorimeter, field_scale, station_thickness, efficiency, noise)
+    _Generator(int(seed), shard_size, setup).generate(out, events)
 
 
 @dataclass(frozen=True)
@@ -127,7 +120,7 @@ class _Generator(Generator):
     setup: Setup
 
     def options(self) -> dict[str, Any]:
-        """Return all that events depend on, beside their keys."""
+        """Return all that events depend on, except their keys."""
         return self.setup.options()
 
     def metadata_fields(self) -> dict[str, Any]:
@@ -135,7 +128,7 @@ class _Generator(Generator):
         return {"technologies": list(TECHNOLOGIES)}
 
     def seed_options(self) -> dict[str, Any]:
-        """Return all options but the shard size: the same events may be cut into other shards."""
+        """Return all options but the shard size: the same events may be divided into other shards."""
         return self.options()
 
     def write(self, path: Path, shard: int, rows: int, metadata: dict[str, Any]) -> None:
@@ -145,7 +138,7 @@ class _Generator(Generator):
         write_root_shard(path, TREE, LAYOUT, self._blocks(key, first), metadata)
 
     def _blocks(self, key: NDArray[np.uint64], first: int) -> Iterator[dict[str, Any]]:
-        for here, muons, (row, columns) in blocks(self.setup, key):
+        for here, muons, (row, columns) in simulate_blocks(self.setup, key):
             count = here.stop - here.start
             truth = {"pt": muons.pt, "eta": muons.eta, "phi": muons.phi, "q": muons.charge}
             yield {

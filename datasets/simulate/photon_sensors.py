@@ -1,14 +1,10 @@
-"""Simulated gammas in a liquid-xenon calorimeter, as its photon sensors see them."""
+"""Simulated gammas in a liquid-xenon calorimeter, as its photon sensors measure them."""
 
-from __future__ import annotations
-
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from app.core.types import Count, Fraction, NonNegative, Positive, PositiveRange, Range
@@ -72,7 +68,7 @@ def photon_sensors(
     detector_seed: Annotated[int, Field(ge=0)] = 1,
     seed: Annotated[int, Field(ge=0)] = 1,
 ) -> None:
-    """Gammas of 15 to 60 MeV from a target, and the light that 4,760 photon sensors of a xenon calorimeter see of them.
+    """Gammas of 15 to 60 MeV from a target, and their light in the 4,760 photon sensors of a xenon calorimeter.
 
     Each shard `shard_00000.root`, ... has a tree `tree` with `npho` (4760) photons, `relative_time` (4760) [s]; the
     truth of the main gamma, `emiAng` = theta, phi [degrees], `energyTruth` [GeV], `timeTruth` [s] and `uvwTruth` [cm]
@@ -88,7 +84,7 @@ def photon_sensors(
 
     Args:
         out: folder of the shards.
-        events: events in all.
+        events: total number of events.
         shard_size: events per shard.
         energy: range of the energy of the main gamma [GeV], uniform.
         time: range of the time of its first interaction on the clock of the sensors [s], uniform.
@@ -142,25 +138,21 @@ class _Generator(Generator):
     setup: Setup
 
     def options(self) -> dict[str, Any]:
-        """Return all that events depend on, beside the random numbers."""
+        """Return all that events depend on, except the random numbers."""
         return self.setup.options()
 
     def write(self, path: Path, shard: int, rows: int, metadata: dict[str, Any]) -> None:
         """Make one shard with `rows` events."""
         random = np.random.default_rng([self.seed, shard, self.stream()])
-        truth = self.setup.truth(random, rows)
-        light = self.setup.showers(random, truth.gammas)
+        truth = self.setup.draw_truth(random, rows)
+        light = self.setup.draw_showers(random, truth.gammas)
         seeds = random.integers(0, 2**64, rows, np.uint64)
-        readout = Readout(self.setup, truth, light, seeds)
-        branches = truth_branches(truth) | self.numbers(shard, rows)
-        write_root_shard(path, TREE, LAYOUT, _blocks(readout, branches), metadata | {"tried": truth.tried})
-
-    def numbers(self, shard: int, rows: int) -> dict[str, NDArray[np.int32]]:
-        """Return run and event number."""
-        first = shard * self.shard_size
-        return {"run": np.full(rows, self.run(), np.int32), "event": np.arange(first, first + rows, dtype=np.int32)}
-
-
-def _blocks(readout: Readout, branches: dict[str, NDArray[Any]]) -> Iterator[dict[str, NDArray[Any]]]:
-    for here, npho, times in readout.blocks():
-        yield {"npho": npho, "relative_time": times} | {name: values[here] for name, values in branches.items()}
+        readout, first = Readout(self.setup, truth, light, seeds), shard * self.shard_size
+        branches = truth_branches(truth)
+        branches["run"] = np.full(rows, self.run(), np.int32)
+        branches["event"] = np.arange(first, first + rows, dtype=np.int32)
+        blocks = (
+            {"npho": npho, "relative_time": times} | {name: values[here] for name, values in branches.items()}
+            for here, npho, times in readout.blocks()
+        )
+        write_root_shard(path, TREE, LAYOUT, blocks, metadata | {"tried": truth.tried})

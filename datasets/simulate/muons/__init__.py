@@ -1,1 +1,1 @@
-"""The simulation of muons in a spectrometer."""
+"""The simulation of muons in a calorimeter and a spectrometer, and of their hits."""

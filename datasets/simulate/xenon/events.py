@@ -1,7 +1,8 @@
-"""Simulated events of the calorimeter: truth of a shard, and its readings computed by all processors."""
+"""Simulated events of the calorimeter: the truth of a shard, and its readings computed by all processors."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -14,17 +15,18 @@ from numpy.typing import NDArray
 
 from app.core.system import cores
 from app.physics.xenon_calorimeter import FACES, R_INNER, SENSORS, to_uvw
-from datasets.simulate.xenon.gammas import LIGHT_SPEED, Flight, Gammas, Showers, Target, angles, showers
-from datasets.simulate.xenon.sensors import Quality, channels, sensors
+from datasets.simulate.xenon.gammas import LIGHT_SPEED, Flight, Gammas, Showers, Target, draw_showers, emission_angles
+from datasets.simulate.xenon.sensors import Quality, calorimeter_sensors, draw_channels
 
 Floats = NDArray[np.float64]
 Interval = tuple[float, float]
 
 BLOCK = 250
-"""Events computed, held in memory and written at a time: 9.5 MB of readings."""
+"""Events that are computed, held in memory and written together: 9.5 MB of readings."""
 TASK = 25
 """Events that one thread computes at a time."""
-MOST_GAMMAS = 4
+MAX_GAMMAS = 4
+"""Gammas of an event, the main one included."""
 
 
 class Light(NamedTuple):
@@ -54,7 +56,7 @@ class PileUp(NamedTuple):
     time: Interval
     empty: float
 
-    def draw(self, random: np.random.Generator, count: int) -> Floats:
+    def draw_energies(self, random: np.random.Generator, count: int) -> Floats:
         """Return log-uniform energies [GeV]."""
         low, high = self.energy
         return low * np.exp(random.uniform(0.0, np.log(high / low), count))
@@ -70,7 +72,7 @@ class Truth(NamedTuple):
 
 @dataclass(frozen=True)
 class Setup:
-    """Everything that events depend on, beside the random numbers."""
+    """Everything that events depend on, except the random numbers."""
 
     energy: Interval
     time: Interval
@@ -89,9 +91,9 @@ class Setup:
             for name, value in asdict(self).items()
         }
 
-    def truth(self, random: np.random.Generator, count: int) -> Truth:
+    def draw_truth(self, random: np.random.Generator, count: int) -> Truth:
         """Draw the gammas of `count` events; none where an event is empty, at most 4."""
-        further = np.minimum(random.poisson(self.pile_up.mean, count), MOST_GAMMAS - 1)
+        further = np.minimum(random.poisson(self.pile_up.mean, count), MAX_GAMMAS - 1)
         number = np.where(random.uniform(size=count) < self.pile_up.empty, 0, 1 + further)
         starts = np.concatenate([[0], np.cumsum(number)])
         first = np.zeros(starts[-1], bool)
@@ -105,13 +107,13 @@ class Setup:
             tried += shots if fiducial else 0
         main, others = int(first.sum()), int((~first).sum())
         energy[first], time[first] = random.uniform(*self.energy, main), random.uniform(*self.time, main)
-        energy[~first] = self.pile_up.draw(random, others)
+        energy[~first] = self.pile_up.draw_energies(random, others)
         time[~first] = random.uniform(*self.pile_up.time, others)
         return Truth(starts, Gammas(energy, time, direction, point), tried)
 
-    def showers(self, random: np.random.Generator, gammas: Gammas) -> Showers:
+    def draw_showers(self, random: np.random.Generator, gammas: Gammas) -> Showers:
         """Return the light sources of the gammas."""
-        return showers(random, gammas, self.light.sources, self.light.w_value, self.light.spread)
+        return draw_showers(random, gammas, self.light.sources, self.light.w_value, self.light.spread)
 
 
 def truth_branches(truth: Truth) -> dict[str, NDArray[Any]]:
@@ -125,7 +127,7 @@ def truth_branches(truth: Truth) -> dict[str, NDArray[Any]]:
         return padded[place].astype(kind)
 
     return {
-        "emiAng": main(angles(gammas.direction)),
+        "emiAng": main(emission_angles(gammas.direction)),
         "energyTruth": main(gammas.energy),
         "timeTruth": main(gammas.time, "f8"),
         "uvwTruth": main(to_uvw(gammas.point)),
@@ -145,7 +147,7 @@ class Readout:
 
     @cached_property
     def arguments(self) -> tuple[Any, ...]:
-        """What the compiled function takes beside the events."""
+        """The arguments of the compiled function, except the events."""
         light, setup = self.light, self.setup
         photons = light.photons.sum(axis=1)
         weight = light.photons / np.maximum(photons, 1e-12)[:, None]
@@ -155,46 +157,40 @@ class Readout:
         sources = (light.position.reshape(-1, 3), light.photons.ravel(), light.time.ravel())
         inverse = (1.0 / setup.light.absorption_length, 1.0 / setup.light.scattering_length)
         medium = (len(FACES["inner"]), R_INNER, *inverse, setup.light.refractive_index / LIGHT_SPEED)
-        quality = channels(setup.quality, setup.detector_seed)
+        channels = draw_channels(setup.quality, setup.detector_seed)
         return (
             self.truth.starts,
             gammas,
             sources,
-            sensors(),
-            quality,
+            calorimeter_sensors(),
+            channels,
             medium,
             (*setup.clock, *setup.pile_up.time),
             self.seeds,
         )
 
     def blocks(self) -> Iterator[tuple[slice, NDArray[np.float32], NDArray[np.float32]]]:
-        """Yield (events, npho, times) in order; the next block is computed while one is used."""
+        """Yield (events, npho, times) in order; the next block is computed while the caller uses one."""
         edges = [*range(0, len(self.seeds), BLOCK), len(self.seeds)]
-        # Compiled for no event first: numba looks types up in tables that two threads must not fill at once.
+        # Compiled by a call without events: numba looks types up in tables that two threads must not fill at once.
         self._read(0, (0, 0), np.empty((2, 0, SENSORS), np.float32))
+        waiting: deque[tuple[slice, Any, list[Future[None]]]] = deque()
         with ThreadPoolExecutor(cores()) as pool:
-            waiting = None
-            for first, last in pairwise(edges):
-                begun = self._begin(pool, first, last)
-                if waiting:
-                    yield self._finish(*waiting)
-                waiting = begun
-            if waiting:
-                yield self._finish(*waiting)
-
-    def _begin(self, pool: ThreadPoolExecutor, first: int, last: int) -> tuple[int, int, Any, list[Future[None]]]:
-        readings = np.empty((2, last - first, SENSORS), np.float32)
-        tasks = [(start, min(start + TASK, last)) for start in range(first, last, TASK)]
-        return first, last, readings, [pool.submit(self._read, first, task, readings) for task in tasks]
-
-    @staticmethod
-    def _finish(first: int, last: int, readings: Any, tasks: list[Future[None]]) -> tuple[slice, Any, Any]:
-        for task in tasks:
-            task.result()
-        return slice(first, last), readings[0], readings[1]
+            for block in [*pairwise(edges), None]:
+                if block:
+                    first, last = block
+                    readings = np.empty((2, last - first, SENSORS), np.float32)
+                    tasks = [(start, min(start + TASK, last)) for start in range(first, last, TASK)]
+                    futures = [pool.submit(self._read, first, task, readings) for task in tasks]
+                    waiting.append((slice(first, last), readings, futures))
+                if len(waiting) == (2 if block else 1):
+                    here, readings, futures = waiting.popleft()
+                    for future in futures:
+                        future.result()
+                    yield here, readings[0], readings[1]
 
     def _read(self, first: int, task: tuple[int, int], readings: Any) -> None:
-        from datasets.simulate.xenon.readout import read_events
+        from datasets.simulate.xenon.light import read_events
 
         here = slice(task[0] - first, task[1] - first)
         read_events(*task, *self.arguments, *readings[:, here])

@@ -1,4 +1,4 @@
-"""Gammas from the target to the calorimeter: where they start, fly, interact and leave their energy."""
+"""Gammas from the target to the calorimeter: their vertices, flight, first interactions and showers."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ Interval = tuple[float, float]
 LIGHT_SPEED = 2.99792458e10
 """c [cm/s]."""
 RADIATION_LENGTH = 2.87
-"""Of liquid xenon [cm]."""
+"""Radiation length of liquid xenon [cm]."""
 CRITICAL_ENERGY = 11.8e-3
-"""Of xenon [GeV]: an electron loses so much energy by ionisation in a radiation length."""
+"""Critical energy of xenon [GeV]: what an electron loses by ionisation in a radiation length."""
 LATERAL = 1.3
 """Standard deviation of a shower's light sources from its axis [cm], a quarter of the Moliere radius."""
 SPOT_EDGE = 3.0
-"""Muons stop within so many standard deviations of the beam spot."""
+"""Half-width of the beam spot in standard deviations: muons stop within it."""
 BATCH = 4096
 
 
@@ -55,12 +55,12 @@ class Target:
     spread: float
     angle: float
 
-    def draw(self, random: np.random.Generator, count: int) -> Floats:
+    def draw_vertices(self, random: np.random.Generator, count: int) -> Floats:
         """Return vertices (N, 3) [cm]: z = x / tan(angle) on the foil."""
         x, y = self.spread * random.normal(size=(2, count)).clip(-SPOT_EDGE, SPOT_EDGE)
         return np.stack([x, y, x / float(np.tan(np.radians(self.angle)))], axis=-1)
 
-    def reach(self) -> tuple[float, float]:
+    def extent(self) -> tuple[float, float]:
         """Return the largest |y| (and |x|) and |z| of a vertex [cm]."""
         across = SPOT_EDGE * self.spread
         return across, across / float(np.tan(np.radians(self.angle)))
@@ -68,12 +68,12 @@ class Target:
 
 @dataclass(frozen=True)
 class Flight:
-    """Isotropic emission, of which those gammas are kept that interact in the volume asked for.
+    """Isotropic emission of gammas, of which those are kept that interact in the chosen volume.
 
     Attributes:
-        target: where they start.
+        target: the target in which they start.
         attenuation_length: mean path in xenon before the first interaction [cm].
-        fiducial: keep |u|, |v| of the fiducial volume alone, or else the whole xenon.
+        fiducial: whether to keep the fiducial volume in |u| and |v| alone, or the whole xenon.
     """
 
     target: Target
@@ -82,14 +82,14 @@ class Flight:
 
     def draw(self, random: np.random.Generator, count: int) -> tuple[Floats, Floats, int]:
         """Return directions and first interactions (N, 3) [cm] of `count` gammas, and how many were tried."""
-        kept, found, tried = [], 0, 0
-        while found < count:
-            direction, point = self._tried(random)
-            good = np.flatnonzero(self.accepts(point))[: count - found]
-            tried += int(good[-1]) + 1 if found + len(good) == count and len(good) else BATCH
-            kept.append(np.stack([direction[good], point[good]]))
-            found += len(good)
-        return *np.concatenate([np.empty((2, 0, 3)), *kept], axis=1), tried
+        parts, accepted, tried = [], 0, 0
+        while accepted < count:
+            direction, point = self.emit(random)
+            good = np.flatnonzero(self.accepts(point))[: count - accepted]
+            tried += int(good[-1]) + 1 if accepted + len(good) == count and len(good) else BATCH
+            parts.append(np.stack([direction[good], point[good]]))
+            accepted += len(good)
+        return *np.concatenate([np.empty((2, 0, 3)), *parts], axis=1), tried
 
     def accepts(self, point: Floats) -> NDArray[np.bool_]:
         """Return whether a first interaction lies in the volume."""
@@ -99,26 +99,26 @@ class Flight:
             good &= (np.abs(u) < EDGES.u) & (np.abs(v) < EDGES.v)
         return good
 
-    def _tried(self, random: np.random.Generator) -> tuple[Floats, Floats]:
-        """Emit gammas towards a window that is at least as wide as the volume, evenly in solid angle."""
+    def emit(self, random: np.random.Generator) -> tuple[Floats, Floats]:
+        """Return directions and first interactions of gammas that fly towards a window around the volume."""
         cosine, azimuth = self.window()
         z, phi = random.uniform(-cosine, cosine, BATCH), random.uniform(-azimuth, azimuth, BATCH)
         across = np.sqrt(1.0 - z * z)
         direction = np.stack([-across * np.cos(phi), across * np.sin(phi), z], axis=-1)
-        start = self.target.draw(random, BATCH)
-        path = to_cylinder(start, direction) + random.exponential(self.attenuation_length, BATCH)
+        start = self.target.draw_vertices(random, BATCH)
+        path = path_to_cylinder(start, direction) + random.exponential(self.attenuation_length, BATCH)
         return direction, start + path[:, None] * direction
 
     def window(self) -> tuple[float, float]:
         """Return the largest |cos theta| and |phi| [rad] of gammas that may enter through the inner face."""
-        across, along = self.target.reach()
+        across, along = self.target.extent()
         half = EDGES.u if self.fiducial else float(side_z(np.array(R_INNER)))
         near = R_INNER - across
         azimuth = PHI_END + float(np.arcsin(across / R_INNER))
         return float((half + along) / np.hypot(half + along, near)), azimuth
 
 
-def to_cylinder(start: Floats, direction: Floats) -> Floats:
+def path_to_cylinder(start: Floats, direction: Floats) -> Floats:
     """Return the path from points inside the inner face's cylinder to it, (N,) [cm]."""
     a = (direction[:, :2] ** 2).sum(axis=1)
     b = (start[:, :2] * direction[:, :2]).sum(axis=1)
@@ -126,19 +126,21 @@ def to_cylinder(start: Floats, direction: Floats) -> Floats:
     return np.asarray((np.sqrt(b * b - a * c) - b) / a, np.float64)
 
 
-def angles(direction: Floats) -> Floats:
+def emission_angles(direction: Floats) -> Floats:
     """Return (N, 2) theta and phi [degrees] with direction = (-sin t cos p, sin t sin p, cos t): phi = 0 is -x."""
     x, y, z = direction.T
     return np.asarray(np.degrees(np.stack([np.arccos(np.clip(z, -1.0, 1.0)), np.arctan2(y, -x)], axis=-1)))
 
 
-def showers(random: np.random.Generator, gammas: Gammas, sources: int, w_value: float, light_spread: float) -> Showers:
+def draw_showers(
+    random: np.random.Generator, gammas: Gammas, sources: int, w_value: float, light_spread: float
+) -> Showers:
     """Return the light sources of each gamma.
 
-    The energy goes in random shares to points along the direction: their distance from the first interaction follows a
+    Points along the direction get random shares of the energy: their distance from the first interaction follows a
     gamma distribution of shape 2 and mean X0 ln(1 + E / Ec), which is the range of the electrons for E below the
-    critical energy Ec and grows with the logarithm as a cascade does above; across they are normally distributed. What
-    comes to lie outside of the xenon has leaked out and gives no light.
+    critical energy Ec and grows with the logarithm as a cascade does above; across it they are normally distributed.
+    Points outside of the xenon give no light: their energy has leaked out.
 
     Args:
         random: random numbers.

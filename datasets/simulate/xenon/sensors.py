@@ -1,6 +1,4 @@
-"""The sensors of one detector: where they are, how much wall each stands for, and how well each counts photons."""
-
-from __future__ import annotations
+"""The sensors of one detector: their positions, the area of wall around each, and how well each counts photons."""
 
 from typing import NamedTuple
 
@@ -27,11 +25,11 @@ from app.physics.xenon_calorimeter import (
 
 Floats = NDArray[np.float64]
 DENSE = 12.0 / 30.0
-"""In the middle of the outer face 30 tubes share the wall of 12."""
+"""Area of the wall around a tube in the middle of the outer face, where 30 tubes replace 12."""
 
 
 class Sensors(NamedTuple):
-    """What the light meets, arrays (4760,) and (4760, 3) [cm]: each sensor is a square of its sensitive area."""
+    """Squares of the sensors' sensitive areas: arrays (4760,) and (4760, 3) [cm]."""
 
     position: Floats
     normal: Floats
@@ -42,7 +40,7 @@ class Sensors(NamedTuple):
 
 
 class Channels(NamedTuple):
-    """What the channels make of it, (4760,): efficiency, its nominal value, gain over nominal gain, noise, dead."""
+    """Properties of the channels, (4760,): efficiency, its nominal value, gain over nominal gain, noise, dead."""
 
     efficiency: Floats
     nominal: Floats
@@ -51,15 +49,15 @@ class Channels(NamedTuple):
     dead: NDArray[np.bool_]
 
 
-def sensors() -> Sensors:
+def calorimeter_sensors() -> Sensors:
     """Return the sensors of the calorimeter."""
     normal = normals()
     along = np.cross([0.0, 0.0, 1.0], normal)
     along /= np.linalg.norm(along, axis=1)[:, None]
-    return Sensors(positions(), normal, along, np.cross(normal, along), areas(), cells())
+    return Sensors(positions(), normal, along, np.cross(normal, along), areas(), wall_areas())
 
 
-def cells() -> Floats:
+def wall_areas() -> Floats:
     """Return the area of the wall around each sensor, (4760,) [cm2]; together they cover the walls of the volume."""
     cell = np.empty(SENSORS)
     radius = np.hypot(*positions()[:, :2].T)
@@ -90,16 +88,15 @@ class Quality(NamedTuple):
     noisy: float
 
 
-NOISIER = 20.0
-"""A noisy channel has so many times the noise of the others."""
+NOISY_FACTOR = 20.0
+"""Noise of a noisy channel over that of the others."""
 
 
-def channels(quality: Quality, seed: int) -> Channels:
-    """Return the channels of the detector number `seed`.
+def draw_channels(quality: Quality, seed: int) -> Channels:
+    """Return the channels of detector number `seed`.
 
-    Every channel is drawn from its own place in the random numbers, so that a larger share of dead channels adds dead
-    ones and changes no other. The spreads are what a calibration left over: the readings are divided by the nominal
-    values.
+    Every channel has random numbers of its own, so that a larger share of dead channels adds dead ones and changes no
+    other. The spreads are those that a calibration leaves: the readings are divided by the nominal values.
     """
     random = np.random.default_rng([seed, SENSORS])
     efficiency, gain = random.normal(size=(2, SENSORS)).clip(-3.0, 3.0)
@@ -110,6 +107,6 @@ def channels(quality: Quality, seed: int) -> Channels:
         nominal * np.maximum(1.0 + quality.efficiency_spread * efficiency, 0.0),
         nominal,
         np.maximum(1.0 + quality.gain_spread * gain, 0.0),
-        quality.noise * np.where(noisy, NOISIER, 1.0),
+        quality.noise * np.where(noisy, NOISY_FACTOR, 1.0),
         dead,
     )

@@ -17,7 +17,7 @@ from datasets.simulate import muon_hits
 from datasets.simulate.engine.random_streams import Streams
 from datasets.simulate.muons import events as muon_events
 from datasets.simulate.muons.flight import Chambers
-from datasets.simulate.muons.measurements import Struck, measured
+from datasets.simulate.muons.hits import LayerHits, measure_hits
 
 IDEAL = {
     "efficiency": 1.0, "noise": 0.0, "calorimeter_thickness": 0.0, "station_thickness": 0.0, "energy_loss": 0.0,
@@ -168,8 +168,8 @@ def test_each_readout_measures_with_its_own_resolution(layer):
     phi = random.uniform(-300, 300, count)
     streams = Streams(np.arange(count, dtype=np.uint64))
     chambers = Chambers.of(np.full(count, 5), np.ones(count))  # sector 5 is centred on y
-    struck = Struck(eta, phi, np.ones(count), np.full(count, 30.0), np.zeros(count, int), chambers, streams)
-    hit = measured(layer, struck)
+    crossings = LayerHits(eta, phi, np.ones(count), np.full(count, 30.0), np.zeros(count, int), chambers, streams)
+    hit = measure_hits(layer, crossings)
     ends = [np.stack([hit[f"globEdge{end}{axis}"] for axis in "XYZ"]) for end in ("Low", "High")]
     barrel = STATIONS[layer.station].barrel
     low, high = ({"phi": -x, "eta": z if barrel else y, "normal": y if barrel else z} for x, y, z in ends)
@@ -207,7 +207,7 @@ def test_a_channel_of_a_chamber_is_one_place(layer):
     eta = eta * random.choice([-1, 1], count) if STATIONS[layer.station].barrel else eta
     streams = Streams(np.arange(count, dtype=np.uint64))
     chambers = Chambers.of(np.ones(count, int), np.ones(count))
-    hit = measured(layer, Struck(eta, phi, np.ones(count), phi, np.zeros(count, int), chambers, streams))
+    hit = measure_hits(layer, LayerHits(eta, phi, np.ones(count), phi, np.zeros(count, int), chambers, streams))
     names = np.stack([hit["channel"], hit["stationEta"]])
     places = np.round(np.stack([hit[f"globEdge{end}{axis}"] for end in ("Low", "High") for axis in "XYZ"]), 3) + 0.0
     number = [len(np.unique(part, axis=1).T) for part in (names, places, np.concatenate([names, places]))]

@@ -18,8 +18,8 @@ from datasets import SIMULATORS
 from datasets.simulate import photon_sensors
 from datasets.simulate.xenon import events as xenon_events
 from datasets.simulate.xenon.events import Clock, Light, PileUp, Readout, Setup, Truth
-from datasets.simulate.xenon.gammas import Flight, Gammas, Showers, Target, to_cylinder
-from datasets.simulate.xenon.sensors import NOISIER, Quality, channels
+from datasets.simulate.xenon.gammas import Flight, Gammas, Showers, Target, path_to_cylinder
+from datasets.simulate.xenon.sensors import NOISY_FACTOR, Quality, draw_channels
 
 PERFECT = {
     "dead": 0.0, "noisy": 0.0, "noise": 0.0, "pile_up": 0.0, "light_spread": 0.0,
@@ -99,7 +99,7 @@ def test_gammas_come_from_the_target(default):
 def test_first_interactions_are_exponential_in_depth_and_emission_is_isotropic():
     random = np.random.default_rng(1)
     direction, point, tried = Flight(Target(0.0, 15.0), 3.0).draw(random, 20000)
-    path = np.linalg.norm(point, axis=1) - to_cylinder(np.zeros_like(point), direction)
+    path = np.linalg.norm(point, axis=1) - path_to_cylinder(np.zeros_like(point), direction)
     assert stats.kstest(path, "expon", args=(0, 3.0)).pvalue > 1e-4
     assert 20000 <= tried < 40000
     middle = np.abs(direction[:, 2]) < 0.3
@@ -172,7 +172,7 @@ def test_efficiency_sets_the_statistics(lamp):
 
 def test_gains_and_efficiencies_belong_to_the_channel(lamp):
     quality = Quality(0.15, 0.16, 0.1, 0.2, 0.0, 0.0, 0.0)
-    found = channels(quality, 1)
+    found = draw_channels(quality, 1)
     npho, _ = lamp(POINT, 1e8, quality)
     plain, _ = lamp(POINT, 1e8)
     ratio = npho[:, FRONT].mean(axis=0) / plain[:, FRONT].mean(axis=0)
@@ -184,11 +184,11 @@ def test_gains_and_efficiencies_belong_to_the_channel(lamp):
 def test_noise_is_that_of_the_channel(lamp):
     quality = Quality(0.15, 0.16, 0.0, 0.0, 2.0, 0.0, 0.05)
     npho, times = lamp(POINT, 0.0, quality)
-    spread = npho.std(axis=0) * channels(quality, 1).nominal / 2.0
-    noisy = channels(quality, 1).noise > 2.0
+    spread = npho.std(axis=0) * draw_channels(quality, 1).nominal / 2.0
+    noisy = draw_channels(quality, 1).noise > 2.0
     assert noisy.mean() == pytest.approx(0.05, abs=0.01)
     assert np.allclose(spread[~noisy], 1, atol=0.2)
-    assert spread[noisy].mean() == pytest.approx(NOISIER, rel=0.02)
+    assert spread[noisy].mean() == pytest.approx(NOISY_FACTOR, rel=0.02)
     noise_times = times[np.isfinite(times)]
     assert stats.kstest(noise_times, "uniform", args=(-5e-8, 1e-7)).pvalue > 1e-4
 
@@ -228,7 +228,7 @@ def test_the_nearest_sensor_tells_the_time(perfect):
 def test_dead_channels_are_the_same_in_all_events_and_samples(default, tmp_path):
     dead = np.isnan(default[1]["npho"])
     assert (dead == dead[0]).all()
-    assert dead[0].sum() == channels(Quality(0.15, 0.16, 0, 0, 0, 0.005, 0), 1).dead.sum() == 23
+    assert dead[0].sum() == draw_channels(Quality(0.15, 0.16, 0, 0, 0, 0.005, 0), 1).dead.sum() == 23
     assert np.isnan(default[1]["relative_time"][dead]).all()
     other = simulate(tmp_path / "seed", 2, seed=8)
     assert np.array_equal(np.isnan(other["npho"][0]), dead[0])

@@ -8,10 +8,9 @@ from app.physics.muon_material import highland, mean_loss
 from app.physics.muon_spectrometer import STATIONS, Layer, field, layers
 from app.physics.units import PT_KICK
 from datasets.simulate.engine.random_streams import Streams
-from datasets.simulate.muons.calorimeter import Calorimeter, Entering, to_surface
-from datasets.simulate.muons.crossings import Seen
-from datasets.simulate.muons.flight import Spectrometer, kicked
-from datasets.simulate.muons.source import Muons, Source
+from datasets.simulate.muons.flight import Spectrometer, kick_slopes
+from datasets.simulate.muons.hits import ChamberTracks
+from datasets.simulate.muons.source import Calorimeter, Entering, Muons, Source, path_to_surface
 
 NO_MATTER = Calorimeter(0.0, 0.0, 0.0)
 EMPTY = Spectrometer(field(), 0.0, 0.0)
@@ -25,7 +24,7 @@ def muons(pt, eta, phi=0.1, charge=1.0, count=1):
 
 
 def fly(muons, spectrometer=EMPTY, calorimeter=NO_MATTER):
-    return spectrometer.tracks(calorimeter.crossed(muons), muons.charge, muons.streams.child(2))
+    return spectrometer.propagate(calorimeter.cross(muons), muons.charge, muons.streams.child(2))
 
 
 def straight_field(eta, phi, bounds=(0.0, 28000.0)):
@@ -53,7 +52,7 @@ def test_the_bending_angle_is_that_of_the_field_integral(eta, charge):
 def coordinate(tracks, station, distance):
     """Return the eta coordinate where the first track crosses a plane of a station."""
     layer = Layer(station, 0, distance, 0.0, 1e5, layers()[0].readout, 0.0)
-    return Seen(tracks).crossings(layer).eta[0]
+    return ChamberTracks(tracks).cross(layer).eta[0]
 
 
 @pytest.mark.parametrize("pt", [20.0, 100.0])
@@ -75,9 +74,9 @@ def test_without_field_tracks_are_straight_lines():
     direction = tracks.points[0] / np.linalg.norm(tracks.points[0], axis=0)
     along = (tracks.points * direction).sum(axis=1, keepdims=True)
     assert np.abs(tracks.points - along * direction).max() < 1e-7
-    seen = Seen(tracks)
+    seen = ChamberTracks(tracks)
     for layer in layers():
-        found = seen.crossings(layer)
+        found = seen.cross(layer)
         slope = np.sinh(eta[found.row])
         r = layer.distance / (np.cos(0.1) if STATIONS[layer.station].barrel else np.abs(slope))
         assert np.allclose(found.eta, r * (slope if STATIONS[layer.station].barrel else np.cos(0.1)), atol=1e-6)
@@ -105,9 +104,9 @@ def test_all_sectors_are_alike(eta):
     phi = 0.05 + np.arange(16) * 2 * np.pi / 16
     tracks = fly(muons(8.0, eta, phi=phi, count=16))
     assert list(tracks.chambers.sector) == list(range(1, 17))
-    seen = Seen(tracks)
+    seen = ChamberTracks(tracks)
     for layer in layers():
-        found = seen.crossings(layer)
+        found = seen.cross(layer)
         assert len(found.row) in (0, 16)
         assert np.allclose(found.eta, found.eta[:1], atol=1e-6)
         assert np.allclose(found.phi, found.phi[:1], atol=1e-6)
@@ -117,10 +116,10 @@ def test_more_steps_change_nothing_that_could_be_measured():
     source = Source((5.0, 10.0), "log_uniform", (-2.7, 2.7), 0.0, (0.015, 50.0)).draw(
         Streams(np.arange(500, dtype=np.uint64))
     )
-    one, other = (Seen(fly(source, Spectrometer(field(), 0.0, 0.0, steps))) for steps in (128, 512))
+    one, other = (ChamberTracks(fly(source, Spectrometer(field(), 0.0, 0.0, steps))) for steps in (128, 512))
     difference = []
     for layer in layers():
-        a, b = one.crossings(layer), other.crossings(layer)
+        a, b = one.cross(layer), other.cross(layer)
         assert np.array_equal(a.row, b.row)
         difference += list(np.abs(a.eta - b.eta))
     assert np.mean(difference) < 0.006
@@ -143,16 +142,16 @@ def test_scattering_in_a_station_is_that_of_highland():
 def test_a_kick_turns_by_its_angles():
     tx, ty = np.array([0.4]), np.array([-0.3])
     before = np.array([tx[0], ty[0], 1.0]) / np.sqrt(1.25)
-    x, y = kicked(tx, ty, np.array([1e-4]), np.array([2e-4]))
+    x, y = kick_slopes(tx, ty, np.array([1e-4]), np.array([2e-4]))
     after = np.array([x[0], y[0], 1.0]) / np.sqrt(1 + x[0] ** 2 + y[0] ** 2)
     assert np.linalg.norm(np.cross(before, after)) == pytest.approx(np.hypot(1e-4, 2e-4), rel=1e-6)
-    assert kicked(tx, ty, np.zeros(1), np.zeros(1)) == (pytest.approx(0.4), pytest.approx(-0.3))
+    assert kick_slopes(tx, ty, np.zeros(1), np.zeros(1)) == (pytest.approx(0.4), pytest.approx(-0.3))
 
 
 @pytest.mark.parametrize("p", [10.0, 200.0])
 def test_the_calorimeter_takes_its_mean_loss_and_scatters(p):
     many = muons(p, 0.0, phi=0.0, count=20000)
-    entering = Calorimeter(3.0, 0.1, 150.0).crossed(many)
+    entering = Calorimeter(3.0, 0.1, 150.0).cross(many)
     expected = float(sum(mean_loss(np.array(p), 3.0)))
     assert p - entering.momentum.mean() == pytest.approx(expected, rel=0.03)
     # 1/(p p') of each muon's own loss
@@ -165,7 +164,7 @@ def test_the_calorimeter_takes_its_mean_loss_and_scatters(p):
 
 def test_muons_leave_the_calorimeter_at_its_surface():
     many = muons(50.0, np.linspace(-2.7, 2.7, 101), count=101)
-    place = to_surface(many.vertex, many.direction) * many.direction
+    place = path_to_surface(many.vertex, many.direction) * many.direction
     r, z = np.hypot(place[0], place[1]), np.abs(place[2])
     assert np.allclose(np.maximum(r / 4200.0, z / 6600.0), 1.0)
 
@@ -175,7 +174,7 @@ def test_slow_muons_are_given_up_without_a_warning():
         np.array([[4200.0], [0], [0]]), np.array([[1.0], [0], [0]]), np.array([0.3]), np.array([4200.0])
     )
     with np.errstate(invalid="ignore", over="ignore"):
-        tracks = EMPTY.tracks(entering, np.ones(1), Streams(np.arange(1, dtype=np.uint64)))
-        seen = Seen(tracks)
-        assert not len(seen.crossings(layers()[-1]).row)
+        tracks = EMPTY.propagate(entering, np.ones(1), Streams(np.arange(1, dtype=np.uint64)))
+        seen = ChamberTracks(tracks)
+        assert not len(seen.cross(layers()[-1]).row)
     assert np.isnan(tracks.points[-1]).all()

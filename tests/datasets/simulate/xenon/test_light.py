@@ -10,20 +10,20 @@ from scipy.integrate import trapezoid
 from app.physics.xenon_calorimeter import FACES, R_INNER, R_OUTER, SENSORS, inside, to_xyz
 from datasets.simulate.engine import compiled as random_numbers
 from datasets.simulate.xenon import light
-from datasets.simulate.xenon.sensors import cells, sensors
+from datasets.simulate.xenon.sensors import calorimeter_sensors, wall_areas
 
 POINTS = to_xyz(np.array([[0.0, 0.0, 20.0], [10.0, 40.0, 15.0], [-15.0, -50.0, 25.0]]))
 
 
 @pytest.fixture(scope="module")
 def walls():
-    return sensors()
+    return calorimeter_sensors()
 
 
 def seen_from(point, walls):
     """Solid angle, cosine and distance of all sensors."""
     angle, cosine, distance = np.empty((3, SENSORS))
-    light.solid_angles(
+    light.fill_solid_angles(
         point, walls.position, walls.normal, walls.along, walls.across, walls.area, 4092, R_INNER,
         angle, cosine, distance,
     )  # fmt: skip
@@ -57,8 +57,8 @@ def test_cells_are_the_walls_of_the_volume():
         "upstream": phi * (R_OUTER**2 - R_INNER**2) / 2 * np.hypot(1, 2.337 / 6.684),
     }
     for name, wall in walls.items():
-        found = cells()[FACES[name].sensors].sum()
-        found += cells()[FACES["outer_centre"].sensors].sum() if name == "outer" else 0
+        found = wall_areas()[FACES[name].sensors].sum()
+        found += wall_areas()[FACES["outer_centre"].sensors].sum() if name == "outer" else 0
         assert found == pytest.approx(wall, rel=0.09), name
 
 
@@ -78,7 +78,7 @@ def test_the_inner_wall_hides_what_lies_behind_it(walls):
     assert (angle[FACES["top"].sensors] > 0).all()
     path = point + np.linspace(0.001, 0.999, 2000)[:, None, None] * (walls.position[4092:] - point)
     blocked = (np.hypot(path[..., 0], path[..., 1]) < R_INNER).any(axis=0)
-    assert np.array_equal(blocked, [light.hidden(*point[:2], *p[:2], R_INNER) for p in walls.position[4092:]])
+    assert np.array_equal(blocked, [light.is_hidden(*point[:2], *p[:2], R_INNER) for p in walls.position[4092:]])
 
 
 def test_a_sensor_in_front_of_a_source_gets_the_solid_angle(walls):

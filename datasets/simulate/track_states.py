@@ -1,9 +1,8 @@
-"""Simulated track states: what goes into a magnet, and what comes out of it."""
+"""Simulated track states before and after a magnet."""
 
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,18 +18,19 @@ from app.physics.magnetic_field import FIELDS
 from app.physics.propagation import Propagated, Propagator, steps_for, survives
 from datasets import SIMULATORS
 from datasets.files.shards import write_shard
-from datasets.simulate._track_sampling import Interval, Sampling, Tracks
 from datasets.simulate.engine.generator import Generator
 from datasets.simulate.engine.random_streams import event_keys
+from datasets.simulate.tracks.sampling import Sampling, SurvivalCounts, Tracks
 
 log = logging.getLogger(__name__)
 
 VERSION = 1
 Z_END = 7826.0
+"""Where tracks end unless the options say otherwise [mm]."""
 SAMPLE = 1024
-"""Tracks per momentum bin on which the number of steps and the survival are tried."""
-LEAST_SURVIVAL = 0.01
-"""Share of a momentum bin's tracks that must pass the magnet; with less the bin is as good as empty."""
+"""Tracks per momentum bin by which the number of steps and the survival are determined."""
+MIN_SURVIVAL = 0.01
+"""Share of a momentum bin's tracks that must pass the magnet; with less the bin would be almost empty."""
 BATCH = 65536
 UNITS = {
     "X": ["mm", "mm", "1", "1", "1/GeV", "mm"],
@@ -67,16 +67,16 @@ def track_states(
 
     Args:
         out: folder of the shards.
-        tracks: accepted tracks in all.
-        shard_size: accepted tracks per shard; a shard is what is held in memory.
+        tracks: total number of accepted tracks.
+        shard_size: accepted tracks per shard; one shard is held in memory.
         momentum: range of the momentum [GeV], log-uniform.
         x: range of the horizontal position [mm].
         y: range of the vertical position [mm].
         tx: range of the horizontal slope.
         ty: range of the vertical slope.
         z_start: where tracks begin [mm], a number or a range; with a range z_start must be a feature of the model.
-        z_end: where all of them end [mm]; 7826 unless dz is given.
-        dz: how far they go [mm] instead of z_end, a number or a range; negative goes backward.
+        z_end: where all tracks end [mm]; 7826 unless dz is given.
+        dz: their length in z [mm] instead of z_end, a number or a range; negative lengths go backward.
         field: the magnetic field.
         accuracy: largest position error [mm] that the number of steps is chosen for.
         seed: of the random numbers.
@@ -85,19 +85,16 @@ def track_states(
         UserError: contradicting options, a momentum bin from which no track survives, a folder with other shards.
         NotWritten: the disk is full, or the folder cannot be written.
     """
-    sampling = Sampling(momentum, x, y, tx, ty, z_start, _z_end(z_end, dz), dz)
-    _Generator(int(seed), shard_size, sampling, FIELDS.parse(field), accuracy).generate(out, tracks)
-
-
-def _z_end(z_end: float | None, dz: float | Interval | None) -> float | None:
     if z_end is not None and dz is not None:
         raise UserError(Problem("both z_end and dz are given", ("dz",), expected="one of them", received=dz))
-    return Z_END if z_end is None and dz is None else z_end
+    z_end = Z_END if z_end is None and dz is None else z_end
+    sampling = Sampling(momentum, x, y, tx, ty, z_start, z_end, dz)
+    _Generator(int(seed), shard_size, sampling, FIELDS.parse(field), accuracy).generate(out, tracks)
 
 
 @dataclass(frozen=True)
 class _Generator(Generator):
-    dataset, version, units, rows_are = "track_states", VERSION, UNITS, "tracks"
+    dataset, version, units, row_name = "track_states", VERSION, UNITS, "tracks"
 
     sampling: Sampling
     field: Any
@@ -116,38 +113,35 @@ class _Generator(Generator):
 
     @cached_property
     def steps(self) -> int:
-        """How many Runge-Kutta steps the sample needs."""
-        every = Tracks.concatenate(self.sample)
-        return steps_for(self.propagator, every.state, every.qop, *self.along(every), self.accuracy)
+        """The number of Runge-Kutta steps that the sample needs."""
+        tracks = Tracks.concatenate(self.sample)
+        return steps_for(self.propagator, tracks.state, tracks.qop, *self.z_range(tracks), self.accuracy)
 
     def prepare(self) -> None:
-        """Find the number of steps, and refuse bins without survivors."""
-        for interval, tracks in zip(self.sampling.bins(), self.sample, strict=True):
-            self.check(interval, survives(self.end(tracks).state))
+        """Determine the number of steps, and refuse momentum bins of which (almost) no track passes the magnet."""
+        for (low, high), tracks in zip(self.sampling.bins(), self.sample, strict=True):
+            survived = survives(self.propagate(tracks).state)
+            if survived.mean() < MIN_SURVIVAL:
+                count = f"{survived.sum()} of {SAMPLE} tracks from {low:g} to {high:g} GeV survive"
+                expected = f"a range of which more than {MIN_SURVIVAL:.0%} survives in every bin"
+                what, received = f"{count}, the bin would be empty", self.sampling.momentum
+                raise UserError(Problem(what, ("momentum",), expected=expected, received=received))
         log.info("%d Runge-Kutta steps keep the position error below %g mm", self.steps, self.accuracy)
 
-    def check(self, interval: Interval, survived: NDArray[np.bool_]) -> None:
-        """Refuse a momentum bin from which (almost) nothing comes out of the magnet."""
-        if survived.mean() < LEAST_SURVIVAL:
-            low, high = interval
-            what = f"{survived.sum()} of {SAMPLE} tracks from {low:g} to {high:g} GeV survive, the bin would be empty"
-            expected = f"a range of which more than {LEAST_SURVIVAL:.0%} survives in every bin"
-            raise UserError(Problem(what, ("momentum",), expected=expected, received=self.sampling.momentum))
+    def z_range(self, tracks: Tracks) -> tuple[Any, Any]:
+        """Return z_start and dz, as two numbers when all tracks share them: the field is then computed only once."""
+        return (tracks.z_start[0], tracks.dz[0]) if self.sampling.shares_z else (tracks.z_start, tracks.dz)
 
-    def along(self, tracks: Tracks) -> tuple[Any, Any]:
-        """Return z_start and dz, as two numbers when all tracks share them: the field is then computed once for all."""
-        return (tracks.z_start[0], tracks.dz[0]) if self.sampling.one_z else (tracks.z_start, tracks.dz)
-
-    def end(self, tracks: Tracks) -> Propagated:
+    def propagate(self, tracks: Tracks) -> Propagated:
         """Return the states at the end and which tracks left the field map."""
-        return self.propagator(tracks.state, tracks.qop, *self.along(tracks), self.steps)
+        return self.propagator(tracks.state, tracks.qop, *self.z_range(tracks), self.steps)
 
     def options(self) -> dict[str, Any]:
         """Return all of the sampling, and the accuracy; not the number of steps, which rounding may change by one."""
         return asdict(self.sampling) | {"accuracy": self.accuracy}
 
     def metadata_fields(self) -> dict[str, Any]:
-        """Return the field, and between which planes tracks go."""
+        """Return the field, and the planes between which tracks go."""
         return {
             "field": self.field.dump(),
             "field_sha256": getattr(self.propagator.field, "sha256", None),
@@ -157,7 +151,7 @@ class _Generator(Generator):
         }
 
     def seed_options(self) -> dict[str, Any]:
-        """Return the sampling alone: the same tracks may be followed through another field, or more accurately."""
+        """Return the sampling alone: the same tracks may be propagated in another field, or more accurately."""
         return asdict(self.sampling) | {"shard_size": self.shard_size}
 
     def write(self, path: Path, shard: int, rows: int, metadata: dict[str, Any]) -> None:
@@ -170,58 +164,21 @@ class _Generator(Generator):
         write_shard(path, arrays | {"key": key}, metadata | {"steps": self.steps} | counts)
 
     def accepted(self, shard: int, rows: int) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-        """Return `rows` tracks that come out of the magnet, and how many of which did not."""
+        """Return arrays of `rows` tracks that pass the magnet, and metadata that count those that do not."""
         random = np.random.default_rng([self.seed, shard, self.stream()])
-        kept, ends, counts, accepted = [], [], _Counts(self.sampling.bins()), 0
+        kept, ends, counts, accepted = [], [], SurvivalCounts(self.sampling.bins()), 0
         while accepted < rows:
             tracks = self.sampling.draw(random, BATCH)
-            end, outside = self.end(tracks)
-            used = _up_to(survives(end), rows - accepted)
-            tracks, end, good = tracks.take(used), end[used], survives(end[used])
+            end, outside = self.propagate(tracks)
+            good, wanted = survives(end), rows - accepted
+            accepted_rows = np.flatnonzero(good)
+            used = slice(0, len(good) if len(accepted_rows) < wanted else int(accepted_rows[wanted - 1]) + 1)
+            tracks, end, good = tracks.take(used), end[used], good[used]
             counts.add(tracks, end, good, outside[used])
             kept.append(tracks.take(good))
             ends.append(end[good].astype(np.float32))
             accepted += int(good.sum())
-        return _arrays(Tracks.concatenate(kept), np.concatenate(ends)), counts.facts()
-
-
-def _up_to(good: NDArray[np.bool_], wanted: int) -> slice:
-    """Return the tracks up to and including the `wanted`-th good one."""
-    places = np.flatnonzero(good)
-    return slice(0, len(good) if len(places) < wanted else int(places[wanted - 1]) + 1)
-
-
-def _arrays(tracks: Tracks, end: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
-    inputs = np.column_stack([tracks.state, tracks.qop, tracks.dz])
-    return {"X": inputs, "Y": end, "P": tracks.p, "Z": np.column_stack([tracks.z_start, tracks.z_end])}
-
-
-class _Counts:
-    """How many tracks were tried, why some were rejected, and how many survived in each momentum bin."""
-
-    def __init__(self, bins: list[Interval]) -> None:
-        self.bins, self.total = bins, Counter[str]()
-        self.tried, self.survived = np.zeros(len(bins), int), np.zeros(len(bins), int)
-
-    def add(self, tracks: Tracks, end: NDArray[Any], good: NDArray[np.bool_], outside: NDArray[np.bool_]) -> None:
-        """Count one batch."""
-        finite = np.isfinite(end).all(axis=1)
-        position = finite & (np.abs(end[:, :2]) > 5000.0).any(axis=1)
-        self.total += Counter(
-            tried=len(good), not_finite=int((~finite).sum()), position=int(position.sum()),
-            slope=int((finite & ~position & ~good).sum()), outside=int((outside & good).sum()),
-        )  # fmt: skip
-        edges = np.array([low for low, _ in self.bins[1:]], np.float32)
-        place = np.searchsorted(edges, tracks.p, side="right")
-        self.tried += np.bincount(place, minlength=len(self.bins))
-        self.survived += np.bincount(place[good], minlength=len(self.bins))
-
-    def facts(self) -> dict[str, Any]:
-        """Return the counts as metadata."""
-        rows = zip(self.bins, self.tried.tolist(), self.survived.tolist(), strict=True)
-        return {
-            "tried": self.total["tried"],
-            "rejected": {name: self.total[name] for name in ("not_finite", "position", "slope")},
-            "outside_field_map": self.total["outside"],
-            "momentum_bins": [{"range": list(b), "tried": tried, "survived": survived} for b, tried, survived in rows],
-        }
+        tracks = Tracks.concatenate(kept)
+        inputs = np.column_stack([tracks.state, tracks.qop, tracks.dz])
+        planes = np.column_stack([tracks.z_start, tracks.z_end])
+        return {"X": inputs, "Y": np.concatenate(ends), "P": tracks.p, "Z": planes}, counts.metadata()
