@@ -1,6 +1,4 @@
-"""The command line: each command lies in app/commands/ and is imported when it is called."""
-
-from __future__ import annotations
+"""The command line: each command is a module of app/commands/ and is imported when it is called."""
 
 import argparse
 import importlib
@@ -12,12 +10,12 @@ from pathlib import Path
 from typing import NoReturn
 
 from app.commands._parser import Parser
-from app.commands._table import COMMANDS, OPEN_COMMANDS
+from app.commands._table import COMMANDS, GROUPS, OPEN_COMMANDS
 from app.core.errors import Interrupted, WirechamberError
 
 
 def command() -> NoReturn:
-    """Run the command line's command and end the process, at once where TensorFlow was loaded.
+    """Run the command of the command line and end the process, at once where TensorFlow was loaded.
 
     A thread of tf.data that asks a Python generator for its next block while the interpreter shuts down waits for ever,
     and so would the finished run. Everything that a command writes is closed when `main` returns.
@@ -32,7 +30,7 @@ def command() -> NoReturn:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code: 0 done, 1 failed, 2 the user's mistake, 85 stopped, to be resumed."""
+    """Run one command and return its exit code: 0 done, 1 failed, 2 the user's mistake, 85 stopped, can be resumed."""
     options = parse_arguments(sys.argv[1:] if arguments is None else arguments)
     for variable, value in (("WIRECHAMBER_RUNS", options.runs), ("WIRECHAMBER_REGISTRY", options.registry_root)):
         if value is not None:
@@ -53,30 +51,47 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
-    """Return the options of a command line; ends with SystemExit, one line and exit code 2 where it is wrong."""
-    parser, called = _make_parser(next(iter(arguments), ""))
+    """Return the options of a command line; only the module of its command is imported.
+
+    Raises:
+        SystemExit: with code 0 after --help and --version; with code 2 and one line where the command line is wrong, or
+            with the help where it names no command.
+    """
+    common = Parser(add_help=False)
+    common.add_argument("--runs", type=Path, metavar="DIR", help="folder of the runs (else $WIRECHAMBER_RUNS)")
+    common.add_argument("--registry", dest="registry_root", type=Path, metavar="DIR", help="folder of the registry")
+    common.add_argument("--verbose", action="store_true", help="log details")
+    name = next(iter(arguments), "")
+    lines = [f"\n{title}:\n" + "".join(f"  {n:<11} {s}\n" for n, s in group.items()) for title, group in GROUPS.items()]
+    parser = called = Parser(
+        prog="wirechamber",
+        usage="%(prog)s COMMAND [arguments]",
+        description="Train, compare and deploy Keras models from JSON files.",
+        epilog="".join([*lines, "\n`wirechamber COMMAND --help` explains a command."]).lstrip(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="store_true", help="print the version")
+    group = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser, help=argparse.SUPPRESS)
+    for known, summary in COMMANDS.items():
+        if known != name:
+            group.add_parser(known)
+            continue
+        has_help = name not in OPEN_COMMANDS
+        called = group.add_parser(name, description=summary, parents=[common], add_help=has_help)
+        importlib.import_module(f"app.commands.{name}").add_arguments(called)
     options: argparse.Namespace
     options, rest = parser.parse_known_args(arguments)
+    if options.version:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            sys.stdout.write(f"wirechamber {version('wirechamber')}\n")
+        except PackageNotFoundError:
+            sys.stdout.write("wirechamber, a checkout that is not installed\n")
+        parser.exit(0)
+    if options.command is None and not rest:
+        parser.exit(2, parser.format_help())
     if rest and options.command not in OPEN_COMMANDS:
         called.error(f"unknown argument {rest[0]}")
     options.rest, options.parse = rest, parse_arguments
     return options
-
-
-def _make_parser(name: str) -> tuple[Parser, Parser]:
-    """Return the parser of all commands and that of the command `name`, the only one that is imported."""
-    common = Parser(add_help=False)
-    common.add_argument("--runs", type=Path, help="folder of the runs (else $WIRECHAMBER_RUNS, else runs/)")
-    common.add_argument("--registry", dest="registry_root", type=Path, metavar="DIR", help="folder of the registry")
-    common.add_argument("--verbose", action="store_true", help="log details")
-    parser = called = Parser(prog="wirechamber", description="Train, compare and deploy Keras models from JSON files.")
-    group = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
-    for known, summary in COMMANDS.items():
-        if known != name:
-            group.add_parser(known, help=summary)
-            continue
-        called = group.add_parser(
-            name, help=summary, description=summary, parents=[common], add_help=name not in OPEN_COMMANDS
-        )
-        importlib.import_module(f"app.commands.{name}").add_arguments(called)
-    return parser, called

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from app.checks import physics, tasks
 from app.checks.classical import check_classical
-from app.checks.search import check_search
 from app.config import Job
 from app.config.derived_jobs import with_members
 from app.config.job_file import load, refuse_equal_names
@@ -93,7 +92,10 @@ def check_ensemble(job: Job) -> None:
 
 def check_the_search(job: Job) -> None:
     """The job of every extreme value passes the same checks."""
-    check_search(job, check_jobs)
+    if job.hyperopt is not None:
+        from app.checks.search import check_search
+
+        check_search(job, check_jobs)
 
 
 CHECKS = (

@@ -45,7 +45,7 @@ def execute(options: argparse.Namespace) -> int:
         found = benchmark(job, load_data(job), load(str(run.path)).model, *calls, known)
         write_json(run.benchmark, found)
         show(run.name, found)
-        console.print(f"benchmark: {run.benchmark}", markup=False)
+        console.print(f"benchmark: {run.benchmark}")
     return 0
 
 
@@ -74,4 +74,4 @@ def _show_runge_kutta(run: str, found: dict[str, Any]) -> None:
         for row in found["runge_kutta"]
     ]
     table("Runge-Kutta on the same tracks", ["", "steps", "mean error [mm]", "tracks/s"], rows)
-    console.print(found["verdict"], markup=False)
+    console.print(found["verdict"])

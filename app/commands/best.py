@@ -37,10 +37,10 @@ def execute(options: argparse.Namespace) -> int:
         for other in found.elsewhere
     ]
     for line in lines:
-        console.print(line, markup=False)
+        console.print(line)
     if options.copy_to:
         for path in copy_run(run, options.copy_to):
-            console.print(f"copied: {path}", markup=False)
+            console.print(f"copied: {path}")
         if not run.onnx.exists():
-            console.print(f"no model.onnx: `wirechamber export {record.run}` writes it", markup=False)
+            console.print(f"no model.onnx: `wirechamber export {record.run}` writes it")
     return 0

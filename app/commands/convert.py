@@ -40,7 +40,7 @@ def execute(options: argparse.Namespace) -> int:
 
 
 def _explain(options: Any) -> int:
-    console.print(options.usage(), markup=False, end="")
+    console.print(options.usage(), end="")
     if not {"-h", "--help"} & set(options.rest):
         known = ", ".join(CONVERTERS.names())
         raise UserError(Problem("missing argument", ("convert",), expected=f"one of [{known}]"))

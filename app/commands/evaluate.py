@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
-    parser.add_argument("run", help="name or path of a run")
+    parser.add_argument("run", metavar="RUN", help="name or path of a run")
     parser.add_argument("--data", nargs="+", metavar="FILE", help="other files of the same kind; else the test split")
     parser.add_argument("--out", type=Path, help="folder for predictions and metrics (with --data)")
     parser.add_argument("--root", action="store_true", help="write predictions.root besides: a flat ROOT tree")

@@ -17,7 +17,7 @@ FILES = ("provenance", "normalization", "model")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
-    parser.add_argument("run", help="name or path of a finished run")
+    parser.add_argument("run", metavar="RUN", help="name or path of a finished run")
     parser.add_argument("--root", action="store_true", help="write the saved predictions as predictions.root besides")
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the files; else the run's own")
 
@@ -50,11 +50,11 @@ def execute(options: argparse.Namespace) -> int:
         raise
     write_json(run.metrics, results)
     show(run.name, results)
-    console.print(f"ONNX: {path}", markup=False)
+    console.print(f"ONNX: {path}")
     if predictions is not None:
         path = folder / run.root_predictions.name
         write_root(path, predictions, run_facts(run))
-        console.print(f"ROOT: {path}", markup=False)
+        console.print(f"ROOT: {path}")
     return 0
 
 

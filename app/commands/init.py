@@ -30,7 +30,7 @@ def execute(options: argparse.Namespace) -> int:
     path = matching([str(options.data)], ("init",))[0]
     text = json.dumps(skeleton(path), indent=2) + "\n"
     if options.out is None:
-        console.print(text, markup=False, end="")
+        console.print(text, end="")
         return 0
     if options.out.exists():
         raise UserError(Problem("exists already", (str(options.out),), expected="the name of a new file"))

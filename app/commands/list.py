@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(options: argparse.Namespace) -> int:
     """List all kinds, one kind, or explain one component."""
     if options.markdown:
-        console.print(markdown(), markup=False, end="")
+        console.print(markdown(), end="")
         return 0
     if options.kind is not None and options.kind not in CATALOGS:
         raise UserError(unknown("kind of component", options.kind, list(CATALOGS)))
@@ -32,17 +32,17 @@ def execute(options: argparse.Namespace) -> int:
     for kind in [options.kind] if options.kind else CATALOGS:
         console.print(kind, style="bold")
         for component in CATALOGS[kind]:
-            console.print(f"  {component.name:<24} {component.summary}", markup=False)
+            console.print(f"  {component.name:<24} {component.summary}")
     return 0
 
 
 def _explain(component: Component[Any]) -> None:
     console.print(component.name, style="bold")
-    console.print(inspect.getdoc(component.call) or "", markup=False)
+    console.print(inspect.getdoc(component.call) or "")
     fields = {name: field for name, field in component.model.model_fields.items() if name != "name"}
     console.print("\nKeys in a job file:" if fields else "\nIt has no keys in a job file.", style="bold")
     explained = arguments_of(component)
     for name, field in fields.items():
         elsewhere = field.description or (explained.get(name) if name not in component.types else None)
         text = f". {elsewhere}" if elsewhere else ""
-        console.print(f"  {name:<20} {describe_type(field)}; {default_of(field)}{text}", markup=False)
+        console.print(f"  {name:<20} {describe_type(field)}; {default_of(field)}{text}")

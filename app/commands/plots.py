@@ -13,7 +13,7 @@ from app.runtime.console import console
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
-    parser.add_argument("run", help="name or path of a run")
+    parser.add_argument("run", metavar="RUN", help="name or path of a run")
     parser.add_argument("--names", nargs="+", metavar="PLOT", help="which plots; all that apply without it")
     parser.add_argument("--tasks", nargs="+", metavar="TASK", help="only these; without --names what is drawn per task")
     parser.add_argument("--output-dir", type=Path, help="else the run's plots/")

@@ -34,7 +34,7 @@ def execute(options: argparse.Namespace) -> int:
         console.print(f"no runs in {root}")
         return 0
     for line in found.damaged:
-        console.print(line, style="yellow", markup=False)
+        console.print(line, style="yellow")
     table(f"registry {root}", found.header, found.rows, numbers_from=len(found.header))
     return 0
 
@@ -48,7 +48,7 @@ def _check(mend: bool) -> int:
     found = find_drift(root, runs)
     for drift in found:
         cure = f" -> {drift.changes['state']}" if drift.changes else ""
-        console.print(": ".join(part for part in (drift.run, drift.what) if part) + cure, markup=False)
+        console.print(": ".join(part for part in (drift.run, drift.what) if part) + cure)
     if not found:
         console.print(f"{root} and {runs} agree")
     left = repair(root, found) if mend else [drift.what for drift in found]

@@ -77,7 +77,7 @@ def _one(job: Job, settings: Options, alone: bool) -> int:
     except WirechamberError as error:
         if alone:
             raise
-        console.print(f"{job.name}: {error}", style="bold red", markup=False)
+        console.print(f"{job.name}: {error}", style="bold red")
         return error.exit_code
     if run.metrics.exists():  # of a search another worker may publish them, later
         show(run)

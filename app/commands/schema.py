@@ -23,7 +23,7 @@ def execute(options: argparse.Namespace) -> int:
     """Print the schema, or write it to a file."""
     text = json.dumps(schema(), indent=1) + "\n"
     if options.out is None:
-        console.print(text, markup=False, end="")
+        console.print(text, end="")
     else:
         write_text(options.out, text)
     return 0

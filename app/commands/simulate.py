@@ -45,7 +45,7 @@ def execute(options: argparse.Namespace) -> int:
 
 
 def _explain(options: argparse.Namespace) -> int:
-    console.print(options.usage(), markup=False, end="")
+    console.print(options.usage(), end="")
     if not {"-h", "--help"} & set(options.rest):
         known = ", ".join(SIMULATORS.names())
         raise UserError(Problem("missing argument", ("simulate",), expected=f"one of [{known}]"))

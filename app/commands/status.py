@@ -48,11 +48,11 @@ def execute(options: argparse.Namespace) -> int:
         table(f"jobs in {folder}", HEADER, [_row(job) for job in shown], numbers_from=4)
     for job in jobs:
         if job.explanation is not None:
-            console.print(f"{job.run} is held: {describe_hold(job)}", markup=False)
-            console.print(f"  fix: {job.explanation.remedy(job.run)}", markup=False)
+            console.print(f"{job.run} is held: {describe_hold(job)}")
+            console.print(f"  fix: {job.explanation.remedy(job.run)}")
         elif job in counting and job.failed and _state(job) == "failed":
-            console.print(f"{job.run} has failed: {_reason(job)}", markup=False)
-            console.print(f"  fix: wirechamber resubmit {job.run}", markup=False)
+            console.print(f"{job.run} has failed: {_reason(job)}")
+            console.print(f"  fix: wirechamber resubmit {job.run}")
     counted = Counter(_state(job) for job in counting)
     console.print(", ".join(f"{number} {state}" for state, number in counted.items()))
     return 0
@@ -63,7 +63,7 @@ def reached() -> Pool | None:
     try:
         return connect()
     except Unreachable as error:
-        console.print(f"{error} What follows comes from the event logs alone.", style="yellow", markup=False)
+        console.print(f"{error} What follows comes from the event logs alone.", style="yellow")
         return None
 
 

@@ -71,8 +71,8 @@ def _workflow(options: argparse.Namespace) -> int:
         return 0
     sent = submit.send(plan, memory, connect())
     again = ", those that are not done yet" if sent.rescued else ""
-    console.print(f"cluster {sent.cluster}: {len(plan.nodes)} nodes of {plan.name}{again}", markup=False)
-    console.print(f"logs: {sent.dag.folder}", markup=False)
+    console.print(f"cluster {sent.cluster}: {len(plan.nodes)} nodes of {plan.name}{again}")
+    console.print(f"logs: {sent.dag.folder}")
     console.print("see how they do: wirechamber status")
     return 0
 
@@ -98,8 +98,8 @@ def _show(groups: Sequence[Batch], stem: str, folder: Path) -> None:
     for group in groups:
         request, made = request_of(group, UNKNOWN_VERSION), Submission(folder.resolve() / f"{stem}-TIME")
         for path, text in ((made.description, description(made, request)), (made.script, script(made, request))):
-            console.print(f"# {path}", style="bold", markup=False)
-            console.print(text, markup=False)
+            console.print(f"# {path}", style="bold")
+            console.print(text)
     console.print("nothing was submitted or written")
 
 

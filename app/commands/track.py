@@ -21,7 +21,7 @@ def execute(options: argparse.Namespace) -> int:
     """Send each run; raises WirechamberError when MLflow does not take one."""
     for name in options.finished:
         try:
-            console.print(f"sent: {name} to {send(find_run(name), options.uri, options.experiment)}", markup=False)
+            console.print(f"sent: {name} to {send(find_run(name), options.uri, options.experiment)}")
         except UserError:
             raise
         except Exception as error:

@@ -13,6 +13,7 @@ from app.predictions import Predictions
 from app.runs.directory import RunDirectory
 from app.runs.files import read_file
 from app.runs.finished import find_all_finished
+from app.runs.record import describe_model
 
 FILES = ("history", "provenance", "model_config", "predictions")
 
@@ -48,10 +49,8 @@ class ComparedRun:
 
     @property
     def model(self) -> str:
-        """What the network is, in words."""
-        preset = self.job.get("model", {}).get("preset") or ""
-        said = self.model_config.get("description") or f"{self.family} {preset}"
-        return str(said).strip()
+        """A description of the model."""
+        return self.model_config.get("description") or describe_model(self.family, self.job.get("model", {}))
 
     @cached_property
     def predictions(self) -> Predictions:

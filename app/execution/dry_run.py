@@ -23,12 +23,12 @@ def dry_run(job: Job) -> None:
         networks = build(job, data)
         estimate = measure(job, networks, data)
     model = networks.network or networks.deployed
-    model.summary(print_fn=lambda text: console.print(text, markup=False), line_length=100)
+    model.summary(print_fn=lambda text: console.print(text), line_length=100)
     console.print(f"{job.name} on {machine}: {model.count_params():,} parameters")
     console.print(f"data: about {estimate.rows:,} training events")
     if networks.network is None:
-        console.print(f"on {data.splits.train.rows:,} training events: {networks.description}", markup=False)
-        console.print(nothing_to_train(job), markup=False)
+        console.print(f"on {data.splits.train.rows:,} training events: {networks.description}")
+        console.print(nothing_to_train(job))
     else:
         steps = plan(job, estimate.rows, model.count_params())
         console.print(

@@ -32,7 +32,7 @@ def show_progress(job: Job) -> Iterator[Show]:
         TimeRemainingColumn(),
         TextColumn("{task.fields[figures]}"),
     )
-    with Bar(*columns, console=console) as bar:
+    with Bar(*columns, console=console.rich) as bar:
         task = bar.add_task(job.name, total=job.training.epochs, figures="")
 
         def show(progress: Progress) -> None:

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import socket
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -55,11 +56,20 @@ def result_fields(results: dict[str, Any], description: str = "") -> dict[str, A
     return {**first.model_dump(), "verdict": f"is the baseline {itself} itself; {verdict}"}
 
 
-def record_fields(job: Job) -> dict[str, Any]:
-    """Return the fields of a record that follow from the job alone."""
-    parameters, training = job.model.parameters, {}
+def describe_model(name: str, parameters: Mapping[str, Any]) -> str:
+    """Return a model with its size: its hidden layers where the job gives them, else its preset.
+
+    >>> describe_model("mlp", {"preset": "medium", "hidden": [16, 8]})
+    'mlp 16-8'
+    """
     hidden = parameters.get("hidden")
     size = "-".join(map(str, hidden)) if hidden else parameters.get("preset")
+    return f"{name} {size}" if size else name
+
+
+def record_fields(job: Job) -> dict[str, Any]:
+    """Return the fields of a record that follow from the job alone."""
+    training = {}
     if not job.is_classical:
         training = {
             "epochs": job.training.epochs,
@@ -67,7 +77,7 @@ def record_fields(job: Job) -> dict[str, Any]:
             "transform": ", ".join("+".join(t.name for t in task.transform) for task in job.tasks.values()),
             "hyperparameters": describe_hyperparameters(job),
         }
-    model = " ".join(str(part) for part in (job.model.name, size) if part)
+    model = describe_model(job.model.name, job.model.parameters)
     return {"application": job.application, "rationale": job.rationale, **training, "seed": job.seed, "model": model}
 
 

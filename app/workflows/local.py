@@ -36,20 +36,20 @@ def run_workflow(plan: Plan, resume: bool, workers: int) -> int:
         if code is None:
             report_change(node, "not begun, a node that it needs has failed")
     done = len(plan.nodes) - len(failed)
-    console.print(f"{plan.name}: {done} of {len(plan.nodes)} nodes done; logs: {plan.folder / 'logs'}", markup=False)
+    console.print(f"{plan.name}: {done} of {len(plan.nodes)} nodes done; logs: {plan.folder / 'logs'}")
     return 1 if failed else 0
 
 
 def report_change(node: str, what: str) -> None:
     """Print what happened to a node."""
-    console.print(f"{node}: {what}", markup=False)
+    console.print(f"{node}: {what}")
 
 
 def show(plan: Plan) -> None:
     """Print the commands in an order in which they can be done."""
     for node in plan.nodes:
         after = f"  # after {', '.join(node.after)}" if node.after else ""
-        console.print(f"{node.name}: wirechamber {shlex.join(node.arguments)}{after}", markup=False)
+        console.print(f"{node.name}: wirechamber {shlex.join(node.arguments)}{after}")
     console.print("nothing was written")
 
 

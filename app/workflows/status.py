@@ -72,7 +72,7 @@ def show_workflow(state: WorkflowState, whole: bool) -> None:
             figures = (str(known.starts), str(known.evictions), str(known.memory or ""), str(job.given))
             rows.append((node, job.number, phases[node], *figures, state.remark(node)))
         table(title, HEADER, rows, numbers_from=3)
-    console.print(f"{state.dag.name}: {count_states(phases)}", markup=False)
+    console.print(f"{state.dag.name}: {count_states(phases)}")
     if state.working is False and not done:
         command = f"wirechamber submit {state.index.config} --resume"
-        console.print(f"  it has ended early; to continue with what is not done: {command}", markup=False)
+        console.print(f"  it has ended early; to continue with what is not done: {command}")

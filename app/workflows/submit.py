@@ -58,14 +58,14 @@ def refuse(plan: Plan, resume: bool) -> None:
 def show(plan: Plan, memory: Mapping[str, int]) -> None:
     """Print the DAG, and the submit description and the script of each node."""
     dag = Dag(plan.folder)
-    console.print(f"# {dag.path}", style="bold", markup=False)
-    console.print(dag_text(dag, plan.nodes), markup=False)
+    console.print(f"# {dag.path}", style="bold")
+    console.print(dag_text(dag, plan.nodes))
     for node in plan.nodes:
         submission, wanted = dag.node(node.name), _request(plan, node, memory)
-        console.print(f"# {submission.description}", style="bold", markup=False)
-        console.print(description(submission, wanted), markup=False)
-        console.print(f"# {submission.script}", style="bold", markup=False)
-        console.print(script(submission, wanted), markup=False)
+        console.print(f"# {submission.description}", style="bold")
+        console.print(description(submission, wanted))
+        console.print(f"# {submission.script}", style="bold")
+        console.print(script(submission, wanted))
     console.print("nothing was submitted or written")
 
 

@@ -7,9 +7,9 @@ from app.core.errors import UserError, WirechamberError
 from app.metrics import BASELINES
 from app.metrics.baselines import applicable, fit
 from app.metrics.baselines.polynomial import polynomial
-from app.metrics.resolution import residual_summary
 from app.metrics.statistics.fits import Basis, terms
 from app.metrics.statistics.kick_polynomial import MOST_TERMS
+from app.metrics.track_residuals import residual_summary
 
 TARGETS = ("x", "y", "tx", "ty")
 STATE = ("x", "y", "tx", "ty", "qop", "dz")

@@ -6,7 +6,7 @@ import pytest
 
 from app.core.errors import UserError, WirechamberError
 from app.metrics import METRICS, MetricFacts
-from app.metrics.resolution import residual_summary, track_residuals
+from app.metrics.track_residuals import residual_summary, track_residuals
 from app.predictions import Predictions
 
 TARGETS = ("x", "y", "tx", "ty")
