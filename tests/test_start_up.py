@@ -17,14 +17,14 @@ JOB = "json/track_extrapolation/mlp_tiny.json"
 VERB = ("-c", "import sys; from app.cli import main; sys.exit(main(sys.argv[1:]))")
 
 
-def loaded(*arguments):
-    """Run `python <arguments>` and return (exit code, the heavy packages that -X importtime reports, output)."""
+def loaded(*arguments, among=HEAVY):
+    """Run `python <arguments>` and return (exit code, those of `among` that -X importtime reports, output)."""
     command = [sys.executable, "-X", "importtime", *arguments]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     names = set(re.findall(r"^import time:[^|]*\|[^|]*\|\s*([\w.]+)$", done.stderr, re.MULTILINE))
     assert "encodings" in names, done.stderr
     rest = "\n".join(line for line in done.stderr.splitlines() if not line.startswith("import time:"))
-    return done.returncode, {name.split(".")[0] for name in names} & set(HEAVY), done.stdout + rest
+    return done.returncode, ({name.split(".")[0] for name in names} | names) & set(among), done.stdout + rest
 
 
 @pytest.mark.parametrize(
@@ -45,6 +45,24 @@ def test_light_verbs_do_not_load_tensorflow(arguments):
     assert code == 0, output
     assert not heavy
     assert output.strip()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["--version"], ["completion", "bash"], ["completion", "--words=evaluate\n"]],
+    ids=" ".join,
+)
+def test_what_a_shell_waits_for_loads_next_to_nothing(arguments):
+    code, heavy, output = loaded(*VERB, *arguments, among=(*HEAVY, "pydantic", "rich", "numpy"))
+    assert (code, heavy) == (0, set()), output
+
+
+def test_a_job_is_validated_without_the_components_that_it_does_not_name():
+    others = ("rich", "datasets.simulate.xenon", "datasets.simulate.argon", "app.models.pinn", "app.metrics.timing")
+    code, heavy, output = loaded(*VERB, "validate", JOB, among=(*HEAVY, *others, "app.search", "app.workflows.plan"))
+    assert (code, heavy) == (0, set()), output
+    code, heavy, output = loaded(*VERB, "list", among=(*HEAVY, "rich"))
+    assert (code, heavy) == (0, set()), output
 
 
 def test_the_script_does_not_load_tensorflow_before_the_job_is_read(tmp_path):

@@ -61,8 +61,9 @@ def table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]], numb
     for row in rows:
         made.add_row(*row)
     rich = console.rich
-    needed = 0 if console.is_terminal else rich.measure(made, options=rich.options.update(width=10**6)).maximum
-    rich.print(made, width=max(rich.width, needed))
+    if not console.is_terminal:
+        rich.width = max(WIDTH_OF_FILES, rich.measure(made, options=rich.options.update(width=10**6)).maximum)
+    rich.print(made)
 
 
 def configure(verbose: bool = False) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+import registry
 from app.cli import main
 
 
@@ -61,3 +62,15 @@ def test_an_empty_registry(tmp_path, capsys):
 def test_another_place_is_named_on_the_command_line(trained, capsys):
     assert main(["registry", "--registry", str(trained / "registry")]) == 0
     assert "trained" in capsys.readouterr().out
+
+
+def test_names_in_a_file_are_whole(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("WIRECHAMBER_REGISTRY", str(tmp_path))
+    name = "muon_transformer_with_a_name_of_many_words_" + 60 * "x"
+    record = registry.Record(run=name, application="muon_spectrometer", state="queued", model=90 * "m")
+    registry.create(tmp_path, record)
+    assert main(["registry"]) == 0
+    output = capsys.readouterr().out
+    assert name in output
+    assert 90 * "m" in output
+    assert "…" not in output

@@ -188,3 +188,14 @@ def test_draws_that_are_none(capsys, draws):
         main(["compare", "one", "two", "--draws", draws])
     assert stopped.value.code == 2
     assert f"--draws: expected a whole number from 1 to 1000000, received '{draws}'" in capsys.readouterr().err
+
+
+def test_hidden_layers_describe_a_model_rather_than_its_default_preset(made_run):
+    """The registry and a comparison call a model by the same name."""
+    path = made_run("one") / "job.json"
+    job = json.loads(path.read_text())
+    job["model"] = {"name": "mlp", "preset": "medium", "hidden": [16, 8]}
+    path.write_text(json.dumps(job))
+    config = path.with_name("model_config.json")
+    config.write_text(json.dumps({"parameters": 10}))
+    assert read_compared_runs(["one"])[0].model == "mlp 16-8"
