@@ -41,25 +41,25 @@ class Task(Strict):
     @model_validator(mode="before")
     @classmethod
     def _follow_from_the_loss(cls, content: Any) -> Any:
-        """Fill in what is not said: a loss knows the head it needs, and whether it likes its targets standardised."""
+        """Fill in the head, the transform and the metric that the loss asks for, where the file leaves them out."""
         if not isinstance(content, dict):
             return content
         try:
             facts = LOSSES.parse(content.get("loss", "mse")).component.facts
-        except UserError:  # told where the loss itself is validated
+        except UserError:  # reported where the loss itself is validated
             return content
-        natural = {"head": facts.head, "transform": facts.transform}
+        natural = facts.model_dump(include={"head", "transform"}, exclude_unset=True)
         if HEADS[facts.head].facts.gives == "logits":
             natural["metrics"] = "classification"
         return {**natural, **content}
 
 
-def _enabled(tasks: dict[str, Task]) -> dict[str, Task]:
-    """A task that is not enabled is validated, and forgotten."""
-    found = {name: task for name, task in tasks.items() if task.enabled}
-    if not found:
-        raise UserError(Problem("no task is enabled", expected="one at least", received=list(tasks)))
-    return found
+def drop_disabled_tasks(tasks: dict[str, Task]) -> dict[str, Task]:
+    """Drop the tasks that are not enabled, after they were validated too."""
+    enabled = {name: task for name, task in tasks.items() if task.enabled}
+    if not enabled:
+        raise UserError(Problem("no task is enabled", expected="at least one", received=list(tasks)))
+    return enabled
 
 
 class EarlyStopping(Strict):
@@ -137,24 +137,24 @@ class Unlabelled(Strict):
 
 
 class Mlflow(Strict):
-    """An MLflow server or store that is told what a run does: parameters, metrics of each epoch, artefacts."""
+    """An MLflow server or store that receives the parameters, the metrics of each epoch and the files of a run."""
 
     uri: Annotated[str, Field(min_length=1)] = Field(description="http://host:port or sqlite:///file.db")
     experiment: Annotated[str, Field(min_length=1)] | None = Field(None, description="default: the application")
 
 
 class Tracking(Strict):
-    """Who else is told of a run, beside the registry."""
+    """Where a run is recorded in addition to the registry."""
 
     mlflow: Mlflow | None = None
 
 
-def _forgotten(_value: str | None) -> None:
-    """`$schema` speaks to editors: it makes no other job."""
+def _drop(_value: str | None) -> None:
+    """Drop `$schema`: it is for editors, and two jobs that differ in it alone are equal."""
 
 
 class Export(Strict):
-    """What else a finished run writes, for programs that know no Keras."""
+    """What else a finished run writes, for programs that do not use Keras."""
 
     onnx: bool = Field(False, description="model.onnx: raw physical inputs to physical outputs, checked against Keras")
     root: bool = Field(False, description="predictions.root: what predictions.csv holds, as a flat tree")
@@ -163,14 +163,14 @@ class Export(Strict):
 class Job(Strict):
     """One training, complete: the same file on the same data gives the same run."""
 
-    schema_: Annotated[str | None, AfterValidator(_forgotten), Field(alias="$schema", exclude=True)] = None
+    schema_: Annotated[str | None, AfterValidator(_drop), Field(alias="$schema", exclude=True)] = None
     name: Name
     application: Name
     rationale: str = Field("", description="why this training is made; the registry shows it")
     seed: int = Field(42, ge=0, lt=2**31, description="of weights, dropout and order; the split has its own")
     dataset: DATASETS.spec
     model: MODELS.spec
-    tasks: Annotated[dict[str, Task], Field(min_length=1), AfterValidator(_enabled)]
+    tasks: Annotated[dict[str, Task], Field(min_length=1), AfterValidator(drop_disabled_tasks)]
     constraints: Annotated[tuple[CONSTRAINTS.spec, ...], OneOrMore()] = ()
     collocation: Collocation = Collocation()
     unlabelled: Unlabelled | None = None

@@ -61,15 +61,15 @@ def _short(value: Any, width: int = 120) -> str:
 
 
 class WirechamberError(Exception):
-    """Something failed that no job file could have avoided; one line, exit code 1."""
+    """A failure that is not the user's mistake; one line, exit code 1."""
 
     exit_code = 1
 
 
 class UserError(WirechamberError, ValueError):
-    """The user's mistakes, all of them at once; one line each, exit code 2, never a traceback.
+    """All mistakes of the user together, one line each; exit code 2, never a traceback.
 
-    It is a ValueError, so that a validator deep inside pydantic may raise it and lose none of the problems.
+    It is a ValueError, so that a validator inside pydantic may raise it without losing a problem.
     """
 
     exit_code = 2
@@ -84,29 +84,30 @@ class UserError(WirechamberError, ValueError):
 
 
 class Interrupted(BaseException):
-    """SIGTERM or Ctrl-C arrived: leave at once with exit code 85, the last checkpoint stands."""
+    """SIGTERM or Ctrl-C arrived: the process ends at once with exit code 85 and keeps its last checkpoint."""
 
     exit_code = 85
 
 
 def merge_equal_problems(mistakes: Sequence[Problem]) -> list[Problem]:
-    """Return the mistakes, those that differ in nothing but the job as one that says how many jobs have it.
+    """Return the mistakes, with those that differ in the job alone merged into one that counts the jobs.
 
     Args:
         mistakes: of several jobs; the first part of a place names the job.
 
-    >>> [str(p) for p in said_once([Problem("unknown key", ("a", "epochz")), Problem("unknown key", ("b", "epochz"))])]
+    >>> mistakes = [Problem("unknown key", ("a", "epochz")), Problem("unknown key", ("b", "epochz"))]
+    >>> [str(problem) for problem in merge_equal_problems(mistakes)]
     ['2 jobs such as a.epochz: unknown key.']
     """
-    found: dict[str, list[Problem]] = {}
+    groups: dict[str, list[Problem]] = {}
     for problem in mistakes:
-        found.setdefault(str(replace(problem, where=("", *problem.where[1:]))), []).append(problem)
-    return [problem for alike in found.values() for problem in _joined(alike)]
-
-
-def _joined(alike: Sequence[Problem]) -> list[Problem]:
-    one_each = {problem.where[:1]: problem for problem in reversed(alike)}
-    first = alike[0]
-    if len(one_each) == 1 or len(first.where) < 2:  # of one job, or of files and no job
-        return list(reversed(one_each.values()))
-    return [replace(first, where=(f"{len(one_each)} jobs such as {first.where[0]}", *first.where[1:]))]
+        groups.setdefault(str(replace(problem, where=("", *problem.where[1:]))), []).append(problem)
+    merged = list[Problem]()
+    for group in groups.values():
+        by_job = {problem.where[:1]: problem for problem in reversed(group)}
+        first = group[0]
+        if len(by_job) == 1 or len(first.where) < 2:  # problems of one job, or of files and no job
+            merged += reversed(by_job.values())
+        else:
+            merged.append(replace(first, where=(f"{len(by_job)} jobs such as {first.where[0]}", *first.where[1:])))
+    return merged

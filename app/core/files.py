@@ -16,7 +16,7 @@ from app.core.errors import Place, Problem, UserError, WirechamberError, nearest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DATA_SUFFIXES = (".npz", ".root")
-"""Of the files that a folder means."""
+"""Files with these suffixes are the data in a folder."""
 
 
 class NotWritten(WirechamberError, OSError):  # noqa: N818 - what happened to the file

@@ -22,7 +22,7 @@ STALE = 30.0
 
 
 class LockTaken(WirechamberError):  # noqa: N818 - a state, not a malfunction
-    """Somebody else, who is alive, holds the lock."""
+    """A living process holds the lock."""
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""The machine a process computes on: memory growth, seeds, determinism, and what was found."""
+"""The machine a process computes on: memory growth, seeds, determinism, and the devices that it has."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def prepare(seed: int, deterministic: bool = False) -> str:
 
     Args:
         seed: seed of Python, NumPy and TensorFlow.
-        deterministic: ask TensorFlow for operations that give the same bits in every run, which may be slower.
+        deterministic: ask TensorFlow for operations whose results are bitwise reproducible, which may be slower.
     """
     _load_quietly()
     gpus = tf.config.list_physical_devices("GPU")

@@ -1,4 +1,4 @@
-"""How long a process may run: on a pool a run leaves by itself, with a checkpoint, before it is sent away."""
+"""How long a process may run: on a pool a run leaves by itself, with a checkpoint, before it is evicted."""
 
 from __future__ import annotations
 

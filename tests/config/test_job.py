@@ -8,7 +8,7 @@ from dataclasses import FrozenInstanceError
 import pytest
 from pydantic import ValidationError
 
-from app.config import Job
+from app.config import Job, Task
 from app.config.job_file import parse
 from app.core.errors import UserError
 
@@ -67,6 +67,13 @@ def test_the_issue_of_the_design_reads_as_it_promises():
     (line,) = lines(content(training={"batchsize": 32}))
     assert line.startswith("job.training.batchsize: unknown key. Did you mean 'batch_size'? Expected one of [epochs,")
     assert line.endswith("Received 'batchsize'.")
+
+
+def test_only_what_the_file_and_the_loss_state_counts_as_set():
+    assert Task.model_validate({"targets": ["x"]}).model_fields_set == {"targets"}
+    natural = Task.model_validate({"targets": ["x"], "loss": "focal"})
+    assert natural.model_fields_set == {"targets", "loss", "head", "transform", "metrics"}
+    assert (natural.head.name, natural.transform, natural.metrics[0].name) == ("softmax", (), "classification")
 
 
 @pytest.mark.parametrize(
