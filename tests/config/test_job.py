@@ -71,9 +71,9 @@ def test_the_issue_of_the_design_reads_as_it_promises():
 
 def test_only_what_the_file_and_the_loss_state_counts_as_set():
     assert Task.model_validate({"targets": ["x"]}).model_fields_set == {"targets"}
-    natural = Task.model_validate({"targets": ["x"], "loss": "focal"})
+    natural = Task.model_validate({"targets": ["x"], "loss": "binary_crossentropy"})
     assert natural.model_fields_set == {"targets", "loss", "head", "transform", "metrics"}
-    assert (natural.head.name, natural.transform, natural.metrics[0].name) == ("softmax", (), "classification")
+    assert (natural.head.name, natural.transform, natural.metrics[0].name) == ("sigmoid", (), "classification")
 
 
 @pytest.mark.parametrize(
