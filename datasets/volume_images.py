@@ -144,7 +144,7 @@ class _Reader:
 
 def _nothing(planes: int) -> Sparse:
     empty = np.empty(0)
-    return Sparse(empty.astype(np.int32), empty.astype(np.float32), np.zeros(1, np.int64), (*SHAPE, planes))
+    return Sparse.of(empty.astype(np.int32), empty.astype(np.float32), np.zeros(1, np.int64), (*SHAPE, planes))
 
 
 def stored_columns(shard: Shard, rows: NDArray[np.intp]) -> dict[str, NDArray[Any]]:

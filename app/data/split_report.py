@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from app.runtime.console import table
 from datasets.pipeline.arrays import Sparse
-from datasets.pipeline.event_keys import hash_images, mix
+from datasets.pipeline.event_keys import hash_images, hash_pixels, mix
 from datasets.pipeline.events import Events
 from datasets.pipeline.options import PARTS
 from datasets.pipeline.split import Part, Splits
@@ -44,15 +42,11 @@ def hash_inputs(events: Events) -> Keys:
     """Return a key per event from all its inputs, equal for equal inputs, (N,)."""
     key = np.zeros(len(events), np.uint64)
     for position, values in enumerate(events.inputs.values()):
-        one = _hash_sparse(values) if isinstance(values, Sparse) else hash_images(np.asarray(values, np.float32))
-        key = mix(key ^ one, position)
-    return key
-
-
-def _hash_sparse(images: Any) -> Keys:
-    """Return a key per image from its pixels, in whatever order they stand."""
-    event = np.repeat(np.arange(len(images)), np.diff(images.offsets))
-    bits = np.ascontiguousarray(images.value, np.float32).view(np.uint32).astype(np.uint64)
-    key = np.zeros(len(images), np.uint64)
-    np.add.at(key, event, mix(mix(images.index.astype(np.uint64), 1) ^ bits, 2))
+        if isinstance(values, Sparse):
+            pixels = values.matrix
+            event = np.repeat(np.arange(len(values)), np.diff(pixels.indptr))
+            content = hash_pixels(event, pixels.indices.astype(np.uint64), pixels.data, len(values))
+        else:
+            content = hash_images(np.asarray(values, np.float32))
+        key = mix(key ^ content, position)
     return key

@@ -63,7 +63,7 @@ class Shard:
         index = (row.astype(np.int64) * SHAPE[1] + column) * len(planes) + place[plane]
         event = np.repeat(np.arange(len(self)), np.diff(self.offsets))[wanted]
         offsets = np.concatenate([[0], np.cumsum(np.bincount(event, minlength=len(self)))])
-        images = Sparse(index[wanted].astype(np.int32), value[wanted].astype(np.float32), offsets, size)
+        images = Sparse.of(index[wanted].astype(np.int32), value[wanted].astype(np.float32), offsets, size)
         sums = {
             name: np.bincount(event, value[wanted] * (plane[wanted] == PLANES.index(name)), len(self))[rows].astype(
                 float

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 
 MULTIPLE = 32
 """Padded lengths are multiples of this: XLA compiles anew for every length that it meets."""
+AT_ONCE = 2**26
+"""At most so many bytes of inputs are dense at a time, on their way to a network (64 MB)."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class Jagged:
 
     @staticmethod
     def of(values: NDArray[Any], counts: NDArray[Any]) -> Jagged:
-        """Return events with so many rows each."""
+        """Return events that have `counts` (N,) rows each of `values`."""
         return Jagged(values, np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]))
 
     @property
@@ -51,18 +54,18 @@ class Jagged:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """As if it were padded."""
+        """The shape of the padded array."""
         longest = int(self.counts.max(initial=1))
         return (len(self), -(-longest // MULTIPLE) * MULTIPLE, *self.values.shape[1:])
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """Of the values."""
+        """The type of the values."""
         return self.values.dtype
 
     @property
     def nbytes(self) -> int:
-        """What it takes in memory."""
+        """Bytes that the values and offsets take in memory."""
         return self.values.nbytes + self.offsets.nbytes
 
     def __len__(self) -> int:
@@ -74,9 +77,9 @@ class Jagged:
             offsets = self.offsets[first : max(first, last) + 1]
             return Jagged(self.values[offsets[0] : offsets[-1]], offsets - offsets[0])
         numbers = np.arange(len(self))[rows]
-        found = Jagged.of(np.empty(0), self.counts[numbers])
-        chosen = np.repeat(self.offsets[numbers] - found.offsets[:-1], found.counts) + np.arange(found.offsets[-1])
-        return Jagged(np.take(self.values, chosen, axis=0), found.offsets)
+        chosen = Jagged.of(np.empty(0), self.counts[numbers])
+        rows = np.repeat(self.offsets[numbers] - chosen.offsets[:-1], chosen.counts) + np.arange(chosen.offsets[-1])
+        return Jagged(np.take(self.values, rows, axis=0), chosen.offsets)
 
     def where(self, kept: NDArray[np.bool_]) -> Jagged:
         """Return the same events with some of their rows, `kept` (M,)."""
@@ -99,77 +102,77 @@ class Jagged:
         return Jagged.of(np.concatenate([p.values for p in parts]), np.concatenate([p.counts for p in parts]))
 
 
-AT_ONCE = 2**26
-"""So many bytes of inputs are dense at a time, on their way to a network (64 MB)."""
-
-
 @dataclass(frozen=True)
 class Sparse:
-    """N images of one size: event i has pixels offsets[i] to offsets[i + 1] - 1.
+    """N images of one size of which only the pixels that are not zero are held.
 
     It has what events ask of an array: a length, a shape, and rows by a slice or by numbers. `np.asarray` gives the
     dense images, as float32; for many of them that is far more than memory holds.
 
     Attributes:
-        index: of the pixels in a flattened image, (M,).
-        value: of the pixels, (M,) float32; pixels that are named twice are added.
-        offsets: (N + 1,).
+        matrix: scipy's csr_array, a row for each flattened image; pixels that are named twice are added.
         size: shape of one image.
     """
 
-    index: NDArray[np.int32]
-    value: NDArray[np.float32]
-    offsets: NDArray[np.int64]
+    matrix: Any
     size: tuple[int, ...]
 
     dtype = np.dtype(np.float32)
 
+    @staticmethod
+    def of(
+        index: NDArray[np.int32], value: NDArray[np.float32], offsets: NDArray[Any], size: tuple[int, ...]
+    ) -> Sparse:
+        """Return images of which image i has the pixels offsets[i] to offsets[i + 1] - 1 of all M.
+
+        Args:
+            index: places of the pixels in a flattened image, (M,).
+            value: values of the pixels, (M,).
+            offsets: (N + 1,), from 0 to M.
+            size: shape of one image.
+        """
+        from scipy.sparse import csr_array
+
+        return Sparse(csr_array((value, index, offsets), (len(offsets) - 1, math.prod(size))), size)
+
     @property
     def shape(self) -> tuple[int, ...]:
-        """As if it were dense."""
+        """The shape of the dense images."""
         return (len(self), *self.size)
 
     @property
     def nbytes(self) -> int:
-        """What it takes in memory."""
-        return self.index.nbytes + self.value.nbytes + self.offsets.nbytes
+        """Bytes that the pixels take in memory."""
+        return int(self.matrix.data.nbytes + self.matrix.indices.nbytes + self.matrix.indptr.nbytes)
 
     def __len__(self) -> int:
-        return len(self.offsets) - 1
+        return int(self.matrix.shape[0])
 
     def __getitem__(self, rows: slice | NDArray[Any]) -> Sparse:
-        numbers = np.arange(len(self))[rows]
-        first, count = self.offsets[numbers], np.diff(self.offsets)[numbers]
-        offsets = np.concatenate([[0], np.cumsum(count)])
-        pixels = np.repeat(first - offsets[:-1], count) + np.arange(offsets[-1])
-        return Sparse(self.index[pixels], self.value[pixels], offsets, self.size)
+        return Sparse(self.matrix[rows], self.size)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         if copy is False:
             raise ValueError("dense images of sparse ones are always new arrays")
-        dense = np.zeros((len(self), int(np.prod(self.size))), np.float32)
-        event = np.repeat(np.arange(len(self)), np.diff(self.offsets))
-        np.add.at(dense, (event, self.index), self.value)
-        dense = dense.reshape(self.shape)
-        return dense if dtype is None else dense.astype(dtype)
+        dense: NDArray[Any] = self.matrix.toarray().reshape(self.shape)
+        return dense if dtype is None else dense.astype(dtype, copy=False)
 
     @staticmethod
     def joined(parts: Sequence[Sparse]) -> Sparse:
         """Return the images of all parts in order."""
-        counts = np.concatenate([np.diff(part.offsets) for part in parts])
-        offsets = np.concatenate([[0], np.cumsum(counts)])
-        index, value = (np.concatenate([getattr(part, name) for part in parts]) for name in ("index", "value"))
-        return Sparse(index, value, offsets, parts[0].size)
+        from scipy.sparse import vstack
+
+        return Sparse(vstack([part.matrix for part in parts], format="csr"), parts[0].size)
 
 
 def concatenate(parts: Sequence[Any]) -> Any:
-    """Return arrays, sparse images, or jagged arrays, one after the other."""
+    """Return the rows of all parts in order: arrays, sparse images or jagged arrays."""
     first = parts[0]
     return type(first).joined(parts) if isinstance(first, Sparse | Jagged) else np.concatenate(parts)
 
 
 def dense(array: Any) -> Any:
-    """Return an array as it is, sparse images as one, and a jagged array padded."""
+    """Return an array as it is, sparse images as a dense array, a jagged array padded."""
     return np.asarray(array) if isinstance(array, Sparse | Jagged) else array
 
 
@@ -186,9 +189,9 @@ def cuts(length: int, size: int) -> Iterator[slice]:
 
 
 def dense_parts(array: Any, most: int | None = None) -> Iterator[Any]:
-    """Yield an array as it is, sparse images, the first `most` of them, as dense ones of bounded size.
+    """Yield dense arrays of bounded size: an array as it is, or the first `most` of sparse images part by part.
 
-    Of a jagged array the rows of all events come one after the other, without padding.
+    A jagged array gives the rows of all events one after the other, without padding.
     """
     if isinstance(array, Jagged):
         yield array.values

@@ -33,7 +33,7 @@ def test_an_empty_split():
 
 def test_all_inputs_count_and_the_order_of_sparse_pixels_does_not():
     index, value = np.array([3, 5, 5, 3, 3], np.int32), np.array([1, 2, 2, 1, 9], np.float32)
-    images = Sparse(index, value, np.array([0, 2, 4, 5]), (2, 4))
+    images = Sparse.of(index, value, np.array([0, 2, 4, 5]), (2, 4))
     state = np.array([[1.0], [1.0], [1.0]])
     key = np.arange(3, dtype=np.uint64)
     found = hash_inputs(Events({"volume": images, "state": state}, {}, key))

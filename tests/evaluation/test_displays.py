@@ -79,7 +79,7 @@ def test_volumes_are_turned_so_that_rows_are_ticks():
     dense = np.zeros((2, 5, 7, 2), np.float32)
     dense[1, 3, 6, 0], dense[1, 2, 4, 1] = 8.0, 9.0
     flat = np.flatnonzero(dense[1])
-    volumes = Sparse(flat.astype(np.int32), dense[1].ravel()[flat], np.array([0, 0, 2]), (5, 7, 2))
+    volumes = Sparse.of(flat.astype(np.int32), dense[1].ravel()[flat], np.array([0, 0, 2]), (5, 7, 2))
     layer = {"name": "adc", "ticks": "columns"}
     inputs = {"volume": Input((Column("adc_u"), Column("adc_x")), (5, 7, 2), layer=layer)}
     found = _images(inputs, [Events({"volume": volumes}, {}, np.arange(2, dtype=np.uint64))], np.array([1]))

@@ -338,4 +338,4 @@ def sparse_of(images):
     event, index = np.nonzero(images.reshape(len(images), -1))
     values = images.reshape(len(images), -1)[event, index]
     offsets = np.searchsorted(event, np.arange(len(images) + 1))
-    return Sparse(index.astype(np.int32), values, offsets, images.shape[1:])
+    return Sparse.of(index.astype(np.int32), values, offsets, images.shape[1:])

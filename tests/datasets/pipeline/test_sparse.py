@@ -16,7 +16,7 @@ def made(rows, size=(3, 4, 2), seed=0):
     images[rows // 2] = 0
     event, index = np.nonzero(images.reshape(rows, -1))
     offsets = np.searchsorted(event, np.arange(rows + 1))
-    return Sparse(index.astype(np.int32), images.reshape(rows, -1)[event, index], offsets, size), images
+    return Sparse.of(index.astype(np.int32), images.reshape(rows, -1)[event, index], offsets, size), images
 
 
 def test_it_stands_for_the_dense_images():
@@ -49,7 +49,7 @@ def test_parts_are_joined_in_order():
 
 
 def test_pixels_named_twice_are_added():
-    sparse = Sparse(np.array([5, 5], np.int32), np.array([1, 2], np.float32), np.array([0, 2]), (2, 3))
+    sparse = Sparse.of(np.array([5, 5], np.int32), np.array([1, 2], np.float32), np.array([0, 2]), (2, 3))
     assert np.asarray(sparse)[0, 1, 2] == 3
 
 
