@@ -24,7 +24,7 @@ def averaged(folder: Path) -> dict[str, Any]:
     from app.evaluation import load
     from app.evaluation.task_metrics import task_metrics
     from app.predictions import Predictions
-    from datasets.argon.plane_mirrors import Mirrors, mirrored
+    from datasets.argon.plane_mirrors import Mirrors, mirror_images
 
     loaded = load(str(folder))
     job = parse(json.loads((folder / "job.json").read_text()))
@@ -32,7 +32,7 @@ def averaged(folder: Path) -> dict[str, Any]:
     planes = [name.removeprefix("plane_") for name in loaded.model.input]
     total: Any = 0.0
     for flips in Mirrors(planes, ("time", "wires")).choices:
-        found = loaded.predict(mirrored(events.inputs, flips))
+        found = loaded.predict(mirror_images(events.inputs, flips))
         vectors = np.stack([found[axis] for axis in AXES], axis=-1) * np.where(flips, -1.0, 1.0)
         total = total + vectors * np.asarray(found.get("kappa_direction", 1.0)).reshape(-1, 1)
     length = np.linalg.norm(total, axis=-1)

@@ -40,9 +40,9 @@ def source(files: list[Path]) -> Any:
 def branches(path: Path) -> list[str]:
     """Return the branches that the loader reads."""
     from datasets.muons.columns import STANDARD
-    from datasets.muons.files import Naming, opened
+    from datasets.muons.files import Naming, open_muon_tree
 
-    found = opened(path, "MuonHitDump", STANDARD, Naming("spacePoint_", "truthMuon_", {}, {}), link=True)
+    found = open_muon_tree(path, "MuonHitDump", STANDARD, Naming("spacePoint_", "truthMuon_", {}, {}), link=True)
     return [*found.hits.values(), *found.truth.values()]
 
 

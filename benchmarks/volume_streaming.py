@@ -59,9 +59,9 @@ def write_shards(folder: Path, total_bytes: float) -> tuple[int, int]:
 
 def write_dense(folder: Path) -> Path:
     """Write the images of some events as one compressed array."""
-    from datasets.argon.volume_files import PLANES, opened
+    from datasets.argon.volume_files import PLANES, open_shard
 
-    images, _ = opened(folder / "shard_00000.npz").pixels(np.arange(DENSE_EVENTS), PLANES)
+    images, _ = open_shard(folder / "shard_00000.npz").pixels(np.arange(DENSE_EVENTS), PLANES)
     np.savez_compressed(folder / "dense.npz", images=np.asarray(images))
     return folder / "dense.npz"
 

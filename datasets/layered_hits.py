@@ -19,7 +19,6 @@ from app.core.types import Count, Listed
 from datasets import DATASETS
 from datasets.files import npz
 from datasets.muons.columns import COLUMNS
-from datasets.muons.layer_mirror import LayerMirror
 from datasets.pipeline.event_keys import hash_rows
 from datasets.pipeline.events import Column, Events, Input, Source
 
@@ -28,16 +27,44 @@ logger = logging.getLogger(__name__)
 TARGETS = {name: COLUMNS[name] for name in ("pt", "charge", "positive", "q_over_pt")}
 EXTRAS = {"n_hits": Column("n_hits", "", "layers with a hit")}
 CHANNELS = (Column("value", "", "azimuth of the hit, 0 without one"), Column("present", "", "1: the layer has a hit"))
+ODD = ("charge", "q_over_pt")
+"""Columns that change sign with the charge."""
 
 
 @dataclass(frozen=True)
-class Part:
-    """Some rows of the arrays of one prefix in a file; `name` is what `split.files` matches."""
+class ArrayBlock:
+    """Some rows of the arrays of one prefix in a file; `split.files` matches its `name`."""
 
     path: Path
     prefix: str
     rows: slice
     name: str
+
+
+@dataclass(frozen=True)
+class LayerMirror:
+    """Mirrors each event at random: a value v of a layer becomes 2 c - v, and the charge changes sign.
+
+    A muon of the other charge bends the other way, with equal probability.
+
+    Not exact: overlaps of chambers and dead channels are not symmetric.
+
+    Args:
+        centres: c of each layer, (L,).
+    """
+
+    centres: NDArray[np.float32]
+
+    def __call__(self, events: Events, bits: NDArray[np.uint64]) -> Events:
+        """Return each event as it is, or its mirror image."""
+        flipped = (bits & np.uint64(1)).astype(bool)
+        layers = np.array(events.inputs["layers"])
+        value, there = layers[..., 0], layers[..., 1] > 0
+        layers[..., 0] = np.where(flipped[:, None] & there, 2.0 * self.centres - value, value)
+        columns: dict[str, Any] = dict(events.columns)
+        columns |= {name: np.where(flipped, -columns[name], columns[name]) for name in ODD}
+        columns["positive"] = np.where(flipped, 1.0 - columns["positive"], columns["positive"]).astype(np.float32)
+        return Events({**events.inputs, "layers": layers}, columns, events.key)
 
 
 @DATASETS("layered_hits")
@@ -73,17 +100,17 @@ def layered_hits(
         charge: array of the charges, 1 or -1.
         absent: the value that says that a layer has no hit.
         min_hits: least number of layers with a hit; what has fewer is left out and counted.
-        differences: differences of all pairs of layers beside the values themselves.
-        angles: numbers, from 0, of the layers whose value is a bending angle and no azimuth: no difference is taken.
+        differences: add the differences of all pairs of layers to the values themselves.
+        angles: numbers, from 0, of the layers whose value is a bending angle: no difference is taken.
         mirror: mirror training events at random about this azimuth, anew in every pass, and their charge; null: do not.
-        straight: what the layers of angles say of a straight muon, about which these are mirrored.
-        blocks: into how many the rows of each part are cut, in their order.
+        straight: value of the layers of angles for a straight muon, about which they are mirrored.
+        blocks: number of blocks into which the rows of each part are cut, in their order.
 
     Raises:
-        UserError: a damaged file, a missing array, shapes that do not fit, values that cannot be.
+        UserError: a damaged file, a missing array, shapes that do not fit, impossible values.
     """
     names = {"hits": hits, "pt": pt, "charge": charge}
-    shapes = {(path, prefix): _shape(path, prefix, names) for path in files for prefix in prefixes}
+    shapes = {(path, prefix): read_shape(path, prefix, names) for path in files for prefix in prefixes}
     layers = {shape[1] for shape in shapes.values()}
     if len(layers) > 1:
         what = "the parts have different numbers of layers"
@@ -93,9 +120,15 @@ def layered_hits(
         raise UserError(
             Problem("no such layer", ("dataset", "angles"), expected=f"below {length}", received=max(angles))
         )
-    parts = [part for (path, prefix), shape in shapes.items() for part in _parts(path, prefix, shape[0], blocks)]
+    parts = []
+    for (path, prefix), shape in shapes.items():
+        edges = np.linspace(0, shape[0], min(blocks, max(shape[0], 1)) + 1).astype(int).tolist()
+        cuts = [slice(first, last) for first, last in pairwise(edges)]
+        parts += [ArrayBlock(path, prefix, cut, f"{path}:{prefix}/{number}") for number, cut in enumerate(cuts)]
+    centres = np.full(length, mirror or 0.0, np.float32)
+    centres[list(angles)] = straight
     rows = sum(shape[0] for shape in shapes.values())
-    read = partial(_read, names=names, absent=absent, min_hits=min_hits)
+    read = partial(read_block, names=names, absent=absent, min_hits=min_hits)
     layer = {"name": "layer_differences", "pairs": differences, "angles": list(angles)}
     return Source(
         inputs={"layers": Input(CHANNELS, (length, 2), layer=layer)},
@@ -106,36 +139,29 @@ def layered_hits(
         rows=rows,
         fingerprint=npz.fingerprint(files),
         description=f"{rows:,} muons in layers, in {len(files)} file{'s' * (len(files) > 1)}",
-        augment=None if mirror is None else LayerMirror(_centres(length, angles, mirror, straight)),
+        augment=None if mirror is None else LayerMirror(centres),
     )
 
 
-def _centres(length: int, angles: Sequence[int], mirror: float, straight: float) -> NDArray[np.float32]:
-    centres = np.full(length, mirror, np.float32)
-    centres[list(angles)] = straight
-    return centres
-
-
-def _shape(path: Path, prefix: str, names: Mapping[str, str]) -> tuple[int, ...]:
-    """Return the shape of the values; all arrays must have as many rows."""
-    found = {name: npz.read_header(path, prefix + array).shape for name, array in names.items()}
-    shape = found["hits"]
-    if len(shape) not in (2, 3) or any(other != shape[:1] for name, other in found.items() if name != "hits"):
+def read_shape(path: Path, prefix: str, names: Mapping[str, str]) -> tuple[int, ...]:
+    """Return the shape of the values; raises UserError when the arrays have different numbers of rows."""
+    shapes = {name: npz.read_header(path, prefix + array).shape for name, array in names.items()}
+    shape = shapes["hits"]
+    if len(shape) not in (2, 3) or any(other != shape[:1] for name, other in shapes.items() if name != "hits"):
         expected = "values (N, layers) or (N, layers, hits), pt and charge (N,)"
-        received = {prefix + names[name]: other for name, other in found.items()}
+        received = {prefix + names[name]: other for name, other in shapes.items()}
         raise UserError(Problem("the shapes do not fit", (str(path),), expected=expected, received=received))
     return shape
 
 
-def _parts(path: Path, prefix: str, rows: int, blocks: int) -> list[Part]:
-    edges = np.linspace(0, rows, min(blocks, max(rows, 1)) + 1).astype(int).tolist()
-    cuts = [slice(first, last) for first, last in pairwise(edges)]
-    return [Part(path, prefix, cut, f"{path}:{prefix}/{number}") for number, cut in enumerate(cuts)]
+def read_block(block: ArrayBlock, names: Mapping[str, str], absent: float, min_hits: int) -> Events:
+    """Read one block; muons with too few hits are left out and counted.
 
-
-def _read(part: Part, names: Mapping[str, str], absent: float, min_hits: int) -> Events:
+    Raises:
+        UserError: values that are not finite, momenta not above 0, charges other than 1 and -1.
+    """
     arrays: dict[str, Any] = {
-        name: np.asarray(npz.load_array(part.path, part.prefix + array)[part.rows], np.float64)
+        name: np.asarray(npz.load_array(block.path, block.prefix + array)[block.rows], np.float64)
         for name, array in names.items()
     }
     values = arrays["hits"] if arrays["hits"].ndim == 2 else arrays["hits"][..., 0]
@@ -144,17 +170,9 @@ def _read(part: Part, names: Mapping[str, str], absent: float, min_hits: int) ->
     kept = counts >= min_hits
     if not kept.all():
         logger.info(
-            "%s: left out %d of %d muons with fewer than %d hits", part.name, (~kept).sum(), len(kept), min_hits
+            "%s: left out %d of %d muons with fewer than %d hits", block.name, (~kept).sum(), len(kept), min_hits
         )
-    _check(arrays["pt"], arrays["charge"], values, part)
-    layers = np.stack([np.where(present, values, 0.0), present], axis=-1).astype(np.float32)
     pt, charge = arrays["pt"], arrays["charge"]
-    columns = {"pt": pt, "charge": charge, "positive": charge > 0, "q_over_pt": charge / pt, "n_hits": counts}
-    key = hash_rows([pt, charge, values])
-    return Events({"layers": layers}, {n: v.astype(np.float32) for n, v in columns.items()}, key)[np.flatnonzero(kept)]
-
-
-def _check(pt: Any, charge: Any, values: Any, part: Part) -> None:
     wrong = {
         "values are not finite": (~np.isfinite(values).all(axis=1), "finite values"),
         "momenta are not finite or not above 0": (~(np.isfinite(pt) & (pt > 0)), "pt > 0 GeV"),
@@ -162,5 +180,9 @@ def _check(pt: Any, charge: Any, values: Any, part: Part) -> None:
     }
     for what, (bad, expected) in wrong.items():
         if bad.any():
-            row = part.rows.start + int(np.flatnonzero(bad)[0])
-            raise UserError(Problem(f"{bad.sum()} {what}, the first in row {row}", (part.name,), expected=expected))
+            row = block.rows.start + int(np.flatnonzero(bad)[0])
+            raise UserError(Problem(f"{bad.sum()} {what}, the first in row {row}", (block.name,), expected=expected))
+    layers = np.stack([np.where(present, values, 0.0), present], axis=-1).astype(np.float32)
+    columns = {"pt": pt, "charge": charge, "positive": charge > 0, "q_over_pt": charge / pt, "n_hits": counts}
+    key = hash_rows([pt, charge, values])
+    return Events({"layers": layers}, {n: v.astype(np.float32) for n, v in columns.items()}, key)[np.flatnonzero(kept)]

@@ -15,8 +15,8 @@ from datasets import DATASETS
 from datasets.files import root
 from datasets.files.root import tree_blocks
 from datasets.muons.bends import COLUMNS as SEGMENTS
-from datasets.muons.columns import SCALES, STANDARD, UNITS, offered
-from datasets.muons.files import EVENT, LINK, TRUTH, Naming, opened
+from datasets.muons.columns import SCALES, STANDARD, UNITS, known_targets
+from datasets.muons.files import EVENT, LINK, TRUTH, Naming, open_muon_tree
 from datasets.muons.reader import Reader
 from datasets.muons.selection import Choice, Keep, Muons, OnInvalid, Selection
 from datasets.muons.tracks import COLUMNS as TRACKS
@@ -81,11 +81,11 @@ def muon_hits(
             muon a hit is of: its number in the event, -1 for noise.
         truth_branches: whole names of branches of pt, eta, phi, charge, px, py, pz, vx, vy, vz of muons, of link, what
             truthLink says of the muon where that is not its number, and of event and run.
-        features: what a network sees of each hit.
-        scales: what a feature is multiplied with, by feature, in place of the default.
+        features: the features of each hit that a network sees.
+        scales: factors by feature, in place of the defaults.
         standardize: after that, bring each feature to mean 0 and standard deviation 1 over the hits in training.
-        assignment: give for each hit whether it is of the sample's muon, as `assigned` (h,), which no network sees.
-        tracks: give what the hits say without a network, for the baselines `inner_station`, `all_hits` and
+        assignment: give for each hit whether the sample's muon made it, as `assigned` (h,), which no network sees.
+        tracks: give the columns of a track fit without a network, for the baselines `inner_station`, `all_hits` and
             `sagitta_fit`: `line_eta`, `line_phi`, `mean_eta`, `curvature`, `stations`; for chambers as in the
             simulation. It takes 0.2 ms for each muon.
         inputs: "hits", or "segments": a row of numbers, standardised, in their place, from the straight segments in the
@@ -93,31 +93,31 @@ def muon_hits(
             that the bending is there as its logarithm and sign, and the angles of the segments in units of it.
         muons: every muon of an event is a sample ("each"), its muon of highest pt ("leading"), or only muons that are
             alone in their event ("single").
-        other_muons: "drop" the hits of the other muons of an event, or "keep" them: then nothing in the hits says
-            which of several muons is asked for.
-        noise: "keep" or "drop" hits of no muon.
+        other_muons: "drop" the hits of the other muons of an event, or "keep" them: then the hits do not show which of
+            several muons is the target.
+        noise: "keep" or "drop" hits that no muon made.
         min_pt: least transverse momentum [GeV].
         max_abs_eta: largest |eta|.
         min_hits: least number of hits.
-        max_hits: of an event with more hits the first so many are taken.
+        max_hits: largest number of hits; of more hits the first ones are taken.
         block_size: events that are read at a time.
-        key: what tells muons apart, the split and the search for duplicates: "event", run and number of the event and
+        key: what identifies muons, for splits and the search for duplicates: "event", run and number of the event and
             the muon's number in it, or "content", a hash of truth and number of hits, also where no event is numbered.
         on_invalid: "stop" at truth or hits that are not finite, at pt 0 and at charges other than 1 and -1, or "drop"
-            these muons. All that is left out is counted in the log.
+            these muons. The log counts everything that is left out.
 
     Raises:
-        UserError: a damaged file, a missing tree or branch, branches of different lengths in an event, values that
-            cannot be, nothing that tells the hits of several muons apart, duplicates.
+        UserError: a damaged file, a missing tree or branch, branches of different lengths in an event, impossible
+            values, no column that tells the hits of several muons apart, duplicates.
     """
     naming = Naming(hit_prefix, truth_prefix, hit_branches or {}, truth_branches or {})
     segments = inputs == "segments"
-    _check_names(naming, features, scales or {}, tracks or segments)
+    check_names(naming, features, scales or {}, tracks or segments)
     if segments and assignment:
         raise UserError(
             Problem("segments have no hits to assign", ("dataset", "assignment"), expected="false", received=True)
         )
-    trees = [opened(path, tree, features, naming, assignment or noise == "drop") for path in files]
+    trees = [open_muon_tree(path, tree, features, naming, assignment or noise == "drop") for path in files]
     parts = tree_blocks(trees, block_size)
     rows = sum(part.rows for part in parts)
     selection = Selection(min_pt, max_abs_eta, min_hits, max_hits, on_invalid, len(parts))
@@ -130,7 +130,7 @@ def muon_hits(
     of_hits = {"hits": Input(columns, (None, len(features)), layer=layer), "mask": MASK}
     return Source(
         inputs={"segments": Input(SEGMENTS, (len(SEGMENTS),))} if segments else of_hits,
-        targets=offered(known),
+        targets=known_targets(known),
         extras={n: c for n, c in EXTRAS.items() if n not in EVENT or n in known} | (TRACKS if tracks else {}),
         blocks=[partial(reader, number, part) for number, part in enumerate(parts)],
         files=[str(part.tree.path) for part in parts],
@@ -142,8 +142,8 @@ def muon_hits(
     )
 
 
-def _check_names(naming: Naming, features: Sequence[str], scales: dict[str, float], tracks: bool) -> None:
-    """Refuse names of columns that mean nothing here."""
+def check_names(naming: Naming, features: Sequence[str], scales: dict[str, float], tracks: bool) -> None:
+    """Refuse names of columns that do not exist here, and lists of features that are incomplete."""
     missing = [name for name in NEEDED if tracks and name not in features]
     if missing:
         expected = f"all of [{', '.join(NEEDED)}], or no tracks"

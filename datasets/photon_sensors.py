@@ -1,4 +1,4 @@
-"""Gammas in a liquid-xenon calorimeter as its 4,760 photon sensors see them: photons and time of each."""
+"""Gammas in a liquid-xenon calorimeter as its 4,760 photon sensors see them: photons and time of each sensor."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app.physics.xenon_calorimeter import SENSORS
 from datasets import DATASETS
 from datasets.files import root
 from datasets.files.root import tree_blocks
-from datasets.photons.files import opened
+from datasets.photons.files import open_sensor_tree
 from datasets.photons.reader import Reader
 from datasets.pipeline.event_keys import Duplicates
 from datasets.pipeline.events import Column, Input, Source
@@ -68,28 +68,28 @@ def photon_sensors(
     `sensor_channels`, and stay with the model. Targets are those whose branches the file has. For baselines each event
     has its `light`, the light-weighted mean `centroid_u`, `_v`, `_w` of the sensors' places and `time_first`, the 5 %
     quantile of the times of every eighth sensor. The centroid is taken over all faces: weighted over the inner face
-    alone it says nothing of the depth.
+    alone it carries no information on the depth.
 
     Args:
         files: ROOT files (`file.root:tree`); read in blocks.
         tree: name of the tree.
-        branches: where a column stands that has another name, `branch` or `branch[element]`, e.g. {"theta": "ang[0]"};
+        branches: where a column is that has another name, `branch` or `branch[element]`, e.g. {"theta": "ang[0]"};
             columns: npho, relative_time, the targets, run, event. A column that is named must be there.
         scaling: of the photons, by the model's first layer.
         time_threshold: sensors with fewer photons have no valid time.
-        dead: sensors whose readings are all invalid, beside those that the file marks.
+        dead: sensors whose readings are all invalid, in addition to those that the file marks.
         block_size: events that are read at a time; a block is 76 MB per 1000 events.
-        key: what tells events apart, the split and the search for duplicates: run and event number, or a hash of the
+        key: what identifies events, for the split and the search for duplicates: run and event number, or a hash of the
             readings for files in which these repeat; without run and event it is the readings.
         empty: what to do with events without any gamma (n_gamma = 0), whose truth is undefined: "drop" them, or "keep"
             them for the target n_gamma alone.
-        on_invalid: "stop" at events whose truth is not finite, or "drop" them and say how many.
+        on_invalid: "stop" at events whose truth is not finite, or "drop" them and log how many.
 
     Raises:
         UserError: a damaged file, a missing tree or branch, another number of sensors, truth that is not finite, in
             another unit or out of range, duplicates.
     """
-    trees = [opened(path, tree, branches or {}) for path in files]
+    trees = [open_sensor_tree(path, tree, branches or {}) for path in files]
     parts = tree_blocks(trees, block_size)
     rows = sum(part.rows for part in parts)
     drops = (empty == "drop", on_invalid == "drop")

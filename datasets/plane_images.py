@@ -1,14 +1,14 @@
-"""Clusters in a liquid-argon detector as its planes of wires see them: images, direction, energy, kind."""
+"""Clusters in a liquid-argon detector as its wire planes see them: images, direction, energy, class."""
 
 from __future__ import annotations
 
 import hashlib
 import logging
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import AfterValidator, Field
@@ -16,11 +16,21 @@ from pydantic import AfterValidator, Field
 from app.core.errors import Problem, UserError
 from app.core.types import Range
 from datasets import DATASETS
-from datasets.argon.plane_files import PLANES, TICKS, Group, Plane, check_images, facts, groups, opened, table
+from datasets.argon.plane_files import (
+    PLANES,
+    TICKS,
+    Group,
+    Plane,
+    check_images,
+    clusters_of,
+    find_groups,
+    open_planes,
+    read_facts,
+)
 from datasets.argon.plane_layouts import mismatched, moving
 from datasets.argon.plane_mirrors import Mirror, Mirrors
 from datasets.argon.plane_reader import DIRECTIONS, TARGETS, Block, Reader, known_columns, stored_columns
-from datasets.argon.plane_selection import Balance, Interaction, Joined, Selection, balanced, join
+from datasets.argon.plane_selection import Balance, Interaction, Joined, Selection, balance_clusters, join
 from datasets.files import npz, root
 from datasets.files.damaged import OnBadFile, load_readable
 from datasets.pipeline.arrays import cuts
@@ -58,7 +68,7 @@ def plane_images(
     width: Literal[16, 32] = 16,
     on_bad_file: OnBadFile = "stop",
 ) -> Source:
-    """Clusters of charge in liquid argon as images of time and wire on the planes U, V, X, and what made them.
+    """Clusters of charge in liquid argon as images of time and wire on the planes U, V, X, and the particle of each.
 
     Inputs `plane_u`, `plane_v`, `plane_x` (128, channels) hold raw ADC counts, rows ticks and columns channels; they
     are scaled by the model's first layer, `adc`, and stay with the model. Files are `<base>_planeU.npz`, `_planeV`,
@@ -77,8 +87,8 @@ def plane_images(
         main_track: only main tracks, or (false) only other clusters.
         interaction: only elastic scatters on electrons, "es", or only charged currents, "cc".
         energy: only particles of these true energies [GeV].
-        balance: equal numbers of both classes of "is_es" or "is_main_track", by dropping some of the larger one; its
-            "weighting" keeps all, and changes what an event counts.
+        balance: equal numbers of both classes of "is_es" or "is_main_track", by dropping some of the larger one; a
+            job's "weighting" keeps all events, and changes their weights.
         without_momentum: "drop" clusters whose particle is not known, or "keep" them, and have no direction to learn.
         normalization: "raw" counts, "log" ln(1 + n), "asinh", or each image over its largest pixel, "per_image".
         sum_ticks: so many ticks are added before the model sees them; 4 are 0.32 cm, near the pitch of the wires.
@@ -90,17 +100,32 @@ def plane_images(
         UserError: damaged or missing files, other arrays, images of other sizes or without a hit, metadata of unknown
             width or of other content, nothing left of a selection, duplicates.
     """
-    found = load_readable(groups(files, planes), partial(open_group, planes=planes, width=width), on_bad_file)
-    for _, content in found:
-        check_images(content, next(iter(found[0][1].values())))
-    known = [facts(group.path) for group, _ in found]
-    _check_one_frame([group for group, _ in found], known)
-    chosen = _chosen(found, Selection(main_track, interaction, energy, without_momentum == "keep"), balance)
-    blocks = [block for (_, content), one in zip(found, chosen, strict=True) for block in _blocks(content, one)]
+    groups = load_readable(find_groups(files, planes), partial(open_group, planes=planes, width=width), on_bad_file)
+    for _, content in groups:
+        check_images(content, next(iter(groups[0][1].values())))
+    facts = [read_facts(group.path) for group, _ in groups]
+    frame = facts[0].get("frame")
+    for (group, _), other in zip(groups, facts, strict=True):
+        if (
+            other.get("frame") != frame
+        ):  # directions of two frames cannot be learned together, and nothing else shows it
+            what = f"another frame of directions than in {groups[0][0].path}"
+            raise UserError(Problem(what, (str(group.path),), expected=repr(frame), received=other.get("frame")))
+    if frame is None:
+        logger.info("the files do not say in which frame their directions are: they are taken as they are")
+    selection = Selection(main_track, interaction, energy, without_momentum == "keep")
+    chosen = select_clusters(groups, selection, balance)
+    blocks = [block for (_, content), one in zip(groups, chosen, strict=True) for block in cut_blocks(content, one)]
     rows = sum(len(one) for one in chosen)
-    channels = next(iter(found[0][1].values())).shape[2]
+    channels = next(iter(groups[0][1].values())).shape[2]
     targets = {**(DIRECTIONS if without_momentum == "drop" else {}), **TARGETS}
-    extras = _extras(planes, chosen, targets)
+    made = {f"charge_{p}" for p in planes} | {f"axis_{a}" for a in "xyz"}
+    names = (set.intersection(*(set(stored_columns(one)) for one in chosen)) | made) - set(targets) - set(DIRECTIONS)
+    extras = {name: column for name, column in known_columns(planes).items() if name in names}
+    digest = hashlib.sha256()
+    for group, _ in groups:
+        for path in sorted(set(group.paths.values())):
+            digest.update((root.fingerprint([path]) if root.is_root(path) else npz.fingerprint([path])).encode())
     reader = Reader(list(targets), list(extras), Duplicates(rows), on_bad_file)
     layer = {"name": "adc", "normalization": normalization, "sum_ticks": sum_ticks}
     return Source(
@@ -110,14 +135,11 @@ def plane_images(
         blocks=[partial(reader, number, block) for number, block in enumerate(blocks)],
         files=[block.place[0].split("[")[0] for block in blocks],
         rows=rows,
-        fingerprint=_fingerprint(group for group, _ in found),
-        description=f"{rows:,} clusters on {', '.join(p.upper() for p in planes)} from {len(found)} groups of files",
-        facts=known[0],
+        fingerprint=digest.hexdigest()[:16],
+        description=f"{rows:,} clusters on {', '.join(p.upper() for p in planes)} from {len(groups)} groups of files",
+        facts=facts[0],
         augment=Mirrors(planes, augmentation) if augmentation else None,
     )
-
-
-Found = Sequence[tuple[Group, Mapping[str, Plane]]]
 
 
 def open_group(group: Group, planes: Sequence[str], width: int) -> tuple[Group, Mapping[str, Plane]]:
@@ -126,23 +148,28 @@ def open_group(group: Group, planes: Sequence[str], width: int) -> tuple[Group, 
         from datasets.primitives.images import primitive_planes
 
         return group, primitive_planes(group.path, planes, width)
-    return group, opened(group, planes)
+    return group, open_planes(group, planes)
 
 
-def _chosen(found: Found, selection: Selection, balance: Balance | None) -> list[Joined]:
-    """Return the clusters of each group that are wanted; what is dropped is counted, what disagrees is told."""
+def select_clusters(
+    groups: Sequence[tuple[Group, Mapping[str, Plane]]], selection: Selection, balance: Balance | None
+) -> list[Joined]:
+    """Return the wanted clusters of each group, and log how many are dropped and how many energies disagree.
+
+    Raises:
+        UserError: no cluster is left.
+    """
     count, kept, widths = Counter[str](), list[Joined](), Counter[int]()
     every = moved = wrong = 0
-    for group, content in found:
-        number = {p: PLANES.index(p) if group.kind == "planes" else None for p in content}
-        tables = {plane: table(one, number[plane]) for plane, one in content.items()}
+    for group, content in groups:
+        tables = {plane: clusters_of(group, plane, one) for plane, one in content.items()}
         widths.update({one.width: len(one) for one in tables.values()})
         joined = join(group, content, tables, count)
         every += len(joined)
-        moved += int(moving(joined.clusters).sum())
+        moved += int(moving(joined.clusters.columns["momentum"]).sum())
         wrong += int(mismatched(joined.clusters).sum())
         kept.append(selection.apply(joined, count))
-    kept = balanced(kept, balance, count) if balance and any(map(len, kept)) else kept
+    kept = balance_clusters(kept, balance, count) if balance and any(map(len, kept)) else kept
     logger.info("metadata: %s", ", ".join(f"{n:,} rows of {width} columns" for width, n in sorted(widths.items())))
     if moved:
         share = f"{100 * wrong / moved:.1f} %"
@@ -157,35 +184,7 @@ def _chosen(found: Found, selection: Selection, balance: Balance | None) -> list
     return kept
 
 
-def _check_one_frame(found: Sequence[Group], known: Sequence[Mapping[str, Any]]) -> None:
-    """Directions of two frames cannot be learned at once; that they differ shows in nothing else."""
-    told = [(group, facts.get("frame")) for group, facts in zip(found, known, strict=True)]
-    for group, frame in told[1:]:
-        if frame != told[0][1]:
-            what = f"another frame of directions than in {told[0][0].path}"
-            raise UserError(Problem(what, (str(group.path),), expected=repr(told[0][1]), received=frame))
-    if told[0][1] is None:
-        logger.info("the files do not say in which frame their directions are: they are taken as they stand")
-
-
-def _blocks(content: Mapping[str, Plane], chosen: Joined) -> list[Block]:
-    """Return blocks of bounded size; files that are compressed can only be read as a whole."""
+def cut_blocks(content: Mapping[str, Plane], chosen: Joined) -> list[Block]:
+    """Return blocks of bounded size; compressed files can only be read as a whole."""
     size = max(len(chosen), 1) if any(plane.whole for plane in content.values()) else ROWS_PER_BLOCK
     return [Block(content, chosen[np.arange(cut.start, cut.stop)]) for cut in cuts(len(chosen), size)]
-
-
-def _extras(planes: Sequence[str], chosen: Sequence[Joined], targets: Mapping[str, Column]) -> dict[str, Column]:
-    """Return the columns that all files have."""
-    stored = [set(stored_columns(one)) for one in chosen]
-    made = {f"charge_{p}" for p in planes} | {f"axis_{a}" for a in "xyz"}
-    names = set.intersection(*stored) | made
-    taken = {**targets, **DIRECTIONS}
-    return {n: c for n, c in known_columns(planes).items() if n in names and n not in taken}
-
-
-def _fingerprint(found: Iterable[Group]) -> str:
-    digest = hashlib.sha256()
-    for group in found:
-        for path in sorted(set(group.paths.values())):
-            digest.update((root.fingerprint([path]) if root.is_root(path) else npz.fingerprint([path])).encode())
-    return digest.hexdigest()[:16]

@@ -28,7 +28,7 @@ from datasets.tracks.checks import (
     check_well_posed,
     magnet_of,
 )
-from datasets.tracks.files import Block, Layout, blocks, check_layout, fingerprint, metadata
+from datasets.tracks.files import Block, Layout, check_layout, file_blocks, fingerprint, read_metadata
 
 logger = logging.getLogger(__name__)
 
@@ -81,9 +81,9 @@ def track_states(
         planes: npz array (N, 2) of z_start, z_end [mm]; null when `Z` is something else.
         tree: name of the ROOT tree; not needed when the file has one.
         branches: ROOT branch of each column whose branch has another name (x, y, tx, ty, qop, dz, true_x, ...).
-        on_invalid: "stop" at rows that are not finite, or "drop" them and say how many.
+        on_invalid: "stop" at rows that are not finite, or "drop" them and log how many.
         field: magnetic field of files that do not state their own, for what needs one (mirror, baselines, physics).
-        truth: false for start states without an end: they can be nothing but the unlabelled states of a job.
+        truth: false for start states without an end, which can only be the unlabelled states of a job.
 
     Raises:
         UserError: a damaged file, names that no file has or reads, a wrong unit, values that are not finite or out of
@@ -91,13 +91,13 @@ def track_states(
     """
     layout = Layout(start, end, momentum, planes, tree, branches or {}, truth)
     check_layout(layout, files)
-    facts = [metadata(path) for path in files]
+    facts = [read_metadata(path) for path in files]
     check_one_origin(facts, files)
-    parts = [block for path in files for block in blocks(path, layout)]
+    parts = [block for path in files for block in file_blocks(path, layout)]
     if not parts:
         raise UserError(Problem("no tracks in these files", ("dataset", "files"), received=[str(p) for p in files[:3]]))
     rows = sum(block.rows for block in parts)
-    reader = _Reader(qop_unit or "1/GeV", z, z_start, on_invalid == "drop", Duplicates(rows), truth)
+    reader = Reader(qop_unit or "1/GeV", z, z_start, on_invalid == "drop", Duplicates(rows), truth)
     columns = (*STATE, Z_START) if z_start else STATE
     return Source(
         inputs={"state": Input(columns, (len(columns),))},
@@ -109,11 +109,11 @@ def track_states(
         fingerprint=fingerprint(files),
         description=f"{rows:,} tracks in {len(files)} file{'s' * (len(files) > 1)}",
         facts=facts[0],
-        magnet=magnet_of(facts[0], field, None if z_start else _begin(z, facts[0], parts[0])),
+        magnet=magnet_of(facts[0], field, None if z_start else common_start(z, facts[0], parts[0])),
     )
 
 
-def _begin(z: tuple[float, float] | None, facts: Mapping[str, Any], block: Block) -> float | None:
+def common_start(z: tuple[float, float] | None, facts: Mapping[str, Any], block: Block) -> float | None:
     """Return the one z at which all tracks begin [mm]: from the job, the metadata or the first block."""
     if z is not None:
         return z[0]
@@ -124,7 +124,7 @@ def _begin(z: tuple[float, float] | None, facts: Mapping[str, Any], block: Block
 
 
 @dataclass
-class _Reader:
+class Reader:
     """Turns a block into Events; the checks run when a block is read for the first time."""
 
     unit: str
@@ -137,13 +137,19 @@ class _Reader:
     starts: set[float] = dataclass_field(default_factory=set)
 
     def __call__(self, number: int, block: Block) -> Events:
-        columns = self._converted(block.read(), block.place)
+        """Read block number `number`."""
+        columns = self.convert(block.read(), block.place)
         if self.drop:
-            columns = _finite_rows(columns, block.place, tell=number not in self.checked)
+            good = np.all([np.isfinite(a) for a in columns.values() if a.dtype.kind == "f"], axis=0)
+            if number not in self.checked and not good.all():
+                what = "%s: %d of %d rows are not finite and were dropped"
+                logger.warning(what, block.place[0], (~good).sum(), len(good))
+            columns = {name: array[good] for name, array in columns.items()}
         key = columns.pop("key", None)
         key = hash_rows([columns[name] for name in sorted(columns)]) if key is None else key
         if number not in self.checked:
-            self._check(columns, key, block.place)
+            if len(key):  # not all rows were dropped
+                self.check(columns, key, block.place)
             self.checked.add(number)
         columns.setdefault("p", 1.0 / np.abs(columns["qop"]))
         names = [c.name for c in STATE]
@@ -152,8 +158,14 @@ class _Reader:
         ends = {name: columns[f"true_{name}"].astype(np.float32) for name in ENDS if self.truth}
         return Events({"state": state}, {**ends, "p": columns["p"].astype(np.float32)}, key)
 
-    def _converted(self, columns: dict[str, Any], place: tuple[str]) -> dict[str, Any]:
-        columns = {name: _numbers(name, array, place) for name, array in columns.items()}
+    def convert(self, columns: dict[str, Any], place: tuple[str]) -> dict[str, Any]:
+        """Return columns in float64, keys in uint64, with q/p in 1/GeV, dz, and z_start where it is an input."""
+        for name, array in columns.items():
+            kinds, kind, number = ("iu", np.uint64, "integer") if name == "key" else ("iuf", np.float64, "number")
+            if array.ndim != 1 or array.dtype.kind not in kinds:
+                what, expected = "not a column of numbers", f"one {number} per event"
+                raise UserError(Problem(what, (*place, name), expected=expected, received=str(array.dtype)))
+            columns[name] = array.astype(kind)
         columns["qop"] = columns["qop"] * QOP_TO_INVERSE_GEV[self.unit]
         if self.z is not None:
             check_planes(columns, self.z, place)
@@ -166,9 +178,8 @@ class _Reader:
                 )
         return columns
 
-    def _check(self, columns: dict[str, Any], key: Any, place: tuple[str]) -> None:
-        if not len(key):  # every row was dropped
-            return
+    def check(self, columns: dict[str, Any], key: Any, place: tuple[str]) -> None:
+        """Refuse values that are not finite, in another unit or out of range, duplicates, a z_start that varies."""
         check_finite(columns, place)
         check_charged(columns, place)
         check_qop_unit(columns, place)
@@ -177,18 +188,3 @@ class _Reader:
         if "z_start" in columns and not self.with_z_start:
             self.starts |= {float(v) for v in np.unique(columns["z_start"])[[0, -1]]}
             check_well_posed(self.starts, place)
-
-
-def _numbers(name: str, array: Any, place: tuple[str]) -> Any:
-    """Keys are integers, everything else is computed in float64; jagged branches, text and objects are refused."""
-    if array.ndim == 1 and array.dtype.kind in ("iu" if name == "key" else "iuf"):
-        return array.astype(np.uint64 if name == "key" else np.float64)
-    expected = "one integer per event" if name == "key" else "one number per event"
-    raise UserError(Problem("not a column of numbers", (*place, name), expected=expected, received=str(array.dtype)))
-
-
-def _finite_rows(columns: dict[str, Any], place: tuple[str], *, tell: bool) -> dict[str, Any]:
-    good = np.all([np.isfinite(a) for a in columns.values() if a.dtype.kind == "f"], axis=0)
-    if tell and not good.all():
-        logger.warning("%s: %d of %d rows are not finite and were dropped", place[0], (~good).sum(), len(good))
-    return {name: array[good] for name, array in columns.items()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from app.core.errors import Problem, UserError
 from app.core.types import Count, Range
 from datasets import DATASETS
-from datasets.argon.plane_selection import GEV, Interaction, balanced_rows
-from datasets.argon.volume_files import SHAPE, Shard, facts, opened
+from datasets.argon.plane_selection import GEV, Interaction, balance_rows
+from datasets.argon.volume_files import SHAPE, Shard, open_shard
 from datasets.files import npz
 from datasets.files.damaged import OnBadFile, load_readable
+from datasets.files.shards import read_facts
 from datasets.pipeline.arrays import Sparse
 from datasets.pipeline.event_keys import Duplicates, hash_rows, mix
 from datasets.pipeline.events import Column, Events, Input, Source
@@ -80,14 +81,16 @@ def volume_images(
     Raises:
         UserError: damaged files, pickled objects, pixels outside the image, nothing left of a selection, duplicates.
     """
-    shards = load_readable(list(files), opened, on_bad_file)
+    shards = load_readable(list(files), open_shard, on_bad_file)
     keep = without_momentum == "keep"
-    rows = _chosen(shards, interaction, energy, balance, keep)
+    rows = select_rows(shards, interaction, energy, balance, keep)
     directed = not keep and all("main_track_momentum" in shard.columns for shard in shards)
     targets = {**TARGETS, **(DIRECTIONS if directed else {})}
-    extras = _extras(shards, planes)
+    names = set.intersection(*(set(stored_columns(shard, np.arange(min(1, len(shard))))) for shard in shards))
+    extras = {f"charge_{p}": Column(f"charge_{p}", "ADC", f"sum over the image of plane {p.upper()}") for p in planes}
+    extras |= {name: column for name, column in {**STORED, **NEUTRINO}.items() if name in names}
     count = sum(map(len, rows))
-    reader = _Reader(planes, list(targets), list(extras), Duplicates(count), on_bad_file)
+    reader = Reader(planes, list(targets), list(extras), Duplicates(count), on_bad_file)
     layer = {"name": "adc", "normalization": normalization, "sum_ticks": sum_ticks, "ticks": "columns"}
     columns = tuple(Column(f"adc_{plane}", "ADC", f"plane {plane.upper()}") for plane in planes)
     return Source(
@@ -99,12 +102,12 @@ def volume_images(
         rows=count,
         fingerprint=npz.fingerprint([shard.path for shard in shards]),
         description=f"{count:,} volumes on {', '.join(p.upper() for p in planes)} from {len(shards)} shards",
-        facts=facts(shards[0].path),
+        facts=read_facts(shards[0].path),
     )
 
 
 @dataclass
-class _Reader:
+class Reader:
     """Turns some rows of a shard into Events; the checks run when it is read for the first time."""
 
     planes: Sequence[str]
@@ -115,6 +118,7 @@ class _Reader:
     checked: set[int] = field(default_factory=set)
 
     def __call__(self, number: int, shard: Shard, rows: NDArray[np.intp]) -> Events:
+        """Read block number `number`."""
         try:
             images, sums = shard.pixels(rows, self.planes)
         except UserError as error:
@@ -122,29 +126,23 @@ class _Reader:
                 raise
             logger.warning("skipped: %s", error)
             rows = rows[:0]
-            images, sums = _nothing(len(self.planes)), dict.fromkeys(self.planes, np.empty(0))
+            nothing = np.empty(0, np.int32), np.empty(0, np.float32), np.zeros(1, np.int64)
+            images = Sparse.of(*nothing, (*SHAPE, len(self.planes)))
+            sums = dict.fromkeys(self.planes, np.empty(0))
         lit = np.sum(list(sums.values()), axis=0) > 0
         if number not in self.checked:
-            self._check(shard, rows, lit, sums)
+            place = (str(shard.path),)
+            if len(rows) and not lit.any():
+                raise UserError(Problem("the images are all zero", place, expected="events with pixels"))
+            if not lit.all():
+                logger.warning("%s: %d of %d images are all zero and were dropped", *place, (~lit).sum(), len(lit))
+            stored = [values[rows] for values in shard.columns.values() if values.dtype.kind != "U"]
+            self.duplicates.check(shard.key[rows] ^ hash_rows([*stored, *sums.values()]), place)
             self.checked.add(number)
         some = np.flatnonzero(lit)
         values = stored_columns(shard, rows[some]) | {f"charge_{p}": sums[p][some] for p in self.planes}
         columns = {name: np.asarray(values[name], np.float32) for name in (*self.targets, *self.extras)}
         return Events({"volume": images[some]}, columns, shard.key[rows[some]])
-
-    def _check(self, shard: Shard, rows: Any, lit: Any, sums: Mapping[str, Any]) -> None:
-        place = (str(shard.path),)
-        if len(rows) and not lit.any():
-            raise UserError(Problem("the images are all zero", place, expected="events with pixels"))
-        if not lit.all():
-            logger.warning("%s: %d of %d images are all zero and were dropped", *place, (~lit).sum(), len(lit))
-        columns = [values[rows] for values in shard.columns.values() if values.dtype.kind != "U"]
-        self.duplicates.check(shard.key[rows] ^ hash_rows([*columns, *sums.values()]), place)
-
-
-def _nothing(planes: int) -> Sparse:
-    empty = np.empty(0)
-    return Sparse.of(empty.astype(np.int32), empty.astype(np.float32), np.zeros(1, np.int64), (*SHAPE, planes))
 
 
 def stored_columns(shard: Shard, rows: NDArray[np.intp]) -> dict[str, NDArray[Any]]:
@@ -160,14 +158,14 @@ def stored_columns(shard: Shard, rows: NDArray[np.intp]) -> dict[str, NDArray[An
     return values | {n: columns[n] * (GEV if n == "cluster_energy" else 1.0) for n in STORED if n in columns}
 
 
-def _chosen(
+def select_rows(
     shards: Sequence[Shard],
     interaction: Interaction | None,
     energy: tuple[float, float] | None,
     balance: str | None,
     without_momentum: bool,
 ) -> list[NDArray[np.intp]]:
-    """Return the rows of each shard that are wanted; what is dropped is counted."""
+    """Return the wanted rows of each shard, and log how many are dropped; raises UserError when none is left."""
     count, rows = Counter[str](), []
     for shard in shards:
         columns, good = shard.columns, np.ones(len(shard), bool)
@@ -178,8 +176,8 @@ def _chosen(
             other = "charged currents" if interaction == "es" else "elastic scatters"
             reasons[f"of {other}"] = (columns["is_es"] == 1) != (interaction == "es")
         if energy is not None:
-            found = columns["particle_energy"]
-            reasons[f"outside {energy[0]:g} to {energy[1]:g} GeV"] = ~((found >= energy[0]) & (found < energy[1]))
+            true = columns["particle_energy"]
+            reasons[f"outside {energy[0]:g} to {energy[1]:g} GeV"] = ~((true >= energy[0]) & (true < energy[1]))
         for reason, bad in reasons.items():
             count[reason] += int((good & bad).sum())
             good &= ~bad
@@ -187,7 +185,7 @@ def _chosen(
     if balance and any(map(len, rows)):
         classes = [shard.columns["is_es"][one] == 1 for shard, one in zip(shards, rows, strict=True)]
         places = [mix(shard.key[one] ^ hash_rows([one]), 7) for shard, one in zip(shards, rows, strict=True)]
-        kept = balanced_rows(classes, places, balance, count)
+        kept = balance_rows(classes, places, balance, count)
         rows = [one[chosen] for one, chosen in zip(rows, kept, strict=True)]
     for reason, dropped in count.items():
         if dropped:
@@ -197,10 +195,3 @@ def _chosen(
         what = "no event is left" if reasons else "no events in these files"
         raise UserError(Problem(what, ("dataset",), expected="events that the selection keeps", received=reasons))
     return rows
-
-
-def _extras(shards: Sequence[Shard], planes: Sequence[str]) -> dict[str, Column]:
-    """Return the columns that all shards have."""
-    names = set.intersection(*(set(stored_columns(shard, np.arange(min(1, len(shard))))) for shard in shards))
-    charge = {f"charge_{p}": Column(f"charge_{p}", "ADC", f"sum over the image of plane {p.upper()}") for p in planes}
-    return {**charge, **{n: c for n, c in {**STORED, **NEUTRINO}.items() if n in names}}

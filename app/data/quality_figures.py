@@ -12,7 +12,7 @@ from app.core.files import write_bytes
 from app.plots.drawing.inputs import PlotInputs
 from app.plots.drawing.style import BLUE, GREEN, GREY, ORANGE, RED, label, new_figure, style, styled
 from datasets.argon.plane_layouts import MISMATCH
-from datasets.argon.quality import PER_PRIMITIVE, Sample, calibration, correction, percent, repeated, share_of
+from datasets.argon.quality import PER_PRIMITIVE, Sample, calibration, correction, count_repeats, percent, share_of
 from datasets.pipeline.options import Split
 
 if TYPE_CHECKING:
@@ -146,8 +146,8 @@ def _calibration(axes: Axes, sample: Sample) -> None:
 def _shares(axes: Axes, sample: Sample, split: Split) -> None:
     found = dict(sample.shares)
     for name, values in (("image twice", sample.pixels), ("with its metadata", sample.content)):
-        again, across = repeated(values, sample.key, split)
-        found[f"{name}: {again:,}, {across:,} across splits"] = again / max(len(sample), 1)
+        repeats, across = count_repeats(values, sample.key, split)
+        found[f"{name}: {repeats:,}, {across:,} across splits"] = repeats / max(len(sample), 1)
     names, values = list(found), np.nan_to_num(list(found.values()))
     colours = [GREEN] * len(sample.shares) + [RED] * 2
     axes.barh(np.arange(len(names)), values, 0.5, color=colours, alpha=0.7)

@@ -12,16 +12,16 @@ from app.physics.argon.planes import PITCH, PROJECTION, TICKS_PER_CM
 
 PLANES = ("u", "v", "x")
 PULSE = 2.8
-"""Standard deviation of a pulse [ticks]: what a point looks like in time."""
+"""Standard deviation of a pulse [ticks], the image of a point in time."""
 WIRE = 1 / np.sqrt(12.0)
-"""What a point looks like across the wires [channels]."""
+"""Standard deviation of the image of a point across the wires [channels]."""
 POWERS = ((0, 0), (1, 0), (0, 1), (2, 0), (1, 1), (0, 2), (3, 0), (2, 1), (1, 2), (0, 3))
-"""Of (tick, channel) in each moment."""
+"""Powers of (tick, channel) in each moment."""
 Floats = NDArray[np.float64]
 
 
 class Moments(NamedTuple):
-    """Of N images: the sum of ADC counts (N,), and central moments of second and third order about their mean.
+    """The sum of ADC counts of N images (N,), and their central moments of second and third order.
 
     `second` (N, 3) has tick-tick, tick-channel, channel-channel [ticks, channels]; `third` (N, 4) the same with three
     factors. They are NaN where an image holds no charge.
@@ -32,7 +32,7 @@ class Moments(NamedTuple):
     third: Floats
 
 
-def moments(images: NDArray[Any]) -> Moments:
+def image_moments(images: NDArray[Any]) -> Moments:
     """Return the moments of images (N, ticks, channels), of their positive pixels.
 
     One product of matrices gives the raw moments about the middle of the image in units of its half size, where
@@ -58,12 +58,12 @@ def moments(images: NDArray[Any]) -> Moments:
     return Moments(charge, np.stack(second, -1) * scale[3:6], np.stack(third, -1) * scale[6:])
 
 
-def axes(found: Mapping[str, Moments]) -> Floats:
+def principal_axes(moments: Mapping[str, Moments]) -> Floats:
     """Return the principal axis of the charge in the canonical frame, (N, 3), from moments of some planes.
 
-    The second moments of tick t and channel u, v, w are linear in those of x', y', z'; what the planes say more than
-    needed is averaged, and of what they do not say (y' on X alone) the least is assumed, by the pseudo-inverse. Width
-    of pulse and pitch are taken off first. NaN where a plane is empty.
+    The second moments of tick t and channel u, v, w are linear in those of x', y', z'. Redundant planes are
+    averaged, and moments that no plane measures (y' on X alone) are taken as small as possible, by the pseudo-inverse.
+    The widths of pulse and pitch are subtracted first. NaN where a plane is empty.
 
     The sign is that of the skewness, towards the longer tail of the charge. It is no measurement of the head: photons
     leave charge far ahead of an electron, but in images of 16 wires scattering, which makes a track denser towards its
@@ -71,22 +71,22 @@ def axes(found: Mapping[str, Moments]) -> Floats:
     direction fits that one bit, as the baseline `principal_axis` does.
 
     Args:
-        found: moments by plane, "u", "v", "x".
+        moments: moments by plane, "u", "v", "x".
     """
-    names = [name for name in PLANES if name in found]
-    inverse = np.linalg.pinv(np.concatenate([_mixing(name) for name in names]))
+    names = [name for name in PLANES if name in moments]
+    inverse = np.linalg.pinv(np.concatenate([plane_moments_of_axis(name) for name in names]))
     blur = np.array([PULSE**2, 0.0, WIRE**2])
-    seen = np.concatenate([found[name].second - blur for name in names], axis=-1)
+    seen = np.concatenate([moments[name].second - blur for name in names], axis=-1)
     good = np.isfinite(seen).all(axis=-1)
     xx, xy, xz, yy, yz, zz = (np.where(good[:, None], seen, 1.0) @ inverse.T).T
     matrix = np.stack([np.stack(row, -1) for row in ((xx, xy, xz), (xy, yy, yz), (xz, yz, zz))], axis=-2)
     axis = np.linalg.eigh(matrix)[1][..., -1]
-    axis *= np.where(_skewness(found, names, axis) < 0, -1.0, 1.0)[:, None]
+    axis *= np.where(skewness(moments, names, axis) < 0, -1.0, 1.0)[:, None]
     axis[~good] = np.nan
     return axis
 
 
-def _mixing(name: str) -> Floats:
+def plane_moments_of_axis(name: str) -> Floats:
     """Return how tick-tick, tick-channel and channel-channel of a plane follow from xx, xy, xz, yy, yz, zz, (3, 6)."""
     tick, wire = PROJECTION[3], PROJECTION[PLANES.index(name)]
     rows = []
@@ -97,7 +97,7 @@ def _mixing(name: str) -> Floats:
     return np.array(rows)
 
 
-def _skewness(found: Mapping[str, Moments], names: list[str], axis: Floats) -> Floats:
+def skewness(moments: Mapping[str, Moments], names: list[str], axis: Floats) -> Floats:
     """Return the third moment along the axes as the planes see them, summed over the planes [cm3]."""
     total = np.zeros(len(axis))
     for name in names:
@@ -109,5 +109,5 @@ def _skewness(found: Mapping[str, Moments], names: list[str], axis: Floats) -> F
         along = np.stack([t**3, 3 * t * t * c, 3 * t * c * c, c**3], axis=-1) * [
             cm[0] ** (3 - j) * cm[1] ** j for j in range(4)
         ]
-        total += np.nan_to_num((found[name].third * along).sum(axis=-1))
+        total += np.nan_to_num((moments[name].third * along).sum(axis=-1))
     return total

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,18 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.errors import Problem, UserError
-from datasets.argon.plane_layouts import Clusters, clusters
-from datasets.files import npz, root
-from datasets.files.shards import BESIDE
+from datasets.argon.plane_layouts import Clusters, read_clusters
+from datasets.files import npz, root, shards
 
 PLANES = ("u", "v", "x")
 PLANE_FILE = re.compile(r"(.+)_plane([UVX])\.npz")
 TICKS = 128
-"""Rows of an image."""
-
-
+"""The number of rows of an image."""
 BESIDE_ROWS = ("neutrino_momentum", "apa", "face")
-"""Arrays that our own files have beside the metadata, by rows."""
+"""Arrays that our own files have next to the metadata, by rows."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +29,7 @@ class Group:
 
     Attributes:
         name: what the files have in common, without folder and plane.
-        paths: by plane; for matched planes and primitives the same path again and again.
+        paths: by plane; for matched planes and primitives all the same path.
         kind: which of the three.
     """
 
@@ -54,16 +50,16 @@ class Group:
 
 @dataclass(frozen=True)
 class Plane:
-    """What one plane of a group holds: N images of (ticks, channels) and what is known of each.
+    """One plane of a group: N images of (ticks, channels) and what is known of each.
 
     Attributes:
         path: the file.
-        metadata: (N, columns) as they stand in the file.
+        metadata: (N, columns) as in the file.
         shape: of all images, (N, ticks, channels).
         images: reads those of some rows.
-        match_ids: (N,), where the file has them beside the metadata.
+        match_ids: (N,), where the file has them next to the metadata.
         beside: further arrays by rows.
-        whole: the images can be read only all together, for they are compressed.
+        whole: whether the images can only be read all together, because they are compressed.
     """
 
     path: Path
@@ -75,38 +71,32 @@ class Plane:
     whole: bool = False
 
 
-def groups(files: Sequence[Path], planes: Sequence[str]) -> list[Group]:
-    """Return the groups of files in order; of files of single planes only those of wanted planes are taken.
+def find_groups(files: Sequence[Path], planes: Sequence[str]) -> list[Group]:
+    """Return the groups of files in order; files of single planes are taken only where the plane is wanted.
 
     Raises:
         UserError: no file of a wanted plane.
     """
-    made: dict[tuple[Path, str], Group] = {}
+    groups: dict[tuple[Path, str], Group] = {}
     for path in dict.fromkeys(files):
-        group = _group(path, planes)
-        folder = path.parent.parent if path.parent.name in ("U", "V", "X") else path.parent
-        known = made.get((folder, group.name)) if group.kind == "planes" else None
-        place = (folder, group.name) if group.kind == "planes" else (path, "")
-        made[place] = Group(group.name, (known.paths if known else {}) | group.paths, group.kind)
-    wanted = list(made.values())
-    if not any(group.paths for group in wanted):
+        named = PLANE_FILE.fullmatch(path.name)
+        if root.is_root(path):
+            groups[path, ""] = Group(root.split_name(path)[0].stem, dict.fromkeys(planes, path), "primitives")
+        elif named is None:
+            groups[path, ""] = Group(path.stem, dict.fromkeys(planes, path), "matched")
+        else:
+            name, plane = named[1], named[2].lower()
+            folder = path.parent.parent if path.parent.name in ("U", "V", "X") else path.parent
+            known = groups.get((folder, name), Group(name, {}, "planes"))
+            groups[folder, name] = Group(name, known.paths | ({plane: path} if plane in planes else {}), "planes")
+    wanted = [group for group in groups.values() if group.paths]
+    if not wanted:
         what = f"no file of plane {' or '.join(p.upper() for p in planes)}"
         expected = "<base>_planeU.npz, _planeV.npz, _planeX.npz, a file of matched planes or ROOT files"
         raise UserError(
             Problem(what, ("dataset", "files"), expected=expected, received=[str(path) for path in files[:3]])
         )
-    return [group for group in wanted if group.paths]
-
-
-def _group(path: Path, planes: Sequence[str]) -> Group:
-    """Return the group of one file alone."""
-    if root.is_root(path):
-        return Group(root.split_name(path)[0].stem, dict.fromkeys(planes, path), "primitives")
-    named = PLANE_FILE.fullmatch(path.name)
-    if named is None:
-        return Group(path.stem, dict.fromkeys(planes, path), "matched")
-    plane = named[2].lower()
-    return Group(named[1], {plane: path} if plane in planes else {}, "planes")
+    return wanted
 
 
 def check_complete(group: Group, planes: Sequence[str]) -> None:
@@ -120,17 +110,18 @@ def check_complete(group: Group, planes: Sequence[str]) -> None:
             raise UserError(Problem(what, (str(other),), expected=f"{name} in the same folder or in {plane.upper()}/"))
 
 
-def opened(group: Group, planes: Sequence[str]) -> dict[str, Plane]:
-    """Return the wanted planes of a group that is no ROOT file; metadata are read, images are not.
+def open_planes(group: Group, planes: Sequence[str]) -> dict[str, Plane]:
+    """Return the wanted planes of a group of npz files; metadata are read, images are not.
 
     Raises:
         UserError: a plane is missing, a file is damaged, empty, of another kind or has pickled objects.
     """
     check_complete(group, planes)
-    return {plane: _opened(group, plane) for plane in planes}
+    return {plane: open_plane(group, plane) for plane in planes}
 
 
-def _opened(group: Group, plane: str) -> Plane:
+def open_plane(group: Group, plane: str) -> Plane:
+    """Return one plane of a group of npz files; arguments and errors of `open_planes`."""
     path = group.paths[plane]
     known = npz.array_names(path)
     name = f"images_{plane}" if group.matched else "images"
@@ -143,42 +134,34 @@ def _opened(group: Group, plane: str) -> Plane:
     npz.read_header(path, "metadata")
     ids = npz.load_array(path, "match_ids") if "match_ids" in known else None
     beside = {n: np.array(npz.load_array(path, n)) for n in (*BESIDE_ROWS, "key") if n in known}
-    found = np.array(npz.load_array(path, "metadata"))
-    _check_lengths(path, header.shape, {"metadata": found, "match_ids": ids, **beside})
+    metadata = np.array(npz.load_array(path, "metadata"))
+    for array_name, array in {"metadata": metadata, "match_ids": ids, **beside}.items():
+        if array is not None and len(array) != header.shape[0]:
+            what = f"{array_name!r} has another number of rows than the images"
+            expected = f"{header.shape[0]} rows"
+            raise UserError(Problem(what, (str(path),), expected=expected, received=len(array)))
 
     def images(rows: Any) -> NDArray[np.float32]:
         return np.asarray(npz.load_array(path, name)[rows], np.float32)
 
-    return Plane(path, found, header.shape, images, ids, beside, header.compressed)
+    return Plane(path, metadata, header.shape, images, ids, beside, header.compressed)
 
 
-def _check_lengths(path: Path, shape: tuple[int, ...], arrays: Mapping[str, Any]) -> None:
-    for name, array in arrays.items():
-        if array is not None and len(array) != shape[0]:
-            what = f"{name!r} has another number of rows than the images"
-            raise UserError(Problem(what, (str(path),), expected=f"{shape[0]} rows", received=len(array)))
-
-
-def facts(path: Path) -> dict[str, Any]:
-    """Return what our own programs say about a file of theirs; {} for foreign ones."""
+def read_facts(path: Path) -> dict[str, Any]:
+    """Return what our own programs say about a file of theirs; {} for files of other programs."""
     if root.is_root(path):
-        return {"dataset": "plane_images", "frame": "canonical"}  # what our clustering makes of it
-    if BESIDE not in npz.array_names(path):
-        return {}
-    try:
-        content = json.loads(str(npz.load_array(path, BESIDE)))
-    except ValueError:
-        return {}
-    return dict(content) if isinstance(content, dict) else {}
+        return {"dataset": "plane_images", "frame": "canonical"}  # as our clustering makes them
+    return shards.read_facts(path)
 
 
-def table(plane: Plane, number: int | None) -> Clusters:
-    """Return the checked metadata of a plane; `number` is 0, 1, 2 where the file holds this plane only."""
-    return clusters(plane.metadata, (str(plane.path),), number)
+def clusters_of(group: Group, name: str, plane: Plane) -> Clusters:
+    """Return the checked metadata of one plane of a group."""
+    number = PLANES.index(name) if group.kind == "planes" else None
+    return read_clusters(plane.metadata, (str(plane.path),), number)
 
 
 def check_images(planes: Mapping[str, Plane], first: Plane) -> None:
-    """Refuse images that are no (N, 128, channels), or have other widths than those of the first file."""
+    """Refuse images that are not (N, 128, channels), or of another width than those of the first file."""
     for plane in planes.values():
         place = (str(plane.path),)
         if len(plane.shape) != 3 or plane.shape[1] != TICKS:

@@ -1,4 +1,4 @@
-"""Metadata of cluster images: which column is what, by the number of columns, held against their content."""
+"""Metadata of cluster images: which column is what, by the number of columns, checked by their content."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from app.core.errors import Place, Problem, UserError
 
 ELECTRON_MASS = 0.51099895
-"""[MeV]"""
+"""The mass of the electron [MeV]."""
 MISMATCH = 5.0
-"""Energies from the momentum and from the truth that differ by more do not say the same [MeV]."""
+"""Energies from the momentum and from the truth that differ by more contradict each other [MeV]."""
 FACTOR = 3.0
-"""Their medians may differ by so much: of wrong columns they differ by far more."""
+"""Largest ratio of their medians; with wrong columns it is far larger."""
 FLAGS = ("is_marley", "is_main_track", "is_es")
 VECTORS = ("position", "momentum", "neutrino_momentum")
 Floats = NDArray[np.float64]
@@ -41,7 +41,7 @@ LAYOUTS: Mapping[int, Mapping[str, int]] = {
     14: {**_NEW, "match_id": 13},
     18: {**_NEW, "match_id": 13, "neutrino_energy": 14, "neutrino_momentum": 15},
 }
-"""First column of each quantity: position [cm], momenta [GeV/c], energies [MeV]."""
+"""First column of each quantity by number of columns: position [cm], momenta [GeV/c], energies [MeV]."""
 
 
 @dataclass(frozen=True)
@@ -63,12 +63,12 @@ class Clusters:
         return Clusters({name: values[rows] for name, values in self.columns.items()}, self.width)
 
 
-def clusters(metadata: Any, place: Place, plane: int | None = None) -> Clusters:
-    """Return what the columns are, found by their number and checked by their content.
+def read_clusters(metadata: Any, place: Place, plane: int | None = None) -> Clusters:
+    """Return the columns by name, identified by their number and checked by their content.
 
     Args:
         metadata: (N, columns).
-        place: of the array, for errors.
+        place: where the array is, for errors.
         plane: 0, 1, 2 for U, V, X where the file holds one plane only.
 
     Raises:
@@ -79,11 +79,25 @@ def clusters(metadata: Any, place: Place, plane: int | None = None) -> Clusters:
         raise UserError(Problem("metadata of unknown width", place, expected=expected, received=list(metadata.shape)))
     values = np.asarray(metadata, np.float64)
     layout = LAYOUTS[values.shape[1]]
-    found = Clusters(
-        {n: values[:, i : i + 3] if n in VECTORS else values[:, i] for n, i in layout.items()}, values.shape[1]
-    )
-    _check(found, place, plane)
-    return found
+    columns = {n: values[:, i : i + 3] if n in VECTORS else values[:, i] for n, i in layout.items()}
+    reading = f"metadata of {values.shape[1]} columns do not hold what their layout says"
+    for name, column in columns.items():
+        bad = np.flatnonzero(~np.isfinite(column if column.ndim == 1 else column.sum(axis=-1)))
+        if len(bad):
+            what = f"{len(bad)} of {len(column)} rows of {name!r} are not finite, the first at row {bad[0]}"
+            raise UserError(Problem(what, place, expected="finite values"))
+    planes = "0, 1 or 2 for U, V, X" if plane is None else f"{plane}, for the file is that of {'UVX'[plane]}"
+    allowed = {name: ([0, 1], "0 or 1") for name in FLAGS} | {
+        "plane": ([0, 1, 2] if plane is None else [plane], planes)
+    }
+    for name, (known, expected) in allowed.items():
+        column = columns.get(name, np.empty(0))
+        bad = np.flatnonzero(~np.isin(column, known))
+        if len(bad):
+            what = f"{reading}: {name} at row {bad[0]}"
+            raise UserError(Problem(what, place, expected=expected, received=float(column[bad[0]])))
+    check_energies(columns, reading, place)
+    return Clusters(columns, values.shape[1])
 
 
 def energy_of(momentum: Floats) -> Floats:
@@ -91,50 +105,24 @@ def energy_of(momentum: Floats) -> Floats:
     return np.asarray(np.hypot(1e3 * np.linalg.norm(momentum, axis=-1), ELECTRON_MASS))
 
 
-def moving(found: Clusters) -> NDArray[np.bool_]:
-    """Return which clusters have a momentum, (N,): of noise there is none."""
-    return np.asarray((found.columns["momentum"] != 0).any(axis=-1))
+def moving(momentum: Floats) -> NDArray[np.bool_]:
+    """Return which clusters have a momentum (N, 3) other than 0, (N,): clusters of noise have none."""
+    return np.asarray((momentum != 0).any(axis=-1))
 
 
-def mismatched(found: Clusters) -> NDArray[np.bool_]:
+def mismatched(clusters: Clusters) -> NDArray[np.bool_]:
     """Return which clusters with a momentum have |E(p) - E_true| > 5 MeV; the others are False."""
-    difference = energy_of(found.columns["momentum"]) - found.columns["energy"]
-    return np.asarray(moving(found) & (np.abs(difference) > MISMATCH))
+    momentum = clusters.columns["momentum"]
+    return np.asarray(moving(momentum) & (np.abs(energy_of(momentum) - clusters.columns["energy"]) > MISMATCH))
 
 
-def _check(found: Clusters, place: Place, plane: int | None) -> None:
-    reading = f"metadata of {found.width} columns do not hold what their layout says"
-    for name, values in found.columns.items():
-        bad = np.flatnonzero(~np.isfinite(values if values.ndim == 1 else values.sum(axis=-1)))
-        if len(bad):
-            what = f"{len(bad)} of {len(values)} rows of {name!r} are not finite, the first at row {bad[0]}"
-            raise UserError(Problem(what, place, expected="finite values"))
-    for name in FLAGS:
-        values = found.columns[name]
-        bad = np.flatnonzero((values != 0) & (values != 1))
-        if len(bad):
-            received = float(values[bad[0]])
-            raise UserError(Problem(f"{reading}: {name} at row {bad[0]}", place, expected="0 or 1", received=received))
-    _check_plane(found, reading, place, plane)
-    _check_energy(found, reading, place)
-
-
-def _check_plane(found: Clusters, reading: str, place: Place, plane: int | None) -> None:
-    values = found.columns.get("plane", np.empty(0))
-    bad = np.flatnonzero(~np.isin(values, [0, 1, 2] if plane is None else [plane]))
-    if len(bad):
-        expected = "0, 1 or 2 for U, V, X" if plane is None else f"{plane}, for the file is that of {'UVX'[plane]}"
-        raise UserError(
-            Problem(f"{reading}: plane at row {bad[0]}", place, expected=expected, received=float(values[bad[0]]))
-        )
-
-
-def _check_energy(found: Clusters, reading: str, place: Place) -> None:
-    some = moving(found) & (found.columns["energy"] > 0)
+def check_energies(columns: Mapping[str, Floats], reading: str, place: Place) -> None:
+    """Refuse momenta that contradict the energies in the median; `reading` begins the message."""
+    some = moving(columns["momentum"]) & (columns["energy"] > 0)
     if not some.any():
         return
-    by_momentum = float(np.median(energy_of(found.columns["momentum"][some])))
-    by_truth = float(np.median(found.columns["energy"][some]))
+    by_momentum = float(np.median(energy_of(columns["momentum"][some])))
+    by_truth = float(np.median(columns["energy"][some]))
     ratio = by_momentum / by_truth
     if not 1 / FACTOR < ratio < FACTOR:
         hint = "; is the momentum in MeV/c?" if 1e3 / FACTOR < ratio < 1e3 * FACTOR else ""

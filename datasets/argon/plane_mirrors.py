@@ -1,4 +1,4 @@
-"""Mirror images of clusters: other events that physics makes as often, with the direction mirrored alike.
+"""Mirror images of clusters: other events that are physically as likely, with the direction mirrored too.
 
 In the canonical frame u = (s y + c z) / pitch, v = (s y - c z) / pitch, w = z / pitch, t = x / step, so that
 
@@ -8,7 +8,7 @@ In the canonical frame u = (s y + c z) / pitch, v = (s y - c z) / pitch, w = z /
 
 The second and third need both of U and V, or neither: with one of them only both at once are possible, which reverse
 all channels. Not exact: diffusion grows along the drift, the positive lobe on U and V comes first, and gains of U and V
-may differ (by 13 % in DUNE's full simulation); all are small beside what a track does.
+may differ (by 13 % in DUNE's full simulation); all are small compared with the effect of a track.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Mirrors:
 
     @cached_property
     def choices(self) -> list[Flips]:
-        """What may happen to an event, each as likely as another."""
+        """The mirrors that an event may get, all with equal probability."""
         wires: list[tuple[bool, bool]] = [(False, False)]
         if "wires" in self.mirrors:
             seen = set(self.planes)
@@ -62,34 +62,30 @@ class Mirrors:
         inputs = {name: np.array(values) for name, values in events.inputs.items()}
         for choice in set(map(tuple, flips.tolist())):
             rows = np.flatnonzero((flips == choice).all(axis=1))
-            for name, values in mirrored({n: events.inputs[n][rows] for n in inputs}, choice).items():
+            for name, values in mirror_images({n: events.inputs[n][rows] for n in inputs}, choice).items():
                 inputs[name][rows] = values
-        return Events(inputs, _columns(events.columns, flips), events.key)
+        columns: dict[str, Any] = dict(events.columns)
+        for axis, flip in zip("xyz", flips.T, strict=True):
+            for vector in VECTORS:
+                name = vector.format(axis)
+                if name in columns:
+                    columns[name] = np.where(flip, -columns[name], columns[name])
+        if {"charge_u", "charge_v"} <= columns.keys():
+            exchanged = flips[:, 1] != flips[:, 2]
+            u, v = columns["charge_u"], columns["charge_v"]
+            columns["charge_u"], columns["charge_v"] = np.where(exchanged, v, u), np.where(exchanged, u, v)
+        return Events(inputs, columns, events.key)
 
 
-def mirrored(images: Mapping[str, Any], flips: Flips) -> dict[str, Any]:
+def mirror_images(images: Mapping[str, Any], flips: Flips) -> dict[str, Any]:
     """Return images (N, ticks, channels) by plane_u, plane_v, plane_x of the mirrored events."""
     x, y, z = flips
-    found = dict(images)
-    if y != z and "plane_u" in found:
-        found["plane_u"], found["plane_v"] = found["plane_v"], found["plane_u"]
-    for name in found:
+    mirrored = dict(images)
+    if y != z and "plane_u" in mirrored:
+        mirrored["plane_u"], mirrored["plane_v"] = mirrored["plane_v"], mirrored["plane_u"]
+    for name in mirrored:
         if z if name == "plane_x" else y:
-            found[name] = found[name][:, :, ::-1]
+            mirrored[name] = mirrored[name][:, :, ::-1]
         if x:
-            found[name] = found[name][:, ::-1]
-    return found
-
-
-def _columns(columns: Mapping[str, Any], flips: NDArray[np.bool_]) -> dict[str, Any]:
-    found = dict(columns)
-    for axis, flip in zip("xyz", flips.T, strict=True):
-        for vector in VECTORS:
-            name = vector.format(axis)
-            if name in found:
-                found[name] = np.where(flip, -found[name], found[name])
-    exchanged = flips[:, 1] != flips[:, 2]
-    if {"charge_u", "charge_v"} <= found.keys():
-        u, v = found["charge_u"], found["charge_v"]
-        found["charge_u"], found["charge_v"] = np.where(exchanged, v, u), np.where(exchanged, u, v)
-    return found
+            mirrored[name] = mirrored[name][:, ::-1]
+    return mirrored

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.errors import Problem, UserError
-from datasets.argon.plane_axis import axes, moments
+from datasets.argon.plane_axis import image_moments, principal_axes
 from datasets.argon.plane_files import BESIDE_ROWS, Plane
 from datasets.argon.plane_selection import GEV, Joined
+from datasets.files import root
 from datasets.files.damaged import OnBadFile
 from datasets.pipeline.event_keys import Duplicates, hash_images, hash_rows
 from datasets.pipeline.events import Column, Events
@@ -54,10 +55,9 @@ class Block:
 
     @property
     def place(self) -> tuple[str]:
-        """Where a mistake lies."""
-        path = next(iter(self.planes.values())).path
+        """Where a mistake is, for errors."""
         first = int(next(iter(self.chosen.rows.values()))[0]) if len(self.chosen) else 0
-        return (f"{path}[{first}:]" if first else str(path),)
+        return root.place_of(next(iter(self.planes.values())).path, first)
 
 
 @dataclass
@@ -67,7 +67,7 @@ class Reader:
     Attributes:
         targets: names of the targets.
         extras: names of the extras.
-        duplicates: sees all blocks.
+        duplicates: checks all blocks.
         on_bad_file: what to do with pixels that cannot be read.
     """
 
@@ -89,20 +89,18 @@ class Reader:
             chosen = chosen[np.empty(0, np.int64)]
             images = {name: np.empty((0, *plane.shape[1:]), np.float32) for name, plane in block.planes.items()}
         if first:
-            _check_finite(images, block)
-        chosen, images = _lit(chosen, images, block, tell=first)
-        columns = self._columns(chosen, images)
-        if first:
-            self.duplicates.check(_identity(chosen, images), block.place)
+            check_finite(images, block)
+        chosen, images = drop_empty(chosen, images, block, log=first)
+        moments = {name: image_moments(values) for name, values in images.items()}
+        values = stored_columns(chosen)
+        values |= {f"charge_{name}": one.charge for name, one in moments.items()}
+        values |= dict(zip(AXIS, principal_axes(moments).T, strict=True))
+        columns = {name: np.asarray(values[name], np.float32) for name in (*self.targets, *self.extras)}
+        if first:  # equal pixels on one plane and equal metadata make a duplicate
+            content = hash_images(next(iter(images.values()))) ^ hash_rows([*chosen.clusters.columns.values()])
+            self.duplicates.check(content, block.place)
             self.checked.add(number)
         return Events({f"plane_{name}": values for name, values in images.items()}, columns, chosen.key)
-
-    def _columns(self, chosen: Joined, images: Mapping[str, Any]) -> dict[str, NDArray[np.float32]]:
-        found = {name: moments(values) for name, values in images.items()}
-        values = stored_columns(chosen)
-        values |= {f"charge_{name}": one.charge for name, one in found.items()}
-        values |= dict(zip(AXIS, axes(found).T, strict=True))
-        return {name: np.asarray(values[name], np.float32) for name in (*self.targets, *self.extras)}
 
 
 def stored_columns(chosen: Joined) -> dict[str, NDArray[Any]]:
@@ -126,7 +124,8 @@ def known_columns(planes: Sequence[str]) -> dict[str, Column]:
     return {**DIRECTIONS, **TARGETS, **charge, **AXIS, **POSITION, **STORED, **NEUTRINO, **SIDE}
 
 
-def _check_finite(images: Mapping[str, NDArray[np.float32]], block: Block) -> None:
+def check_finite(images: Mapping[str, NDArray[np.float32]], block: Block) -> None:
+    """Refuse images with a pixel that is not finite."""
     for name, values in images.items():
         bad = np.flatnonzero(~np.isfinite(values.sum(axis=(1, 2))))
         if len(bad):
@@ -135,8 +134,8 @@ def _check_finite(images: Mapping[str, NDArray[np.float32]], block: Block) -> No
             raise UserError(Problem(what, (str(block.planes[name].path),), expected="finite pixels"))
 
 
-def _lit(chosen: Joined, images: dict[str, Any], block: Block, *, tell: bool) -> tuple[Joined, dict[str, Any]]:
-    """Leave out clusters of which a plane shows nothing at all; when that is all of them, the file is wrong."""
+def drop_empty(chosen: Joined, images: dict[str, Any], block: Block, *, log: bool) -> tuple[Joined, dict[str, Any]]:
+    """Drop clusters with an image of zeros; raises UserError when all images of a plane are zero."""
     good = np.ones(len(chosen), bool)
     for name, values in images.items():
         lit = values.any(axis=(1, 2))
@@ -146,13 +145,7 @@ def _lit(chosen: Joined, images: dict[str, Any], block: Block, *, tell: bool) ->
         good &= lit
     if good.all():
         return chosen, images
-    if tell:
+    if log:
         logger.warning("%s: %d of %d images are all zero and were dropped", *block.place, (~good).sum(), len(good))
     rows = np.flatnonzero(good)
     return chosen[rows], {name: values[rows] for name, values in images.items()}
-
-
-def _identity(chosen: Joined, images: Mapping[str, NDArray[np.float32]]) -> NDArray[np.uint64]:
-    """Return a key per cluster from its pixels on one plane and all its metadata."""
-    name = next(iter(images))
-    return np.asarray(hash_images(images[name]) ^ hash_rows([*chosen.clusters.columns.values()]))

@@ -52,52 +52,47 @@ def join(group: Group, planes: Mapping[str, Plane], tables: Mapping[str, Cluster
         group: the files.
         planes: what each wanted plane holds.
         tables: metadata of each of them.
-        count: told how many rows have no partner.
+        count: counts how many rows have no partner.
 
     Raises:
         UserError: metadata without event or match_id where planes have to be joined.
     """
     if len(planes) == 1 or group.matched:
         rows = {plane: np.arange(len(table)) for plane, table in tables.items()}
-        if len(planes) > 1:
-            rows = _with_partner(rows, planes, tables, count)
+        if len(planes) > 1:  # rows of matched images that are marked as having no partner are dropped
+            first = next(iter(planes))
+            stored = planes[first].match_ids
+            ids = tables[first].columns.get("match_id") if stored is None else stored
+            good = np.ones(len(rows[first]), bool) if ids is None else np.asarray(ids) >= 0
+            count["without a partner in every plane"] += int((~good).sum())
+            rows = {plane: numbers[good] for plane, numbers in rows.items()}
     else:
-        rows = _common(planes, tables, count)
+        rows = common_rows(planes, tables, count)
     chief = "x" if "x" in planes else next(iter(planes))
-    found = tables[chief][rows[chief]]
+    clusters = tables[chief][rows[chief]]
     beside = {n: values[rows[chief]] for n, values in planes[chief].beside.items()}
     key = beside.pop("key", None)
-    return Joined(rows, found, event_key(group.name, found) if key is None else key, beside)
+    return Joined(rows, clusters, event_key(group.name, clusters) if key is None else key, beside)
 
 
-def event_key(name: str, found: Clusters) -> Keys:
+def event_key(name: str, clusters: Clusters) -> Keys:
     """Return a key per cluster from the files' name and the event, equal for all clusters of an event.
 
-    Old metadata have no event number; there the neutrino's energy stands for it, and for clusters without a neutrino
+    Old metadata have no event number; there the neutrino's energy takes its place, and for clusters without a neutrino
     all that is known of them.
     """
-    if "event" in found.columns:
-        event = hash_rows([found.columns["event"]])
+    columns = clusters.columns
+    if "event" in columns:
+        event = hash_rows([columns["event"]])
     else:
-        neutrino = found.columns["neutrino_energy"]
-        rest = [*found.columns["position"].T, *found.columns["momentum"].T, found.columns["energy"]]
+        neutrino = columns["neutrino_energy"]
+        rest = [*columns["position"].T, *columns["momentum"].T, columns["energy"]]
         event = np.where(neutrino > 0, hash_rows([neutrino]), hash_rows(rest))
     return mix(event ^ hash_text(name), 0)
 
 
-def _with_partner(
-    rows: dict[str, Rows], planes: Mapping[str, Plane], tables: Mapping[str, Clusters], count: Counter[str]
-) -> dict[str, Rows]:
-    """Drop the rows of matched images that are marked as having no partner."""
-    chief = next(iter(planes))
-    stored = planes[chief].match_ids
-    ids = tables[chief].columns.get("match_id") if stored is None else stored
-    good = np.ones(len(rows[chief]), bool) if ids is None else np.asarray(ids) >= 0
-    count["without a partner in every plane"] += int((~good).sum())
-    return {plane: numbers[good] for plane, numbers in rows.items()}
-
-
-def _common(planes: Mapping[str, Plane], tables: Mapping[str, Clusters], count: Counter[str]) -> dict[str, Rows]:
+def common_rows(planes: Mapping[str, Plane], tables: Mapping[str, Clusters], count: Counter[str]) -> dict[str, Rows]:
+    """Return the rows of each plane that show the same clusters, joined on event and match_id; see `join`."""
     pairs = {}
     for plane, table in tables.items():
         if "match_id" not in table.columns:
@@ -105,22 +100,22 @@ def _common(planes: Mapping[str, Plane], tables: Mapping[str, Clusters], count: 
             expected = "14 or 18 columns, or a single plane: 'planes': [\"x\"] in the dataset"
             raise UserError(Problem(what, (str(planes[plane].path),), expected=expected))
         pairs[plane] = np.stack([table.columns["event"], table.columns["match_id"]], axis=-1)
-    once = {plane: _matched_once(pair, count) for plane, pair in pairs.items()}
+    once = {plane: rows_matched_once(pair, count) for plane, pair in pairs.items()}
     every = np.concatenate([pairs[plane][rows] for plane, rows in once.items()])
     _, number = np.unique(every, axis=0, return_inverse=True)
     parts = np.split(number.ravel(), np.cumsum([len(rows) for rows in once.values()])[:-1])
     labels = dict(zip(once, parts, strict=True))
     common = reduce(np.intersect1d, parts)
     count["without a partner in every plane"] += sum(len(part) - len(common) for part in parts)
-    found = {}
+    joined = {}
     for plane, label in labels.items():
         order = np.argsort(label)
-        found[plane] = once[plane][order[np.searchsorted(label, common, sorter=order)]]
-    first = np.argsort(found[next(iter(found))], kind="stable")  # the order of the first file
-    return {plane: rows[first] for plane, rows in found.items()}
+        joined[plane] = once[plane][order[np.searchsorted(label, common, sorter=order)]]
+    first = np.argsort(joined[next(iter(joined))], kind="stable")  # the order of the first file
+    return {plane: rows[first] for plane, rows in joined.items()}
 
 
-def _matched_once(pairs: NDArray[np.float64], count: Counter[str]) -> Rows:
+def rows_matched_once(pairs: NDArray[np.float64], count: Counter[str]) -> Rows:
     """Return the rows that have a match_id, and one that no other row of their event has."""
     rows = np.flatnonzero(pairs[:, 1] >= 0)
     count["without a partner in every plane"] += len(pairs) - len(rows)
@@ -133,12 +128,12 @@ def _matched_once(pairs: NDArray[np.float64], count: Counter[str]) -> Rows:
 Interaction = Literal["es", "cc"]
 Balance = Literal["is_es", "is_main_track"]
 GEV = 1e-3
-"""Of a MeV."""
+"""One MeV [GeV]."""
 
 
 @dataclass(frozen=True)
 class Selection:
-    """What is kept; None keeps all.
+    """The clusters to keep; None keeps all.
 
     Attributes:
         main_track: only main tracks, or only others.
@@ -152,12 +147,12 @@ class Selection:
     energy: tuple[float, float] | None
     without_momentum: bool
 
-    def apply(self, found: Joined, count: Counter[str]) -> Joined:
+    def apply(self, joined: Joined, count: Counter[str]) -> Joined:
         """Return the clusters that are kept, and count the others by the first reason against them."""
-        columns, good = found.clusters.columns, np.ones(len(found), bool)
+        columns, good = joined.clusters.columns, np.ones(len(joined), bool)
         reasons: dict[str, NDArray[np.bool_]] = {}
         if not self.without_momentum:
-            reasons["without a momentum"] = ~moving(found.clusters)
+            reasons["without a momentum"] = ~moving(columns["momentum"])
         if self.main_track is not None:
             kind = "that are no main track" if self.main_track else "of main tracks"
             reasons[kind] = (columns["is_main_track"] == 1) != self.main_track
@@ -171,10 +166,10 @@ class Selection:
         for reason, bad in reasons.items():
             count[reason] += int((good & bad).sum())
             good &= ~bad
-        return found[np.flatnonzero(good)]
+        return joined[np.flatnonzero(good)]
 
 
-def balanced(parts: Sequence[Joined], label: Balance, count: Counter[str]) -> list[Joined]:
+def balance_clusters(parts: Sequence[Joined], label: Balance, count: Counter[str]) -> list[Joined]:
     """Return equal numbers of clusters of both classes, by dropping some of the larger one.
 
     Those whose hash is largest are dropped: which they are depends on the clusters, not on their order.
@@ -182,15 +177,28 @@ def balanced(parts: Sequence[Joined], label: Balance, count: Counter[str]) -> li
     Raises:
         UserError: one class is missing.
     """
-    classes = [part.clusters.columns[label] == 1 for part in parts]
-    rows = balanced_rows(classes, [_place(part) for part in parts], label, count)
+    classes, places = [], []
+    for part in parts:
+        columns = part.clusters.columns
+        numbers = [columns[name] for name in ("event", "match_id", "cluster_energy", "energy") if name in columns]
+        row = next(iter(part.rows.values()))
+        classes.append(columns[label] == 1)
+        places.append(mix(part.key ^ hash_rows([*numbers, columns["momentum"], row]), 7))
+    rows = balance_rows(classes, places, label, count)
     return [part[chosen] for part, chosen in zip(parts, rows, strict=True)]
 
 
-def balanced_rows(
+def balance_rows(
     classes: Sequence[NDArray[np.bool_]], places: Sequence[NDArray[np.uint64]], label: str, count: Counter[str]
 ) -> list[NDArray[np.intp]]:
-    """Return the rows of each part that are kept, equally many of both classes: those with the smallest places."""
+    """Return the rows of each part that are kept, equally many of both classes: those with the smallest places.
+
+    Args:
+        classes: of each event of each part.
+        places: a number per event, hardly ever the same for two, that does not depend on where it is in the file.
+        label: name of the classes.
+        count: counts how many rows are dropped.
+    """
     every, place = np.concatenate(classes), np.concatenate(places)
     fewest = min(int(every.sum()), int((~every).sum()))
     if not fewest:
@@ -199,12 +207,4 @@ def balanced_rows(
     limits = [np.sort(place[every == value])[fewest - 1] for value in (False, True)]
     count[f"to balance {label}"] += len(every) - 2 * fewest
     parts = zip(classes, places, strict=True)
-    return [np.flatnonzero(where <= np.where(one, limits[1], limits[0])) for one, where in parts]
-
-
-def _place(part: Joined) -> NDArray[np.uint64]:
-    """Return a number per cluster, nearly never the same for two of them, that is at home nowhere in the file."""
-    columns = part.clusters.columns
-    numbers = [columns[name] for name in ("event", "match_id", "cluster_energy", "energy") if name in columns]
-    row = next(iter(part.rows.values()))
-    return mix(part.key ^ hash_rows([*numbers, columns["momentum"], row]), 7)
+    return [np.flatnonzero(where <= np.where(is_one, limits[1], limits[0])) for is_one, where in parts]

@@ -1,9 +1,10 @@
-"""What is looked at in files of images before a training: one calibration, energies that agree, nothing twice."""
+"""Checks of files of images before a training: one calibration, energies that agree, nothing twice."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,7 @@ from datasets.pipeline.event_keys import split_numbers
 from datasets.pipeline.options import Split
 
 PER_PRIMITIVE = 0.7
-"""Energy that was once added for each trigger primitive, to see whether it explains the mismatch [MeV]."""
+"""Energy [MeV] that is added for each trigger primitive, to see whether it explains the mismatch."""
 BINS = 5
 """Bins of the true energy, with equally many events."""
 Floats = NDArray[np.float64]
@@ -28,8 +29,8 @@ class Sample:
 
     Attributes:
         name: where they are seen, e.g. "X".
-        noun: those whose cluster energy is tested.
-        key: of the event.
+        noun: what the tested ones are called in titles.
+        key: key of the event.
         pixels: hash of the image.
         content: hash of image and metadata.
         charge: sum of the positive ADC counts.
@@ -75,23 +76,55 @@ class Sample:
 
 @dataclass(frozen=True)
 class Quality:
-    """What is printed, and what is drawn."""
+    """The tables to print, and the samples to draw."""
 
     tables: Sequence[Table]
     samples: Sequence[Sample]
 
 
 def common_tables(sample: Sample, split: Split | None) -> list[Table]:
-    """Return what is looked at whatever the images are; `split` is how events would be split, None by default."""
+    """Return the checks of every kind of images; `split` is how events would be split, None for the default."""
     return [correction_table(sample), calibration_table(sample), duplicates_table(sample, split or Split())]
+
+
+def energies_table(
+    title: str,
+    noun: str,
+    values: Mapping[str, NDArray[Any]],
+    sample: Sample,
+    with_mean: bool = False,
+    has_momentum: bool = True,
+) -> Table:
+    """Return quantiles of some columns, and how often the momentum is missing or contradicts the energy.
+
+    Args:
+        title: title of the table.
+        noun: what is counted.
+        values: columns by name; empty ones are left out.
+        sample: of which the energies are compared.
+        with_mean: add a column with the mean.
+        has_momentum: whether the files have momenta.
+    """
+    names = ["", noun, "least", "10 %", "median", "90 %", "largest", *(["mean"] if with_mean else [])]
+    rows = [
+        [name, f"{len(v):,}", *(f"{q:.4g}" for q in np.quantile(v, [0, 0.1, 0.5, 0.9, 1]))]
+        + ([f"{v.mean():.4g}"] if with_mean else [])
+        for name, v in values.items()
+        if len(v)
+    ]
+    if has_momentum:
+        blank = [""] * (len(names) - 2)
+        rows.append(["without a momentum", f"{(~sample.moving).sum():,}", *blank])
+        rows.append([f"|E(p) - E_true| > {MISMATCH:g} MeV", percent(sample.mismatched), *blank])
+    return title, names, rows
 
 
 def correction(sample: Sample, added: float) -> tuple[float, float]:
     """Return the correlation of cluster energies with the truth, and the share that is more than 5 MeV off.
 
     Args:
-        sample: of which `tested` is looked at.
-        added: energy for each primitive [MeV].
+        sample: its `tested` clusters are used.
+        added: energy that is added for each primitive [MeV].
     """
     if sample.cluster_energy is None or not sample.tested.any():
         return float("nan"), float("nan")
@@ -103,7 +136,7 @@ def correction(sample: Sample, added: float) -> tuple[float, float]:
 
 
 def correction_table(sample: Sample) -> Table:
-    """Whether cluster energies follow the truth better with something added for each primitive: once they did not."""
+    """Return whether cluster energies follow the truth better with an energy added for each primitive."""
     rows = []
     for added in (0.0, PER_PRIMITIVE) if sample.cluster_energy is not None and sample.tested.any() else ():
         correlation, wrong = correction(sample, added)
@@ -121,15 +154,15 @@ def calibration(sample: Sample, chosen: Flags) -> Floats:
         ratio = sample.charge[some] / energy
         edges = np.unique(np.quantile(energy, np.linspace(0, 1, BINS + 1)))
         place = np.clip(np.searchsorted(edges, energy, side="right") - 1, 0, max(len(edges) - 2, 0))
-        for one in np.unique(place):
-            inside = ratio[place == one]
-            limits = (edges[one], edges[min(one + 1, len(edges) - 1)])
+        for number in np.unique(place):
+            inside = ratio[place == number]
+            limits = (edges[number], edges[min(number + 1, len(edges) - 1)])
             rows.append([*limits, len(inside), *np.percentile(inside, [15.865, 50, 84.135])])
     return np.array(rows, np.float64).reshape(-1, 6).T
 
 
 def calibration_table(sample: Sample) -> Table:
-    """Whether one number of ADC counts per MeV fits all energies; then cluster energies need no other correction."""
+    """Return whether one number of ADC counts per MeV fits all energies; then cluster energies need no correction."""
     rows = []
     for name, chosen in (("ES", sample.is_es), ("not ES", ~sample.is_es)):
         for low, high, number, lower, middle, upper in calibration(sample, chosen & sample.is_main).T:
@@ -139,13 +172,13 @@ def calibration_table(sample: Sample) -> Table:
     return f"charge on {sample.name} per true energy", names, rows
 
 
-def repeated(values: NDArray[np.uint64], key: NDArray[np.uint64], split: Split) -> tuple[int, int]:
-    """Return how many values repeat others, and how many distinct ones a split would put on both sides.
+def count_repeats(values: NDArray[np.uint64], key: NDArray[np.uint64], split: Split) -> tuple[int, int]:
+    """Return how many values repeat others, and how many distinct ones two splits would share.
 
     Args:
         values: hashes (N,).
-        key: of the events, (N,), by which they are split.
-        split: the shares and the seed.
+        key: keys of the events, (N,), by which they are split.
+        split: shares and seed of the split.
     """
     if not len(values):
         return 0, 0
@@ -158,11 +191,11 @@ def repeated(values: NDArray[np.uint64], key: NDArray[np.uint64], split: Split) 
 
 
 def duplicates_table(sample: Sample, split: Split) -> Table:
-    """Equal images, with and without equal metadata, and how many of them a split would put on both sides."""
+    """Return how many images repeat, with and without equal metadata, and how many of them two splits would share."""
     rows = []
     for name, values in (("image and metadata", sample.content), ("image alone", sample.pixels)):
-        again, across = repeated(values, sample.key, split)
-        rows.append([name, f"{again:,}", f"{across:,}"])
+        repeats, across = count_repeats(values, sample.key, split)
+        rows.append([name, f"{repeats:,}", f"{across:,}"])
     return f"duplicates on {sample.name}", ["equal", "repeat others", "of them in two splits"], rows
 
 
@@ -172,5 +205,5 @@ def percent(share: float) -> str:
 
 
 def share_of(part: int, whole: int) -> float:
-    """Return a share, NaN of nothing."""
+    """Return the share part / whole, NaN where the whole is 0."""
     return part / whole if whole else float("nan")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,6 @@ from numpy.typing import NDArray
 
 from app.core.errors import Problem, UserError
 from datasets.files import npz
-from datasets.files.shards import metadata_name
 from datasets.pipeline.arrays import Sparse
 from datasets.pipeline.event_keys import hash_rows, hash_text, mix
 
@@ -22,11 +20,11 @@ SHAPE = (208, 1242)
 PLANES = ("u", "v", "x")
 PIXELS = ("plane", "row", "column", "value")
 NUMBERS = ("event", "is_es", "particle_energy", "cluster_energy", "n_clusters", "match_id")
-"""One number per event: energies in GeV and, of clusters, in MeV."""
+"""Columns with one number per event: energies of particles in GeV, those of clusters in MeV."""
 VECTORS = ("main_track_momentum", "neutrino_momentum", "center_channel", "center_tick")
 NEEDED = (*PIXELS, "offsets", "is_es", "particle_energy")
 LARGEST_ENERGY = 1.0
-"""Of a particle from a supernova [GeV]; above it the unit is another."""
+"""Largest energy of a particle from a supernova [GeV]; above it the unit is another."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +53,15 @@ class Shard:
             UserError: pixels that lie outside, are not finite, or cannot be read.
         """
         plane, row, column, value = (np.asarray(npz.load_array(self.path, name)) for name in PIXELS)
-        self._check(plane, row, column, value)
+        limits = {"plane": (plane, len(PLANES)), "row": (row, SHAPE[0]), "column": (column, SHAPE[1])}
+        for name, (values, limit) in limits.items():
+            bad = np.flatnonzero((values < 0) | (values >= limit))
+            if len(bad):
+                what, expected = f"{len(bad)} pixels lie outside the image", f"0 to {limit - 1}"
+                received = int(values[bad[0]])
+                raise UserError(Problem(what, (str(self.path), name), expected=expected, received=received))
+        if not np.isfinite(value).all():
+            raise UserError(Problem("pixels are not finite", (str(self.path), "value"), expected="ADC counts"))
         place = np.full(len(PLANES), -1)
         place[[PLANES.index(name) for name in planes]] = np.arange(len(planes))
         wanted = place[plane] >= 0
@@ -72,20 +78,8 @@ class Shard:
         }
         return images[rows], sums
 
-    def _check(self, plane: Any, row: Any, column: Any, value: Any) -> None:
-        limits = {"plane": (plane, len(PLANES)), "row": (row, SHAPE[0]), "column": (column, SHAPE[1])}
-        for name, (values, limit) in limits.items():
-            bad = np.flatnonzero((values < 0) | (values >= limit))
-            if len(bad):
-                what = f"{len(bad)} pixels lie outside the image"
-                raise UserError(
-                    Problem(what, (str(self.path), name), expected=f"0 to {limit - 1}", received=int(values[bad[0]]))
-                )
-        if not np.isfinite(value).all():
-            raise UserError(Problem("pixels are not finite", (str(self.path), "value"), expected="ADC counts"))
 
-
-def opened(path: Path) -> Shard:
+def open_shard(path: Path) -> Shard:
     """Open a shard and read what is known of its events.
 
     Raises:
@@ -100,7 +94,7 @@ def opened(path: Path) -> Shard:
             raise UserError(Problem(what, (str(path),), expected=f"arrays {', '.join(NEEDED)}", received=known))
     offsets = np.asarray(npz.load_array(path, "offsets"), np.int64)
     pixels = {name: npz.read_header(path, name).shape for name in PIXELS}
-    _check_offsets(path, offsets, pixels)
+    check_offsets(path, offsets, pixels)
     stored = [name for name in (*NUMBERS, *VECTORS, "source_file", "key") if name in known]
     columns = {name: np.array(npz.load_array(path, name)) for name in stored if npz.read_header(path, name)}
     for name, values in columns.items():
@@ -108,24 +102,13 @@ def opened(path: Path) -> Shard:
         if values.shape != wanted:
             what = "another number of values than events"
             raise UserError(Problem(what, (str(path), name), expected=str(list(wanted)), received=list(values.shape)))
-    _check_values(path, columns)
+    check_values(path, columns)
     key = columns.pop("key", None)
-    return Shard(path, columns, _key(path, columns) if key is None else key.astype(np.uint64), offsets)
+    return Shard(path, columns, event_keys(path, columns) if key is None else key.astype(np.uint64), offsets)
 
 
-def facts(path: Path) -> dict[str, Any]:
-    """Return what the program that wrote a shard says about it; {} for foreign ones."""
-    known = npz.array_names(path)
-    name = metadata_name(known)
-    if name not in known or npz.read_header(path, name).dtype.kind != "U":
-        return {}
-    try:
-        return dict(json.loads(str(npz.load_array(path, name))))
-    except (ValueError, TypeError):
-        return {}
-
-
-def _check_offsets(path: Path, offsets: NDArray[np.int64], pixels: Mapping[str, tuple[int, ...]]) -> None:
+def check_offsets(path: Path, offsets: NDArray[np.int64], pixels: Mapping[str, tuple[int, ...]]) -> None:
+    """Refuse offsets that do not grow from 0, or that do not fit the shapes of the pixels."""
     if offsets.ndim != 1 or not len(offsets) or offsets[0] != 0 or (np.diff(offsets) < 0).any():
         raise UserError(Problem("not offsets", (str(path), "offsets"), expected="numbers that grow from 0"))
     for name, shape in pixels.items():
@@ -136,7 +119,8 @@ def _check_offsets(path: Path, offsets: NDArray[np.int64], pixels: Mapping[str, 
             )
 
 
-def _check_values(path: Path, columns: Mapping[str, NDArray[Any]]) -> None:
+def check_values(path: Path, columns: Mapping[str, NDArray[Any]]) -> None:
+    """Refuse metadata that are not finite, flags other than 0 and 1, and energies in another unit."""
     for name in set(columns) - {"source_file", "key"}:
         bad = np.flatnonzero(~np.isfinite(columns[name]))
         if len(bad):
@@ -153,7 +137,7 @@ def _check_values(path: Path, columns: Mapping[str, NDArray[Any]]) -> None:
         raise UserError(Problem(what, (str(path), "particle_energy"), expected=expected, received=largest))
 
 
-def _key(path: Path, columns: Mapping[str, NDArray[Any]]) -> NDArray[np.uint64]:
+def event_keys(path: Path, columns: Mapping[str, NDArray[Any]]) -> NDArray[np.uint64]:
     """Return a key per event from its source file and number."""
     source = columns.get("source_file")
     rows = len(columns["is_es"])

@@ -1,32 +1,32 @@
-"""What `wirechamber inspect` says about shards of volume images."""
+"""What `wirechamber inspect` reads of shards of volume images: classes, figures, planes, and one sample of all."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.argon.plane_layouts import MISMATCH, energy_of
-from datasets.argon.quality import Quality, Sample, Table, common_tables, percent, share_of
-from datasets.argon.volume_files import PIXELS, PLANES, SHAPE, Shard, opened
+from datasets.argon.plane_layouts import energy_of
+from datasets.argon.quality import Quality, Sample, Table, common_tables, energies_table, percent, share_of
+from datasets.argon.volume_files import PIXELS, PLANES, SHAPE, Shard, open_shard
 from datasets.files import npz
 from datasets.files.damaged import load_readable
-from datasets.pipeline.event_keys import hash_rows, mix
+from datasets.pipeline.event_keys import hash_pixels, hash_rows
 from datasets.pipeline.options import Split
 
-CHIEF = PLANES.index("x")
-"""The plane from which energies of clusters are."""
+COLLECTION = PLANES.index("x")
+"""The plane from which the energies of clusters are."""
 
 
 @dataclass(frozen=True)
 class Pixels:
-    """What the pixels of N events say: hash of the images, sum of ADC and number of pixels of each plane, primitives.
+    """Figures of the pixels of N events: hash of the image, (N,); ADC sum and number of pixels by plane, (N, 3).
 
-    `charge` and `number` are (N, 3), the others (N,).
+    `primitives` (N,) are runs of ticks with charge on a channel of X.
     """
 
     content: NDArray[np.uint64]
@@ -39,48 +39,53 @@ def quality(files: Sequence[Path], options: Mapping[str, Any], split: Split | No
     """Look at all events in the shards, before any of them is dropped.
 
     Args:
-        files: as of the dataset.
+        files: files of the dataset.
         options: parameters of the dataset; `on_bad_file` is used.
         split: how events would be split.
     """
-    shards = load_readable(list(files), opened, options["on_bad_file"])
+    shards = load_readable(list(files), open_shard, options["on_bad_file"])
     names = set.intersection(*(set(shard.columns) for shard in shards)) - {"source_file"}
     columns = {name: np.concatenate([shard.columns[name] for shard in shards]) for name in sorted(names)}
-    parts = [pixels_of(shard) for shard in shards]
-    pixels = Pixels(*(np.concatenate([getattr(p, n) for p in parts]) for n in Pixels.__dataclass_fields__))
-    sample = _sample(columns, np.concatenate([shard.key for shard in shards]), pixels)
-    own = [_classes(columns), _figures(columns, pixels, sample), _planes(pixels, columns)]
-    return Quality([*own, *common_tables(sample, split)], [sample])
+    parts = [read_pixels(shard) for shard in shards]
+    pixels = Pixels(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Pixels)))
+    sample = sample_of(columns, np.concatenate([shard.key for shard in shards]), pixels)
+    values = {
+        "true energy [MeV]": sample.energy,
+        "E(p) [MeV]": sample.by_momentum[sample.moving],
+        "E(p) - E_true [MeV]": (sample.by_momentum - sample.energy)[sample.moving],
+        "cluster energy [MeV]": columns.get("cluster_energy", np.empty(0)),
+        "clusters": columns.get("n_clusters", np.empty(0)),
+        f"pixels on {', '.join(p.upper() for p in PLANES)}": pixels.number.sum(axis=1),
+        "primitives on X": pixels.primitives,
+    }
+    figures = energies_table("figures", "events", values, sample, has_momentum="main_track_momentum" in columns)
+    tables = [classes_table(columns), figures, planes_table(columns, pixels), *common_tables(sample, split)]
+    return Quality(tables, [sample])
 
 
-def pixels_of(shard: Shard) -> Pixels:
-    """Return what the pixels of a shard say; primitives are runs of ticks with charge on a channel of X.
-
-    The hash is a sum over the pixels, so that their order in the file does not matter.
-    """
+def read_pixels(shard: Shard) -> Pixels:
+    """Return figures of the pixels of a shard, whose order in the file does not matter."""
     plane, row, column, value = (np.asarray(npz.load_array(shard.path, name)) for name in PIXELS)
     event = np.repeat(np.arange(len(shard)), np.diff(shard.offsets))
     rows, ticks = SHAPE
     place = (plane.astype(np.int64) * rows + row) * (ticks + 1) + column  # a gap of one tick between channels
-    bits = np.ascontiguousarray(value, np.float32).view(np.uint32).astype(np.uint64)
-    content = np.zeros(len(shard), np.uint64)
-    np.add.at(content, event, mix(mix(place.astype(np.uint64), 1) ^ bits, 2))
     lit = value > 0
     per_event = len(PLANES) * rows * (ticks + 1)
-    filled = np.unique((event * per_event + place)[lit & (plane == CHIEF)])
+    filled = np.unique((event * per_event + place)[lit & (plane == COLLECTION)])
     begins = filled[np.append(True, np.diff(filled) > 1)[: len(filled)]] // per_event
     size = len(shard) * len(PLANES)
     of_plane = event * len(PLANES) + plane
     charge = np.asarray(np.bincount(of_plane, np.maximum(value, 0), size), np.float64).reshape(-1, len(PLANES))
     number = np.bincount(of_plane[lit], minlength=size).reshape(-1, len(PLANES))
+    content = hash_pixels(event, place.astype(np.uint64), value, len(shard))
     return Pixels(content, charge, number, np.bincount(begins, minlength=len(shard)))
 
 
-def _sample(columns: Mapping[str, Any], key: NDArray[np.uint64], pixels: Pixels) -> Sample:
-    """Return what all kinds of images have.
+def sample_of(columns: Mapping[str, Any], key: NDArray[np.uint64], pixels: Pixels) -> Sample:
+    """Return the sample of all volumes.
 
-    The cluster energy is that of the main cluster and primitives are those of the whole volume: they are held against
-    each other in events of one cluster, or in all where their number is not known.
+    The cluster energy is that of the main cluster and primitives are those of the whole volume: they are compared in
+    events of one cluster, or in all where their number is not known.
     """
     momentum = columns.get("main_track_momentum", np.zeros((len(key), 3)))
     moving = momentum.any(axis=1)
@@ -106,44 +111,24 @@ def _sample(columns: Mapping[str, Any], key: NDArray[np.uint64], pixels: Pixels)
     )
 
 
-def _classes(columns: Mapping[str, Any]) -> Table:
+def classes_table(columns: Mapping[str, Any]) -> Table:
+    """Return how many events there are of each interaction, and their median energy."""
     elastic, energy = columns["is_es"] == 1, columns["particle_energy"]
     rows = []
     for name, chosen in (("ES", elastic), ("CC", ~elastic), ("all", np.ones_like(elastic))):
-        middle = f"{1e3 * np.median(energy[chosen]):.4g}" if chosen.any() else "-"
-        rows.append([name, f"{chosen.sum():,}", percent(share_of(int(chosen.sum()), len(chosen))), middle])
+        median = f"{1e3 * np.median(energy[chosen]):.4g}" if chosen.any() else "-"
+        rows.append([name, f"{chosen.sum():,}", percent(share_of(int(chosen.sum()), len(chosen))), median])
     return "classes", ["", "events", "share", "median energy [MeV]"], rows
 
 
-def _figures(columns: Mapping[str, Any], pixels: Pixels, sample: Sample) -> Table:
-    values = {
-        "true energy [MeV]": sample.energy,
-        "E(p) [MeV]": sample.by_momentum[sample.moving],
-        "E(p) - E_true [MeV]": (sample.by_momentum - sample.energy)[sample.moving],
-        "cluster energy [MeV]": columns.get("cluster_energy", np.empty(0)),
-        "clusters": columns.get("n_clusters", np.empty(0)),
-        f"pixels on {', '.join(p.upper() for p in PLANES)}": pixels.number.sum(axis=1),
-        "primitives on X": pixels.primitives,
-    }
-    rows = [
-        [name, f"{len(v):,}", *(f"{q:.4g}" for q in np.quantile(v, [0, 0.1, 0.5, 0.9, 1]))]
-        for name, v in values.items()
-        if len(v)
-    ]
-    if "main_track_momentum" in columns:
-        rows += [["without a momentum", f"{(~sample.moving).sum():,}", *[""] * 5]]
-        rows += [[f"|E(p) - E_true| > {MISMATCH:g} MeV", percent(sample.mismatched), *[""] * 5]]
-    return "figures", ["", "events", "least", "10 %", "median", "90 %", "largest"], rows
-
-
-def _planes(pixels: Pixels, columns: Mapping[str, Any]) -> Table:
-    """How many events each plane sees at all: one that is empty says that planes were not matched."""
+def planes_table(columns: Mapping[str, Any], pixels: Pixels) -> Table:
+    """Return how many events each plane sees at all: an empty one says that planes were not matched."""
     rows = []
     for i, plane in enumerate(PLANES):
         number, charge = pixels.number[:, i], pixels.charge[:, i]
         share = percent(share_of(int((number > 0).sum()), len(number)))
-        middle = [f"{np.median(v):.4g}" if len(v) else "-" for v in (number, charge)]
-        rows.append([plane.upper(), f"{(number > 0).sum():,}", share, *middle])
+        medians = [f"{np.median(v):.4g}" if len(v) else "-" for v in (number, charge)]
+        rows.append([plane.upper(), f"{(number > 0).sum():,}", share, *medians])
     if "match_id" in columns:
         named = int((columns["match_id"] >= 0).sum())
         rows.append(["with a match_id", f"{named:,}", percent(share_of(named, len(columns["match_id"]))), "", ""])

@@ -63,14 +63,14 @@ def trigger_primitives(
         WirechamberError: scikit-learn is not installed, the disk is full.
     """
     from datasets.primitives.clusters import Clustering
-    from datasets.primitives.images import planes_of
+    from datasets.primitives.images import make_planes
 
     targets = {path: [out / f"{root.split_name(path)[0].stem}_plane{p.upper()}.npz" for p in PLANES] for path in files}
     _check_targets([target for names in targets.values() for target in names])
     how = Clustering(near_channels, near_ticks, least_charge)
     make_folder(out)
     for path, names in targets.items():
-        made = planes_of(path, width, how)
+        made = make_planes(path, width, how)
         for target, one in zip(names, made.values(), strict=True):
             arrays: dict[str, NDArray[Any]] = {
                 "images": one.images,

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.errors import Problem, UserError
-from datasets.argon.plane_files import Group, check_complete, groups
+from datasets.argon.plane_files import Group, check_complete, find_groups
 from datasets.argon.volume_files import PLANES, SHAPE, VECTORS
 from datasets.convert import CONVERTERS
 from datasets.files import npz
@@ -36,7 +36,7 @@ INTERACTIONS = {"es": 1, "cc": 0}
 TYPES = {"event": np.int64, "is_es": np.int8, "n_clusters": np.int32, "match_id": np.int64}
 
 
-def columns(rows: Sequence[Any], path: Path) -> dict[str, NDArray[Any]]:
+def metadata_columns(rows: Sequence[Any], path: Path) -> dict[str, NDArray[Any]]:
     """Return the metadata column by column; keys of other names are left out.
 
     Raises:
@@ -103,7 +103,7 @@ def volume_images(files: Sequence[Path], out: Path, *, trust_pickle: bool = Fals
         UserError: pickled objects that are not trusted, damaged files, a missing plane, images of another size,
             metadata of another kind, shards that exist already.
     """
-    found = groups(files, PLANES)
+    found = find_groups(files, PLANES)
     targets = {group.path: out / f"{group.name}.npz" for group in found}
     for group in found:
         check_complete(group, PLANES)
@@ -128,7 +128,7 @@ def _shard(group: Group, trust: bool) -> dict[str, NDArray[Any]]:
     for plane in PLANES:
         path = group.paths[plane]
         images[plane] = _images(path, f"images_{plane}" if group.matched else "images", trust)
-        tables[plane] = columns(list(_array(path, "metadata", trust)), path)
+        tables[plane] = metadata_columns(list(_array(path, "metadata", trust)), path)
         if len(images[plane]) != len(tables[plane]["is_es"]):
             what = "'metadata' has another number of rows than the images"
             raise UserError(

@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 
 from app.core.errors import Problem, UserError, WirechamberError
 from app.core.files import write_bytes
-from datasets.files import root
+from datasets.files import npz, root
 from datasets.files.shards import (
     BESIDE,
     METADATA,
     first_difference,
+    identity_of,
     make_folder,
     metadata_name,
     metadata_of,
@@ -26,9 +27,8 @@ from datasets.files.shards import (
 )
 
 SAME = ("dataset", "generator_version", "units", "field", "z_start", "z_end", "dz", "frame")
-"""What the metadata of shards must agree in; sampling ranges, seeds and numbers of steps may differ."""
+"""Keys in which the metadata of shards must agree; sampling ranges, seeds and numbers of steps may differ."""
 SUMMED = ("rows", "tried", "outside_field_map")
-
 Layout = dict[str, tuple[str, tuple[int, ...]]]
 """Type and shape of one event for each array."""
 
@@ -39,7 +39,7 @@ def merge(files: Sequence[Path], out: Path, resume: bool = False) -> None:
     Args:
         files: npz files written by `wirechamber simulate` or `merge`, in the order of the result.
         out: the file to write; it must not exist.
-        resume: it may, if it holds just what would be written.
+        resume: accept that it exists if it holds exactly what would be written.
 
     Raises:
         UserError: no files, a damaged one, `out` exists, row counts that contradict the metadata, different units,
@@ -54,130 +54,99 @@ def merge(files: Sequence[Path], out: Path, resume: bool = False) -> None:
             raise UserError(Problem("a ROOT file is not merged", (str(path),), expected=expected))
     if out.exists() and not resume:
         raise UserError(Problem("exists already", (str(out),), expected="a new file"))
-    layouts, parts = zip(*map(_inspected, files), strict=True)
+    layouts, parts = zip(*map(inspect_shard, files), strict=True)
     for path, layout, metadata in zip(files[1:], layouts[1:], parts[1:], strict=True):
-        _require_same(files[0], path, "arrays", _jsonable(layouts[0]), _jsonable(layout))
-        for name in SAME:
-            _require_same(files[0], path, name, _identity(parts[0], name), _identity(metadata, name))
-    _require_unique(files)
-    rows = sum(metadata["rows"] for metadata in parts)
+        compared = {"arrays": [json.loads(json.dumps(one)) for one in (layouts[0], layout)]}
+        compared |= {name: [identity_of(parts[0], name), identity_of(metadata, name)] for name in SAME}
+        for name, (one, other) in compared.items():
+            if one != other:
+                where, (expected, received) = first_difference(one, other, name)
+                what = f"cannot be merged with {files[0]}: {'.'.join(where)} differs"
+                raise UserError(Problem(what, (str(path),), expected=f"{expected!r}", received=received))
+    check_unique(files)
+    rows, metadata = sum(metadata["rows"] for metadata in parts), merge_metadata(parts)
     if out.exists():
-        _require_equal(out, layouts[0], _joined(parts))
+        if inspect_shard(out) != (layouts[0], json.loads(json.dumps(metadata))):
+            raise UserError(Problem("exists already with other content", (str(out),), expected="a new file"))
         return
     make_folder(out.parent)
-    write_bytes(out, lambda file: _write(file, files, layouts[0], rows, _joined(parts)))
-    _verify(out, layouts[0], rows)
+    write_bytes(out, lambda file: write_arrays(file, files, layouts[0], rows, metadata))
+    verify(out, layouts[0], rows)
 
 
-def _require_equal(out: Path, layout: Layout, metadata: Mapping[str, Any]) -> None:
-    found = _inspected(out)
-    if found != (layout, json.loads(json.dumps(metadata))):
-        raise UserError(Problem("exists already with other content", (str(out),), expected="a new file"))
-
-
-def _inspected(path: Path) -> tuple[Layout, dict[str, Any]]:
+def inspect_shard(path: Path) -> tuple[Layout, dict[str, Any]]:
     """Return layout and metadata of a shard whose arrays all have the stated number of rows."""
     with open_shard(path) as content:
         metadata = metadata_of(content, path)
-        shapes = {name: _header(content, name) for name in content.files if name != metadata_name(content.files)}
-    if "offsets" in shapes:
+        headers = {}
+        for name in content.files:
+            if name != metadata_name(content.files):
+                with content.zip.open(f"{name}.npy") as member:
+                    headers[name] = npz.read_member_header(member)
+    if "offsets" in headers:
         raise UserError(Problem("holds sparse images, which are not merged", (str(path),), expected="dense arrays"))
-    for name, (_, shape) in shapes.items():
+    for name, (shape, _, _) in headers.items():
         if shape[0] != metadata["rows"]:
-            expected = f"{metadata['rows']} rows as its metadata say"
-            raise UserError(
-                Problem(f"array {name} has another number of rows", (str(path),), expected=expected, received=shape[0])
-            )
-    return {name: (dtype, shape[1:]) for name, (dtype, shape) in shapes.items()}, metadata
+            what, expected = f"array {name} has another number of rows", f"{metadata['rows']} rows as its metadata say"
+            raise UserError(Problem(what, (str(path),), expected=expected, received=shape[0]))
+    return {name: (dtype.str, shape[1:]) for name, (shape, _, dtype) in headers.items()}, metadata
 
 
-def _header(content: Any, name: str) -> tuple[str, tuple[int, ...]]:
-    """Return type and shape of an array of an open npz without reading its values."""
-    with content.zip.open(f"{name}.npy") as member:
-        version = np.lib.format.read_magic(member)
-        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, _, dtype = read(member)
-    return dtype.str, shape
-
-
-def _identity(metadata: Mapping[str, Any], name: str) -> Any:
-    """A field map is known by its content, wherever the file lay."""
-    if name != "field" or not metadata.get("field_sha256"):
-        return metadata.get(name)
-    return {**metadata["field"], "file": metadata["field_sha256"]}
-
-
-def _jsonable(layout: Layout) -> Any:
-    return json.loads(json.dumps(layout))
-
-
-def _require_same(first: Path, path: Path, name: str, one: Any, other: Any) -> None:
-    if one != other:
-        where, (expected, received) = first_difference(one, other, name)
-        what = f"cannot be merged with {first}: {'.'.join(where)} differs"
-        raise UserError(Problem(what, (str(path),), expected=f"{expected!r}", received=received))
-
-
-def _require_unique(files: Sequence[Path]) -> None:
-    every = np.sort(np.concatenate([_array(path, "key") for path in files]))
+def check_unique(files: Sequence[Path]) -> None:
+    """Refuse shards that have events in common."""
+    every = np.sort(np.concatenate([_load(path, "key") for path in files]))
     twice = every[1:][every[1:] == every[:-1]]
     if len(twice):
-        found = [str(path) for path in files for _ in range(int((_array(path, "key") == twice[0]).sum()))]
-        raise UserError(
-            Problem(f"{len(twice)} events occur twice, e.g. key {twice[0]}", (f"{found[0]} and {found[1]}",))
-        )
+        places = [str(path) for path in files for _ in range(int((_load(path, "key") == twice[0]).sum()))]
+        what = f"{len(twice)} events occur twice, e.g. key {twice[0]}"
+        raise UserError(Problem(what, (f"{places[0]} and {places[1]}",)))
 
 
-def _array(path: Path, name: str) -> NDArray[Any]:
+def _load(path: Path, name: str) -> NDArray[Any]:
     with open_shard(path) as content:
         if name not in content.files:
-            raise UserError(
-                Problem(f"has no {name}", (str(path),), expected="a file written by 'wirechamber simulate'")
-            )
+            expected = "a file written by 'wirechamber simulate'"
+            raise UserError(Problem(f"has no {name}", (str(path),), expected=expected))
         array: NDArray[Any] = content[name]
     return array
 
 
-def _joined(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Return the metadata of the whole: what all agree in, sums of the counts, the seeds."""
-    whole = {name: value for name, value in parts[0].items() if all(part.get(name) == value for part in parts)}
+def merge_metadata(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return the metadata of the merged file: what all parts agree in, sums of the counts, the seeds."""
+    merged = {name: value for name, value in parts[0].items() if all(part.get(name) == value for part in parts)}
     for name in SUMMED:
-        whole[name] = sum(part.get(name, 0) for part in parts)
-    whole["rejected"] = dict(sum((Counter(part.get("rejected", {})) for part in parts), Counter()))
-    whole["momentum_bins"] = _joined_bins([entry for part in parts for entry in part.get("momentum_bins", [])])
-    whole["seeds"] = sorted({seed for part in parts for seed in part.get("seeds", [part.get("seed")])})
-    return {name: value for name, value in whole.items() if name != "shard"}
+        merged[name] = sum(part.get(name, 0) for part in parts)
+    merged["rejected"] = dict(sum((Counter(part.get("rejected", {})) for part in parts), Counter()))
+    bins: dict[tuple[float, ...], Counter[str]] = {}
+    for entry in (entry for part in parts for entry in part.get("momentum_bins", [])):
+        count = bins.setdefault(tuple(entry["range"]), Counter(tried=0, survived=0))
+        count.update(tried=entry["tried"], survived=entry["survived"])
+    merged["momentum_bins"] = [{"range": list(interval)} | dict(bins[interval]) for interval in sorted(bins)]
+    merged["seeds"] = sorted({seed for part in parts for seed in part.get("seeds", [part.get("seed")])})
+    return {name: value for name, value in merged.items() if name != "shard"}
 
 
-def _joined_bins(entries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    ranges = sorted({tuple(entry["range"]) for entry in entries})
-    return [{"range": list(r)} | {count: _sum(entries, r, count) for count in ("tried", "survived")} for r in ranges]
-
-
-def _sum(entries: Sequence[Mapping[str, Any]], interval: tuple[float, ...], count: str) -> int:
-    return sum(entry[count] for entry in entries if tuple(entry["range"]) == interval)
-
-
-def _write(file: BinaryIO, files: Sequence[Path], layout: Layout, rows: int, metadata: Mapping[str, Any]) -> None:
+def write_arrays(file: BinaryIO, files: Sequence[Path], layout: Layout, rows: int, metadata: Mapping[str, Any]) -> None:
+    """Write the arrays of all shards one after the other into an npz, and the metadata."""
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         for name, (dtype, shape) in layout.items():
             header = {"descr": dtype, "fortran_order": False, "shape": (rows, *shape)}
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
                 np.lib.format.write_array_header_1_0(member, header)
                 for path in files:
-                    member.write(np.ascontiguousarray(_array(path, name)).data)
+                    member.write(np.ascontiguousarray(_load(path, name)).data)
         with archive.open(f"{BESIDE if METADATA in layout else METADATA}.npy", "w") as member:
             np.lib.format.write_array(member, np.array(json.dumps(metadata)))
 
 
-def _verify(out: Path, layout: Layout, rows: int) -> None:
+def verify(out: Path, layout: Layout, rows: int) -> None:
     """Read everything back: checksums, types and numbers of rows; a file that fails is removed."""
     try:
         with zipfile.ZipFile(out) as archive:
             damaged = archive.testzip()
-        found, metadata = _inspected(out)
+        stored, metadata = inspect_shard(out)
     except (OSError, zipfile.BadZipFile, UserError) as error:
-        damaged, found, metadata = str(error), {}, {}
-    if damaged or found != layout or metadata.get("rows") != rows:
+        damaged, stored, metadata = str(error), {}, {}
+    if damaged or stored != layout or metadata.get("rows") != rows:
         out.unlink(missing_ok=True)
         raise WirechamberError(str(Problem(f"does not read back as it was written ({damaged or 'rows'})", (str(out),))))

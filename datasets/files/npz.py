@@ -19,7 +19,7 @@ UNREADABLE = (OSError, ValueError, EOFError, NotImplementedError, zipfile.BadZip
 
 
 class Header(NamedTuple):
-    """What is known of an array before it is read; a compressed one can be read only as a whole."""
+    """What is known of an array before it is read; a compressed array can only be read as a whole."""
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
@@ -28,17 +28,15 @@ class Header(NamedTuple):
 
 def array_names(path: Path) -> list[str]:
     """Return the names of the arrays; raises UserError when the file is truncated, empty or no npz."""
-    with _opened(path) as archive:
+    with open_archive(path) as archive:
         return [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
 
 
 def load_array(path: Path, name: str) -> Any:
     """Return the array `name` (mapped where it is stored uncompressed); raises UserError naming the nearest array."""
-    known = array_names(path)
-    if name not in known:
-        raise UserError(unknown("array", name, known, (str(path),)))
+    _require_array(path, name)
     try:
-        with _opened(path) as archive:
+        with open_archive(path) as archive:
             info = archive.getinfo(f"{name}.npy")
             if info.compress_type == zipfile.ZIP_STORED and info.file_size > 0:
                 return _mapped(path, info)
@@ -50,12 +48,10 @@ def load_array(path: Path, name: str) -> Any:
 
 def read_header(path: Path, name: str) -> Header:
     """Return shape and type of the array `name`; raises UserError naming the nearest array, or that it is pickled."""
-    known = array_names(path)
-    if name not in known:
-        raise UserError(unknown("array", name, known, (str(path),)))
+    _require_array(path, name)
     try:
-        with _opened(path) as archive, archive.open(f"{name}.npy") as member:
-            shape, _, dtype = _header(member)
+        with open_archive(path) as archive, archive.open(f"{name}.npy") as member:
+            shape, _, dtype = read_member_header(member)
             compressed = archive.getinfo(f"{name}.npy").compress_type != zipfile.ZIP_STORED
     except UNREADABLE as error:
         raise UserError(Problem(f"the array {name!r} cannot be read ({error})", (str(path),))) from None
@@ -65,17 +61,24 @@ def read_header(path: Path, name: str) -> Header:
     return Header(shape, dtype, compressed)
 
 
+def _require_array(path: Path, name: str) -> None:
+    known = array_names(path)
+    if name not in known:
+        raise UserError(unknown("array", name, known, (str(path),)))
+
+
 def fingerprint(paths: Sequence[Path]) -> str:
     """Return a hash of the content of npz files, from the checksums that they carry themselves; no array is read."""
     digest = hashlib.sha256()
     for path in paths:
-        with _opened(path) as archive:
+        with open_archive(path) as archive:
             for info in archive.infolist():
                 digest.update(f"{info.filename}:{info.CRC}:{info.file_size};".encode())
     return digest.hexdigest()[:16]
 
 
-def _opened(path: Path) -> zipfile.ZipFile:
+def open_archive(path: Path) -> zipfile.ZipFile:
+    """Open an npz; raises UserError when it cannot be read, is truncated, empty or of another kind."""
     try:
         return zipfile.ZipFile(path)
     except OSError as error:
@@ -91,7 +94,7 @@ def _mapped(path: Path, info: zipfile.ZipInfo) -> Any:
         file.seek(info.header_offset)
         header = LOCAL_HEADER.unpack(file.read(LOCAL_HEADER.size))
         file.seek(header[-2] + header[-1], 1)
-        shape, fortran, dtype = _header(file)
+        shape, fortran, dtype = read_member_header(file)
         if dtype.hasobject:
             raise ValueError("it holds pickled objects, which may run code when they are read")
         order: Literal["F", "C"] = "F" if fortran else "C"
@@ -100,7 +103,8 @@ def _mapped(path: Path, info: zipfile.ZipInfo) -> Any:
         return np.memmap(path, dtype, "r", file.tell(), tuple(shape), order)
 
 
-def _header(file: Any) -> tuple[tuple[int, ...], bool, Any]:
+def read_member_header(file: Any) -> tuple[tuple[int, ...], bool, Any]:
+    """Return shape, whether the order is Fortran's, and type of the array that an open member holds."""
     version = np.lib.format.read_magic(file)
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, fortran, dtype = read(file)

@@ -195,3 +195,10 @@ def first_difference(one: Any, other: Any, *where: str) -> tuple[tuple[str, ...]
         name = next(key for key in [*one, *other] if one.get(key) != other.get(key))
         return first_difference(one.get(name), other.get(name), *where, name)
     return where, (one, other)
+
+
+def identity_of(metadata: Mapping[str, Any], name: str) -> Any:
+    """Return an entry of metadata to compare; a field map is identified by its content, wherever the file was."""
+    if name == "field" and metadata.get("field_sha256") and isinstance(metadata.get("field"), Mapping):
+        return {**metadata["field"], "file": metadata["field_sha256"]}
+    return metadata.get(name)

@@ -1,4 +1,4 @@
-"""The segments of a muon as a row of numbers for a network: what the circle leaves out, in units of its bending."""
+"""The segments of a muon as numbers for a network: their deviations from the circle, in units of its bending."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.physics import muon_spectrometer
-from datasets.muons.segments import Floats
-from datasets.muons.tracks import BARREL, STATIONS, track_of
+from datasets.muons.tracks import BARREL, track_of
 from datasets.pipeline.events import Column
 
 NAMES = tuple(station.name for station in muon_spectrometer.STATIONS)
@@ -29,17 +28,17 @@ KINDS = {
 }
 COLUMNS = (*WHOLE, *(Column(f"{kind}_{n}", *words) for kind, words in KINDS.items() for n in NAMES))
 LONGEST = 30.0
-"""A ratio x [m] becomes asinh(x), within this much."""
+"""A ratio x [m], limited to this size, becomes asinh(x)."""
 ANGLE = 2e-4
 """Curvature k [1/m] below which the angle of a segment is noise: it is divided by k + ANGLE^2 / k."""
 
 
-def bends(features: Sequence[str], hits: NDArray[Any], event: NDArray[Any], events: int) -> NDArray[np.float32]:
-    """Return what `COLUMNS` says of each event, (N, C), 0 where it is not known; arguments as of `track_columns`.
+def segment_row(features: Sequence[str], hits: NDArray[Any], event: NDArray[Any], events: int) -> NDArray[np.float32]:
+    """Return the columns `COLUMNS` of each event, (N, C), 0 where one is not known; arguments as of `track_columns`.
 
-    An angle by which a muon is bent is its curvature times a length that the field and the places of the chambers
-    give. The ratio of both, for every station, is so nearly the same at all momenta, and how far it is from that says
-    in which direction the circle is wrong.
+    An angle by which a muon is bent is its curvature times a length that follows from the field and the positions of
+    the chambers. The ratio of both is therefore nearly the same at all momenta for every station, and its deviation
+    says in which direction the circle is wrong.
     """
     track = track_of(features, hits, event, events)
     polar = np.arctan2(track.r, track.z)
@@ -58,12 +57,9 @@ def bends(features: Sequence[str], hits: NDArray[Any], event: NDArray[Any], even
         track.phi - track.sector,
     )
     blurred = divisor + ANGLE**2 / divisor
-    ratios = [_ratio(polar - inner, divisor, track.there), _ratio(track.theta - polar, blurred, track.there)]
+    ratios = []
+    for angle, per in ((polar - inner, divisor), (track.theta - polar, blurred)):
+        is_known = track.there & np.isfinite(angle)
+        ratios.append(np.arcsinh(np.clip(np.where(is_known, angle, 0.0) / per, -LONGEST, LONGEST)))
     row = np.concatenate([np.stack(whole, axis=1), there, *ratios], axis=1)
     return np.where(known[:, None], np.nan_to_num(row), 0.0).astype(np.float32)
-
-
-def _ratio(angle: Floats, curvature: Floats, there: NDArray[np.bool_]) -> Floats:
-    known = there & np.isfinite(angle)
-    length = np.clip(np.where(known, angle, 0.0) / curvature, -LONGEST, LONGEST)
-    return np.asarray(np.arcsinh(length).reshape(-1, STATIONS), np.float64)

@@ -33,67 +33,44 @@ SCALES = {
     **dict.fromkeys(COVARIANCE, 1e-6),
     "channel": 1e-3,
 }
-"""What a feature is multiplied with before a network sees it: lengths in m; of those not named here it is 1."""
+"""Factors of the features before a network sees them, so that lengths are in m; others have the factor 1."""
 UNITS = {**dict.fromkeys((*EDGES, "driftR", "r", "s"), "mm"), "theta": "rad", "phi": "rad"}
 SMALLEST_RADIUS = 1e-3
-"""On the beam line, r = 0, eta is taken as at this r [mm]."""
+"""Smallest r [mm] of which eta is taken: on the beam line r is 0."""
 QUARTER, LEAST = np.float32(np.pi / 2), np.float32(1e-30)
 TILE = 4096
-"""So many hits are worked on at a time: their table stays in the processor's cache while its columns are written."""
-
-
-def _radius(_x: Any, _y: Any, _z: Any, r: Any) -> Any:
-    return r
-
-
-def _distance(_x: Any, _y: Any, z: Any, r: Any) -> Any:
-    return np.sqrt(r * r + z * z)
-
-
-def _theta(_x: Any, _y: Any, z: Any, r: Any) -> Any:
-    return QUARTER - np.arctan(z / np.maximum(r, LEAST))  # in half the time of arctan2(r, z)
-
-
-def _phi(x: Any, y: Any, _z: Any, _r: Any) -> Any:
-    return np.arctan2(y, x)
-
-
-def _eta(_x: Any, _y: Any, z: Any, r: Any) -> Any:
-    return np.arcsinh(z / np.maximum(r, np.float32(SMALLEST_RADIUS)))
+"""Hits that are processed at a time: their table stays in the processor's cache while its columns are written."""
 
 
 DERIVED: Mapping[str, Callable[[Any, Any, Any, Any], Any]] = {
-    "r": _radius,
-    "s": _distance,
-    "theta": _theta,
-    "phi": _phi,
-    "eta": _eta,
+    "r": lambda _x, _y, _z, r: r,
+    "s": lambda _x, _y, z, r: np.sqrt(r * r + z * z),
+    "theta": lambda _x, _y, z, r: QUARTER - np.arctan(z / np.maximum(r, LEAST)),  # in half the time of arctan2(r, z)
+    "phi": lambda x, y, _z, _r: np.arctan2(y, x),
+    "eta": lambda _x, _y, z, r: np.arcsinh(z / np.maximum(r, np.float32(SMALLEST_RADIUS))),
 }
-"""Of x, y, z of the low edge [mm] and r = hypot(x, y): s = |(x, y, z)|, theta, phi [rad], eta = asinh(z / r)."""
+"""Functions of x, y, z of the low edge and r = hypot(x, y) [mm]; s = |(x, y, z)|, eta = asinh(z / r), angles in rad."""
 
 
-def needed(features: Sequence[str], known: Callable[[str], bool]) -> list[str]:
-    """Return the columns of branches that the features are made of; one that the file has is not derived."""
+def needed_columns(features: Sequence[str], known: Callable[[str], bool]) -> list[str]:
+    """Return the columns of branches that the features need; a feature that the file has is not derived."""
     own = [name for name in features if name not in DERIVED or known(name)]
     return list(dict.fromkeys([*own, *(LOW_EDGE if len(own) < len(features) else ())]))
 
 
-def table(features: Sequence[str], columns: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
+def feature_table(features: Sequence[str], columns: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
     """Return the features of all hits, (M, F) float32, as they stand in the file and unscaled."""
     rows = len(next(iter(columns.values())))
-    found = np.empty((rows, len(features)), np.float32)
+    filled = np.empty((rows, len(features)), np.float32)
     derived = [name for name in features if name not in columns]
     for first in range(0, rows, TILE):
         part = slice(first, first + TILE)
-        place = _place(columns, part) if derived else ()
+        if derived:
+            x, y, z = (columns[axis][part].astype(np.float32, copy=False) for axis in LOW_EDGE)
+            place = x, y, z, np.sqrt(x * x + y * y)
         for position, name in enumerate(features):
-            found[part, position] = columns[name][part] if name in columns else DERIVED[name](*place)
-    return found
-
-
-def _place(columns: Mapping[str, NDArray[Any]], part: slice) -> tuple[Any, ...]:
-    x, y, z = (columns[axis][part].astype(np.float32, copy=False) for axis in LOW_EDGE)
-    return x, y, z, np.sqrt(x * x + y * y)
+            filled[part, position] = columns[name][part] if name in columns else DERIVED[name](*place)
+    return filled
 
 
 POLAR = ("pt", "eta", "phi")
@@ -118,18 +95,18 @@ OF_VERTEX = ("vx", "vy", "vz")
 Values = dict[str, Any]
 
 
-def offered(found: Mapping[str, Any]) -> dict[str, Column]:
+def known_targets(known: Mapping[str, Any]) -> dict[str, Column]:
     """Return the targets that follow from the columns that a file has."""
-    without = {*(() if "charge" in found else OF_CHARGE), *(name for name in OF_VERTEX if name not in found)}
+    without = {*(() if "charge" in known else OF_CHARGE), *(name for name in OF_VERTEX if name not in known)}
     return {name: column for name, column in COLUMNS.items() if name not in without}
 
 
-def completed(found: Mapping[str, Any]) -> Values:
+def complete_truth(truth: Mapping[str, Any]) -> Values:
     """Return all targets, (K,) float64 each, from pt, eta, phi or px, py, pz [GeV], charge and vertex as far as known.
 
     eta = asinh(pz / pt). Where pt is 0 it and what is divided by pt are not finite.
     """
-    known: Values = {name: np.asarray(values, np.float64) for name, values in found.items()}
+    known: Values = {name: np.asarray(values, np.float64) for name, values in truth.items()}
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         if not set(POLAR) <= set(known):
             pt = np.hypot(known["px"], known["py"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -14,21 +14,21 @@ from numpy.typing import NDArray
 from app.core.errors import Problem, UserError
 from datasets.files import root
 from datasets.files.root import OpenTree, unpacking_threads
-from datasets.muons.columns import CARTESIAN, DERIVED, OF_VERTEX, POLAR, needed
+from datasets.muons.columns import CARTESIAN, DERIVED, OF_VERTEX, POLAR, needed_columns
 from datasets.pipeline.arrays import Jagged
 
 LINK = "truthLink"
 TRUTH = {**{name: name for name in (*POLAR, *CARTESIAN, *OF_VERTEX)}, "charge": "q", "link": "link"}
-"""Columns of a muon, and how their branches are called after the prefix unless the job says otherwise."""
+"""Columns of a muon, and the names of their branches after the prefix unless the job says otherwise."""
 EVENT = {"event": "eventNumber", "run": "runNumber"}
 NEAREST = 5
-"""So many branches are named in the place of one that is missing."""
+"""At most so many branches are suggested for one that is missing."""
 Columns = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Naming:
-    """How a job names the branches of a file."""
+    """The names that a job gives to the branches of a file."""
 
     hit_prefix: str
     truth_prefix: str
@@ -63,88 +63,79 @@ class Tree(OpenTree):
             ends = list(self.tree.common_entry_offsets(filter_name=[*self.hits.values()]))
         except AttributeError:  # an RNTuple
             ends = []
-        found = [0]
+        edges = [0]
         for end in [*ends, self.rows]:
-            while end - found[-1] >= 2 * size:
-                found.append(found[-1] + size)
-            if end - found[-1] >= size or (end == self.rows and end > found[-1]):
-                found.append(int(end))
-        return found
+            while end - edges[-1] >= 2 * size:
+                edges.append(edges[-1] + size)
+            if end - edges[-1] >= size or (end == self.rows and end > edges[-1]):
+                edges.append(int(end))
+        return edges
 
     def read(self, first: int, rows: int) -> tuple[Columns, Columns]:
         """Return columns of hits, and of muons and events (Jagged, or (N,)), as they stand in the file."""
         branches = [*self.hits.values(), *self.truth.values()]
         arrays = root.read_rows(self.tree, branches, first, rows, self.path, unpacking_threads(), "ak")
         place = (str(self.path),)
-        hits = {name: _numbers(arrays[b], b, place) for name, b in self.hits.items()}
-        truth = {name: _numbers(arrays[b], b, place) for name, b in self.truth.items()}
+        hits = {name: numbers_of(arrays[b], b, place) for name, b in self.hits.items()}
+        truth = {name: numbers_of(arrays[b], b, place) for name, b in self.truth.items()}
         for name, column in hits.items():
             if not isinstance(column, Jagged):
                 what = f"the branch {self.hits[name]!r} has one number per event"
                 raise UserError(Problem(what, place, expected="a list of numbers per event, one for each hit"))
         for columns, names in ((hits, self.hits), (truth, self.truth)):
             lists = {names[name]: column for name, column in columns.items() if isinstance(column, Jagged)}
-            _require_equal_lengths(lists, first, place)
+            one = next(iter(lists), "")
+            for branch, column in lists.items():
+                bad = np.flatnonzero(column.counts != lists[one].counts)
+                if len(bad):
+                    what = f"branches of different lengths in {len(bad)} events, the first is event {first + bad[0]}"
+                    received = {name: int(lists[name].counts[bad[0]]) for name in (one, branch)}
+                    raise UserError(Problem(what, place, expected="one value for each hit or muon", received=received))
         return hits, truth
 
 
-def _require_equal_lengths(columns: Mapping[str, Jagged], row: int, place: tuple[str]) -> None:
-    """`columns` by branch, beginning with event `row` of the file."""
-    one = next(iter(columns), "")
-    for branch, column in columns.items():
-        bad = np.flatnonzero(column.counts != columns[one].counts)
-        if len(bad):
-            what = f"branches of different lengths in {len(bad)} events, the first is event {row + bad[0]}"
-            came = {name: int(columns[name].counts[bad[0]]) for name in (one, branch)}
-            raise UserError(Problem(what, place, expected="one value for each hit or muon", received=came))
-
-
-def opened(path: Path, name: str, features: Sequence[str], naming: Naming, link: bool) -> Tree:
+def open_muon_tree(path: Path, name: str, features: Sequence[str], naming: Naming, link: bool) -> Tree:
     """Open a tree and find the branches of its columns.
 
     Args:
         path: the file, or `file.root:tree`.
         name: the tree where the path does not say it.
-        features: of a hit.
-        naming: of the branches.
-        link: whether it must be known which hit is of which muon.
+        features: features of a hit.
+        naming: names of the branches.
+        link: whether it must be known which muon made which hit.
 
     Raises:
         UserError: no such tree, no branch for a feature, for the momentum, or for a column that the job names.
     """
     tree = root.open_tree(path, name)
     known = [str(key) for key in tree.keys()]  # noqa: SIM118  (a tree is no dict)
-    hits = {column: naming.hit(column) for column in needed(features, lambda f: naming.hit(f) in known)}
+    hits = {column: naming.hit(column) for column in needed_columns(features, lambda f: naming.hit(f) in known)}
+    if link or naming.hit(LINK) in known or LINK in naming.hit_branches:
+        hits[LINK] = naming.hit(LINK)
     for column, branch in hits.items():
         if branch not in known:
-            raise UserError(_no_branch(column, branch, known, path, column in features))
-    if link or naming.hit(LINK) in known or LINK in naming.hit_branches:
-        hits[LINK] = _required(LINK, naming.hit, known, path)
+            raise UserError(no_branch(column, branch, known, path, column in features))
     truth = {column: naming.truth(column) for column in (*TRUTH, *EVENT) if naming.truth(column) in known}
     for column in naming.truth_branches:
-        truth[column] = _required(column, naming.truth, known, path)
+        truth[column] = naming.truth(column)
+        if truth[column] not in known:
+            raise UserError(no_branch(column, truth[column], known, path))
     if not (set(POLAR) <= set(truth) or set(CARTESIAN) <= set(truth)):
         wanted = CARTESIAN if set(CARTESIAN) & set(truth) else POLAR
         column = next(c for c in wanted if c not in truth)
-        raise UserError(_no_branch(column, naming.truth(column), known, path))
+        raise UserError(no_branch(column, naming.truth(column), known, path))
     return Tree(path, tree, hits, truth)
 
 
-def _required(column: str, branch: Callable[[str], str], known: Sequence[str], path: Path) -> str:
-    if branch(column) not in known:
-        raise UserError(_no_branch(column, branch(column), known, path))
-    return branch(column)
-
-
-def _no_branch(column: str, branch: str, known: Sequence[str], path: Path, feature: bool = False) -> Problem:
-    """Name the nearest branches, not all: such files have hundreds."""
+def no_branch(column: str, branch: str, known: Sequence[str], path: Path, feature: bool = False) -> Problem:
+    """Return the error that a branch is missing; it names the nearest branches, not all: such files have hundreds."""
     near = get_close_matches(branch, known, NEAREST, cutoff=0.5) or sorted(known)[:NEAREST]
     what = f"no branch {branch!r} for the {'feature' if feature else 'column'} {column!r}"
     others = f", or a feature derived from the low edge ({', '.join(DERIVED)})" if feature else ""
     return Problem(what, (str(path),), expected=f"one of its {len(known)} branches, as [{', '.join(near)}]{others}")
 
 
-def _numbers(array: Any, branch: str, place: tuple[str]) -> Jagged | NDArray[Any]:
+def numbers_of(array: Any, branch: str, place: tuple[str]) -> Jagged | NDArray[Any]:
     """Return a branch as a jagged array, or as one number per event."""
     import awkward
 

@@ -12,9 +12,9 @@ Floats = NDArray[np.float64]
 Places = NDArray[np.intp]
 
 MOST_TUBES = 8
-"""Of one segment; all 256 choices of sides are tried at once. Further tubes are left out."""
+"""Tubes of one segment; all 256 choices of sides are tried at once. Further tubes are left out."""
 FEWEST_TUBES = 3
-"""With fewer every choice of sides fits, and a tube says no more than that it was hit."""
+"""With fewer tubes every choice of sides fits, and a tube only says that it was hit."""
 LEAST_SPREAD = 1.0
 """Depth [mm] below which the hits of a segment give no slope."""
 
@@ -27,7 +27,7 @@ class Lines(NamedTuple):
     slope: Floats
 
 
-def fitted(group: Places, groups: int, depth: Floats, place: Floats, variance: Floats) -> Lines:
+def fit_lines(group: Places, groups: int, depth: Floats, place: Floats, variance: Floats) -> Lines:
     """Return least-squares lines place(depth) of hits (M,) that belong to segments `group` (M,) of `groups`.
 
     A segment whose hits are at one depth gets the slope NaN.
@@ -46,7 +46,7 @@ def fitted(group: Places, groups: int, depth: Floats, place: Floats, variance: F
     return Lines(middle, mean, slope)
 
 
-def passed(group: Places, groups: int, depth: Floats, wire: Floats, radius: Floats, slope: Floats) -> Floats:
+def tube_crossings(group: Places, groups: int, depth: Floats, wire: Floats, radius: Floats, slope: Floats) -> Floats:
     """Return where muons passed drift tubes, (M,) [mm]: wire +- radius, the sides that fit a straight line best.
 
     Every choice of sides of at most 8 tubes is tried. With P the projector on what a line cannot fit, w the wires and
@@ -74,21 +74,24 @@ def passed(group: Places, groups: int, depth: Floats, wire: Floats, radius: Floa
     there[at] = 1.0
     u[at], w[at] = depth[usable], wire[usable]
     r[at] = radius[usable] * np.sqrt(1.0 + slope[group[usable]] ** 2)
-    sides = _best_sides(there, u, w, r)
-    found = np.full(len(group), np.nan)
-    found[usable] = w[at] + sides[at] * r[at]
-    return found
+    sides = best_sides(there, u, w, r)
+    places = np.full(len(group), np.nan)
+    places[usable] = w[at] + sides[at] * r[at]
+    return places
 
 
-def _best_sides(there: Floats, u: Floats, w: Floats, r: Floats) -> Floats:
-    """Return -1 or 1 for each tube, (G, 8)."""
+def best_sides(there: Floats, u: Floats, w: Floats, r: Floats) -> Floats:
+    """Return the sides -1 or 1 of the tubes in each segment, (G, 8), that fit a straight line best.
+
+    Arguments (G, 8): whether there is a tube, its depth u, wire w and radius r, as of `tube_crossings`.
+    """
     number = np.maximum(there.sum(axis=1, keepdims=True), 1.0)
     away = (u - (there * u).sum(axis=1, keepdims=True) / number) * there
     level = (w - (there * w).sum(axis=1, keepdims=True) / number) * there
     spread = np.maximum((away**2).sum(axis=1), LEAST_SPREAD**2)[:, None, None]
     free = there[:, :, None] * (np.eye(MOST_TUBES) - there[:, None, :] / number[:, :, None])
     free -= away[:, :, None] * away[:, None, :] / spread
-    signs, products = _choices()
+    signs, products = side_choices()
     linear = 2.0 * r * np.einsum("gij,gj->gi", free, level)
     square = (free * r[:, :, None] * r[:, None, :]).reshape(len(u), -1)
     chi2 = linear @ signs.T + square @ products.T
@@ -97,7 +100,7 @@ def _best_sides(there: Floats, u: Floats, w: Floats, r: Floats) -> Floats:
 
 
 @cache
-def _choices() -> tuple[Floats, Floats]:
+def side_choices() -> tuple[Floats, Floats]:
     """Return all choices of sides (256, 8), and their products with themselves (256, 64)."""
     bits = (np.arange(2**MOST_TUBES)[:, None] >> np.arange(MOST_TUBES)) & 1
     signs = np.asarray(2.0 * bits - 1.0, np.float64)

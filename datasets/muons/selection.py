@@ -23,12 +23,12 @@ Columns = dict[str, Any]
 
 @dataclass(frozen=True)
 class Choice:
-    """Muons and hits that are taken.
+    """Which muons become samples, and which hits they keep.
 
     Attributes:
-        muons: each muon of an event, its leading one, or only those that are alone in it.
-        others: keep or drop the hits of the other muons.
-        noise: keep or drop the hits of no muon.
+        muons: each muon of an event, its leading one, or only muons that are alone in their event.
+        others: keep or drop the hits of other muons.
+        noise: keep or drop hits that no muon made.
     """
 
     muons: Muons
@@ -36,7 +36,7 @@ class Choice:
     noise: Keep
 
     def kept(self, whose: NDArray[np.intp], is_own: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
-        """Return which hits are kept, given the muon of each and whether it is the sample's; None: all of them."""
+        """Return which hits are kept, given the muon of each and whether it is the sample's muon; None for all."""
         is_noise = whose == NOISE
         wanted = np.ones(len(whose), bool)
         if self.noise == "drop":
@@ -46,7 +46,7 @@ class Choice:
         return None if wanted.all() else wanted
 
 
-def chosen_muons(truth: Columns, rows: int, choice: Choice, counter: Selection) -> tuple[NDArray[np.intp], Columns]:
+def choose_muons(truth: Columns, rows: int, choice: Choice, counter: Selection) -> tuple[NDArray[np.intp], Columns]:
     """Return the event of each sample, (K,), and its muon's columns with `muon`, its number, and `muons`, of how many.
 
     Columns that have one number per event are those of its only muon, or of the event.
@@ -56,36 +56,32 @@ def chosen_muons(truth: Columns, rows: int, choice: Choice, counter: Selection) 
     first = next(iter(lists.values()), None)
     muons = Jagged.of(np.zeros(rows), np.ones(rows, np.int64)) if first is None else first
     counts, event = muons.counts, muons.events
-    wanted = _wanted(muons, lists, choice)
+    if choice.muons == "single":
+        wanted = np.flatnonzero(counts[event] == 1)
+    elif choice.muons == "leading":
+        pt = lists["pt"].values if "pt" in lists else np.hypot(lists["px"].values, lists["py"].values)
+        order = np.lexsort((-np.nan_to_num(pt, nan=-1.0), event))
+        wanted = order[muons.offsets[:-1][counts > 0]]
+    else:
+        wanted = np.arange(len(muons.values))
     counter.add("events without a muon", int((counts == 0).sum()))
     if choice.muons == "single":
         counter.add("events with several muons", int((counts > 1).sum()))
-    found = {name: column.values[wanted] for name, column in lists.items()}
+    chosen = {name: column.values[wanted] for name, column in lists.items()}
     event = event[wanted]
-    found |= {name: column[event] for name, column in scalars.items()}
-    return event, {**found, "muon": muons.places[wanted], "muons": counts[event]}
-
-
-def _wanted(muons: Jagged, lists: Columns, choice: Choice) -> NDArray[np.intp]:
-    """Return the numbers of the muons that become samples."""
-    if choice.muons == "single":
-        return np.flatnonzero(muons.counts[muons.events] == 1)
-    if choice.muons == "leading":
-        pt = lists["pt"].values if "pt" in lists else np.hypot(lists["px"].values, lists["py"].values)
-        order = np.lexsort((-np.nan_to_num(pt, nan=-1.0), muons.events))
-        return order[muons.offsets[:-1][muons.counts > 0]]
-    return np.arange(len(muons.values))
+    chosen |= {name: column[event] for name, column in scalars.items()}
+    return event, {**chosen, "muon": muons.places[wanted], "muons": counts[event]}
 
 
 def muon_of_hits(link: Jagged, truth: Columns) -> NDArray[np.intp]:
-    """Return the number of the muon that each hit is of, `NOISE` where it is none of the event's, (M,).
+    """Return the number of the muon that made each hit, `NOISE` where no muon of the event did, (M,).
 
     `link` holds the number itself, or the muon's own `link` where the truth has that.
     """
     own = truth.get("link")
     muons = next((column for column in truth.values() if isinstance(column, Jagged)), None)
     counts = np.ones(len(link), np.int64) if muons is None else muons.counts
-    event, found = link.events, np.full(len(link.values), NOISE, np.intp)
+    event, whose = link.events, np.full(len(link.values), NOISE, np.intp)
     for muon in range(int(counts.max(initial=0))):
         label = np.full(len(link), muon, np.float64)
         there = counts > muon
@@ -93,8 +89,8 @@ def muon_of_hits(link: Jagged, truth: Columns) -> NDArray[np.intp]:
             label[there] = own.values[own.offsets[:-1][there] + muon]
         elif own is not None:
             label = np.asarray(own, np.float64)
-        found[(link.values == label[event]) & there[event]] = muon
-    return found
+        whose[(link.values == label[event]) & there[event]] = muon
+    return whose
 
 
 logger = logging.getLogger(__name__)
@@ -111,9 +107,9 @@ class Selection:
         max_abs_eta: largest |eta|.
         min_hits: least number of hits.
         max_hits: hits of an event beyond it are left out.
-        on_invalid: stop at values that cannot be, or drop them.
-        parts: blocks that are read before the counts are told.
-        counts: of what was left out.
+        on_invalid: stop at impossible values, or drop them.
+        blocks: number of blocks that are read before the counts are logged.
+        counts: numbers of what was left out.
     """
 
     min_pt: float
@@ -121,20 +117,20 @@ class Selection:
     min_hits: int
     max_hits: int
     on_invalid: OnInvalid
-    parts: int
+    blocks: int
     counts: Counter[str] = field(default_factory=Counter)
 
-    def uncounted(self) -> Selection:
-        """Return the same cuts, which count apart: for blocks that were counted before."""
+    def without_counts(self) -> Selection:
+        """Return the same cuts with counts of their own, for blocks that were counted before."""
         return replace(self, counts=Counter())
 
     def add(self, what: str, number: int) -> None:
         """Count something that is left out."""
         self.counts[what] += number
 
-    def tell(self, parts: int) -> None:
+    def log_counts(self, blocks: int) -> None:
         """Log the counts once all blocks were read."""
-        if parts == self.parts:
+        if blocks == self.blocks:
             for what, number in self.counts.items():
                 if number:
                     logger.info("muon_hits: left out %s %s", f"{number:,}", what)
@@ -163,12 +159,13 @@ def check_truth(own: Mapping[str, NDArray[Any]], selection: Selection, part: Tre
     """Return which muons are kept: finite, with pt above 0, charge +1 or -1, and inside the cuts.
 
     Raises:
-        UserError: a value that cannot be, and `on_invalid` is "stop".
+        UserError: an impossible value, and `on_invalid` is "stop".
     """
     pt = own["pt"]
     good = np.ones(len(pt), bool)
-    wrong = {
-        "not finite": (_not_finite(own), "finite truth"),
+    plain = [np.isfinite(values) for name, values in own.items() if name not in ("eta", "pz", "p", "q_over_pt")]
+    wrong = {  # where pt is 0, eta is not finite, and the second message says why
+        "not finite": (~np.all(plain, axis=0) | (~np.isfinite(own["eta"]) & (pt > 0)), "finite truth"),
         "of pt 0 or below": (pt <= 0, "pt > 0 GeV"),
     }
     if "charge" in own:
@@ -186,12 +183,6 @@ def check_truth(own: Mapping[str, NDArray[Any]], selection: Selection, part: Tre
     kept = good.copy()
     kept[good] = selection.muons({name: values[good] for name, values in own.items()})
     return kept
-
-
-def _not_finite(own: Mapping[str, NDArray[Any]]) -> NDArray[np.bool_]:
-    """Return which muons have truth that is not finite; where pt is 0 eta is not, which is said in other words."""
-    plain = [np.isfinite(values) for name, values in own.items() if name not in ("eta", "pz", "p", "q_over_pt")]
-    return np.asarray(~np.all(plain, axis=0) | (~np.isfinite(own["eta"]) & (own["pt"] > 0)))
 
 
 def check_hits(

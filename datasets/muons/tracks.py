@@ -1,4 +1,4 @@
-"""What the hits of a muon say without a network: its direction as a straight line, its bending as a sagitta.
+"""Tracks of muons without a network: the direction from a straight line, the bending from a sagitta.
 
 Pure functions on flat arrays: M hits of N events, with the event of each hit. The chambers are those of the simulation:
 flat, in 16 sectors, whose channels lie along the sector's middle or across it.
@@ -15,18 +15,18 @@ from numpy.typing import NDArray
 from app.physics import muon_spectrometer
 from app.physics.muon_spectrometer import MDT, SECTORS, TUBE_RADIUS, along_sector, azimuth_of, sector_of
 from datasets.muons.columns import EDGES
-from datasets.muons.segments import Floats, Lines, Places, fitted, passed
+from datasets.muons.segments import Floats, Places, fit_lines, tube_crossings
 from datasets.pipeline.events import Column
 
 STATIONS = len(muon_spectrometer.STATIONS)
 BARREL = 3
-"""Stations 0, 1, 2 are of the barrel, 3, 4, 5 of the end-caps, from the inside outwards."""
+"""Stations 0, 1, 2 are in the barrel, 3, 4, 5 in the end-caps, from the inside outwards."""
 ROAD = 0.03
 """Hits whose theta [rad] is further from the median of their station are noise."""
 FEWEST_HITS = 3
-"""Of the coordinate that is bent: a station with fewer has noise."""
+"""Hits of the bending coordinate: a station with fewer has only noise."""
 LONGEST_CHANNEL = 400.0
-"""Longer ones say nothing of the coordinate along them [mm]."""
+"""Longer channels do not measure the coordinate along them [mm]."""
 
 NEEDED = (*EDGES, "driftR", "covXX", "covYY", "stationPhi", "stationIndex", "technology")
 COLUMNS = {
@@ -74,18 +74,21 @@ def track_columns(
     at = np.arange(events), np.argmax(track.there, axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
         line = np.where(track.there.any(axis=1), np.arcsinh(track.z[at] / track.r[at]), np.nan)
-    found = {
+        some = track.hits.take(track.hits.eta)
+        number = np.bincount(some.event, minlength=events)
+        mean_eta = np.bincount(some.event, np.arcsinh(some.z / some.outward), events) / number
+    columns = {
         "line_eta": line,
         "line_phi": (track.phi + np.pi) % (2 * np.pi) - np.pi,
-        "mean_eta": _mean_eta(track.hits, events),
+        "mean_eta": mean_eta,
         "curvature": 1000.0 * track.curvature,
         "stations": track.stations.astype(np.float64),
     }
-    return {name: np.asarray(found[name], np.float32) for name in COLUMNS}
+    return {name: np.asarray(columns[name], np.float32) for name in COLUMNS}
 
 
 class Track(NamedTuple):
-    """What is found of N muons: r, z [mm], theta [rad] of the segment, whether it is there: (N, 6), others (N,)."""
+    """Tracks of N muons: r, z [mm], theta [rad] of the segments and whether they exist (N, 6), the others (N,)."""
 
     hits: Hits
     phi: Floats
@@ -101,18 +104,19 @@ class Track(NamedTuple):
 def track_of(features: Sequence[str], hits: NDArray[Any], event: NDArray[Any], events: int) -> Track:
     """Return the segments in the stations and the circle through three of them; arguments as of `track_columns`."""
     values = {name: np.asarray(hits[:, list(features).index(name)], np.float64) for name in NEEDED}
-    own = _of_the_muon(_in_chambers(values, np.asarray(event, np.intp)), events)
-    phi, sector = _azimuth(own, events)
-    points, there, slope = _points(own, events)
+    own = select_hits(hits_in_chambers(values, np.asarray(event, np.intp)), events)
+    phi, sector = azimuths(own, events)
+    points, there, slope = station_points(own, events)
     stretch = 1.0 / np.cos(phi - sector)[:, None]  # what lies along the sector's middle is nearer than the muon's r
     r, z = points[..., 0] * stretch, points[..., 1]
     side = np.where(z < 0, -1.0, 1.0)
     barrel = np.arange(STATIONS) < BARREL
     theta = np.where(barrel, np.arctan2(stretch, slope), np.arctan2(slope * stretch * side, side))
-    return Track(own, phi, sector, r, z, theta, there, *_circle(r, z, there))
+    return Track(own, phi, sector, r, z, theta, there, *circle(r, z, there))
 
 
-def _in_chambers(values: Mapping[str, Floats], event: Places) -> Hits:
+def hits_in_chambers(values: Mapping[str, Floats], event: Places) -> Hits:
+    """Return hits in the frame of their sector, from columns (M,) by name."""
     high, low = (np.stack([values[f"globEdge{side}{axis}"] for axis in "XYZ"]) for side in ("High", "Low"))
     azimuth = azimuth_of(values["stationPhi"])
     cosine, sine = np.cos(azimuth), np.sin(azimuth)
@@ -125,7 +129,7 @@ def _in_chambers(values: Mapping[str, Floats], event: Places) -> Hits:
     return Hits(event, azimuth, station, outward, across, z, eta, length, values["covXX"], values["driftR"], tube)
 
 
-def _of_the_muon(hits: Hits, events: int) -> Hits:
+def select_hits(hits: Hits, events: int) -> Hits:
     """Return the hits in the sector with the most of them, near the median of their station, which has several."""
     number = sector_of(hits.sector) - 1
     counts = np.bincount(hits.event * SECTORS + number, minlength=events * SECTORS)
@@ -133,25 +137,25 @@ def _of_the_muon(hits: Hits, events: int) -> Hits:
     hits = hits.take((number == most[hits.event]) & (hits.station >= 0) & (hits.station < STATIONS))
     theta = np.arctan2(hits.outward, hits.z)
     group = hits.event * STATIONS + hits.station
-    middle = _medians(np.where(hits.eta, theta, np.nan), group, events * STATIONS)
+    middle = lower_medians(np.where(hits.eta, theta, np.nan), group, events * STATIONS)
     near = np.abs(theta - middle[group]) < ROAD
     number = np.bincount(group[hits.eta & near], minlength=events * STATIONS)
     return hits.take(np.where(hits.eta, near & (number[group] >= FEWEST_HITS), number[group] > 0))
 
 
-def _medians(values: Floats, group: Places, groups: int) -> Floats:
+def lower_medians(values: Floats, group: Places, groups: int) -> Floats:
     """Return the lower median of each group's values that are finite, NaN where there is none."""
     known = np.isfinite(values)
     values, group = values[known], group[known]
     order = np.lexsort((values, group))
     count = np.bincount(group, minlength=groups)
     some = np.flatnonzero(count)
-    found = np.full(groups, np.nan)
-    found[some] = values[order][(np.cumsum(count) - count + (count - 1) // 2)[some]]
-    return found
+    medians = np.full(groups, np.nan)
+    medians[some] = values[order][(np.cumsum(count) - count + (count - 1) // 2)[some]]
+    return medians
 
 
-def _points(hits: Hits, events: int) -> tuple[Floats, NDArray[np.bool_], Floats]:
+def station_points(hits: Hits, events: int) -> tuple[Floats, NDArray[np.bool_], Floats]:
     """Return a point (outward, z) of each event in each station, (N, 6, 2) [mm], whether it is there, and slopes."""
     some = hits.take(hits.eta)
     barrel = some.station < BARREL
@@ -160,25 +164,21 @@ def _points(hits: Hits, events: int) -> tuple[Floats, NDArray[np.bool_], Floats]
     variance = np.where(some.tube, TUBE_RADIUS**2 / 3.0, some.variance)
     slope = place / np.where(depth == 0.0, np.nan, depth)
     for _ in range(2):  # first with the direction from the origin, then with that of the segment itself
-        rough = np.nan_to_num(_medians(slope, group, groups))
+        rough = np.nan_to_num(lower_medians(slope, group, groups))
         known = np.full(len(group), np.nan)
         tube = some.tube
-        known[tube] = passed(group[tube], groups, depth[tube], place[tube], some.radius[tube], rough)
+        known[tube] = tube_crossings(group[tube], groups, depth[tube], place[tube], some.radius[tube], rough)
         good = np.isfinite(known)
-        lines = fitted(group, groups, depth, np.where(good, known, place), np.where(good, some.variance, variance))
+        lines = fit_lines(group, groups, depth, np.where(good, known, place), np.where(good, some.variance, variance))
         slope = np.where(np.isfinite(lines.slope[group]), lines.slope[group], slope)
-    return *_as_points(lines, events), lines.slope.reshape(events, STATIONS)
-
-
-def _as_points(lines: Lines, events: int) -> tuple[Floats, NDArray[np.bool_]]:
     depth, place = (values.reshape(events, STATIONS) for values in (lines.depth, lines.place))
     barrel = np.arange(STATIONS) < BARREL
     points = np.stack([np.where(barrel, depth, place), np.where(barrel, place, depth)], axis=-1)
     there = np.isfinite(points).all(axis=-1)
-    return np.where(there[..., None], points, 0.0), there
+    return np.where(there[..., None], points, 0.0), there, lines.slope.reshape(events, STATIONS)
 
 
-def _circle(r: Floats, z: Floats, there: NDArray[np.bool_]) -> tuple[Floats, NDArray[np.intp]]:
+def circle(r: Floats, z: Floats, there: NDArray[np.bool_]) -> tuple[Floats, NDArray[np.intp]]:
     """Return the signed curvature (N,) [1/mm] of the circle through three of the stations (N, 6), and their bits.
 
     These are the innermost and the outermost, and of the others the one that is nearest to their middle. With a, b, c
@@ -201,7 +201,7 @@ def _circle(r: Floats, z: Floats, there: NDArray[np.bool_]) -> tuple[Floats, NDA
     return np.where(enough, curvature, np.nan), np.where(enough, bits, 0)
 
 
-def _azimuth(hits: Hits, events: int) -> tuple[Floats, Floats]:
+def azimuths(hits: Hits, events: int) -> tuple[Floats, Floats]:
     """Return the azimuth (N,) [rad] of a line from the beam through all hits, and that of the sector's middle.
 
     across = t outward is fitted; where a channel lies along the sector, outward is what the others say at its z.
@@ -209,7 +209,7 @@ def _azimuth(hits: Hits, events: int) -> tuple[Floats, Floats]:
     known = hits.eta | (hits.station < BARREL)
     level = hits.eta & (hits.z != 0.0)
     ratio = np.divide(hits.outward, hits.z, out=np.full(len(hits.z), np.nan), where=level)
-    ratio = _medians(ratio, hits.event, events)[hits.event]
+    ratio = lower_medians(ratio, hits.event, events)[hits.event]
     outward = np.where(known, hits.outward, hits.z * ratio)
     variance = np.where(hits.eta, hits.length**2 / 12.0, hits.variance)
     usable = np.isfinite(outward) & (~hits.eta | (hits.length < LONGEST_CHANNEL))
@@ -221,10 +221,3 @@ def _azimuth(hits: Hits, events: int) -> tuple[Floats, Floats]:
     empty = np.bincount(hits.event, minlength=events) == 0
     tangent = np.divide(top, bottom, out=np.zeros(events), where=bottom > 0)  # no such channel: the sector's middle
     return np.where(empty, np.nan, sector + np.arctan(tangent)), sector
-
-
-def _mean_eta(hits: Hits, events: int) -> Floats:
-    some = hits.take(hits.eta)
-    number = np.bincount(some.event, minlength=events)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(np.bincount(some.event, np.arcsinh(some.z / some.outward), events) / number)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,14 +31,14 @@ TRUTH = {
 }
 EVENT = {"run": "run", "event": "event"}
 BRANCHES = {**READINGS, **TRUTH, **EVENT}
-"""Our name of each column, and where it stands unless the job says otherwise: `branch` or `branch[element]`."""
+"""Our name of each column, and where it is unless the job says otherwise: `branch` or `branch[element]`."""
 ELEMENT = re.compile(r"(.+)\[(\d+)\]")
 Columns = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Tree(OpenTree):
-    """One file's tree with the columns that it has: `found[column]` is (branch, element or None)."""
+    """The tree of one file with its columns: `found[column]` is (branch, element or None)."""
 
     found: Mapping[str, tuple[str, int | None]]
 
@@ -48,16 +48,23 @@ class Tree(OpenTree):
         return frozenset(self.found)
 
     def read(self, first: int, rows: int) -> Columns:
-        """Return readings (rows, 4760) and the other columns (rows,) of some events, as they stand in the file."""
+        """Return readings (rows, 4760) and the other columns (rows,) of some events, as they are in the file."""
         branches = list(dict.fromkeys(branch for branch, _ in self.found.values()))
         arrays = root.read_rows(self.tree, branches, first, rows, self.path, unpacking_threads())
-        return {column: self._column(column, arrays[branch], e) for column, (branch, e) in self.found.items()}
+        return {column: self.check_column(column, arrays[branch], e) for column, (branch, e) in self.found.items()}
 
-    def _column(self, column: str, array: Any, element: int | None) -> Any:
+    def check_column(self, column: str, array: Any, element: int | None) -> Any:
+        """Return readings (rows, 4760), or one number per event; raises UserError for arrays of other shapes."""
         place = (str(self.path), self.found[column][0])
-        array = _regular(array, place)
+        array = regular_array(array, place)
         if column in READINGS:
-            return _readings(array, place)
+            if array.ndim != 2 or array.shape[1] != SENSORS or array.dtype.kind not in "iuf":
+                what, expected = (
+                    "not the readings of this calorimeter",
+                    f"{SENSORS} numbers per event, one for each sensor",
+                )
+                raise UserError(Problem(what, place, expected=expected, received=array.shape[1:]))
+            return np.ascontiguousarray(array, np.float32)
         if element is not None and (array.ndim != 2 or array.shape[1] <= element):
             expected = f"at least {element + 1} numbers per event for the column {column!r}"
             raise UserError(Problem("too few elements", place, expected=expected, received=array.shape[1:]))
@@ -70,7 +77,7 @@ class Tree(OpenTree):
         return values
 
 
-def opened(path: Path, name: str, branches: Mapping[str, str]) -> Tree:
+def open_sensor_tree(path: Path, name: str, branches: Mapping[str, str]) -> Tree:
     """Open a tree and find its columns.
 
     Args:
@@ -88,7 +95,9 @@ def opened(path: Path, name: str, branches: Mapping[str, str]) -> Tree:
     known = [str(key) for key in tree.keys()]  # noqa: SIM118  (a tree is no dict)
     found = {}
     for column, usual in BRANCHES.items():
-        branch, element = _parts(branches.get(column, usual), known)
+        text = branches.get(column, usual)
+        match = None if text in known else ELEMENT.fullmatch(text)  # a branch may really be called `name[0]`
+        branch, element = (match[1], int(match[2])) if match else (text, None)
         if branch in known:
             found[column] = (branch, element)
         elif column in branches or column in READINGS:
@@ -96,14 +105,8 @@ def opened(path: Path, name: str, branches: Mapping[str, str]) -> Tree:
     return Tree(path, tree, found)
 
 
-def _parts(text: str, known: Sequence[str]) -> tuple[str, int | None]:
-    """Split `branch[element]`, unless a branch is really called so."""
-    element = None if text in known else ELEMENT.fullmatch(text)
-    return (element[1], int(element[2])) if element else (text, None)
-
-
-def _regular(array: Any, place: tuple[str, str]) -> Any:
-    """Branches of vectors come as arrays of arrays; they are as good when all have one length."""
+def regular_array(array: Any, place: tuple[str, str]) -> Any:
+    """Return a branch of vectors, which comes as an array of arrays, as one array; all must have one length."""
     if array.dtype != object:
         return array
     lengths = {len(values) if hasattr(values, "__len__") and not isinstance(values, str) else -1 for values in array}
@@ -111,12 +114,3 @@ def _regular(array: Any, place: tuple[str, str]) -> Any:
         expected = "the same number of values in every event"
         raise UserError(Problem("jagged, or no numbers", place, expected=expected, received=sorted(lengths)[:5]))
     return np.stack([np.asarray(values) for values in array]) if len(array) else np.empty((0, SENSORS))
-
-
-def _readings(array: Any, place: tuple[str, str]) -> Any:
-    if array.ndim != 2 or array.shape[1] != SENSORS or array.dtype.kind not in "iuf":
-        expected = f"{SENSORS} numbers per event, one for each sensor"
-        raise UserError(
-            Problem("not the readings of this calorimeter", place, expected=expected, received=array.shape[1:])
-        )
-    return np.ascontiguousarray(array, np.float32)

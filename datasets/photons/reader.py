@@ -32,7 +32,7 @@ LIMITS = {
     "direction_z": (-1.001, 1.001, ""),
     "n_gamma": (0, MOST_GAMMAS, "gammas"),
 }
-"""What the truth of a gamma of 15 to 60 MeV in this calorimeter can be at all; beyond it is another unit or column."""
+"""Limits of the truth of a gamma of 15 to 60 MeV in this calorimeter; beyond them it is another unit or column."""
 HINTS = {
     "energy": "; is the energy in MeV? It has to be in GeV",
     "time": "; is the time in ns? It has to be in s",
@@ -44,7 +44,7 @@ Columns = dict[str, Any]
 
 
 def check_truth(columns: Mapping[str, Any], place: Place) -> None:
-    """Every truth is finite and in its range, and a direction is a unit vector."""
+    """Refuse truth that is not finite or out of range, and directions that are not unit vectors."""
     for name, (low, high, unit) in LIMITS.items():
         if name not in columns:
             continue
@@ -62,7 +62,7 @@ def check_truth(columns: Mapping[str, Any], place: Place) -> None:
 
 
 def check_direction(columns: Mapping[str, Any], place: Place) -> None:
-    """A direction has length 1, and the angles say the same: (-sin t cos p, sin t sin p, cos t)."""
+    """Refuse directions whose length is not 1, or that contradict the angles: (-sin t cos p, sin t sin p, cos t)."""
     names = ("direction_x", "direction_y", "direction_z")
     if not all(name in columns for name in names):
         return
@@ -70,7 +70,7 @@ def check_direction(columns: Mapping[str, Any], place: Place) -> None:
     length = np.linalg.norm(direction, axis=1)
     bad = np.flatnonzero(np.abs(length - 1.0) > 1e-3)
     if len(bad):
-        what = f"{len(bad)} directions are no unit vectors, the first at row {bad[0]}"
+        what = f"{len(bad)} directions are not unit vectors, the first at row {bad[0]}"
         raise UserError(Problem(what, place, expected="length 1", received=round(float(length[bad[0]]), 4)))
     if "theta" in columns and "phi" in columns:
         theta, phi = (np.radians(np.asarray(columns[name], np.float64)) for name in ("theta", "phi"))
@@ -83,7 +83,7 @@ def check_direction(columns: Mapping[str, Any], place: Place) -> None:
 
 
 def check_readings(columns: Mapping[str, Any], place: Place) -> None:
-    """Some sensor of some event has light: else it is another array, or a sentinel stands in place of all values."""
+    """Refuse a block without any light: it is another array, or holds a marker in place of all values."""
     if np.isnan(columns["centroid_u"]).all():
         what = f"no valid reading above 0 in {len(columns['centroid_u'])} events"
         raise UserError(Problem(what, place, expected="photons of 4760 sensors below 9e9"))
@@ -96,15 +96,15 @@ SUMS = ("light", "centroid_u", "centroid_v", "centroid_w", "time_first")
 
 @dataclass
 class Reader:
-    """Turns a part into Events; the checks run when it is read for the first time.
+    """Turns a block into Events; the checks run when it is read for the first time.
 
     Args:
         threshold: sensors with fewer photons have no time.
         dead: sensors without a valid reading.
-        by_readings: keys are hashes of the readings, whatever the file says of runs and events.
+        by_readings: use hashes of the readings as keys, even where the file has runs and events.
         drop_empty: leave out events without any gamma.
         drop_invalid: leave out events whose truth is not finite.
-        duplicates: sees the keys of all parts.
+        duplicates: checks the keys of all blocks.
     """
 
     threshold: float
@@ -115,19 +115,29 @@ class Reader:
     duplicates: Duplicates
     checked: set[int] = field(default_factory=set)
 
-    def __call__(self, number: int, part: TreeBlock[Tree]) -> Events:
-        """Read part number `number`."""
-        columns = part.tree.read(part.first, part.rows)
+    def __call__(self, number: int, block: TreeBlock[Tree]) -> Events:
+        """Read block number `number`."""
+        from datasets.photons.readings import clean, hash_readings
+
+        columns = block.tree.read(block.first, block.rows)
         npho, times = columns.pop("npho"), columns.pop("relative_time")
-        key = self._key(columns, npho, times)
-        sensors, sums = self._clean(npho, times)
+        numbers = [columns.pop(name) for name in ("run", "event") if name in columns]
+        by_readings = self.by_readings or len(numbers) < 2
+        key: NDArray[np.uint64] = hash_readings(npho, times) if by_readings else hash_rows(numbers)
+        sensors, filled = np.empty((*npho.shape, 2), np.float32), np.empty((len(npho), len(SUMS)))
+        clean(npho, times, self.alive, np.float32(self.threshold), *self.uvw, sensors, filled)
+        sums = dict(zip(SUMS, filled.T, strict=True))
         truth = {name: columns[name] for name in TRUTH if name in columns}
-        good = self._good(truth, len(key), part.place, tell=number not in self.checked)
+        good = self.select(truth, len(key), block.place, log=number not in self.checked)
         every = {name: values.astype(np.float32) for name, values in (truth | sums).items()}
         events = Events({"sensors": sensors}, every, key)
         events = events if good.all() else events[np.flatnonzero(good)]
         if number not in self.checked:
-            self._check(events, {name: values[good] for name, values in truth.items()}, part.place)
+            if len(events):  # not all were dropped
+                check_readings(events.columns, block.place)
+                has_truth = good & ~_without_gamma(truth, len(key))
+                check_truth({name: values[has_truth] for name, values in truth.items()}, block.place)
+                self.duplicates.check(events.key, block.place)
             self.checked.add(number)
         return events
 
@@ -143,43 +153,20 @@ class Reader:
         """u, v, w of the sensors, (3, 4760) [cm]."""
         return np.ascontiguousarray(to_uvw(positions()).T, np.float32)
 
-    def _key(self, columns: Columns, npho: Any, times: Any) -> NDArray[np.uint64]:
-        from datasets.photons.readings import content
-
-        numbers = [columns.pop(name) for name in ("run", "event") if name in columns]
-        found: NDArray[np.uint64]
-        found = content(npho, times) if self.by_readings or len(numbers) < 2 else hash_rows(numbers)
-        return found
-
-    def _clean(self, npho: Any, times: Any) -> tuple[NDArray[np.float32], Columns]:
-        from datasets.photons.readings import clean
-
-        sensors, sums = np.empty((*npho.shape, 2), np.float32), np.empty((len(npho), len(SUMS)))
-        clean(npho, times, self.alive, np.float32(self.threshold), *self.uvw, sensors, sums)
-        return sensors, dict(zip(SUMS, sums.T, strict=True))
-
-    def _good(self, truth: Columns, rows: int, place: tuple[str], *, tell: bool) -> NDArray[np.bool_]:
-        """Return which events are kept; what is left out is counted."""
-        empty = _empty(truth, rows)
+    def select(self, truth: Columns, rows: int, place: tuple[str], *, log: bool) -> NDArray[np.bool_]:
+        """Return which events are kept, and log how many are dropped."""
+        empty = _without_gamma(truth, rows)
         finite = np.all([np.ones(rows, bool), *(np.isfinite(values) for values in truth.values())], axis=0)
-        left_out = {  # the first was chosen when the sample was made, the second is a surprise
+        dropped = {  # the first was chosen when the sample was made, the second is unexpected
             (logging.INFO, "have no gamma (n_gamma = 0)"): empty & self.drop_empty,
             (logging.WARNING, "have no finite truth"): ~finite & ~empty & self.drop_invalid,
         }
-        for (level, reason), bad in left_out.items():
-            if tell and bad.any():
+        for (level, reason), bad in dropped.items():
+            if log and bad.any():
                 logger.log(level, "%s: %d of %d events %s and were dropped", place[0], bad.sum(), rows, reason)
-        return np.asarray(~np.any(list(left_out.values()), axis=0))
-
-    def _check(self, events: Events, truth: Columns, place: tuple[str]) -> None:
-        if not len(events):  # all were dropped
-            return
-        check_readings(events.columns, place)
-        some = ~_empty(truth, len(events))
-        check_truth({name: values[some] for name, values in truth.items()}, place)
-        self.duplicates.check(events.key, place)
+        return np.asarray(~np.any(list(dropped.values()), axis=0))
 
 
-def _empty(truth: Columns, rows: int) -> NDArray[np.bool_]:
-    """Return which events have no gamma, and therefore no truth but that."""
+def _without_gamma(truth: Columns, rows: int) -> NDArray[np.bool_]:
+    """Return which events have no gamma, and therefore no other truth."""
     return np.asarray(truth["n_gamma"] == 0) if "n_gamma" in truth else np.zeros(rows, bool)

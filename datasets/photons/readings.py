@@ -1,6 +1,6 @@
-"""Readings of photon sensors, one pass over each event: what is invalid, and sums over what is valid.
+"""Readings of photon sensors, one pass over each event: marks invalid ones, sums the valid ones.
 
-Imported with numba. All compiled functions stand in this one file, so that its cache notices every change.
+Imported with numba. All compiled functions are in this one file, so that their cache notices every change.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ import numba
 import numpy as np
 
 LARGEST = np.float32(9e9)
-"""A reading beyond this is a marker of files for "not measured"."""
+"""Files mark readings that were not measured with values beyond this."""
 EARLY = 0.05
 """The time of the first light is this quantile of the times: a few noisy sensors do not move it."""
 SAMPLED = 8
-"""It is taken over every eighth sensor: sorting all would take longer than everything else here."""
+"""The quantile is taken over every eighth sensor: sorting all would take longer than everything else here."""
 NAN: Any = np.float32(np.nan)
 NOTHING: Any = np.float32(0.0)
 VECTORS = {"reassoc", "contract", "nsz"}
@@ -107,8 +107,8 @@ def select(values, count, place):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(nogil=True, cache=True)
-def content(npho, times):  # type: ignore[no-untyped-def]
-    """Return hashes (N,) of the bits of the readings as they stand in the file: FNV-1a over words, then mixed."""
+def hash_readings(npho, times):  # type: ignore[no-untyped-def]
+    """Return hashes (N,) of the bits of the readings as they are in the file: FNV-1a over words, then mixed."""
     keys = np.empty(len(npho), np.uint64)
     for row in range(len(npho)):
         key = np.uint64(0xCBF29CE484222325)

@@ -65,7 +65,7 @@ class Clusters:
         return len(self.event)
 
 
-def find(primitives: Primitives, how: Clustering) -> Clusters:
+def find_clusters(primitives: Primitives, how: Clustering) -> Clusters:
     """Return the clusters in the order of event, anode, plane, face and time.
 
     A primitive is an interval in time, so no metric of points fits: neighbours are what `Clustering` says, and DBSCAN
@@ -85,7 +85,7 @@ def find(primitives: Primitives, how: Clustering) -> Clusters:
     )
     first = np.array([rows[0] for rows in members], np.intp)
     weights = [primitives.integral[rows] for rows in members]
-    channel = [_mean(unwrapped(primitives, rows, None), w) for rows, w in zip(members, weights, strict=True)]
+    channel = [_mean(unwrap_channels(primitives, rows, None), w) for rows, w in zip(members, weights, strict=True)]
     peak = primitives.start + primitives.to_peak
     tick = np.array([_mean(peak[rows], w) for rows, w in zip(members, weights, strict=True)])
     end = primitives.start + primitives.over
@@ -98,7 +98,7 @@ def find(primitives: Primitives, how: Clustering) -> Clusters:
     )  # fmt: skip
 
 
-def unwrapped(primitives: Primitives, rows: Integers, middle: float | None) -> Floats:
+def unwrap_channels(primitives: Primitives, rows: Integers, middle: float | None) -> Floats:
     """Return the numbers of channels; on U and V, where they are counted modulo 800, those nearest to `middle`.
 
     Args:
@@ -176,7 +176,7 @@ PERIOD = WRAP * PITCH[0] / np.sin(WIRE_ANGLE)
 """U and V wires come back to the same X wire after this height [cm], more than an anode has."""
 
 
-def match(clusters: Clusters) -> tuple[Integers, Integers]:
+def match_clusters(clusters: Clusters) -> tuple[Integers, Integers]:
     """Return match_id and face of each cluster, both -1 where they are not known.
 
     The X clusters of an event are served in the order of their charge. Each takes the pair of U and V that fits best;

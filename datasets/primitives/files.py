@@ -68,7 +68,7 @@ class Primitives:
         return len(self.event)
 
 
-def read(path: Path) -> Primitives:
+def read_primitives(path: Path) -> Primitives:
     """Read a file's primitives and truth.
 
     Args:

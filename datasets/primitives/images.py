@@ -13,14 +13,21 @@ from numpy.typing import ArrayLike, NDArray
 from app.core.errors import Problem, UserError
 from datasets.argon.plane_files import PLANES, TICKS, Plane
 from datasets.files import root
-from datasets.primitives.clusters import Clustering, Clusters, canonical_channel, find, match, unwrapped
-from datasets.primitives.files import Primitives, read
-from datasets.primitives.truth import describe
+from datasets.primitives.clusters import (
+    Clustering,
+    Clusters,
+    canonical_channel,
+    find_clusters,
+    match_clusters,
+    unwrap_channels,
+)
+from datasets.primitives.files import Primitives, read_primitives
+from datasets.primitives.truth import describe_clusters
 
 Floats = NDArray[np.float64]
 
 
-def table(
+def primitive_table(
     plane: ArrayLike, channel: ArrayLike, start: ArrayLike, to_peak: ArrayLike, over: ArrayLike, integral: ArrayLike
 ) -> Floats:
     """Return primitives as rows that `windows` reads.
@@ -71,19 +78,19 @@ class Made:
     face: NDArray[np.int8]
 
 
-def planes_of(path: Path, width: int, how: Clustering) -> dict[str, Made]:
+def make_planes(path: Path, width: int, how: Clustering) -> dict[str, Made]:
     """Return what the planes u, v, x show of a file's clusters, in the canonical frame of their faces.
 
     Raises:
         UserError: a damaged file, no primitives in it, no cluster among them.
     """
-    primitives = read(path)
-    clusters = find(primitives, how)
+    primitives = read_primitives(path)
+    clusters = find_clusters(primitives, how)
     if not len(clusters):
         what = f"no cluster among {len(primitives)} trigger primitives"
         raise UserError(Problem(what, (str(path),), expected=f"clusters of at least {how.least:g} ADC counts"))
-    ids, matched = match(clusters)
-    metadata, face = describe(primitives, clusters, ids, matched)
+    ids, matched = match_clusters(clusters)
+    metadata, face = describe_clusters(primitives, clusters, ids, matched)
     images = _images(primitives, clusters, face, width)
     made = {}
     for number, plane in enumerate(PLANES):
@@ -95,7 +102,7 @@ def planes_of(path: Path, width: int, how: Clustering) -> dict[str, Made]:
 
 @lru_cache(maxsize=8)
 def _remembered(path: Path, _stamp: tuple[int, int], width: int) -> dict[str, Made]:
-    return planes_of(path, width, Clustering())
+    return make_planes(path, width, Clustering())
 
 
 def primitive_planes(path: Path, planes: Sequence[str], width: int) -> dict[str, Plane]:
@@ -125,8 +132,10 @@ def _images(primitives: Primitives, clusters: Clusters, face: NDArray[np.int64],
         event, apa, plane = int(clusters.event[i]), int(clusters.apa[i]), int(clusters.plane[i])
         rows = sides[event, apa, plane, int(clusters.face[i])]
         middle = canonical_channel(clusters.channel[i : i + 1], apa, int(face[i]), plane)[0]
-        number = canonical_channel(unwrapped(primitives, rows, float(clusters.channel[i])), apa, int(face[i]), plane)
-        seen = table(primitives.plane[rows], number, *(values[rows] for values in columns))
+        number = canonical_channel(
+            unwrap_channels(primitives, rows, float(clusters.channel[i])), apa, int(face[i]), plane
+        )
+        seen = primitive_table(primitives.plane[rows], number, *(values[rows] for values in columns))
         draw_window(seen, plane, float(middle), float(clusters.tick[i]), images[i])
     return images
 

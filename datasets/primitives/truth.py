@@ -29,7 +29,7 @@ class Particle:
     energy: float
 
 
-def describe(
+def describe_clusters(
     primitives: Primitives, clusters: Clusters, ids: NDArray[np.int64], face: NDArray[np.int64]
 ) -> tuple[Floats, NDArray[np.int64]]:
     """Return the metadata (N, 18) of clusters, vectors in the canonical frame, and their faces, (N,).

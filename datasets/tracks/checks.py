@@ -11,6 +11,7 @@ from app.core.catalog import Spec
 from app.core.errors import Place, Problem, UserError
 from app.physics.magnet import Magnet
 from app.physics.magnetic_field import FIELDS, Field
+from datasets.files.shards import identity_of
 
 SMALLEST_MOMENTUM, LARGEST_MOMENTUM = 1e-2, 1e3
 LARGEST_POSITION, LARGEST_SLOPE = 1e5, 10.0
@@ -18,7 +19,7 @@ Columns = Mapping[str, Any]
 
 
 def check_finite(columns: Columns, place: Place) -> None:
-    """No NaN and no infinity."""
+    """Refuse NaN and infinity."""
     for name, values in columns.items():
         bad = np.flatnonzero(~np.isfinite(values)) if values.dtype.kind == "f" else np.empty(0, np.intp)
         if len(bad):
@@ -27,7 +28,7 @@ def check_finite(columns: Columns, place: Place) -> None:
 
 
 def check_charged(columns: Columns, place: Place) -> None:
-    """q/p is never 0: a neutral track does not bend, and the kick per q/p has no meaning."""
+    """Refuse q/p = 0: a neutral track does not bend, and its kick per q/p has no meaning."""
     bad = np.flatnonzero(columns["qop"] == 0)
     if len(bad):
         raise UserError(
@@ -36,11 +37,11 @@ def check_charged(columns: Columns, place: Place) -> None:
 
 
 def check_qop_unit(columns: Columns, place: Place) -> None:
-    """|q/p| p = 1 with p in GeV; without a momentum column 1/|q/p| must be a momentum that accelerators make."""
+    """Require |q/p| p = 1 with p in GeV; without a momentum column, 1/|q/p| must be a realistic momentum."""
     inverse = 1.0 / np.abs(np.asarray(columns["qop"], np.float64))
     ratio = np.median(columns["p"] / inverse) if "p" in columns else None
     if ratio is not None and abs(ratio - 1.0) > 1e-3:
-        what = f"|q/p| p = {ratio:.6g} in the median, so {_reading(ratio)}"
+        what = f"|q/p| p = {ratio:.6g} in the median, so {explain_ratio(ratio)}"
         raise UserError(Problem(what, (*place, "qop"), expected="|q/p| p = 1"))
     typical = float(np.median(inverse))
     if not SMALLEST_MOMENTUM < typical < LARGEST_MOMENTUM:
@@ -49,8 +50,8 @@ def check_qop_unit(columns: Columns, place: Place) -> None:
         raise UserError(Problem(what, (*place, "qop"), expected=expected))
 
 
-def _reading(ratio: float) -> str:
-    """What a median |q/p| p other than 1 most likely means."""
+def explain_ratio(ratio: float) -> str:
+    """Return what a median |q/p| p other than 1 most likely means."""
     for value, unit in ((1e-3, "1/MeV"), (0.299792458, "c/GeV")):
         if abs(ratio / value - 1.0) < 1e-2:
             return f"q/p is not in 1/GeV; 'qop_unit': '{unit}' in the dataset may be right"
@@ -60,7 +61,7 @@ def _reading(ratio: float) -> str:
 
 
 def check_ranges(columns: Columns, place: Place) -> None:
-    """Positions below 100 m and slopes below 10: anything else is another unit or another column."""
+    """Require positions below 100 m and slopes below 10: anything else is another unit or another column."""
     limits = dict.fromkeys(("x", "y", "true_x", "true_y", "dz", "z_start"), (LARGEST_POSITION, "mm"))
     limits |= dict.fromkeys(("tx", "ty", "true_tx", "true_ty"), (LARGEST_SLOPE, ""))
     for name, (limit, unit) in limits.items():
@@ -71,7 +72,7 @@ def check_ranges(columns: Columns, place: Place) -> None:
 
 
 def check_planes(columns: Columns, z: tuple[float, float], place: Place) -> None:
-    """Planes given in the dataset must not contradict those that the file stores."""
+    """Refuse planes given in the dataset that contradict those in the file."""
     for name, value in (("z_start", z[0]), ("dz", z[1] - z[0])):
         stored = columns.get(name, np.empty(0))
         other = stored[np.abs(stored - value) > 1e-3 + 1e-6 * abs(value)]
@@ -81,27 +82,19 @@ def check_planes(columns: Columns, z: tuple[float, float], place: Place) -> None
 
 
 def check_one_origin(facts: Sequence[Mapping[str, Any]], files: Sequence[object]) -> None:
-    """Files that say how they were made must agree in it: no network learns two magnets at once."""
-    told = [(path, found) for path, found in zip(files, facts, strict=True) if found]
-    for path, found in told[1:]:
-        first, known = told[0]
+    """Refuse files that say that they were made differently: no network learns two magnets together."""
+    stated = [(path, metadata) for path, metadata in zip(files, facts, strict=True) if metadata]
+    for path, metadata in stated[1:]:
+        first, known = stated[0]
         for name in ("dataset", "units", "field"):
-            one, other = _identity(known, name), _identity(found, name)
+            one, other = identity_of(known, name), identity_of(metadata, name)
             if one != other:
                 what = f"{name!r} in the metadata differs from that of {first}"
                 raise UserError(Problem(what, (str(path),), expected=repr(one), received=other))
 
 
-def _identity(facts: Mapping[str, Any], name: str) -> Any:
-    """A field map is known by its content, wherever the file lay."""
-    value = facts.get(name)
-    if name == "field" and facts.get("field_sha256") and isinstance(value, Mapping):
-        return {**value, "file": facts["field_sha256"]}
-    return value
-
-
 def check_well_posed(starts: set[float], place: Place) -> None:
-    """One z_start for all tracks, or z_start as an input: else equal inputs have different ends."""
+    """Require one z_start for all tracks unless it is an input: else equal inputs have different ends."""
     if len(starts) > 1:
         span = f"from {min(starts):g} to {max(starts):g} mm"
         what = f"z_start varies {span} but is no input, so equal inputs have unequal ends"
@@ -112,7 +105,7 @@ WHERE = ("dataset", "field")
 
 
 def magnet_of(facts: Mapping[str, Any], given: Spec[Field] | None, z_start: float | None) -> Magnet | None:
-    """Return the magnet of the data, or None when nobody says which it is.
+    """Return the magnet of the data, or None when neither the files nor the job say which it is.
 
     Args:
         facts: metadata of the files.
@@ -122,11 +115,16 @@ def magnet_of(facts: Mapping[str, Any], given: Spec[Field] | None, z_start: floa
     Raises:
         UserError: the job states another field than the one that the data were generated with.
     """
-    known = _stated(facts)
+    known = None
+    if facts.get("dataset") == "track_states" and facts.get("field") is not None:  # else it has another meaning
+        try:
+            known = FIELDS.parse(facts["field"]).dump()
+        except UserError as error:
+            raise error.under("metadata", "field") from None
     if known is None and given is None:
         return None
     if known is not None and given is not None:
-        _check_same(known, given.dump(), facts)
+        check_same_field(known, given.dump(), facts)
     content = given.dump() if given is not None else known
     magnet = Magnet(content or {}, z_start, facts.get("field_sha256") if known is not None else None)
     if known is not None and content != known:  # a map that lies elsewhere: is it the same one?
@@ -134,18 +132,8 @@ def magnet_of(facts: Mapping[str, Any], given: Spec[Field] | None, z_start: floa
     return magnet
 
 
-def _stated(facts: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the field in the metadata of our own files; what others write there has another meaning."""
-    if facts.get("dataset") != "track_states" or facts.get("field") is None:
-        return None
-    try:
-        return FIELDS.parse(facts["field"]).dump()
-    except UserError as error:
-        raise error.under("metadata", "field") from None
-
-
-def _check_same(known: Mapping[str, Any], given: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
-    """A field map is known by its content, wherever the file lies; everything else must be equal."""
+def check_same_field(known: Mapping[str, Any], given: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
+    """Refuse another field than that of the data; a field map is identified by its content, wherever the file is."""
     different = [n for n in sorted(known.keys() | given.keys()) if known.get(n) != given.get(n)]
     if "name" not in different and facts.get("field_sha256"):
         different = [name for name in different if name != "file"]
@@ -153,5 +141,5 @@ def _check_same(known: Mapping[str, Any], given: Mapping[str, Any], facts: Mappi
         return
     name = "name" if "name" in different else different[0]
     what = f"another field than the data were generated with ({name}: {given.get(name)!r})"
-    expected = f"{name}: {known.get(name)!r}, or no 'field': the files say it themselves"
+    expected = f"{name}: {known.get(name)!r}, or no 'field': the files state it themselves"
     raise UserError(Problem(what, WHERE, expected=expected, received=dict(given)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -13,6 +12,7 @@ import numpy as np
 
 from app.core.errors import Problem, UserError, unknown
 from datasets.files import npz, root
+from datasets.files.shards import read_facts
 
 START = ("x", "y", "tx", "ty", "qop", "dz")
 END = ("x", "y", "tx", "ty")
@@ -51,8 +51,8 @@ class Block:
 
     @property
     def place(self) -> tuple[str]:
-        """Where a mistake lies: the file, and where in it when the block does not begin it."""
-        return (f"{self.path}[{self.first}:]" if self.first else str(self.path),)
+        """Where a mistake is, for errors."""
+        return root.place_of(self.path, self.first)
 
 
 def check_layout(layout: Layout, files: Sequence[Path]) -> None:
@@ -69,33 +69,28 @@ def check_layout(layout: Layout, files: Sequence[Path]) -> None:
             raise UserError(Problem(what, ("dataset", name), expected=expected, received=getattr(layout, name)))
 
 
-def blocks(path: Path, layout: Layout) -> list[Block]:
+def file_blocks(path: Path, layout: Layout) -> list[Block]:
     """Return the blocks of one file; only its directory is read."""
-    rows, read = _root_reader(path, layout) if root.is_root(path) else _npz_reader(path, layout)
+    rows, read = root_reader(path, layout) if root.is_root(path) else npz_reader(path, layout)
     ranges = [(first, min(ROWS_PER_BLOCK, rows - first)) for first in range(0, rows, ROWS_PER_BLOCK)]
     return [Block(path, first, number, partial(read, first, number)) for first, number in ranges]
 
 
-def metadata(path: Path) -> dict[str, Any]:
-    """Return what the simulator wrote about the file; {} for foreign files."""
-    if root.is_root(path) or "metadata" not in npz.array_names(path):
-        return {}
-    try:
-        content = json.loads(str(npz.load_array(path, "metadata")))
-    except ValueError:  # somebody else's array of that name
-        return {}
-    return dict(content) if isinstance(content, dict) else {}
+def read_metadata(path: Path) -> dict[str, Any]:
+    """Return what the simulator wrote about the file; {} for files of other programs."""
+    return {} if root.is_root(path) else read_facts(path)
 
 
 def fingerprint(paths: Sequence[Path]) -> str:
     """Return a hash of the content of the files, in order."""
     arrays = [path for path in paths if not root.is_root(path)]
     others = [path for path in paths if root.is_root(path)]
-    found = [*([npz.fingerprint(arrays)] if arrays else []), *([root.fingerprint(others)] if others else [])]
-    return "-".join(found)
+    hashes = [*([npz.fingerprint(arrays)] if arrays else []), *([root.fingerprint(others)] if others else [])]
+    return "-".join(hashes)
 
 
-def _npz_reader(path: Path, layout: Layout) -> tuple[int, Callable[[int, int], Columns]]:
+def npz_reader(path: Path, layout: Layout) -> tuple[int, Callable[[int, int], Columns]]:
+    """Return the number of rows of an npz file, and the function that reads (first, number) of them."""
     known = npz.array_names(path)
     arrays = {"start": npz.load_array(path, layout.start)}
     if layout.truth:
@@ -106,22 +101,19 @@ def _npz_reader(path: Path, layout: Layout) -> tuple[int, Callable[[int, int], C
     names = {"start": layout.start, "end": layout.end, "p": str(layout.momentum), "z": str(layout.planes), "key": "key"}
     shapes = {"start": (2, len(START) - 1), "end": (2, len(END)), "p": (1, 0), "z": (2, 2), "key": (1, 0)}
     for column, array in arrays.items():
-        _check_shape((str(path), names[column]), array, *shapes[column])
+        dimensions, least = shapes[column]
+        if array.ndim != dimensions or (dimensions == 2 and array.shape[1] < least):
+            expected = f"the shape {f'(N, {least} or more)' if dimensions == 2 else '(N,)'}"
+            where = (str(path), names[column])
+            raise UserError(Problem("not an array of track states", where, expected=expected, received=array.shape))
     lengths = {names[column]: len(array) for column, array in arrays.items()}
     if len(set(lengths.values())) > 1:
         raise UserError(Problem("arrays of different lengths", (str(path),), expected="one length", received=lengths))
-    return len(arrays["start"]), partial(_cut, path, {column: names[column] for column in arrays})
+    return len(arrays["start"]), partial(read_npz_rows, path, {column: names[column] for column in arrays})
 
 
-def _check_shape(place: tuple[str, str], array: Any, dimensions: int, least: int) -> None:
-    if array.ndim != dimensions or (dimensions == 2 and array.shape[1] < least):
-        shape = f"(N, {least} or more)" if dimensions == 2 else "(N,)"
-        what = "not an array of track states"
-        raise UserError(Problem(what, place, expected=f"the shape {shape}", received=array.shape))
-
-
-def _cut(path: Path, names: Mapping[str, str], first: int, rows: int) -> Columns:
-    """Read some rows; nothing stays mapped, for pages of a mapped file count as this process's memory."""
+def read_npz_rows(path: Path, names: Mapping[str, str], first: int, rows: int) -> Columns:
+    """Read some rows by array name; nothing stays mapped, for pages of a mapped file count as this process's memory."""
     part = {column: np.array(npz.load_array(path, name)[first : first + rows]) for column, name in names.items()}
     columns = {name: part["start"][:, i] for i, name in enumerate(START[: part["start"].shape[1]])}
     if "end" in part:
@@ -132,7 +124,8 @@ def _cut(path: Path, names: Mapping[str, str], first: int, rows: int) -> Columns
     return columns | {name: part[name] for name in ("p", "key") if name in part}
 
 
-def _root_reader(path: Path, layout: Layout) -> tuple[int, Callable[[int, int], Columns]]:
+def root_reader(path: Path, layout: Layout) -> tuple[int, Callable[[int, int], Columns]]:
+    """Return the number of rows of a ROOT tree, and the function that reads (first, number) of them."""
     tree = root.open_tree(path, layout.tree)
     known = list(tree.keys())
     wanted = {name: layout.branches.get(name, name) for name in (*layout.needed, *OPTIONAL)}

@@ -14,7 +14,7 @@ from app.physics.magnet import Magnet
 from datasets.transforms import TRANSFORMS, Columns, Tensor, Transform
 
 SLACK = 1e-6
-"""How far outside of its period an angle may lie, in periods: an end of the range in another precision."""
+"""How far outside its period an angle may be, in periods: an end of the range in another precision."""
 
 
 class UnitVector(Transform):
@@ -52,7 +52,7 @@ class Circular(Transform):
     def outputs(self, names: Sequence[str]) -> tuple[str, ...]:
         """Return the names with `cos_<name>`, `sin_<name>` in the place of every angle."""
         pairs = zip(names, self.angular, strict=True)
-        return tuple(n for name, is_angle in pairs for n in (_halves(name) if is_angle else (name,)))
+        return tuple(n for name, is_angle in pairs for n in ((f"cos_{name}", f"sin_{name}") if is_angle else (name,)))
 
     def forward(self, target: Tensor, inputs: Columns) -> Tensor:
         """Return (N, columns) with the cosine and the sine of every angle, NaN for one outside of its period."""
@@ -83,10 +83,6 @@ class Circular(Transform):
         nowhere = (cosine == 0) & (sine == 0)  # has no angle, and atan2 no derivative: taken as 0
         angle = xp.arctan2(sine, xp.where(nowhere, xp.ones_like(cosine), cosine)) * (self.period / (2 * math.pi))
         return xp.where(angle < self.start, angle + self.period, angle)
-
-
-def _halves(name: str) -> tuple[str, str]:
-    return f"cos_{name}", f"sin_{name}"
 
 
 @TRANSFORMS("unit_vector", example=lambda random: unit(random.normal(size=(50, 4))))

@@ -1,4 +1,4 @@
-"""What a magnet does to a track: the deviation from an extrapolation that needs no network."""
+"""The effect of a magnet on a track: its deviation from an extrapolation that needs no network."""
 
 from __future__ import annotations
 
@@ -43,7 +43,15 @@ class Residual(Transform):
         baseline = baseline or EXTRAPOLATIONS.parse("straight_line")
         self.targets, self.baseline, self.magnet = tuple(targets), baseline, magnet
         self.momentum_slopes = momentum_slopes
-        _check_targets(self.targets, momentum_slopes)
+        for target in self.targets:
+            if target not in STATE:
+                what = "no straight line for this target"
+                raise UserError(Problem(what, ("transform",), expected="x, y, tx or ty", received=target))
+        if momentum_slopes and not {"tx", "ty"} <= set(targets):
+            what, received = "momentum slopes mix tx and ty, and the task does not learn both", list(targets)
+            raise UserError(
+                Problem(what, ("transform", "slopes"), expected="targets with tx and ty", received=received)
+            )
         if baseline.component.facts.field:
             self.needs = tuple(dict.fromkeys((*self.needs, "qop", *_needs_of(magnet, baseline.name))))
 
@@ -99,18 +107,6 @@ def _needs_of(magnet: Magnet | None, baseline: str) -> tuple[str, ...]:
         expected = "'field' in the dataset, or data of 'simulate'"
         raise UserError(Problem(what, ("transform", "baseline"), expected=expected))
     return ("z_start",) if magnet.z_start is None else ()
-
-
-def _check_targets(targets: Sequence[str], momentum_slopes: bool) -> None:
-    unknown = [t for t in targets if t not in STATE]
-    if unknown:
-        what = "no straight line for this target"
-        raise UserError(Problem(what, ("transform",), expected="x, y, tx or ty", received=unknown[0]))
-    if momentum_slopes and not {"tx", "ty"} <= set(targets):
-        what = "momentum slopes mix tx and ty, and the task does not learn both"
-        raise UserError(
-            Problem(what, ("transform", "slopes"), expected="targets with tx and ty", received=list(targets))
-        )
 
 
 @TRANSFORMS("straight_line_residual")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from app.data.quality_figures import draw_quality, quality_figure
-from datasets.argon.quality import Sample, repeated
+from datasets.argon.quality import Sample, count_repeats
 from datasets.pipeline.options import Split
 
 ROWS = 1000
@@ -44,7 +44,7 @@ def test_every_panel_says_what_was_found(sample):
     assert np.concatenate(ratios) == pytest.approx(np.full(10, 3000))
     words = [text.get_text() for text in shares.texts]
     assert words[0] == "with a match_id: 90.0 %"
-    across = repeated(sample.pixels, sample.key, Split())[1]
+    across = count_repeats(sample.pixels, sample.key, Split())[1]
     assert words[1] == f"image twice: 10, {across} across splits: 1.0 %"
     assert 0 < across < 10
     assert words[2] == "with its metadata: 0, 0 across splits: 0.0 %"

@@ -18,8 +18,8 @@ from app.physics.argon.detector import (
     wires_at,
 )
 from app.physics.argon.electrons import collision_loss
-from datasets.argon.plane_axis import axes, moments
-from datasets.primitives.images import table, windows
+from datasets.argon.plane_axis import image_moments, principal_axes
+from datasets.primitives.images import primitive_table, windows
 
 DATA = Path(os.environ.get("WIRECHAMBER_EXTERNAL_DATA", Path(__file__).parents[3] / "shared" / "data"))
 pytestmark = [pytest.mark.external, pytest.mark.skipif(not DATA.is_dir(), reason=f"no external data at {DATA}")]
@@ -126,7 +126,7 @@ def canonical_images(primitives, event, vertex):
     number = np.where(found.plane < 2, (number - near[found.plane] + 400) % 800 - 400 + near[found.plane], number)
     seen = (found.plane < 2) | (found.face == face)
     columns = [found.plane, number, rows["time_start"] / 32, rows["samples_to_peak"], rows["samples_over_threshold"]]
-    every = table(*(column[seen] for column in columns), rows["adc_integral"][seen])
+    every = primitive_table(*(column[seen] for column in columns), rows["adc_integral"][seen])
     true = rows["bt_edep"][seen] > 0
     largest = [max(np.flatnonzero(true & (every[:, 0] == p)), key=lambda i: every[i, 6]) for p in range(3)]
     return windows(every, every[largest, 1:3])[0], (apa, face)
@@ -145,7 +145,7 @@ def test_images_of_real_primitives_point_where_the_electron_flies(full):
     u, v, x = np.moveaxis(np.array(images), 1, 0)
 
     def median(**planes):
-        axis = axes({name: moments(images) for name, images in planes.items()})
+        axis = principal_axes({name: image_moments(images) for name, images in planes.items()})
         cosine = np.abs((axis * np.array(directions)).sum(axis=1))
         return np.degrees(np.median(np.arccos(cosine.clip(0, 1))))
 

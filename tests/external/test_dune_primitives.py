@@ -14,8 +14,8 @@ from app.physics.argon.detector import from_canonical
 from datasets import DATASETS
 from datasets.convert import CONVERTERS
 from datasets.pipeline.events import Events
-from datasets.primitives.clusters import PERIOD, Clustering, find, heights, match
-from datasets.primitives.files import read
+from datasets.primitives.clusters import PERIOD, Clustering, find_clusters, heights, match_clusters
+from datasets.primitives.files import read_primitives
 
 FOLDER = Path(os.environ.get("WIRECHAMBER_EXTERNAL_DATA", REPOSITORY.parent / "shared" / "data")) / "dune"
 ELASTIC, CHARGED = FOLDER / "test_es_tpstream.root", FOLDER / "test_cc_tpstream.root"
@@ -93,9 +93,9 @@ def test_directions_left_in_the_detectors_frame_do_not_fit_the_images(folder):
 
 def test_matched_clusters_are_of_one_particle_and_their_wires_cross():
     for path, share in ((ELASTIC, 1.0), (CHARGED, 0.93)):
-        primitives = read(path)
-        found = find(primitives, Clustering())
-        ids, face = match(found)
+        primitives = read_primitives(path)
+        found = find_clusters(primitives, Clustering())
+        ids, face = match_clusters(found)
         same, distances = [], []
         for event, number in {(e, i) for e, i in zip(found.event, ids, strict=True) if i >= 0}:
             members = np.flatnonzero((found.event == event) & (ids == number))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from app.physics.argon.planes import project
-from datasets.argon.plane_axis import PLANES, axes, moments
+from datasets.argon.plane_axis import PLANES, image_moments, principal_axes
 
 
 def images(points, width=40, height=400, charge=None):
@@ -23,17 +23,17 @@ def images(points, width=40, height=400, charge=None):
 
 def axis(points, planes=PLANES, **options):
     found = images(points, **options)
-    return axes({plane: moments(found[plane]) for plane in planes})[0]
+    return principal_axes({plane: image_moments(found[plane]) for plane in planes})[0]
 
 
 def test_moments_of_two_pixels():
     image = np.zeros((1, 5, 5))
     image[0, 1, 1], image[0, 3, 2] = 3.0, 1.0
-    charge, second, third = moments(image)
+    charge, second, third = image_moments(image)
     assert charge == pytest.approx([4.0])
     assert second[0] == pytest.approx([0.75, 0.375, 0.1875], rel=1e-5)  # p (1 - p) d d, p = 1/4
     assert third[0] == pytest.approx([0.75, 0.375, 0.1875, 0.09375], rel=1e-5)  # p (1 - p) (1 - 2 p) d d d
-    assert moments(image - 1)[0] == pytest.approx([2.0]), "undershoots do not count"
+    assert image_moments(image - 1)[0] == pytest.approx([2.0]), "undershoots do not count"
 
 
 def test_axis_of_a_cloud():
@@ -63,6 +63,6 @@ def test_fewer_planes_give_what_they_see(planes):
 
 
 def test_empty_images_have_no_axis():
-    empty = {plane: moments(np.zeros((2, 8, 4))) for plane in PLANES}
-    assert np.isnan(axes(empty)).all()
+    empty = {plane: image_moments(np.zeros((2, 8, 4))) for plane in PLANES}
+    assert np.isnan(principal_axes(empty)).all()
     assert all((one.charge == 0).all() for one in empty.values())

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from app.physics.argon.planes import TICKS_PER_CM, project
-from datasets.argon.plane_axis import axes, moments
-from datasets.argon.plane_mirrors import Mirrors, mirrored
+from datasets.argon.plane_axis import image_moments, principal_axes
+from datasets.argon.plane_mirrors import Mirrors, mirror_images
 from datasets.pipeline.events import Events
 
 TICKS = 128
@@ -42,7 +42,7 @@ def signs(flips):
 def test_the_image_of_the_mirrored_track_is_the_mirrored_image(flips):
     directions = some_directions(6)
     expected = tracks(directions * signs(flips))
-    found = mirrored(tracks(directions), flips)
+    found = mirror_images(tracks(directions), flips)
     for name, images in expected.items():
         assert np.abs(found[name] - images).max() < 1e-3 * images.max(), name
 
@@ -98,7 +98,7 @@ def test_every_choice_is_as_likely_as_another():
 def test_the_axis_of_the_moments_is_that_of_the_track(planes):
     directions = some_directions(40, 3)
     images = tracks(directions, width=32)
-    found = axes({p: moments(images[f"plane_{p}"]) for p in planes})
+    found = principal_axes({p: image_moments(images[f"plane_{p}"]) for p in planes})
     seen = directions * (1.0, planes != "x", 1.0)
     seen /= np.linalg.norm(seen, axis=1)[:, None]
     cosine = np.abs((found * seen).sum(axis=1))
@@ -109,7 +109,7 @@ def test_the_sign_of_the_axis_is_that_of_the_skewness():
     """Charge that reaches far on one side, as of radiated photons, lies ahead."""
     directions = some_directions(40, 4)
     near = tracks(directions, width=32, asymmetry=0.0)
-    ahead = mirrored(near, (False, False, False))
+    ahead = mirror_images(near, (False, False, False))
     blips = {}
     seen = project(directions * 5.0)
     for number, (name, image) in enumerate(ahead.items()):
@@ -118,9 +118,9 @@ def test_the_sign_of_the_axis_is_that_of_the_skewness():
         c = np.clip(np.rint(seen[:, number] + 15.5), 0, 31).astype(int)
         image[np.arange(40), t, c] += 0.1 * image.sum(axis=(1, 2))
         blips[name] = image
-    found = axes({p: moments(blips[f"plane_{p}"]) for p in "uvx"})
+    found = principal_axes({p: image_moments(blips[f"plane_{p}"]) for p in "uvx"})
     assert ((found * directions).sum(axis=1) > 0).mean() > 0.9
-    opposite = axes({p: moments(mirrored(blips, (True, True, True))[f"plane_{p}"]) for p in "uvx"})
+    opposite = principal_axes({p: image_moments(mirror_images(blips, (True, True, True))[f"plane_{p}"]) for p in "uvx"})
     assert opposite == pytest.approx(-found, abs=1e-3)
 
 
@@ -128,7 +128,7 @@ def test_moments_are_those_of_the_charge():
     random = np.random.default_rng(5)
     images = random.random((3, TICKS, 16)).astype(np.float32)
     images[2] = 0
-    found = moments(images)
+    found = image_moments(images)
     t, c = np.meshgrid(np.arange(TICKS) - 63.5, np.arange(16) - 7.5, indexing="ij")
     for row in (0, 1):
         weight = images[row].astype(float)
@@ -139,5 +139,5 @@ def test_moments_are_those_of_the_charge():
         assert found.second[row] == pytest.approx(second, rel=1e-4, abs=1e-3)
         assert found.third[row] == pytest.approx(third, rel=1e-3, abs=0.1)
     assert found.charge[2] == 0
-    assert np.isnan(axes({"x": found})[2]).all()
+    assert np.isnan(principal_axes({"x": found})[2]).all()
     assert pytest.approx(12.455) == TICKS_PER_CM

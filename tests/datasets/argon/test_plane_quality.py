@@ -1,4 +1,4 @@
-"""What inspect says of cluster images, held against numbers known beforehand."""
+"""What inspect says of cluster images, compared with numbers known beforehand."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from app.cli import main
 from datasets import DATASETS
-from datasets.argon.plane_quality import quality, runs
+from datasets.argon.plane_quality import count_runs, quality
 from datasets.argon.quality import calibration, correction
 
 MASS = 0.51099895
@@ -119,7 +119,7 @@ def test_what_is_drawn_is_what_is_printed(tmp_path):
 def test_runs_of_ticks_are_counted():
     images = np.zeros((2, 128, 16), np.float32)
     images[0, 0:3, 0] = images[0, 5:6, 0] = images[0, 127, 15] = 1.0
-    assert runs(images).tolist() == [3, 0]
+    assert count_runs(images).tolist() == [3, 0]
 
 
 def test_inspect_prints_the_tables_and_what_the_loader_makes_of_the_files(tmp_path, capsys):

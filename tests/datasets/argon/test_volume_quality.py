@@ -1,4 +1,4 @@
-"""What inspect says of volume images, held against shards whose pixels are known."""
+"""What inspect says of volume images, compared with shards whose pixels are known."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import pytest
 
 from app.cli import main
 from datasets import DATASETS
-from datasets.argon.volume_files import opened
-from datasets.argon.volume_quality import pixels_of, quality
+from datasets.argon.volume_files import open_shard
+from datasets.argon.volume_quality import quality, read_pixels
 from datasets.pipeline.options import Split
 
 
@@ -40,13 +40,13 @@ POINT = [(2, 100, 1241, 75.0), (2, 101, 0, 65.0)]
 
 
 def test_charge_pixels_and_primitives(tmp_path):
-    found = pixels_of(opened(shard(tmp_path / "a.npz", [TRACK, POINT, TRACK[::-1]])))
+    found = read_pixels(open_shard(shard(tmp_path / "a.npz", [TRACK, POINT, TRACK[::-1]])))
     assert found.charge.tolist() == [[50, 0, 300], [0, 0, 140], [50, 0, 300]]
     assert found.number.tolist() == [[1, 0, 4], [0, 0, 2], [1, 0, 4]]
     assert found.primitives.tolist() == [3, 2, 3]  # the end of a channel is not the beginning of the next
     assert found.content[0] == found.content[2] != found.content[1]  # in whatever order the pixels stand
     other = [(*TRACK[0][:3], 81.0), *TRACK[1:]]
-    assert pixels_of(opened(shard(tmp_path / "b.npz", [other]))).content[0] != found.content[0]
+    assert read_pixels(open_shard(shard(tmp_path / "b.npz", [other]))).content[0] != found.content[0]
 
 
 def test_planes_that_see_nothing_are_counted(tmp_path):

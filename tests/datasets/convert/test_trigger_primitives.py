@@ -16,8 +16,8 @@ from app.physics.argon.planes import TICKS_PER_CM
 from datasets import DATASETS
 from datasets.convert import CONVERTERS
 from datasets.pipeline.events import Events
-from datasets.primitives.clusters import Clustering, find, match, unwrapped
-from datasets.primitives.files import read
+from datasets.primitives.clusters import Clustering, find_clusters, match_clusters, unwrap_channels
+from datasets.primitives.files import read_primitives
 
 SIDES = list(product(range(4), (0, 1)))
 MASS = 0.51099895e-3
@@ -222,12 +222,12 @@ def test_wires_that_are_counted_on_from_zero_are_one_cluster(tmp_path):
     rows = primitives_of(start, direction, length=6.0)
     local = {row["channel"] % CHANNELS for row in rows if row["channel"] % CHANNELS < 800}
     assert min(local) < 10 < 790 < max(local)
-    found = find(read(write(tmp_path / "a.root", rows)), Clustering())
+    found = find_clusters(read_primitives(write(tmp_path / "a.root", rows)), Clustering())
     assert sorted(found.plane) == [0, 1, 2]
     (u,) = np.flatnonzero(found.plane == 0)
-    numbers = unwrapped(read(tmp_path / "a.root"), found.members[u], None)
+    numbers = unwrap_channels(read_primitives(tmp_path / "a.root"), found.members[u], None)
     assert np.ptp(numbers) == len(local) - 1
-    ids, face = match(found)
+    ids, face = match_clusters(found)
     assert ids.tolist() == [0, 0, 0]
     assert face.tolist() == [1, 1, 1]
 
@@ -237,10 +237,10 @@ def test_what_happens_at_once_elsewhere_is_not_matched(tmp_path):
     direction = np.array([0.2, 0.6, 0.77])
     low, high = middle_of(0, 0), middle_of(0, 0) + np.array([0.0, 100.0, 40.0])
     rows = primitives_of(low, direction) + primitives_of(high, direction, adc=6000.0, track=2)
-    found = find(read(write(tmp_path / "a.root", rows)), Clustering())
+    found = find_clusters(read_primitives(write(tmp_path / "a.root", rows)), Clustering())
     assert sorted(found.plane) == [0, 0, 1, 1, 2, 2]
-    ids, _ = match(found)
-    track = np.array([int(abs(read(tmp_path / "a.root").track[m[0]])) for m in found.members])
+    ids, _ = match_clusters(found)
+    track = np.array([int(abs(read_primitives(tmp_path / "a.root").track[m[0]])) for m in found.members])
     assert sorted(ids) == [0, 0, 0, 1, 1, 1]
     for number in (0, 1):
         assert len(set(track[ids == number])) == 1

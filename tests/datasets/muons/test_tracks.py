@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from datasets.muons.bends import ANGLE, bends
+from datasets.muons.bends import ANGLE, segment_row
 from datasets.muons.bends import COLUMNS as BEND_COLUMNS
-from datasets.muons.segments import fitted, passed
+from datasets.muons.segments import fit_lines, tube_crossings
 from datasets.muons.tracks import COLUMNS, NEEDED, SECTORS, track_columns
 
 FEATURES = ("time", *NEEDED)
@@ -139,7 +139,7 @@ def test_the_right_sides_of_the_wires_are_found():
     track = at[group] + slope[group] * depth
     wire = track + rng.uniform(-14, 14, len(track))
     radius = np.abs(track - wire) / np.sqrt(1 + slope[group] ** 2)
-    found = passed(group, 400, depth, wire, radius, slope)
+    found = tube_crossings(group, 400, depth, wire, radius, slope)
     wrong = np.unique(group[np.abs(found - track) > 1e-6])
     assert np.isin(count[wrong], [3, 4]).all()  # of few tubes another choice may lie on a line as well
     assert len(wrong) < 20
@@ -147,7 +147,7 @@ def test_the_right_sides_of_the_wires_are_found():
 
 def test_tubes_that_say_no_side():
     group = np.array([0, 0, *[1] * 10])
-    found = passed(group, 2, np.arange(12.0) * 26, np.zeros(12), np.ones(12), np.zeros(2))
+    found = tube_crossings(group, 2, np.arange(12.0) * 26, np.zeros(12), np.ones(12), np.zeros(2))
     assert np.isnan(found[:2]).all()
     assert np.isnan(found[2:]).sum() == 2
 
@@ -155,7 +155,7 @@ def test_tubes_that_say_no_side():
 def test_lines_are_least_squares():
     rng = np.random.default_rng(3)
     depth, place, variance = rng.normal(size=20) * 100, rng.normal(size=20), rng.uniform(1, 4, 20)
-    lines = fitted(np.zeros(20, np.intp), 2, depth, place, variance)
+    lines = fit_lines(np.zeros(20, np.intp), 2, depth, place, variance)
     slope, start = np.polyfit(depth, place, 1, w=1 / np.sqrt(variance))
     assert lines.slope[0] == pytest.approx(slope)
     assert lines.place[0] == pytest.approx(start + slope * lines.depth[0])
@@ -166,7 +166,7 @@ BENDS = [column.name for column in BEND_COLUMNS]
 
 
 def bend_row(hits):
-    (found,) = bends(FEATURES, np.array(hits), np.zeros(len(hits), int), 1)
+    (found,) = segment_row(FEATURES, np.array(hits), np.zeros(len(hits), int), 1)
     return dict(zip(BENDS, found.tolist(), strict=True))
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from app.core.errors import UserError
 from app.physics.argon.planes import project
-from datasets.argon.plane_axis import axes, moments
+from datasets.argon.plane_axis import image_moments, principal_axes
 from datasets.files.merge import merge
 from datasets.simulate.argon import options as argon_options
 
@@ -82,7 +82,7 @@ def test_images_point_where_the_electron_flies(many):
     direction = many["metadata"][:, 7:10] / np.linalg.norm(many["metadata"][:, 7:10], axis=1)[:, None]
 
     def median(**planes):
-        axis = axes({name: moments(images) for name, images in planes.items()})
+        axis = principal_axes({name: image_moments(images) for name, images in planes.items()})
         return np.degrees(np.median(np.arccos(np.abs((axis * direction).sum(axis=1)).clip(0, 1))))
 
     u, v, x = (many[name] for name in IMAGES)

@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import norm
 
 from app.physics.argon.planes import DRIFT_SPEED, project
-from datasets.primitives.images import table, windows
+from datasets.primitives.images import primitive_table, windows
 from datasets.simulate.argon.event_memory import add_deposit, add_origin, begin_event, event_memory
 from datasets.simulate.argon.options import build_electronics
 from datasets.simulate.argon.primitives import find_primitives, first_pixel, group_primitives
@@ -149,7 +149,7 @@ def test_primitives_are_runs_above_threshold(electronics):
 
 def primitives(*rows):
     """Rows of plane, channel, start, samples to the peak, samples over threshold, sum."""
-    return table(*np.array(rows, float).T)
+    return primitive_table(*np.array(rows, float).T)
 
 
 def test_groups_are_connected_by_chains():
