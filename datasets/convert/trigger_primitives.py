@@ -47,8 +47,8 @@ def trigger_primitives(
     and position and momenta of the truth change signs; `apa` and `face` say how to undo it. The file says so too.
 
     Written are `<file>_planeU.npz`, `_planeV`, `_planeX` with `images`, `metadata` (N, 18), `apa`, `face` (N,) and
-    `metadata_json`. A cluster's particle is the one that left most energy in it. Scatters on electrons are told from
-    charged currents by the target in mctruths. Clusters of noise have momentum 0.
+    `metadata_json`. A cluster's particle is the one that left most energy in it. The target in mctruths distinguishes
+    scatters on electrons from charged currents. Clusters of noise have momentum 0.
 
     Args:
         files: ROOT files of the trigger analysis (`file.root`, or `file.root:tree` of the primitives).
@@ -66,7 +66,13 @@ def trigger_primitives(
     from datasets.primitives.images import make_planes
 
     targets = {path: [out / f"{root.split_name(path)[0].stem}_plane{p.upper()}.npz" for p in PLANES] for path in files}
-    _check_targets([target for names in targets.values() for target in names])
+    every = [target for names in targets.values() for target in names]
+    for number, target in enumerate(every):
+        if target.exists():
+            raise UserError(Problem("exists already", (str(target),), expected="another folder"))
+        if target in every[:number]:
+            what = "two files would be written to it"
+            raise UserError(Problem(what, (str(target),), expected="files of other names"))
     how = Clustering(near_channels, near_ticks, least_charge)
     make_folder(out)
     for path, names in targets.items():
@@ -78,29 +84,20 @@ def trigger_primitives(
                 "apa": one.apa,
                 "face": one.face,
             }
-            write_shard(target, arrays, _facts(path, how, len(one.images)))
+            write_shard(target, arrays, describe_conversion(path, how, len(one.images)))
         ids = made["x"].metadata[:, COLUMNS.index("match_id")]
         counts = ", ".join(f"{len(one.images)} on {plane.upper()}" for plane, one in made.items())
         logger.info("%s: clusters %s; %d of X matched", path.name, counts, np.count_nonzero(ids >= 0))
 
 
-def _check_targets(targets: Sequence[Path]) -> None:
-    for number, target in enumerate(targets):
-        if target.exists():
-            raise UserError(Problem("exists already", (str(target),), expected="another folder"))
-        if target in targets[:number]:
-            raise UserError(
-                Problem("two files would be written to it", (str(target),), expected="files of other names")
-            )
-
-
-def _facts(path: Path, how: Any, rows: int) -> dict[str, Any]:
+def describe_conversion(path: Path, how: Any, rows: int) -> dict[str, Any]:
+    """Return the metadata of a converted file."""
     from dataclasses import asdict
 
     from datasets.simulate.argon.options import frame_metadata
 
-    told = frame_metadata("ticks", "channels")
-    told["conventions"] |= {
+    metadata = frame_metadata("ticks", "channels")
+    metadata["conventions"] |= {
         "signs": SIGNS.tolist(),
         "signs_of": "canonical = signs[apa % 2][face] * (x, y, z) of the detector, and back the same",
         "face": "0 for x < 0, 1 for x > 0, -1 not known; of U and V it is that of the matched X, else of the truth",
@@ -109,7 +106,7 @@ def _facts(path: Path, how: Any, rows: int) -> dict[str, Any]:
         "dataset": "plane_images",
         "units": {"images": "ADC", "metadata": UNITS},
         "columns": {"metadata": list(COLUMNS)},
-        **told,
+        **metadata,
         "converted_from": root.split_name(path)[0].name,
         "clustering": asdict(how),
         "rows": rows,

@@ -30,7 +30,7 @@ NAMES: Mapping[str, Sequence[str]] = {
     "main_track_momentum": ("main_track_momentum", "momentum"),
     "neutrino_momentum": ("neutrino_momentum",),
 }
-"""What a column may be called; vectors may also stand as <name>_x, _y, _z."""
+"""Possible names of a column; vectors may also be split into <name>_x, _y, _z."""
 NEEDED = ("is_es", "particle_energy")
 INTERACTIONS = {"es": 1, "cc": 0}
 TYPES = {"event": np.int64, "is_es": np.int8, "n_clusters": np.int32, "match_id": np.int64}
@@ -103,17 +103,17 @@ def volume_images(files: Sequence[Path], out: Path, *, trust_pickle: bool = Fals
         UserError: pickled objects that are not trusted, damaged files, a missing plane, images of another size,
             metadata of another kind, shards that exist already.
     """
-    found = find_groups(files, PLANES)
-    targets = {group.path: out / f"{group.name}.npz" for group in found}
-    for group in found:
+    groups = find_groups(files, PLANES)
+    targets = {group.path: out / f"{group.name}.npz" for group in groups}
+    for group in groups:
         check_complete(group, PLANES)
         if targets[group.path].exists():
             raise UserError(Problem("exists already", (str(targets[group.path]),), expected="another folder"))
     if len(set(targets.values())) < len(targets):
         raise UserError(Problem("two files would be written to one shard", ("convert",), expected="other names"))
     make_folder(out)
-    for group in found:
-        arrays = _shard(group, trust_pickle)
+    for group in groups:
+        arrays = read_group(group, trust_pickle)
         rows = len(arrays["is_es"])
         facts = {"dataset": "volume_images", "shape": list(SHAPE), "converted_from": group.path.name, "rows": rows}
         units = {"value": "ADC", "particle_energy": "GeV", "cluster_energy": "MeV"}
@@ -122,28 +122,33 @@ def volume_images(files: Sequence[Path], out: Path, *, trust_pickle: bool = Fals
         logger.info("%s: %d events", targets[group.path], rows)
 
 
-def _shard(group: Group, trust: bool) -> dict[str, NDArray[Any]]:
+def read_group(group: Group, trust: bool) -> dict[str, NDArray[Any]]:
     """Return the arrays of a shard: metadata of X, and the pixels of the events that all planes have."""
     tables, images = {}, {}
     for plane in PLANES:
         path = group.paths[plane]
-        images[plane] = _images(path, f"images_{plane}" if group.matched else "images", trust)
-        tables[plane] = metadata_columns(list(_array(path, "metadata", trust)), path)
+        name = f"images_{plane}" if group.matched else "images"
+        images[plane] = load_trusted(path, name, trust)
+        for row, image in enumerate(images[plane]):
+            if np.shape(image) != SHAPE:
+                what, received = f"the image of row {row} has another size", list(np.shape(image))
+                raise UserError(Problem(what, (str(path), name), expected=f"{list(SHAPE)}", received=received))
+        tables[plane] = metadata_columns(list(load_trusted(path, "metadata", trust)), path)
         if len(images[plane]) != len(tables[plane]["is_es"]):
             what = "'metadata' has another number of rows than the images"
             raise UserError(
                 Problem(what, (str(path),), expected=f"{len(images[plane])} rows", received=len(tables[plane]["is_es"]))
             )
-    rows = _joined(tables, group)
+    rows = join_planes(tables, group)
     about = {name: values[rows["x"]] for name, values in tables["x"].items()}
     if not group.matched:
         for name in ("center_channel", "center_tick"):
             if all(name in table for table in tables.values()):
                 about[name] = np.stack([tables[p][name][rows[p], 0] for p in PLANES], axis=-1)
-    return _pixels([images[plane] for plane in PLANES], [rows[plane] for plane in PLANES]) | about
+    return sparse_pixels([images[plane] for plane in PLANES], [rows[plane] for plane in PLANES]) | about
 
 
-def _joined(tables: Mapping[str, Mapping[str, NDArray[Any]]], group: Group) -> dict[str, NDArray[np.intp]]:
+def join_planes(tables: Mapping[str, Mapping[str, NDArray[Any]]], group: Group) -> dict[str, NDArray[np.intp]]:
     """Return the rows of each plane that show the same event."""
     if group.matched:
         return {plane: np.arange(len(table["is_es"])) for plane, table in tables.items()}
@@ -161,7 +166,7 @@ def _joined(tables: Mapping[str, Mapping[str, NDArray[Any]]], group: Group) -> d
     return {plane: np.array([rows[pair] for pair in common], np.intp) for plane, rows in named.items()}
 
 
-def _pixels(images: Sequence[Any], rows: Sequence[NDArray[np.intp]]) -> dict[str, NDArray[Any]]:
+def sparse_pixels(images: Sequence[Any], rows: Sequence[NDArray[np.intp]]) -> dict[str, NDArray[Any]]:
     """Return all pixels that are not zero, event by event and plane by plane."""
     found: list[tuple[Any, ...]] = []
     counts = []
@@ -179,19 +184,10 @@ def _pixels(images: Sequence[Any], rows: Sequence[NDArray[np.intp]]) -> dict[str
     return {**arrays, "offsets": np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)}
 
 
-def _images(path: Path, name: str, trust: bool) -> Any:
-    images = _array(path, name, trust)
-    for row, image in enumerate(images):
-        if np.shape(image) != SHAPE:
-            what = f"the image of row {row} has another size"
-            raise UserError(Problem(what, (str(path), name), expected=f"{list(SHAPE)}", received=list(np.shape(image))))
-    return images
-
-
-def _array(path: Path, name: str, trust: bool) -> Any:
-    """Return an array; one of pickled objects only where that is wanted."""
+def load_trusted(path: Path, name: str, trust: bool) -> Any:
+    """Return an array; raises UserError for pickled objects unless they are trusted."""
     try:
-        return npz.load_array(path, name)
+        return npz.loadload_trusted(path, name)
     except UserError as error:
         if "ickle" not in str(error):
             raise

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import product
 
@@ -20,12 +19,12 @@ Integers = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Clustering:
-    """What is a cluster.
+    """The definition of a cluster.
 
     Attributes:
-        channels: primitives so many channels apart are near to each other.
-        ticks: with so much time from the end of one to the start of the next.
-        least: sum of ADC counts that makes a cluster; a single primitive of noise stays below 340.
+        channels: largest distance between neighbouring primitives [channels].
+        ticks: largest time from the end of one to the start of the next [ticks].
+        least: smallest sum of a cluster [ADC]; a single primitive of noise stays below 340.
     """
 
     channels: int = 2
@@ -41,7 +40,7 @@ class Clusters:
         event: number of the event.
         apa: anode.
         plane: 0, 1, 2 for U, V, X.
-        face: of X clusters, else -1.
+        face: face of X clusters, else -1.
         charge: sum [ADC].
         channel: charge-weighted mean of the numbers of the channels; on U and V those of a cluster at 799 and 0 go on.
         tick: charge-weighted mean of the peaks, on the clock of the files [ticks].
@@ -68,26 +67,28 @@ class Clusters:
 def find_clusters(primitives: Primitives, how: Clustering) -> Clusters:
     """Return the clusters in the order of event, anode, plane, face and time.
 
-    A primitive is an interval in time, so no metric of points fits: neighbours are what `Clustering` says, and DBSCAN
-    is given the graph of them. Every primitive is a core: noise is told by its charge afterwards.
+    A primitive is an interval in time, so no metric of points fits: DBSCAN gets the graph of neighbours as `Clustering`
+    defines them. Every primitive is a core: noise is recognised by its charge afterwards.
 
     References:
         M. Ester, H.-P. Kriegel, J. Sander, X. Xu, A density-based algorithm for discovering clusters in large spatial
         databases with noise, KDD-96.
     """
-    order = np.lexsort((primitives.start, *_groups(primitives)))
-    labels = _labels(len(primitives), *_neighbours(primitives, order, how))
+    order = np.lexsort((primitives.start, *group_columns(primitives)))
+    labels = cluster_labels(len(primitives), *find_neighbours(primitives, order, how))
     by_label = np.argsort(labels, kind="stable")
     charge = np.bincount(labels, primitives.integral[order]) if len(order) else np.empty(0)
     parts = np.split(order[by_label], np.flatnonzero(np.diff(labels[by_label])) + 1)
-    members = sorted(
-        (part for part, total in zip(parts, charge, strict=False) if total >= how.least), key=_first(order)
-    )
+    place = np.argsort(order)
+    large = (part for part, total in zip(parts, charge, strict=False) if total >= how.least)
+    members = sorted(large, key=lambda rows: int(place[rows[0]]))
     first = np.array([rows[0] for rows in members], np.intp)
     weights = [primitives.integral[rows] for rows in members]
-    channel = [_mean(unwrap_channels(primitives, rows, None), w) for rows, w in zip(members, weights, strict=True)]
+    channel = [
+        weighted_mean(unwrap_channels(primitives, rows, None), w) for rows, w in zip(members, weights, strict=True)
+    ]
     peak = primitives.start + primitives.to_peak
-    tick = np.array([_mean(peak[rows], w) for rows, w in zip(members, weights, strict=True)])
+    tick = np.array([weighted_mean(peak[rows], w) for rows, w in zip(members, weights, strict=True)])
     end = primitives.start + primitives.over
     extent = np.array([(primitives.start[rows].min(), end[rows].max()) for rows in members]).reshape(-1, 2)
     plane = primitives.plane[first]
@@ -104,7 +105,7 @@ def unwrap_channels(primitives: Primitives, rows: Integers, middle: float | None
     Args:
         primitives: of a file.
         rows: which of them, all of one plane.
-        middle: a number; None means that of the largest primitive.
+        middle: number of a channel; None means that of the largest primitive.
     """
     number = primitives.number[rows].astype(np.float64)
     if not len(rows) or primitives.plane[rows[0]] == 2:
@@ -113,27 +114,23 @@ def unwrap_channels(primitives: Primitives, rows: Integers, middle: float | None
     return np.asarray((number - middle + WRAP / 2) % WRAP - WRAP / 2 + middle)
 
 
-def _mean(values: Floats, weights: Floats) -> float:
+def weighted_mean(values: Floats, weights: Floats) -> float:
+    """Return the weighted mean of values."""
     return float((values * weights).sum() / weights.sum())
 
 
-def _groups(primitives: Primitives) -> tuple[Integers, ...]:
-    """Return what must be equal for primitives to be near: the last counts most in an order."""
+def group_columns(primitives: Primitives) -> tuple[Integers, ...]:
+    """Return the columns that are equal for primitives that may be near, the most significant last."""
     return primitives.face, primitives.plane, primitives.apa, primitives.event
 
 
-def _first(order: Integers) -> Callable[[Integers], int]:
-    place = np.argsort(order)
-    return lambda rows: int(place[rows[0]])
-
-
-def _neighbours(primitives: Primitives, order: Integers, how: Clustering) -> tuple[Integers, Integers]:
+def find_neighbours(primitives: Primitives, order: Integers, how: Clustering) -> tuple[Integers, Integers]:
     """Return the pairs of primitives, by their places in `order`, that are near to each other.
 
     Primitives are compared with the next, the one after that, ... in time, until none is near enough any more.
     """
     start, end = primitives.start[order], (primitives.start + primitives.over)[order]
-    groups = np.stack([key[order] for key in _groups(primitives)])
+    groups = np.stack([key[order] for key in group_columns(primitives)])
     number, induction = primitives.number[order], primitives.plane[order] < 2
     reach = primitives.over.max(initial=0.0) + how.ticks
     ones, others, shift = [], [], 1
@@ -150,7 +147,7 @@ def _neighbours(primitives: Primitives, order: Integers, how: Clustering) -> tup
     return np.concatenate([*ones, np.empty(0, np.int64)]), np.concatenate([*others, np.empty(0, np.int64)])
 
 
-def _labels(count: int, one: Integers, other: Integers) -> Integers:
+def cluster_labels(count: int, one: Integers, other: Integers) -> Integers:
     """Return the number of each primitive's cluster, by DBSCAN on a graph of neighbours."""
     if not count:
         return np.empty(0, np.int64)
@@ -162,16 +159,16 @@ def _labels(count: int, one: Integers, other: Integers) -> Integers:
     rows, columns = np.concatenate([one, other]), np.concatenate([other, one])
     graph = csr_array((np.ones(len(rows)), (rows, columns)), (count, count))
     graph.setdiag(0.0)
-    found: Integers = DBSCAN(eps=1.0, min_samples=1, metric="precomputed").fit(graph).labels_
-    return found
+    labels: Integers = DBSCAN(eps=1.0, min_samples=1, metric="precomputed").fit(graph).labels_
+    return labels
 
 
 GAP = 10.0
-"""From the end of what one plane sees to the beginning on another it is less [ticks], the planes' delays taken off."""
+"""Largest time from the end on one plane to the beginning on another [ticks], without the delays of the planes."""
 TICKS = 25.0
-"""By so much the mean times of what two planes see differ: U and V see nothing of what is parallel to the drift."""
+"""Typical difference of the mean times on two planes [ticks]: U and V do not see tracks parallel to the drift."""
 DISTANCE = 15.0
-"""U and V cross the same X wire at heights that differ by less [cm]: thresholds cut off other parts on each plane."""
+"""Largest difference of the heights where U and V cross an X wire [cm]: thresholds cut off different parts."""
 PERIOD = WRAP * PITCH[0] / np.sin(WIRE_ANGLE)
 """U and V wires come back to the same X wire after this height [cm], more than an anode has."""
 
@@ -188,7 +185,7 @@ def match_clusters(clusters: Clusters) -> tuple[Integers, Integers]:
         number = 0
         chiefs = here[clusters.plane[here] == 2]
         chiefs = chiefs[np.argsort(-clusters.charge[chiefs], kind="stable")]
-        for best in (_best_pair, _only_one):
+        for best in (best_pair, only_partner):
             for x in chiefs[ids[chiefs] < 0]:
                 partners = best(clusters, x, here[ids[here] < 0])
                 if partners:
@@ -198,24 +195,27 @@ def match_clusters(clusters: Clusters) -> tuple[Integers, Integers]:
     return ids, face
 
 
-def _best_pair(clusters: Clusters, x: int, free: Integers) -> list[int]:
-    u, v = (_in_time(clusters, x, free, plane) for plane in (0, 1))
-    found = []
+def best_pair(clusters: Clusters, x: int, free: Integers) -> list[int]:
+    """Return the U and V clusters among `free` that fit an X cluster best in time and height, [] if none do."""
+    u, v = (clusters_in_time(clusters, x, free, plane) for plane in (0, 1))
+    fits = []
     for pair in product(u, v):
         one, other = heights(clusters, x, *pair)
         distance = abs((one - other + PERIOD / 2) % PERIOD - PERIOD / 2)
         times = [clusters.drift[i] - clusters.drift[x] for i in pair]
         if distance < DISTANCE:
-            found.append(((distance / DISTANCE) ** 2 + sum((t / TICKS) ** 2 for t in times), pair))
-    return list(min(found)[1]) if found else []
+            fits.append(((distance / DISTANCE) ** 2 + sum((t / TICKS) ** 2 for t in times), pair))
+    return list(min(fits)[1]) if fits else []
 
 
-def _only_one(clusters: Clusters, x: int, free: Integers) -> list[int]:
-    found = [*_in_time(clusters, x, free, 0), *_in_time(clusters, x, free, 1)]
-    return found if len(found) == 1 else []
+def only_partner(clusters: Clusters, x: int, free: Integers) -> list[int]:
+    """Return the U or V cluster among `free` at the time of an X cluster if there is just one, else []."""
+    partners = [*clusters_in_time(clusters, x, free, 0), *clusters_in_time(clusters, x, free, 1)]
+    return partners if len(partners) == 1 else []
 
 
-def _in_time(clusters: Clusters, x: int, free: Integers, plane: int) -> list[int]:
+def clusters_in_time(clusters: Clusters, x: int, free: Integers, plane: int) -> list[int]:
+    """Return the clusters of a plane among `free` that have the anode and the time of an X cluster."""
     same = (clusters.plane[free] == plane) & (clusters.apa[free] == clusters.apa[x])
     begin, end = clusters.extent[free].T
     gap = np.maximum(begin - clusters.extent[x, 1], clusters.extent[x, 0] - end)

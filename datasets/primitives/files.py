@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ class Primitives:
     """The P primitives of one file, all (P,).
 
     Attributes:
-        event: number of the event among `events`.
+        event: number of the event in `events`.
         apa: anode that saw them.
         plane: 0, 1, 2 for U, V, X.
         face: 0 or 1 on X, -1 on U and V.
@@ -41,9 +41,9 @@ class Primitives:
         to_peak: samples from the first to the highest.
         peak: highest sample [ADC].
         integral: sum of the samples [ADC].
-        edep: deposited energy that they come from, 0 where that is nothing or not known [MeV].
+        edep: deposited energy that they come from, 0 where it is not known [MeV].
         track: identity of the primary particle.
-        x: where the charge comes from [cm].
+        x: position where the charge was set free [cm].
         events: Run, SubRun, Event of the events, (E, 3).
         truth: columns of mctruths and mcparticles with the event's number in `event`; {} where the file has none.
     """
@@ -77,30 +77,32 @@ def read_primitives(path: Path) -> Primitives:
     Raises:
         UserError: a damaged file, no tree of primitives, branches that are missing, channels of no known anode.
     """
-    tree, place = _tree(path), (str(path),)
+    tree, place = open_primitives(path), (str(path),)
     known = set(tree.keys())
     for name in (*EVENT, *NEEDED):
         if name not in known:
             raise UserError(Problem(f"has no branch {name!r}", place, expected="a tree of trigger primitives"))
     traced = [name for name in TRACED if name in known]
-    found = root.read_rows(tree, [*EVENT, *NEEDED, *traced], 0, int(tree.num_entries), path)
-    events, event = _numbered(found)
-    channel = split(found["channel"].astype(np.int64))
+    columns = root.read_rows(tree, [*EVENT, *NEEDED, *traced], 0, int(tree.num_entries), path)
+    events, event = number_events(columns)
+    channel = split(columns["channel"].astype(np.int64))
     if len(event) and channel.apa.max() >= MOST_APAS:
-        largest = int(found["channel"].max())
+        largest = int(columns["channel"].max())
         expected = f"channels of {MOST_APAS} anodes (1x2x2), below {2560 * MOST_APAS}"
         raise UserError(Problem("channels of a detector that is not known", place, expected=expected, received=largest))
-    edep = np.maximum(found.get("bt_edep", np.zeros(len(event))), 0.0)
-    over, to_peak, peak, integral = (found[name].astype(np.float64) for name in SHAPE)
+    edep = np.maximum(columns.get("bt_edep", np.zeros(len(event))), 0.0)
+    over, to_peak, peak, integral = (columns[name].astype(np.float64) for name in SHAPE)
     return Primitives(
         event, channel.apa, channel.plane, channel.face, channel.number,
-        found["time_start"].astype(np.float64) / CLOCK, over, to_peak, peak, integral,
-        edep, found.get("bt_primary_track_id", np.zeros(len(event))).astype(np.int64), found.get("bt_x", 0.0 * edep),
-        events, _truth(path, events),
+        columns["time_start"].astype(np.float64) / CLOCK, over, to_peak, peak, integral,
+        edep, columns.get("bt_primary_track_id", np.zeros(len(event))).astype(np.int64),
+        columns.get("bt_x", 0.0 * edep),
+        events, read_truth(path, events),
     )  # fmt: skip
 
 
-def _tree(path: Path) -> Any:
+def open_primitives(path: Path) -> Any:
+    """Return the tree of primitives: the named one, or the only one in a folder TriggerPrimitives."""
     if root.split_name(path)[1]:
         return root.open_tree(path)
     known = root.tree_names(root.open_file(path))
@@ -112,7 +114,7 @@ def _tree(path: Path) -> Any:
     return root.open_tree(path, wanted[0])
 
 
-def _numbered(columns: Columns) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def number_events(columns: Columns) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the events in order of their first row, (E, 3), and the number of each row's event."""
     names = np.stack([columns[name].astype(np.int64) for name in EVENT], axis=-1)
     unique, first, number = np.unique(names, axis=0, return_index=True, return_inverse=True)
@@ -122,10 +124,11 @@ def _numbered(columns: Columns) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return unique[order], rank[number.ravel()]
 
 
-def _truth(path: Path, events: NDArray[np.int64]) -> dict[str, Columns]:
+def read_truth(path: Path, events: NDArray[np.int64]) -> dict[str, Columns]:
+    """Return the columns of mctruths and mcparticles by name, {} where the file lacks one of them."""
     file = root.split_name(path)[0]
     known = root.tree_names(root.open_file(path))
-    found = {}
+    truth = {}
     for name, branches in (("mctruths", TRUTH), ("mcparticles", PARTICLES)):
         trees = [tree for tree in known if tree.split("/")[-1] == name]
         if not trees:
@@ -133,12 +136,7 @@ def _truth(path: Path, events: NDArray[np.int64]) -> dict[str, Columns]:
         columns = root.read_rows(
             tree := root.open_tree(file, trees[0]), [*EVENT, *branches], 0, int(tree.num_entries), path
         )
-        found[name] = {**columns, "event": _among(columns, events)}
-    return found
-
-
-def _among(columns: Columns, events: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the number of each row's event, -1 for events without a primitive."""
-    numbers = {tuple(event): i for i, event in enumerate(events.tolist())}
-    rows: Sequence[Any] = np.stack([columns[name].astype(np.int64) for name in EVENT], axis=-1).tolist()
-    return np.array([numbers.get(tuple(row), -1) for row in rows], np.int64)
+        numbers = {tuple(event): i for i, event in enumerate(events.tolist())}  # -1: an event without a primitive
+        rows = np.stack([columns[key].astype(np.int64) for key in EVENT], axis=-1).tolist()
+        truth[name] = {**columns, "event": np.array([numbers.get(tuple(row), -1) for row in rows], np.int64)}
+    return truth

@@ -69,7 +69,7 @@ def windows(
 
 
 @dataclass(frozen=True)
-class Made:
+class PlaneClusters:
     """Clusters of one plane: images (N, 128, width), metadata (N, 18), anode and face (N,); face -1 is not known."""
 
     images: NDArray[np.float32]
@@ -78,8 +78,8 @@ class Made:
     face: NDArray[np.int8]
 
 
-def make_planes(path: Path, width: int, how: Clustering) -> dict[str, Made]:
-    """Return what the planes u, v, x show of a file's clusters, in the canonical frame of their faces.
+def make_planes(path: Path, width: int, how: Clustering) -> dict[str, PlaneClusters]:
+    """Return the clusters of a file as the planes u, v, x see them, in the canonical frame of their faces.
 
     Raises:
         UserError: a damaged file, no primitives in it, no cluster among them.
@@ -91,17 +91,17 @@ def make_planes(path: Path, width: int, how: Clustering) -> dict[str, Made]:
         raise UserError(Problem(what, (str(path),), expected=f"clusters of at least {how.least:g} ADC counts"))
     ids, matched = match_clusters(clusters)
     metadata, face = describe_clusters(primitives, clusters, ids, matched)
-    images = _images(primitives, clusters, face, width)
+    images = draw_clusters(primitives, clusters, face, width)
     made = {}
     for number, plane in enumerate(PLANES):
         rows = np.flatnonzero(clusters.plane == number)
         sides = (clusters.apa[rows].astype(np.int8), face[rows].astype(np.int8))
-        made[plane] = Made(images[rows], metadata[rows].astype(np.float32), *sides)
+        made[plane] = PlaneClusters(images[rows], metadata[rows].astype(np.float32), *sides)
     return made
 
 
 @lru_cache(maxsize=8)
-def _remembered(path: Path, _stamp: tuple[int, int], width: int) -> dict[str, Made]:
+def _cached_planes(path: Path, _stamp: tuple[int, int], width: int) -> dict[str, PlaneClusters]:
     return make_planes(path, width, Clustering())
 
 
@@ -111,22 +111,24 @@ def primitive_planes(path: Path, planes: Sequence[str], width: int) -> dict[str,
     stamp = (found.st_mtime_ns, found.st_size) if found else (0, 0)
 
     def plane(name: str) -> Plane:
-        made = _remembered(path, stamp, width)[name]
+        made = _cached_planes(path, stamp, width)[name]
         beside = {"apa": made.apa, "face": made.face}
 
         def images(rows: NDArray[np.int64]) -> NDArray[np.float32]:
-            return _remembered(path, stamp, width)[name].images[rows]
+            return _cached_planes(path, stamp, width)[name].images[rows]
 
         return Plane(path, made.metadata, made.images.shape, images, beside=beside)
 
     return {name: plane(name) for name in planes}
 
 
-def _images(primitives: Primitives, clusters: Clusters, face: NDArray[np.int64], width: int) -> NDArray[np.float32]:
+def draw_clusters(
+    primitives: Primitives, clusters: Clusters, face: NDArray[np.int64], width: int
+) -> NDArray[np.float32]:
     """Return an image for each cluster, (N, 128, width), of all primitives of its event that lie in the window."""
     from datasets.simulate.argon.primitives import draw_window
 
-    images, sides = np.zeros((len(clusters), TICKS, width), np.float32), _by_side(primitives)
+    images, sides = np.zeros((len(clusters), TICKS, width), np.float32), rows_by_side(primitives)
     columns = (primitives.start, primitives.to_peak, primitives.over, primitives.integral)
     for i in range(len(clusters)):
         event, apa, plane = int(clusters.event[i]), int(clusters.apa[i]), int(clusters.plane[i])
@@ -140,7 +142,7 @@ def _images(primitives: Primitives, clusters: Clusters, face: NDArray[np.int64],
     return images
 
 
-def _by_side(primitives: Primitives) -> dict[tuple[int, ...], NDArray[np.int64]]:
+def rows_by_side(primitives: Primitives) -> dict[tuple[int, ...], NDArray[np.int64]]:
     """Return the primitives of each event, anode, plane and face."""
     keys = np.stack([primitives.event, primitives.apa, primitives.plane, primitives.face], axis=-1)
     unique, number = np.unique(keys, axis=0, return_inverse=True)

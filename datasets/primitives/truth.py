@@ -1,4 +1,4 @@
-"""What made each cluster, in the metadata of cluster images."""
+"""The true particle of each cluster, in the metadata of cluster images."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from datasets.primitives.files import Primitives
 
 COLUMNS = 18
 ADC_PER_MEV = (900.0, 900.0, 3600.0)
-"""On U, V, X, about: cluster energies are sums over these."""
+"""Approximate calibration of U, V, X: cluster energies are sums divided by it."""
 ELECTRON = 11
 NEUTRINOS = (12, 14, 16)
 Floats = NDArray[np.float64]
@@ -34,17 +34,17 @@ def describe_clusters(
 ) -> tuple[Floats, NDArray[np.int64]]:
     """Return the metadata (N, 18) of clusters, vectors in the canonical frame, and their faces, (N,).
 
-    A cluster is its particle's that left most energy in it; the main track of an event is, on each plane, the cluster
-    in which the electron left most. Where nothing is known, momentum and energy are 0. The face of U and V clusters
-    that no X cluster was found for is that of the truth, -1 where there is none.
+    The particle of a cluster is the one that left most energy in it; the main track of an event is, on each plane, the
+    cluster in which the electron left most. Where nothing is known, momentum and energy are 0. U and V clusters without
+    an X cluster get the face of the truth, -1 where there is none.
     """
     layout, table = LAYOUTS[COLUMNS], np.zeros((len(clusters), COLUMNS))
     table[:, layout["event"]] = numbers(primitives.events)[clusters.event]
     table[:, layout["cluster_energy"]] = clusters.charge / np.array(ADC_PER_MEV)[clusters.plane]
     table[:, layout["plane"]], table[:, layout["match_id"]] = clusters.plane, ids
-    face = np.where(face < 0, _true_faces(primitives, clusters), face)
+    face = np.where(face < 0, true_faces(primitives, clusters), face)
     if primitives.truth:
-        _fill(table, layout, primitives, clusters, face)
+        fill_truth(table, layout, primitives, clusters, face)
     return table, face
 
 
@@ -54,18 +54,19 @@ def numbers(events: NDArray[np.int64]) -> NDArray[np.int64]:
     return own if len(np.unique(own)) == len(own) and own.max(initial=0) < 2**24 else np.arange(len(own))
 
 
-def _fill(table: Floats, layout: Any, primitives: Primitives, clusters: Clusters, face: NDArray[np.int64]) -> None:
+def fill_truth(table: Floats, layout: Any, primitives: Primitives, clusters: Clusters, face: NDArray[np.int64]) -> None:
+    """Fill the columns of the table (N, 18) that follow from the true particles."""
     particles = primitives.truth["mcparticles"]
     momentum = np.stack([particles[f"p{a}"] for a in "xyz"], axis=-1)
     position = np.stack([particles[a] for a in "xyz"], axis=-1)
-    elastic, neutrino, marley = _of_events(primitives)
+    elastic, neutrino, marley = classify_events(primitives)
     best: dict[tuple[int, int], tuple[float, int]] = {}
     for i, members in enumerate(clusters.members):
         event = int(clusters.event[i])
         if face[i] < 0:
             continue
         side = (clusters.apa[i], face[i])
-        made_by, electron = _largest(primitives, members, event)
+        made_by, electron = main_particle(primitives, members, event)
         if made_by.row < 0:
             continue
         row = made_by.row
@@ -85,7 +86,7 @@ def _fill(table: Floats, layout: Any, primitives: Primitives, clusters: Clusters
             table[i, layout["is_main_track"]] = 1
 
 
-def _largest(primitives: Primitives, members: NDArray[np.int64], event: int) -> tuple[Particle, float]:
+def main_particle(primitives: Primitives, members: NDArray[np.int64], event: int) -> tuple[Particle, float]:
     """Return the particle that left most energy in a cluster, and how much the electron left [MeV]."""
     tracks, edep = np.abs(primitives.track[members]), primitives.edep[members]
     left = {int(t): float(edep[tracks == t].sum()) for t in np.unique(tracks[edep > 0])}
@@ -102,7 +103,7 @@ def _largest(primitives: Primitives, members: NDArray[np.int64], event: int) -> 
     return Particle(rows[chief], left[chief]), electron
 
 
-def _of_events(primitives: Primitives) -> tuple[set[int], dict[int, tuple[float, Floats]], set[tuple[int, int]]]:
+def classify_events(primitives: Primitives) -> tuple[set[int], dict[int, tuple[float, Floats]], set[tuple[int, int]]]:
     """Return which events are elastic scatters, their neutrinos' energy and momentum [GeV], and marley's blocks.
 
     mcneutrinos does not tell scatters on electrons from charged currents; that an electron was the target does.
@@ -119,7 +120,7 @@ def _of_events(primitives: Primitives) -> tuple[set[int], dict[int, tuple[float,
     return elastic, neutrino, marley
 
 
-def _true_faces(primitives: Primitives, clusters: Clusters) -> NDArray[np.int64]:
+def true_faces(primitives: Primitives, clusters: Clusters) -> NDArray[np.int64]:
     """Return the side from which most of the energy came, -1 where nothing is known."""
     found = np.full(len(clusters), -1)
     for i, members in enumerate(clusters.members):
