@@ -187,7 +187,7 @@ def sparse_pixels(images: Sequence[Any], rows: Sequence[NDArray[np.intp]]) -> di
 def load_trusted(path: Path, name: str, trust: bool) -> Any:
     """Return an array; raises UserError for pickled objects unless they are trusted."""
     try:
-        return npz.loadload_trusted(path, name)
+        return npz.load_array(path, name)
     except UserError as error:
         if "ickle" not in str(error):
             raise
