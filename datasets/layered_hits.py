@@ -1,7 +1,5 @@
 """Muons as a trigger sees them: one azimuth in each detector layer, or none."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

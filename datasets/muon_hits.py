@@ -1,7 +1,5 @@
 """Muons in a spectrometer as its hits see them: jagged ROOT trees, one sample for each muon."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path

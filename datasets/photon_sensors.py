@@ -1,7 +1,5 @@
 """Gammas in a liquid-xenon calorimeter as its 4,760 photon sensors see them: photons and time of each sensor."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path

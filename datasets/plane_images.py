@@ -1,7 +1,5 @@
 """Clusters in a liquid-argon detector as its wire planes see them: images, direction, energy, class."""
 
-from __future__ import annotations
-
 import hashlib
 import logging
 from collections import Counter

@@ -1,7 +1,5 @@
 """Track states before and after a magnet: x, y [mm], tx, ty, q/p [1/GeV] at z_start, and the state at z_start + dz."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Volumes of liquid argon around a neutrino interaction as three planes of wires see them: which interaction it was."""
 
-from __future__ import annotations
-
 import logging
 from collections import Counter
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Moments of the charge in plane images, and the axis in space that explains them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 

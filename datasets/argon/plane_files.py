@@ -1,7 +1,5 @@
 """Files of cluster images: which belong together, and their images and metadata plane by plane."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -11,8 +11,6 @@ all channels. Not exact: diffusion grows along the drift, the positive lobe on U
 may differ (by 13 % in DUNE's full simulation); all are small compared with the effect of a track.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property

@@ -1,7 +1,5 @@
 """What `wirechamber inspect` reads of cluster images: matches, classes, energies, and a sample for each plane."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import partial

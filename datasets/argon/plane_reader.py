@@ -1,7 +1,5 @@
 """From rows of cluster images to events: tensors, targets, what baselines need, and checks of the pixels."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Checks of files of images before a training: one calibration, energies that agree, nothing twice."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any

@@ -1,7 +1,5 @@
 """Shards of sparse volume images: the pixels of N events one after the other, and what is known of each."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What `wirechamber inspect` reads of shards of volume images: classes, figures, planes, and one sample of all."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Trigger primitives of DUNE's ROOT files, as images of clusters on three planes."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Older volume images, pickled or dense, as sparse shards."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path

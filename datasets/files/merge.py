@@ -1,7 +1,5 @@
 """Joining shards into one file: only what belongs together, and verified."""
 
-from __future__ import annotations
-
 import json
 import zipfile
 from collections import Counter

@@ -1,7 +1,5 @@
 """npz files as large as the disk: members that are stored uncompressed are mapped, not read."""
 
-from __future__ import annotations
-
 import hashlib
 import struct
 import zipfile

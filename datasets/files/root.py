@@ -1,7 +1,5 @@
 """ROOT files: their trees by name, their identity, columns of some rows, and blocks of rows of many files."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import re

@@ -1,7 +1,5 @@
 """Shards: npz and ROOT files of one dataset with metadata, written one by one and continued after an interruption."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import logging

@@ -1,7 +1,5 @@
 """The segments of a muon as numbers for a network: their deviations from the circle, in units of its bending."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

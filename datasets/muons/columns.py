@@ -1,7 +1,5 @@
 """Columns of hits and of muons: what a file holds, and what follows from it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Muon hits in ROOT trees: which branch is which column of a hit, of a muon, of the event."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches

@@ -1,7 +1,5 @@
 """From branches of hits and muons to events: one for each muon, with its hits, its truth and its key."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any

@@ -1,7 +1,5 @@
 """Straight segments in single stations: which side of its wire a muon passed in every drift tube, and a line fit."""
 
-from __future__ import annotations
-
 from functools import cache
 from typing import NamedTuple
 

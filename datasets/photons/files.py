@@ -1,7 +1,5 @@
 """Photon sensors in ROOT trees: which branch, or element of a branch, is which column."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """From branches of photon sensors to events: invalid readings, sums for baselines, keys, and checks."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -3,8 +3,6 @@
 Imported with numba. All compiled functions are in this one file, so that their cache notices every change.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numba

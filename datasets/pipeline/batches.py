@@ -1,7 +1,5 @@
 """From a split to batches: endless and shuffled for training, or once in the stored order."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial

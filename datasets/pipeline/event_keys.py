@@ -1,7 +1,5 @@
 """Keys of events: hashes that decide in which split an event is, and that find events which occur twice."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field

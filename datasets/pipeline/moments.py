@@ -1,7 +1,5 @@
 """Mean and standard deviation of data that come in blocks."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any
 

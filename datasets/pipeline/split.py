@@ -1,7 +1,5 @@
 """The three splits of a source: by a hash of each event's key or by file; their order, and their bootstrap."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace

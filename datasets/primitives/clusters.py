@@ -1,7 +1,5 @@
 """Clusters of trigger primitives on each plane of an anode, and which of them are the same charge."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from itertools import product
 

@@ -1,7 +1,5 @@
 """Trigger primitives and truth in ROOT files of DUNE's trigger analysis."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path

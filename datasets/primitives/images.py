@@ -1,7 +1,5 @@
 """Plane images of trigger primitives: clusters drawn, matched and described."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache

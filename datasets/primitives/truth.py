@@ -1,7 +1,5 @@
 """The true particle of each cluster, in the metadata of cluster images."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

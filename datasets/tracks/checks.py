@@ -1,7 +1,5 @@
 """Checks on track states as they are read, and on the magnet that they went through."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

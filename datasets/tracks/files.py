@@ -1,7 +1,5 @@
 """Track states in npz files and ROOT trees: which array or branch is which column."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial

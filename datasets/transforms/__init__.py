@@ -8,8 +8,6 @@ gives, and returns the steps that it stands for; `magnet` is None for data witho
 state `example=`, a function of a NumPy generator that returns acceptable targets (50, 4) for the contract tests.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 

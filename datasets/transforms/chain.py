@@ -1,7 +1,5 @@
 """Transforms applied one after the other, and the mirror symmetry that may stand around them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any

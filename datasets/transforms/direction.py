@@ -1,7 +1,5 @@
 """Transforms of directions: components of a vector to length 1, an angle to its point on the circle."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import Any

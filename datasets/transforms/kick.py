@@ -1,7 +1,5 @@
 """The effect of a magnet on a track: its deviation from an extrapolation that needs no network."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Literal
 

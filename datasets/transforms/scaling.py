@@ -1,7 +1,5 @@
 """Transforms of single numbers: standardize, log, inverse."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from typing import Any
 
