@@ -210,7 +210,7 @@ def test_duplicates_are_refused(refused, the_events, folder, content, write):
         ("energyTruth", lambda a: a * 1000, "is the energy in MeV.*Expected energy from 0 to 1 GeV"),
         ("timeTruth", lambda a: a * 1e9, "is the time in ns"),
         ("uvwTruth", lambda a: a * 10, "is the position in mm"),
-        ("emiVec", lambda a: a * 0.9, "directions are no unit vectors"),
+        ("emiVec", lambda a: a * 0.9, "directions are not unit vectors"),
         ("emiVec", lambda a: -a, "directions contradict theta and phi"),
         ("emiAng", lambda a: a * 4, "theta: .* out of range"),
         ("nGamma", lambda a: a + 4, "n_gamma: .* out of range"),

@@ -52,7 +52,7 @@ def test_both_say_the_same():
 def test_they_contradict_each_other():
     assert refused(facts(GAUSSIAN), {"name": "gaussian_dipole", "peak": 0.5}) == (
         "dataset.field: another field than the data were generated with (peak: 0.5). Expected peak: -1.0182, or no "
-        "'field': the files say it themselves. Received "
+        "'field': the files state it themselves. Received "
         "{'name': 'gaussian_dipole', 'peak': 0.5, 'center': 5007.0, 'sigma': 1744.0, 'maxwell': False}."
     )
     assert refused(facts(GAUSSIAN), "two_dipoles").startswith(
