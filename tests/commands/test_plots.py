@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+from untraced import process_environment
 
 from app.cli import main
 
@@ -25,8 +26,7 @@ def test_plots_need_neither_model_nor_data_nor_tensorflow(copied):
         shutil.rmtree(run / name)
     for name in ("model.keras", "metrics.json", "normalization.json", "log.txt"):
         (run / name).unlink()
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
-    environment |= {"WIRECHAMBER_DATA": str(copied / "nowhere")}
+    environment = process_environment() | {"WIRECHAMBER_DATA": str(copied / "nowhere")}
     command = [sys.executable, "-c", PROBE, "plots", "trained"]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

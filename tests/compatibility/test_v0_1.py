@@ -10,7 +10,6 @@ import csv
 import gzip
 import hashlib
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import pytest
+from untraced import process_environment
 
 from app.cli import main
 from app.config.job_file import load
@@ -39,12 +39,8 @@ FAMILIES = 18
 
 
 def in_process(work, *parts):
-    """Let a process of its own do some parts, and return the folder of what came out.
-
-    Its coverage is not measured: it would take half as long again, for code that other tests run as well.
-    """
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
-    environment |= {"PYTHONPATH": str(ROOT), "WIRECHAMBER_DATA": str(work / "data")}
+    """Let a process of its own do some parts, and return the folder of what came out."""
+    environment = process_environment() | {"PYTHONPATH": str(ROOT), "WIRECHAMBER_DATA": str(work / "data")}
     script = ROOT / "tests" / "compatibility" / "fresh_process.py"
     command = [sys.executable, str(script), str(FIXTURES), str(work), *parts]
     found = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import pytest
+from untraced import process_environment
 
 from app.core.errors import UserError, WirechamberError
 from app.core.files import (
@@ -29,7 +30,8 @@ from app.core.files import (
 
 
 def start(code: str, path: Path) -> subprocess.Popen[str]:
-    return subprocess.Popen([sys.executable, "-c", code, str(path)], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
+    command = [sys.executable, "-c", code, str(path)]
+    return subprocess.Popen(command, cwd=REPOSITORY, env=process_environment(), stdout=subprocess.PIPE, text=True)
 
 
 def test_a_file_is_written_as_it_is_meant(tmp_path: Path) -> None:

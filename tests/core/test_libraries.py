@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+from untraced import process_environment
 
 LOAD = """
 import gzip, pathlib, sys, tempfile
@@ -23,7 +24,8 @@ print(sorted({"tensorflow", "keras"} & set(sys.modules)))
 
 
 def run(code):
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, env=process_environment(), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
+from untraced import process_environment
 
 from app.core import lock
 from app.core.files import NotWritten
@@ -23,7 +24,8 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 def start(code: str, *arguments: object) -> subprocess.Popen[str]:
     """Run a few lines of Python that begin with the lock imported."""
     command = [sys.executable, "-c", f"import os, sys, time, pathlib\nfrom app.core.lock import locked\n{code}"]
-    return subprocess.Popen([*command, *map(str, arguments)], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
+    command += map(str, arguments)
+    return subprocess.Popen(command, cwd=REPOSITORY, env=process_environment(), stdout=subprocess.PIPE, text=True)
 
 
 def holding(path: Path) -> subprocess.Popen[str]:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
+from untraced import process_environment
 
 import registry
 from app.core.errors import UserError
@@ -43,9 +44,8 @@ with locked(pathlib.Path(sys.argv[1]) / ".lock"):
 
 
 def start(code: str, *arguments: object) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", code, *map(str, arguments)], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True
-    )
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    return subprocess.Popen(command, cwd=REPOSITORY, env=process_environment(), stdout=subprocess.PIPE, text=True)
 
 
 def a_record(run: str = "mlp_v1", **facts: object) -> Record:

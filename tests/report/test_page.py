@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from untraced import process_environment
 
 from app.cli import main
 from app.comparison.throughput import runge_kutta, throughput
@@ -233,7 +234,7 @@ def test_curves_leave_gaps_where_a_logarithm_has_no_value(made_run, tmp_path):
 def test_no_tensorflow_is_needed(made_run, tmp_path, words):
     made_run("one")
     made_run("two")
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    environment = process_environment() | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(
         [sys.executable, "-c", PROBE, *words],
         cwd=tmp_path,

@@ -8,6 +8,7 @@ module from elsewhere is imported and inside the functions of `FUNCTIONS`.
 from __future__ import annotations
 
 import functools
+import os
 import sys
 from importlib.machinery import SourceFileLoader
 
@@ -61,3 +62,8 @@ def leave_out_libraries():
         return None
 
     SourceFileLoader.exec_module = exec_module
+
+
+def process_environment():
+    """Return the environment of a process that runs what other tests run too: its coverage is not measured."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}

@@ -6,6 +6,7 @@ from dataclasses import replace
 import matplotlib
 import numpy as np
 import pytest
+from untraced import process_environment
 
 from app.core.errors import UserError
 from app.plots import PLOTS
@@ -126,5 +127,6 @@ def test_neither_matplotlib_nor_tensorflow_is_loaded_before_a_plot_is_made():
         "loaded = {'matplotlib', 'tensorflow', 'keras', 'scipy', 'pandas'} & set(sys.modules)\n"
         "print(sorted(loaded))"
     )
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    command = [sys.executable, "-c", code]
+    found = subprocess.run(command, env=process_environment(), capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
