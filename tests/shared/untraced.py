@@ -47,21 +47,28 @@ def untraced(function):
     return call
 
 
+def trace_no_functions(module):
+    """Replace the module's functions in `FUNCTIONS`."""
+    for place in FUNCTIONS.get(module.__name__, ()):
+        *owners, name = place.split(".")
+        owner = functools.reduce(getattr, owners, module)
+        setattr(owner, name, untraced(getattr(owner, name)))
+
+
 def leave_out_libraries():
-    """Trace no import of a library, and none of its functions in `FUNCTIONS` from its import on."""
+    """Trace no import of a library from now on, and none of the functions in `FUNCTIONS`."""
     load, load_untraced = SourceFileLoader.exec_module, untraced(SourceFileLoader.exec_module)
 
     def exec_module(self, module):
-        if LIBRARIES not in self.path:
-            return load(self, module)
-        load_untraced(self, module)
-        for place in FUNCTIONS.get(module.__name__, ()):
-            *owners, name = place.split(".")
-            owner = functools.reduce(getattr, owners, module)
-            setattr(owner, name, untraced(getattr(owner, name)))
-        return None
+        if LIBRARIES in self.path:
+            load_untraced(self, module)
+            trace_no_functions(module)
+        else:
+            load(self, module)
 
     SourceFileLoader.exec_module = exec_module
+    for name in FUNCTIONS.keys() & sys.modules.keys():  # the conftest.py of a folder may have imported it
+        trace_no_functions(sys.modules[name])
 
 
 def process_environment():
