@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 SUMS = ("loss", "data_loss", "physics_loss")
+"""The sums of terms among the losses of an epoch."""
 MOVED = 0.01
 """Relative change from the first epoch below which a term counts as not moved by the training."""
 

@@ -30,7 +30,7 @@ from app.data.loading import Data, load_data
 from app.data.tables import first_events
 from app.export.graph import output_names, parity, to_onnx
 from app.export.onnx_file import ROWS
-from app.layers.ensemble_mean import combine
+from app.layers.ensemble_mean import combine_members
 from app.runtime import device
 from app.training.build import build
 from datasets.pipeline.arrays import dense
@@ -106,7 +106,7 @@ def deployed(job: Job, data: Data) -> Any:
         for weight in model.trainable_weights:
             weight.assign(weight + 0.02 * random.normal(size=weight.shape))
     names = {f"member_{i}": model for i, model in enumerate(every)}
-    return combine(names, dict.fromkeys(job.tasks, "unit_vector")) if len(every) > 1 else every[0]
+    return combine_members(names, dict.fromkeys(job.tasks, "unit_vector")) if len(every) > 1 else every[0]
 
 
 def batch(inputs: Mapping[str, Any], size: int) -> dict[str, Any] | None:

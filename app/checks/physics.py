@@ -7,13 +7,12 @@ from typing import Any
 from app.config import Job
 from app.core.catalog import Spec
 from app.core.errors import Problem, UserError
+from app.history import SUMS
 from app.models import HIT_PROBABILITY, SCORES, TRACK_CODE
 from app.physics.magnet import Magnet
 from datasets.transforms.chain import HORIZONTAL, VERTICAL, check_mirror
 from losses.constraints import CONSTRAINTS, terms_of
 
-SUMS = ("data_loss", "physics_loss")
-"""Figures of the history beside the terms."""
 OUTPUTS = (TRACK_CODE, SCORES, HIT_PROBABILITY)
 """What models call outputs of their own."""
 
@@ -56,7 +55,7 @@ def _check_offered(job: Job, spec: Spec[Any], where: tuple[str, int]) -> None:
 
 def check_task_names(job: Job) -> None:
     """A task's figure in the history, <task>_loss, must not be that of a constraint or a sum."""
-    taken = {name for c in CONSTRAINTS for name in terms_of(CONSTRAINTS.parse(c.name))} | set(SUMS)
+    taken = {name for c in CONSTRAINTS for name in terms_of(CONSTRAINTS.parse(c.name))} | set(SUMS) - {"loss"}
     for name in job.tasks:
         if f"{name}_loss" in taken or name in OUTPUTS or name.startswith("val_"):
             others = sorted({one.removesuffix("_loss") for one in taken} | {*OUTPUTS})

@@ -10,7 +10,7 @@ import numpy as np
 
 from app.core.errors import Problem, UserError
 from app.data.loading import stacked
-from app.layers.features import columns_of
+from app.layers.features import split_columns
 from app.models.blocks.track_heads import TrackHead
 from datasets.transforms.chain import Mirror
 from datasets.transforms.kick import STATE
@@ -52,7 +52,7 @@ class Trajectory:
 
     def _some(self, inputs: Mapping[str, Any], zeta: Any) -> list[Any]:
         tensors = {name: keras.ops.convert_to_tensor(values) for name, values in inputs.items()}
-        known = columns_of(tensors, self.columns)
+        known = split_columns(tensors, self.columns)
         folded = self.mirror.fold(known) if self.mirror else known
         states, _ = self.path.along(self.code(tensors), folded, zeta)  # type: ignore[union-attr]
         if self.mirror:

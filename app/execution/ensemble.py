@@ -15,8 +15,6 @@ from app.training.checkpoint import Progress
 
 logger = logging.getLogger(__name__)
 
-MEANS = ("unit_vector", "circular", "inverse", "log")
-"""Transforms whose values are averaged in a way of their own, see app/layers/ensemble_mean.py."""
 EXPECTED = "a file of a finished member; --overwrite trains it anew"
 
 
@@ -31,7 +29,7 @@ def train_ensemble(job: Job, options: Options, progress: Callable[[Progress], No
         from app.evaluation import load
         from app.execution import results
         from app.execution.tracking import track_run
-        from app.layers.ensemble_mean import combine
+        from app.layers.ensemble_mean import MEANS, combine_members
         from app.training.build import Networks
         from app.training.fit import history
 
@@ -41,7 +39,7 @@ def train_ensemble(job: Job, options: Options, progress: Callable[[Progress], No
             name: next((step.name for step in task.transform if step.name in MEANS), "values")
             for name, task in job.tasks.items()
         }
-        mean = combine(dict(zip(names, models, strict=True)), means)
+        mean = combine_members(dict(zip(names, models, strict=True)), means)
         bootstrap = job.ensemble is not None and job.ensemble.bootstrap
         drawn = "each trained on its own draw of the events" if bootstrap else "trained on the same events"
         description = f"{len(runs)} of {job.model.name}, {drawn}"

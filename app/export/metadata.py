@@ -10,10 +10,8 @@ from typing import Any
 from app.config import Job
 from app.data.loading import Data
 from app.export.graph import output_names
-from app.layers.physical_outputs import CONCENTRATION, PROBABILITY, SIGMA
+from app.layers.physical_outputs import CONCENTRATION, PROBABILITY, SIGMA, SPREAD
 from datasets.pipeline.events import Column
-
-SPREAD = "spread"
 
 
 def card(job: Job, data: Data, model: Any, commit: str | None) -> dict[str, str]:

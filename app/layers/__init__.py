@@ -1,1 +1,1 @@
-"""Keras layers that deployed models are made of, beside the networks themselves."""
+"""The Keras layers of deployed models before and after the networks."""

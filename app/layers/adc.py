@@ -5,14 +5,13 @@ from typing import Any
 
 import keras
 import numpy as np
-from numpy.typing import NDArray
 
 from app.core.errors import Problem, UserError
 from app.physics.arrays import module_of
 
 AXES = {"rows": 1, "columns": 2}
 AT_ONCE = 2**24
-"""Pixels that `adapt` turns into float64 at a time."""
+"""`adapt` converts this many pixels to float64 at a time."""
 
 
 @keras.saving.register_keras_serializable("wirechamber")
@@ -48,21 +47,28 @@ class Adc(keras.layers.Layer):
             return
         squares, pixels = np.zeros(()), np.zeros(())
         for block in blocks:
-            for images in _portions(np.asarray(block)):
-                charge = _with_planes(self._summed(np.asarray(images, np.float64)))
+            array = np.asarray(block)
+            rows = max(1, AT_ONCE // max(1, int(np.prod(array.shape[1:]))))
+            for first in range(0, len(array), rows):
+                images = array[first : first + rows]
+                charge = _with_planes(self._sum_ticks(np.asarray(images, np.float64)))
                 values = _logarithm(charge) if self.normalization == "log" else charge
                 squares = squares + np.sum(values * values, axis=(0, 1, 2))
                 pixels = pixels + np.count_nonzero(values, axis=(0, 1, 2))
-        self.scale = _scale(squares, pixels).tolist()
+        if not np.isfinite(squares).all():
+            raise UserError(Problem("an image of the training split has a value that is not finite", ("dataset",)))
+        if not np.all(pixels):
+            raise UserError(Problem("no image of the training split has charge", ("dataset",)))
+        self.scale = np.atleast_1d(np.sqrt(squares / pixels)).tolist()  # the root mean square of pixels with charge
 
     def build(self, shape: Any) -> None:
-        """Refuse ticks that are no multiple of r here, where Keras adds no words of its own to the error."""
+        """Raise the error for ticks that are no multiple of r here, where Keras adds no text of its own."""
         self._shape(shape)
         super().build(shape)
 
     def call(self, images: Any) -> Any:
         """Return the scaled images, (N, H, W, P)."""
-        charge = _with_planes(self._summed(keras.ops.cast(images, "float32")))
+        charge = _with_planes(self._sum_ticks(keras.ops.cast(images, "float32")))
         if self.normalization == "per_image":
             largest = keras.ops.max(charge, axis=(1, 2), keepdims=True)
             return charge / keras.ops.where(largest > 0, largest, 1.0)
@@ -71,7 +77,7 @@ class Adc(keras.layers.Layer):
             return keras.ops.arcsinh(charge / scale)
         return (_logarithm(charge) if self.normalization == "log" else charge) / scale
 
-    def _summed(self, images: Any) -> Any:
+    def _sum_ticks(self, images: Any) -> Any:
         """Return images (N, H, W, ...) with `sum_ticks` of them in one."""
         if self.sum_ticks == 1:
             return images
@@ -83,19 +89,19 @@ class Adc(keras.layers.Layer):
 
     def _shape(self, shape: Sequence[Any]) -> list[Any]:
         """Return the shape of the images with their ticks summed."""
-        axis, found = AXES[self.ticks], list(shape)
-        if found[axis] % self.sum_ticks:
-            divisors = [str(r) for r in range(1, found[axis] + 1) if found[axis] % r == 0]
-            what = f"the {found[axis]} ticks of an image cannot be summed in groups of {self.sum_ticks}"
+        axis, summed = AXES[self.ticks], list(shape)
+        if summed[axis] % self.sum_ticks:
+            divisors = [str(r) for r in range(1, summed[axis] + 1) if summed[axis] % r == 0]
+            what = f"the {summed[axis]} ticks of an image cannot be summed in groups of {self.sum_ticks}"
             expected = f"one of {', '.join(divisors)}"
             raise UserError(Problem(what, ("dataset", "sum_ticks"), expected=expected, received=self.sum_ticks))
-        found[axis] //= self.sum_ticks
-        return found
+        summed[axis] //= self.sum_ticks
+        return summed
 
     def compute_output_shape(self, shape: Any) -> tuple[int | None, ...]:
         """Return (N, H, W, P)."""
-        found = self._shape(shape)
-        return tuple(found if len(found) == 4 else [*found, 1])
+        summed = self._shape(shape)
+        return tuple(summed if len(summed) == 4 else [*summed, 1])
 
     def get_config(self) -> dict[str, Any]:
         """Return what rebuilds the layer with its constants."""
@@ -111,17 +117,3 @@ def _logarithm(charge: Any) -> Any:
     """Return ln(1 + max(a, 0)); not by log1p, which has no operation in ONNX and no use for counts."""
     ops = module_of(charge)
     return ops.log(1.0 + ops.maximum(charge, 0.0))
-
-
-def _portions(block: NDArray[Any]) -> Iterable[NDArray[Any]]:
-    rows = max(1, AT_ONCE // max(1, int(np.prod(block.shape[1:]))))
-    return (block[first : first + rows] for first in range(0, len(block), rows))
-
-
-def _scale(squares: NDArray[np.float64], pixels: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the root mean square of each plane's pixels with charge."""
-    if not np.isfinite(squares).all():
-        raise UserError(Problem("an image of the training split has a value that is not finite", ("dataset",)))
-    if not np.all(pixels):
-        raise UserError(Problem("no image of the training split has charge", ("dataset",)))
-    return np.atleast_1d(np.sqrt(squares / pixels))

@@ -1,42 +1,46 @@
-"""The last layer of an ensemble: one answer from those of its members. Imported where Keras is needed."""
+"""The last layer of an ensemble: the mean of the outputs of its members. Imported with Keras."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
 
-from app.layers.physical_outputs import CONCENTRATION, PROBABILITY, SIGMA, VALUE
+from app.layers.physical_outputs import CONCENTRATION, PROBABILITY, SIGMA, SPREAD, VALUE
 
-SPREAD = "spread"
 TINY = 1e-7
 SMALL = 0.5
-"""Concentrations below it are taken by the series in k, whose next term is 3e-7 of the sum there."""
+"""Below this concentration a series in k is used, whose next term is 3e-7 of the sum."""
 MOST_LENGTH = 1 - 1e-6
-"""Of a mean of unit vectors: members that agree better than 0.1 degrees agree."""
+"""The largest length of a mean of unit vectors: members that agree to 0.1 degrees count as equal."""
 
 Values = Sequence[Any]
 
 
-def _arithmetic(values: Values) -> Any:
+def arithmetic_mean(values: Values) -> Any:
+    """Return sum_m v_m / M."""
     return sum(values) / len(values)
 
 
-def _harmonic(values: Values) -> Any:
-    mean = _arithmetic([1.0 / value for value in values])
+def harmonic_mean(values: Values) -> Any:
+    """Return the inverse of the mean of 1 / v_m."""
+    mean = arithmetic_mean([1.0 / value for value in values])
     return 1.0 / keras.ops.where(keras.ops.abs(mean) < TINY, TINY, mean)
 
 
-def _geometric(values: Values) -> Any:
-    return keras.ops.exp(_arithmetic([keras.ops.log(value) for value in values]))
+def geometric_mean(values: Values) -> Any:
+    """Return exp(mean(log v_m))."""
+    return keras.ops.exp(arithmetic_mean([keras.ops.log(value) for value in values]))
 
 
-def _of_angles(values: Values) -> Any:
-    sine, cosine = (_arithmetic([f(value) for value in values]) for f in (keras.ops.sin, keras.ops.cos))
+def mean_angle(values: Values) -> Any:
+    """Return the angle [rad] of the mean of the unit vectors (cos v_m, sin v_m)."""
+    sine, cosine = (arithmetic_mean([f(value) for value in values]) for f in (keras.ops.sin, keras.ops.cos))
     return keras.ops.arctan2(sine, cosine)
 
 
-def _of_directions(values: Values) -> Any:
-    return _unit(_arithmetic(values))
+def mean_direction(values: Values) -> Any:
+    """Return the unit vector along the mean of the vectors (N, 3)."""
+    return _unit(arithmetic_mean(values))
 
 
 def _unit(vectors: Any) -> Any:
@@ -44,18 +48,18 @@ def _unit(vectors: Any) -> Any:
 
 
 def _length(vectors: Any) -> Any:
-    """Return the lengths (N, 1); the root of zero has no gradient, nor needs it one."""
+    """Return the lengths (N, 1); the square root at zero has no gradient, and none is needed."""
     return keras.ops.sqrt(keras.ops.sum(vectors * vectors, axis=-1, keepdims=True))
 
 
 MEANS: dict[str, Callable[[Values], Any]] = {
-    "values": _arithmetic,
-    "inverse": _harmonic,
-    "log": _geometric,
-    "circular": _of_angles,
-    "unit_vector": _of_directions,
+    "values": arithmetic_mean,
+    "inverse": harmonic_mean,
+    "log": geometric_mean,
+    "circular": mean_angle,
+    "unit_vector": mean_direction,
 }
-"""How values are averaged, by the transform that they were learned behind: where the network saw them."""
+"""The mean of values, by the transform behind which they were learned: the mean of what the networks saw."""
 
 
 def mean_length(concentration: Any) -> Any:
@@ -78,9 +82,9 @@ def concentration_of(length: Any) -> Any:
     return r * (3.0 - r * r) / (1.0 - r * r)
 
 
-@keras.saving.register_keras_serializable("wirechamber", "Combined")  # its name in models that were saved before
+@keras.saving.register_keras_serializable("wirechamber", "Combined")  # the name in saved models
 class EnsembleMean(keras.layers.Layer):
-    """The mean of members' answers in physical units, and how far they are apart.
+    """The mean of the outputs of the members in physical units, and their spread.
 
     call([{"value": (N, T), ...}, ...]) gives
 
@@ -102,26 +106,24 @@ class EnsembleMean(keras.layers.Layer):
 
     def call(self, members: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """Return the answer of the ensemble."""
-        said = {what: [member[what] for member in members] for what in members[0]}
-        if PROBABILITY in said:
-            return _classes(said[PROBABILITY])
+        outputs = {name: [member[name] for member in members] for name in members[0]}
+        if PROBABILITY in outputs:
+            mean = arithmetic_mean(outputs[PROBABILITY])
+            # not argmax, see app/layers/physical_outputs.py
+            best = keras.ops.cast(keras.ops.top_k(mean, 1)[1], "float32")
+            spread = standard_deviation([p - mean for p in outputs[PROBABILITY]])
+            return {VALUE: best, PROBABILITY: mean, SPREAD: spread}
         if self.mean == "unit_vector":
-            return _directions(said)
-        return self._values(said)
-
-    def _values(self, said: Mapping[str, Values]) -> dict[str, Any]:
-        value = MEANS[self.mean](said[VALUE])
-        spread = _deviation([self._residual(one, value) for one in said[VALUE]])
-        found = {VALUE: value, SPREAD: spread}
-        if SIGMA in said:
-            found[SIGMA] = keras.ops.sqrt(_arithmetic([s * s for s in said[SIGMA]]) + spread * spread)
-        return found
-
-    def _residual(self, one: Any, value: Any) -> Any:
-        """Return the difference, of angles the short way round."""
-        if self.mean != "circular":
-            return one - value
-        return keras.ops.arctan2(keras.ops.sin(one - value), keras.ops.cos(one - value))
+            return combine_directions(outputs)
+        value = MEANS[self.mean](outputs[VALUE])
+        residuals = [member - value for member in outputs[VALUE]]
+        if self.mean == "circular":  # the shorter way round
+            residuals = [keras.ops.arctan2(keras.ops.sin(r), keras.ops.cos(r)) for r in residuals]
+        combined = {VALUE: value, SPREAD: standard_deviation(residuals)}
+        if SIGMA in outputs:
+            variance = arithmetic_mean([s * s for s in outputs[SIGMA]])
+            combined[SIGMA] = keras.ops.sqrt(variance + combined[SPREAD] * combined[SPREAD])
+        return combined
 
     def get_config(self) -> dict[str, Any]:
         """Return what rebuilds the layer."""
@@ -135,28 +137,29 @@ class EnsembleMean(keras.layers.Layer):
         return {**first, SPREAD: (first[VALUE][0], 1) if self.mean == "unit_vector" else first[VALUE]}
 
 
-def _deviation(residuals: Values) -> Any:
+def standard_deviation(residuals: Values) -> Any:
+    """Return sqrt(sum_m r_m^2 / (M - 1)) of the residuals to the mean."""
     return keras.ops.sqrt(sum(r * r for r in residuals) / (len(residuals) - 1))
 
 
-def _classes(probabilities: Values) -> dict[str, Any]:
-    mean = _arithmetic(probabilities)
-    best = keras.ops.cast(keras.ops.top_k(mean, 1)[1], "float32")  # not argmax, see app/layers/physical_outputs.py
-    return {VALUE: best, PROBABILITY: mean, SPREAD: _deviation([p - mean for p in probabilities])}
+def combine_directions(outputs: Mapping[str, Values]) -> dict[str, Any]:
+    """Return the mean direction, the spread [rad] and, where members know it, the concentration of their mixture.
 
-
-def _directions(said: Mapping[str, Values]) -> dict[str, Any]:
-    units = [_unit(vector) for vector in said[VALUE]]
-    weights = [mean_length(k) for k in said[CONCENTRATION]] if CONCENTRATION in said else [1.0] * len(units)
-    mean = _arithmetic([weight * unit for weight, unit in zip(weights, units, strict=True)])
+    Args:
+        outputs: the members' outputs by name: "value", vectors (N, 3), and perhaps "concentration" (N, 1).
+    """
+    units = [_unit(vector) for vector in outputs[VALUE]]
+    known = CONCENTRATION in outputs
+    weights = [mean_length(k) for k in outputs[CONCENTRATION]] if known else [1.0] * len(units)
+    mean = arithmetic_mean([weight * unit for weight, unit in zip(weights, units, strict=True)])
     value = _unit(mean)
     cosines = [keras.ops.sum(unit * value, axis=-1, keepdims=True) for unit in units]
     angles = [keras.ops.arccos(keras.ops.clip(cosine, -1.0, 1.0)) for cosine in cosines]
-    found = {VALUE: value, SPREAD: _deviation(angles)}
-    return found | ({CONCENTRATION: concentration_of(_length(mean))} if CONCENTRATION in said else {})
+    combined = {VALUE: value, SPREAD: standard_deviation(angles)}
+    return combined | ({CONCENTRATION: concentration_of(_length(mean))} if known else {})
 
 
-def combine(members: Mapping[str, Any], tasks: Mapping[str, str]) -> Any:
+def combine_members(members: Mapping[str, Any], tasks: Mapping[str, str]) -> Any:
     """Return one model of members that share their inputs: {task: answer} and what else is known of each task.
 
     Args:
@@ -171,11 +174,8 @@ def combine(members: Mapping[str, Any], tasks: Mapping[str, str]) -> Any:
         answers.append(member(inputs))
     outputs: dict[str, Any] = {}
     for task, mean in tasks.items():
-        found = EnsembleMean(mean, name=f"{task}_combined")([_of_task(answer, task) for answer in answers])
-        outputs |= {task if what == VALUE else f"{task}_{what}": tensor for what, tensor in found.items()}
+        names = {VALUE: task, **{name: f"{task}_{name}" for name in (SIGMA, PROBABILITY, CONCENTRATION, SPREAD)}}
+        own = [{n: answer[full] for n, full in names.items() if full in answer and n != SPREAD} for answer in answers]
+        combined = EnsembleMean(mean, name=f"{task}_combined")(own)
+        outputs |= {names[name]: tensor for name, tensor in combined.items()}
     return keras.Model(inputs, outputs, name="model")
-
-
-def _of_task(answer: Mapping[str, Any], task: str) -> dict[str, Any]:
-    more = {what: f"{task}_{what}" for what in (SIGMA, PROBABILITY, CONCENTRATION)}
-    return {VALUE: answer[task]} | {what: answer[name] for what, name in more.items() if name in answer}

@@ -1,4 +1,4 @@
-"""What a network sees of track states: some columns, mirrored, and features that physics derives. Needs Keras."""
+"""The features of track states: some columns, mirrored, and features that physics derives. Imported with Keras."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,10 +13,10 @@ from datasets.transforms.chain import Mirror
 
 SLOPES = ("u", "v")
 LENS = ("lens_x", "lens_y", "lens_tx", "lens_ty", "lens_u", "lens_v")
-"""The state behind a thin lens of the data's own field, from each track's start state."""
+"""The state behind a thin lens of the data's own field, calculated from the start state of each track."""
 
 
-def columns_of(inputs: Mapping[str, Any], names: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+def split_columns(inputs: Mapping[str, Any], names: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     """Return the columns (N,) of flat input tensors by name: {"state": (N, 6)} -> {"x": (N,), ...}."""
     return {
         column: inputs[name][..., position]
@@ -26,7 +26,7 @@ def columns_of(inputs: Mapping[str, Any], names: Mapping[str, Sequence[str]]) ->
 
 
 def check_features(features: Sequence[str], columns: Sequence[str], magnet: Magnet | None) -> None:
-    """Refuse features that the data cannot give."""
+    """Raise UserError for a feature that the data cannot give."""
     for position, name in enumerate(features):
         where = ("model", "inputs", "features", position)
         if name not in (*columns, *SLOPES, *LENS):
@@ -36,17 +36,13 @@ def check_features(features: Sequence[str], columns: Sequence[str], magnet: Magn
             raise UserError(
                 Problem(f"{name!r} needs the field of the data, which is not known", where, expected=expected)
             )
-        for column in () if name in columns else _needs(name, magnet):
+        if name in columns:
+            continue
+        start = ("z_start",) if magnet and magnet.z_start is None else ()
+        for column in ("tx", "ty") if name in SLOPES else ("x", "y", "tx", "ty", "qop", "dz", *start):
             if column not in columns:
                 what = f"{name!r} needs the input column {column!r}"
                 raise UserError(Problem(what, where, received=list(columns)))
-
-
-def _needs(name: str, magnet: Magnet | None) -> tuple[str, ...]:
-    """Return the columns that a derived feature is made of."""
-    if name in SLOPES:
-        return ("tx", "ty")
-    return ("x", "y", "tx", "ty", "qop", "dz", *(("z_start",) if magnet and magnet.z_start is None else ()))
 
 
 @keras.saving.register_keras_serializable("wirechamber")
@@ -76,7 +72,7 @@ class Features(keras.layers.Layer):
 
     def call(self, inputs: Mapping[str, Any]) -> Any:
         """Return the features, (N, F)."""
-        known = columns_of(inputs, self.columns)
+        known = split_columns(inputs, self.columns)
         if self.mirror:
             known = self.mirror.fold(known)
         if set(SLOPES) & set(self.features):

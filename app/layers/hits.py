@@ -127,12 +127,12 @@ class HitFeatures(keras.layers.Layer):
         """
         if not self.standardize:
             return
-        found = Moments()
+        moments = Moments()
         for block in blocks:
-            found.add(np.asarray(block) * np.asarray(self.scales))
-        if not found.rows:
+            moments.add(np.asarray(block) * np.asarray(self.scales))
+        if not moments.rows:
             raise UserError(Problem("no event of the training split has a hit", ("dataset",)))
-        self.mean, self.std = list(found.mean), list(found.std)
+        self.mean, self.std = list(moments.mean), list(moments.std)
 
     def call(self, hits: Any) -> Any:
         """Return the scaled features, (N, h, F)."""

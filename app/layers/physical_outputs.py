@@ -5,14 +5,16 @@ from typing import Any
 
 import keras
 
-from app.layers.features import columns_of
+from app.layers.features import split_columns
 from app.physics.magnet import Magnet
 from datasets.transforms import TRANSFORMS
 from datasets.transforms.chain import Chain, Mirror
 
 VALUE, SIGMA, PROBABILITY, CONCENTRATION = "value", "sigma", "probability", "concentration"
+SPREAD = "spread"
+"""The output that an ensemble adds: the spread of its members."""
 MOST_LOG_SIGMA = 10.0
-"""Beyond, exp overflows sooner or later: a network says so wide a distribution before it is trained only."""
+"""The logarithm of sigma is cut off here, since exp overflows; only an untrained network gives such a width."""
 
 
 def make_chain(
@@ -59,13 +61,13 @@ class Physical(keras.layers.Layer):
         self.settings = {"targets": targets, "transforms": transforms, **data}
         self.columns = columns
         self.chain = make_chain(transforms, targets, Magnet(**magnet) if magnet else None, mirror)
-        for step, found in zip(self.chain.steps, constants, strict=True):
-            step.constants = dict(found)
+        for step, values in zip(self.chain.steps, constants, strict=True):
+            step.constants = dict(values)
         self.reading, self.adds = HEAD_OUTPUTS[head]
 
     def call(self, tensors: Mapping[str, Any]) -> dict[str, Any]:
         """Return the physical targets, and what else the head says of them."""
-        known = columns_of(tensors["inputs"], self.columns)
+        known = split_columns(tensors["inputs"], self.columns)
         return self.reading(tensors["output"], lambda output: self.chain.inverse(output, known))
 
     def compute_output_shape(self, shapes: Mapping[str, Any]) -> dict[str, Any]:
@@ -82,12 +84,13 @@ class Physical(keras.layers.Layer):
 Inverse = Callable[[Any], Any]
 
 
-def _values(output: Any, inverse: Inverse) -> dict[str, Any]:
+def read_values(output: Any, inverse: Inverse) -> dict[str, Any]:
+    """Return the targets by the inverse of the transforms."""
     return {VALUE: inverse(output)}
 
 
-def _gaussian(output: Any, inverse: Inverse) -> dict[str, Any]:
-    """Carry the standard deviation through the inverse, each column's by half of what +- one sigma of it makes.
+def read_gaussian(output: Any, inverse: Inverse) -> dict[str, Any]:
+    """Return mean and standard deviation in physical units from mean and log-variance of the transformed targets.
 
     sigma_t^2 = sum_j ((inverse(m + sigma_j e_j) - inverse(m - sigma_j e_j))_t / 2)^2, which is exact for linear steps.
     """
@@ -98,25 +101,28 @@ def _gaussian(output: Any, inverse: Inverse) -> dict[str, Any]:
     return {VALUE: inverse(mean), SIGMA: keras.ops.sqrt(sum(half * half for half in halves))}
 
 
-def _classes(output: Any, inverse: Inverse) -> dict[str, Any]:
-    best = keras.ops.top_k(output, 1)[1]  # Keras' argmax looks at the sign bit of zeros, which ONNX cannot
+def read_classes(output: Any, inverse: Inverse) -> dict[str, Any]:
+    """Return the number of the most probable class, (N, 1), and the probabilities softmax(output), (N, K)."""
+    best = keras.ops.top_k(output, 1)[1]  # not argmax: that of Keras looks at the sign bit of zeros, which ONNX cannot
     return {VALUE: inverse(keras.ops.cast(best, "float32")), PROBABILITY: keras.ops.softmax(output, axis=-1)}
 
 
-def _yes(output: Any, inverse: Inverse) -> dict[str, Any]:
+def read_probability(output: Any, inverse: Inverse) -> dict[str, Any]:
+    """Return the probability of 1, sigmoid(output), by the inverse of the transforms."""
     return {VALUE: inverse(keras.ops.sigmoid(output))}
 
 
-def _direction(output: Any, inverse: Inverse) -> dict[str, Any]:
+def read_direction(output: Any, inverse: Inverse) -> dict[str, Any]:
+    """Return the direction and, as its concentration, the length of the output (N, 3)."""
     square = keras.ops.sum(output * output, axis=-1, keepdims=True)
     return {VALUE: inverse(output), CONCENTRATION: keras.ops.sqrt(square)}
 
 
 HEAD_OUTPUTS: dict[str, tuple[Callable[[Any, Inverse], dict[str, Any]], tuple[str, ...]]] = {
-    "linear": (_values, ()),
-    "gaussian": (_gaussian, (SIGMA,)),
-    "softmax": (_classes, (PROBABILITY,)),
-    "sigmoid": (_yes, ()),
-    "von_mises_fisher": (_direction, (CONCENTRATION,)),
+    "linear": (read_values, ()),
+    "gaussian": (read_gaussian, (SIGMA,)),
+    "softmax": (read_classes, (PROBABILITY,)),
+    "sigmoid": (read_probability, ()),
+    "von_mises_fisher": (read_direction, (CONCENTRATION,)),
 }
-"""How each head is read, and what it says beside the value; a test compares the names with the catalog."""
+"""The function that reads each head, and which outputs it adds; a test compares the names with the catalog."""

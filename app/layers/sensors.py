@@ -11,7 +11,7 @@ from app.physics.arrays import module_of
 from datasets.pipeline.moments import Moments
 
 LARGEST = 9e9
-"""A reading beyond this is a marker of files for "not measured"."""
+"""A reading beyond this marks "not measured" in the files."""
 NOT_MEASURED = 2.0 * LARGEST
 NANOSECONDS = 1e9
 CHANNELS = ("light", "time", "valid_light", "valid_time")
@@ -50,11 +50,12 @@ class SensorChannels(keras.layers.Layer):
         light, time = Moments(), Moments()
         for block in blocks:
             photons, seconds = np.moveaxis(np.asarray(block), -1, 0)
-            light.add(scaled(_valid(photons), self.scaling))
+            light.add(scale_light(_valid(photons), self.scaling))
             time.add(_valid(seconds) * NANOSECONDS)
         if not light.rows:
             raise UserError(Problem("no sensor of the training split has a valid number of photons", ("dataset",)))
-        self.light, self.time = _figures(light), _figures(time) if time.rows else self.time
+        self.light = {"mean": float(light.mean), "std": float(light.std)}
+        self.time = {"mean": float(time.mean), "std": float(time.std)} if time.rows else self.time
 
     def call(self, readings: Any) -> Any:
         """Return the channels, (N, S, 4)."""
@@ -65,7 +66,7 @@ class SensorChannels(keras.layers.Layer):
         bounded = keras.ops.clip(bounded, -NOT_MEASURED, NOT_MEASURED)
         valid = keras.ops.abs(bounded) <= LARGEST
         known = keras.ops.where(valid, bounded, 0.0)  # before any arithmetic: NaN times 0 is NaN, in gradients too
-        light = (scaled(known[..., 0], self.scaling) - self.light["mean"]) / self.light["std"]
+        light = (scale_light(known[..., 0], self.scaling) - self.light["mean"]) / self.light["std"]
         time = (known[..., 1] * NANOSECONDS - self.time["mean"]) / self.time["std"]
         values = keras.ops.where(valid, keras.ops.stack([light, time], axis=-1), 0.0)
         return keras.ops.concatenate([values, keras.ops.cast(valid, "float32")], axis=-1)
@@ -84,28 +85,22 @@ def _valid(values: Any) -> Any:
         return values[np.abs(values) <= LARGEST].astype(np.float64)
 
 
-def _figures(moments: Moments) -> dict[str, float]:
-    return {"mean": float(moments.mean), "std": float(moments.std)}
-
-
 STEEPEST = 1e-12
-"""Below this the square root goes on flat, so that its slope stays finite where there is no light."""
+"""Below this the square root is constant, so that its slope stays finite where there is no light."""
 
 
-def scaled(photons: Any, scaling: str) -> Any:
-    """Return photons n as the scaling has them: n, sqrt n, 2 sqrt(n + 3/8) or ln(1 + n), continued to negative n."""
+def scale_light(photons: Any, scaling: str) -> Any:
+    """Return the scaled photons n: n, sqrt n, 2 sqrt(n + 3/8) or ln(1 + n), continued to negative n."""
     if scaling == "linear":
         return photons
     if scaling == "anscombe":
         return 2.0 * _root(photons + 0.375)
-    return _root(photons) if scaling == "sqrt" else _logarithm(photons)
+    if scaling == "sqrt":
+        return _root(photons)
+    ops = module_of(photons)
+    return ops.sign(photons) * ops.log1p(ops.abs(photons))
 
 
 def _root(value: Any) -> Any:
     ops = module_of(value)
     return ops.sign(value) * ops.sqrt(ops.maximum(ops.abs(value), STEEPEST))
-
-
-def _logarithm(value: Any) -> Any:
-    ops = module_of(value)
-    return ops.sign(value) * ops.log1p(ops.abs(value))

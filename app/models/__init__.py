@@ -37,13 +37,13 @@ class Inputs(Strict):
 
 
 class ModelOptions(Strict):
-    """The keys that every model takes besides its own."""
+    """The keys that every model takes in addition to its own."""
 
     inputs: Inputs = Inputs()
 
 
 class ModelFacts(Facts):
-    """What a model says of itself."""
+    """The facts of a model, explained above."""
 
     kind: Literal["features", "momentum", "track", "classical"] = "features"
     light: bool = False
@@ -58,19 +58,19 @@ class ModelFacts(Facts):
 
 
 class HeadFacts(Facts):
-    """What a head says of itself: the meaning of its output, and whether it has one column for each class."""
+    """The facts of a head: the meaning of its output, and whether it has one column for each class."""
 
     gives: Literal["values", "mean_and_log_variance", "logits", "direction_and_concentration"]
     classes: bool = False
 
 
 TRACK_CODE = "path"
-"""Output of the network of a model of the kind "track", beside those of its tasks: what the layer knows a track by."""
+"""The output of a network of the kind "track" from which the layer computes the whole track."""
 
 SCORES = "scores"
-"""Output of the network of a model with `scores=True`: of each hit the logit of its belonging to the muon, (N, h)."""
+"""The output of a network with `scores=True`: the logit of each hit's probability to belong to the muon, (N, h)."""
 HIT_PROBABILITY = "hit_probability"
-"""Output of the deployed model: of each hit the probability of its belonging to the muon, 0 in the padding, (N, h)."""
+"""The output of the deployed model: the probability of each hit to belong to the muon, 0 in the padding, (N, h)."""
 
 MODELS = Catalog[Any, ModelFacts]("model", "app.models", ModelOptions, facts=ModelFacts)
 HEADS = Catalog[Any, HeadFacts]("head", "app.models.heads", facts=HeadFacts)

@@ -5,22 +5,22 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field
 
-from app.core.errors import Problem, UserError
 from app.core.libraries import keras
 from app.core.types import Count
 from app.models import MODELS
 from app.models.blocks.calorimeter import (
     centre_token,
-    channels_of,
     end_tokens,
-    face,
-    halved,
     outer_token,
-    patches,
-    pooled,
+    patch_tokens,
+    pool_tokens,
     side_tokens,
-    transformed,
+    strided_maps,
+    take_face,
+    take_sensors,
+    transform_tokens,
 )
+from app.models.blocks.hits import check_heads_share
 from app.models.mlp import Activation
 
 
@@ -43,7 +43,7 @@ PRESETS = {
 
 @MODELS("calorimeter_encoder", aliases=("calorimeter_multihead",), sensors=True)
 def calorimeter_encoder(
-    seen: Mapping[str, Any],
+    inputs: Mapping[str, Any],
     *,
     preset: Literal["tiny", "small", "medium"] = "small",
     channels: tuple[Count, Count, Count] | None = None,
@@ -63,19 +63,19 @@ def calorimeter_encoder(
       mirror images share their weights.
     * A transformer lets every token see all others, and learned queries pool them.
 
-    With one task it is a single-task encoder; with several, whose heads all start from the same features, a multi-head
-    model: that is what the name calorimeter_multihead means. Without heads the presets have 62,398 (tiny), 311,836
+    With one task it is a single-task encoder; with several tasks, whose heads all start from the same features, a
+    multi-head model, hence the other name calorimeter_multihead. Without heads the presets have 62,398 (tiny), 311,836
     (small) and 1,631,800 (medium) parameters, and an event takes 3, 12 and 58 million floating-point operations.
 
     Args:
-        seen: input tensors by name, of which `sensors` (N, 4760, 4) counts: light, time, and their masks.
-        preset: all sizes by name; those given beside it replace its own.
+        inputs: input tensors by name, of which `sensors` (N, 4760, 4) counts: light, time, and their masks.
+        preset: all sizes by name; sizes that are given as well replace those of the preset.
         channels: of the maps of the inner face, from the first to the third; the smaller faces use the first two.
         width: of a token; a multiple of `attention_heads`.
         blocks: of the transformer; 0 leaves it out.
         attention_heads: in each block and in the pooling.
         centroids: with learned weights, on the inner face.
-        channel_dropout: share of sensors that in training are dead, drawn anew for each event.
+        channel_dropout: share of sensors that are dead in training, drawn for each event.
         activation: of all hidden layers.
 
     Returns:
@@ -88,44 +88,28 @@ def calorimeter_encoder(
         A. Dosovitskiy et al., An image is worth 16x16 words, arXiv:2010.11929 (patches as tokens).
         M. Zaheer et al., Deep sets, arXiv:1703.06114; J. Gilmer et al., Neural message passing, arXiv:1704.01212.
     """
-    from app.models.blocks.image_layers import LearnedCentroids, TokenEmbedding
+    from app.models.blocks.image_layers import ChannelDropout, LearnedCentroids, TokenEmbedding
 
-    own = {"channels": channels, "width": width, "blocks": blocks}
-    size = _size(preset, **own, attention_heads=attention_heads, centroids=centroids)
-    sensors = _with_dead(channels_of(seen, "calorimeter_encoder"), channel_dropout)
-    inner = halved(face(sensors, "inner"), size.channels, activation, "inner")
-    tokens = [patches(inner[-1], size.width, "inner"), *_other_faces(sensors, size, activation)]
+    given: dict[str, Any] = {"channels": channels, "width": width, "blocks": blocks}
+    given |= {"attention_heads": attention_heads, "centroids": centroids}
+    size = PRESETS[preset]._replace(**{name: value for name, value in given.items() if value is not None})
+    check_heads_share(size.width, size.attention_heads, ("model", "width"))
+    sensors = take_sensors(inputs, "calorimeter_encoder")
+    if channel_dropout:
+        sensors = ChannelDropout(channel_dropout, name="channel_dropout")(sensors)
+    inner = strided_maps(take_face(sensors, "inner"), size.channels, activation, "inner")
+    outer = size.channels[:2]
+    tokens = [
+        patch_tokens(inner[-1], size.width, "inner"),
+        outer_token(sensors, outer, size.width, activation),
+        *side_tokens(sensors, outer, size.width, activation),
+        *end_tokens(sensors, size.channels[0], size.width, activation),
+        centre_token(sensors, size.channels[0], size.width, activation),
+    ]
     embedded = TokenEmbedding(name="embedding")(keras.layers.Concatenate(axis=1, name="tokens")(tokens))
-    whole = pooled(transformed(embedded, size.blocks, size.attention_heads, activation), size.attention_heads)
+    tokens_out = transform_tokens(embedded, size.blocks, size.attention_heads, activation)
+    whole = pool_tokens(tokens_out, size.attention_heads)
     places = LearnedCentroids(size.centroids, name="centroids")(inner[0])
     mixed = keras.layers.Concatenate(name="faces_and_centroids")([whole, places])
     mixed = keras.layers.Dense(2 * size.width, activation, name="features")(mixed)
     return keras.layers.Concatenate(name="features_and_centroids")([mixed, places])
-
-
-def _size(preset: str, **given: Any) -> Size:
-    size = PRESETS[preset]._replace(**{name: value for name, value in given.items() if value is not None})
-    if size.width % size.attention_heads:
-        expected = f"a multiple of attention_heads, {size.attention_heads}"
-        raise UserError(
-            Problem("the attention heads cannot share it", ("model", "width"), expected=expected, received=size.width)
-        )
-    return size
-
-
-def _with_dead(sensors: Any, share: float) -> Any:
-    if not share:
-        return sensors
-    from app.models.blocks.image_layers import ChannelDropout
-
-    return ChannelDropout(share, name="channel_dropout")(sensors)
-
-
-def _other_faces(sensors: Any, size: Size, activation: str) -> list[Any]:
-    first = size.channels[:2]
-    return [
-        outer_token(sensors, first, size.width, activation),
-        *side_tokens(sensors, first, size.width, activation),
-        *end_tokens(sensors, size.channels[0], size.width, activation),
-        centre_token(sensors, size.channels[0], size.width, activation),
-    ]

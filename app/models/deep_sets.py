@@ -6,14 +6,14 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from app.models import MODELS
-from app.models.blocks.hits import dense, hits_of
+from app.models.blocks.hits import dense, take_hits
 from app.models.hit_pooling import Hidden, Share
 from app.models.mlp import Activation
 
 
 @MODELS("deep_sets", hits=True)
 def deep_sets(
-    seen: Mapping[str, Any],
+    inputs: Mapping[str, Any],
     *,
     phi: Annotated[Hidden, Field(min_length=1)] = (64, 64, 64),
     rho: Annotated[Hidden, Field(min_length=1)] = (128, 128),
@@ -27,11 +27,11 @@ def deep_sets(
     Noise hits enter the sum like all others: `hit_pooling` keeps them out.
 
     Args:
-        seen: input tensors by name, of which `hits` (N, h, F) and `mask` (N, h) count.
+        inputs: input tensors by name, of which `hits` (N, h, F) and `mask` (N, h) count.
         phi: sizes of the dense layers for each hit.
-        rho: sizes of the dense layers behind the sum; the last is the number of features.
-        deviations: give each hit its distance from the median of the event's hits besides, in every feature.
-        dropout: share of the values that are dropped in training behind every dense layer.
+        rho: sizes of the dense layers after the sum; the last is the number of features.
+        deviations: also give each hit its distance from the median of the event's hits, in every feature.
+        dropout: share of the values that are dropped in training after every dense layer.
         activation: of all hidden layers.
 
     Returns:
@@ -45,6 +45,6 @@ def deep_sets(
     """
     from app.models.blocks.hit_layers import HitSum
 
-    hits, mask = hits_of(seen, "deep_sets", deviations)
+    hits, mask = take_hits(inputs, "deep_sets", deviations)
     encoded = dense(hits, phi, activation, dropout, "phi")
     return dense(HitSum(name="sum")({"hits": encoded, "mask": mask}), rho, activation, dropout, "rho")

@@ -1,7 +1,7 @@
-"""Heads: from the features of a model to the outputs of one task, and what these outputs say.
+"""Heads: layers from the features of a model to the outputs of one task.
 
 A head is called as `name(features, columns, label, *, ...)`; `columns` is how many numbers the task's transform makes
-of its targets. Its fact `gives` says what stands in the output, which the loss must expect:
+of its targets. Its fact `gives` says what the output holds, which the loss must expect:
 
 * `values` (N, columns);
 * `mean_and_log_variance` (N, 2 columns);
@@ -22,11 +22,11 @@ Classes = Annotated[int, Field(ge=2)]
 
 
 class OwnLayers(Shared):
-    """What a task has for itself between the features and its output.
+    """The layers of one task between the features and its output.
 
     Attributes:
-        hidden: dense layers of this task alone, before the last.
-        activation: of these.
+        hidden: sizes of the dense layers before the last.
+        activation: of these layers.
     """
 
     hidden: tuple[Count, ...] = ()
@@ -38,10 +38,10 @@ def linear(features: Any, columns: int, label: str, *, layers: OwnLayers) -> Any
     """The transformed targets themselves: (N, columns), float32 also under mixed precision.
 
     Args:
-        features: what the model gives, (N, F).
-        columns: of the transformed targets.
+        features: features from the model, (N, F).
+        columns: number of transformed targets.
         label: name of the last layer.
-        layers: before the last.
+        layers: the layers before the last.
     """
     return _dense(features, columns, label, layers)
 
@@ -53,10 +53,10 @@ def gaussian(features: Any, columns: int, label: str, *, layers: OwnLayers) -> A
     Predictions then carry `sigma_<target>`, the standard deviation in physical units.
 
     Args:
-        features: what the model gives, (N, F).
-        columns: of the transformed targets.
+        features: features from the model, (N, F).
+        columns: number of transformed targets.
         label: name of the last layer.
-        layers: before the last.
+        layers: the layers before the last.
     """
     return _dense(features, 2 * columns, label, layers)
 
@@ -68,11 +68,11 @@ def softmax(features: Any, columns: int, label: str, *, classes: Classes, layers
     The model's outputs are the most probable class and `<task>_probability` (N, classes).
 
     Args:
-        features: what the model gives, (N, F).
+        features: features from the model, (N, F).
         columns: one.
         label: name of the last layer.
         classes: how many; the target holds their numbers, from 0.
-        layers: before the last.
+        layers: the layers before the last.
     """
     return _dense(features, classes, label, layers)
 
@@ -82,10 +82,10 @@ def sigmoid(features: Any, columns: int, label: str, *, layers: OwnLayers) -> An
     """Logits of targets that are 0 or 1: (N, columns); the prediction is the probability of 1.
 
     Args:
-        features: what the model gives, (N, F).
+        features: features from the model, (N, F).
         columns: of the targets.
         label: name of the last layer.
-        layers: before the last.
+        layers: the layers before the last.
     """
     return _dense(features, columns, label, layers)
 
@@ -98,10 +98,10 @@ def von_mises_fisher(features: Any, columns: int, label: str, *, layers: OwnLaye
     1 / sqrt(k) rad.
 
     Args:
-        features: what the model gives, (N, F).
+        features: features from the model, (N, F).
         columns: three.
         label: name of the last layer.
-        layers: before the last.
+        layers: the layers before the last.
     """
     return _dense(features, columns, label, layers)
 

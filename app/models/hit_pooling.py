@@ -1,4 +1,4 @@
-"""Hits of a muon pooled by how much each of them belongs to it."""
+"""Hits of a muon, pooled with the probability that each of them belongs to it."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -8,7 +8,7 @@ from pydantic import Field
 from app.core.libraries import keras
 from app.core.types import Count
 from app.models import MODELS, SCORES
-from app.models.blocks.hits import attending, check_heads_share, dense, hits_of
+from app.models.blocks.hits import attend, check_heads_share, dense, take_hits
 from app.models.mlp import Activation
 
 Hidden = tuple[Count, ...]
@@ -17,7 +17,7 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 
 @MODELS("hit_pooling", hits=True, scores=True)
 def hit_pooling(
-    seen: Mapping[str, Any],
+    inputs: Mapping[str, Any],
     *,
     encoder: Annotated[Hidden, Field(min_length=1)] = (64, 64),
     blocks: Annotated[int, Field(ge=0)] = 0,
@@ -28,26 +28,27 @@ def hit_pooling(
     dropout: Share = 0.0,
     activation: Activation = "gelu",
 ) -> Any:
-    """An assignment score for each hit, and what the assigned hits have in common.
+    """An assignment score for each hit, and features pooled over the assigned hits.
 
-    Dense layers encode each hit by itself, attention if asked lets the hits see each other, and one number, the score,
-    says whether the hit belongs to the muon: p = sigmoid(score). Of the hits with p above `threshold` mean and sum with
-    the weights p, maximum and minimum, of the hits as they are and as they are encoded, make the features. Noise is so
-    kept out of them. The scores are an output of the network: the constraint `hit_assignment` teaches them the truth,
-    and the deployed model gives p as `hit_probability` (N, h). Without that constraint p is a weight of no meaning.
+    Dense layers encode each hit by itself, optional attention lets the hits see each other, and one number, the score,
+    says whether the hit belongs to the muon: p = sigmoid(score). The features are made of the hits with p above
+    `threshold`: mean and sum with the weights p, maximum and minimum, each of the raw and of the encoded hits. This
+    keeps noise out of the features. The scores are an output of the network: the constraint `hit_assignment` teaches
+    them the truth, and the deployed model gives p as `hit_probability` (N, h). Without that constraint p is a weight
+    without a meaning.
 
     An event without an assigned hit has pooled features of 0; the order of the hits and padding do not matter.
 
     Args:
-        seen: input tensors by name, of which `hits` (N, h, F) and `mask` (N, h) count.
+        inputs: input tensors by name, of which `hits` (N, h, F) and `mask` (N, h) count.
         encoder: sizes of the dense layers for each hit; the last is a multiple of `attention_heads` where there is
             attention.
         blocks: of attention between the hits; 0 leaves it out. Its cost grows with the square of the hits.
         attention_heads: in each block.
-        threshold: on the probability, from which on a hit is pooled.
-        hidden: sizes of the dense layers behind the pooling; the last is the number of features.
-        deviations: give each hit its distance from the median of the event's hits besides, in every feature.
-        dropout: share of the values that are dropped in training behind every dense layer.
+        threshold: least probability of a hit that is pooled.
+        hidden: sizes of the dense layers after the pooling; the last is the number of features.
+        deviations: also give each hit its distance from the median of the event's hits, in every feature.
+        dropout: share of the values that are dropped in training after every dense layer.
         activation: of all hidden layers.
 
     Returns:
@@ -60,10 +61,10 @@ def hit_pooling(
 
     if blocks:
         check_heads_share(encoder[-1], attention_heads, ("model", "encoder"))
-    hits, mask = hits_of(seen, "hit_pooling", deviations)
+    hits, mask = take_hits(inputs, "hit_pooling", deviations)
     encoded = dense(hits, encoder, activation, dropout, "encoder")
     if blocks:
-        encoded = attending(encoded, mask, blocks, attention_heads, activation, dropout)
+        encoded = attend(encoded, mask, blocks, attention_heads, activation, dropout)
     scores = keras.layers.Dense(1, dtype="float32", name="score")(encoded)
     scores = keras.layers.Reshape((-1,), dtype="float32", name=SCORES)(scores)
     both = keras.layers.Concatenate(dtype="float32", name="raw_and_encoded")([hits, encoded])

@@ -48,16 +48,16 @@ def mlp(
 
     Args:
         inputs: standardised input tensors (N, features) by name; they are concatenated.
-        layers: their sizes and activation.
+        layers: sizes and activation of the hidden layers.
         dropout: share of activations dropped after each hidden layer while training.
 
     Returns:
         Features (N, last hidden size).
     """
-    return dense(joined(inputs), layers.sizes, layers.activation, dropout)
+    return dense(join_inputs(inputs), layers.sizes, layers.activation, dropout)
 
 
-def joined(inputs: Mapping[str, Any]) -> Any:
+def join_inputs(inputs: Mapping[str, Any]) -> Any:
     """Return all inputs side by side, (N, features).
 
     Raises:

@@ -6,37 +6,38 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
-from app.core.catalog import Component, Spec
+from app.core.catalog import Spec
 from app.core.errors import Problem, UserError
 from app.core.libraries import keras
 from app.core.types import Positive
-from app.models import MODELS, Inputs, ModelFacts
+from app.models import MODELS, Inputs
 
 
-def _ascending(edges: tuple[float, ...]) -> tuple[float, ...]:
+def check_ascending(edges: tuple[float, ...]) -> tuple[float, ...]:
+    """Return the edges; raises ValueError when they do not ascend."""
     for low, high in pairwise(edges):
         if low >= high:
             raise ValueError(f"edges must ascend, and {high:g} GeV comes after {low:g} GeV")
     return edges
 
 
-def _is_plain(component: Component[Any, ModelFacts]) -> bool:
-    facts = component.facts
-    return facts.kind == "features" and not (facts.images or facts.sensors or facts.hits)
-
-
-def _plain(network: Spec[Any]) -> Spec[Any]:
-    if not _is_plain(network.component):
-        plain = [component.name for component in MODELS if _is_plain(component)]
+def check_network(network: Spec[Any]) -> Spec[Any]:
+    """Return the network of a range; raises UserError unless it is a model of flat inputs without inputs of its own."""
+    suitable = [
+        model.name
+        for model in MODELS
+        if model.facts.kind == "features" and not (model.facts.images or model.facts.sensors or model.facts.hits)
+    ]
+    if network.component.name not in suitable:
         what = f"{network.name!r} cannot be the network of a range"
-        raise UserError(Problem(what, ("name",), expected=f"one of [{', '.join(plain)}]"))
+        raise UserError(Problem(what, ("name",), expected=f"one of [{', '.join(suitable)}]"))
     if network.options.inputs != Inputs():
         expected = "'inputs' of the model itself: all ranges see the same"
         raise UserError(Problem("a range has no inputs of its own", ("inputs",), expected=expected))
     return network
 
 
-Edges = Annotated[tuple[Positive, ...], Field(min_length=1), AfterValidator(_ascending)]
+Edges = Annotated[tuple[Positive, ...], Field(min_length=1), AfterValidator(check_ascending)]
 
 
 @MODELS("momentum_ranges", kind="momentum", light=True)
@@ -45,7 +46,7 @@ def momentum_ranges(
     qop: Any,
     *,
     edges: Edges = (5.0, 20.0),
-    network: Annotated[MODELS.spec, AfterValidator(_plain)] = "mlp",
+    network: Annotated[MODELS.spec, AfterValidator(check_network)] = "mlp",
 ) -> Any:
     """One network for each range of momentum: h(state) = h_k(state) for edges[k-1] <= p < edges[k].
 

@@ -1,4 +1,4 @@
-"""The physics-informed network: it gives a whole track, so that its derivatives can be held against the field."""
+"""The physics-informed network: it gives a whole track, whose derivatives are compared with the equation of motion."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
@@ -31,7 +31,7 @@ def pinn(
     Args:
         features: standardised inputs (N, F).
         scale: mean and std of the kick at zeta = 1, and the mean dz [mm], of the training split.
-        layers: their sizes and activation.
+        layers: sizes and activation of the hidden layers.
         preset: the sizes of the hidden layers by name, as in `mlp`.
         activation: after each hidden layer; a smooth one, for its derivative enters the loss.
         derivative: the form.
@@ -39,7 +39,7 @@ def pinn(
         coefficients: of the spectral series.
 
     Returns:
-        The path's layer and the features that it takes.
+        The layer of the whole track and the features that it takes.
 
     References:
         M. Raissi, P. Perdikaris, G. Karniadakis, J. Comput. Phys. 378 (2019) 686; L. Trefethen, Spectral Methods in

@@ -1,4 +1,4 @@
-"""The least-squares polynomial of the kick as a model: what a network must beat to have earned its keep."""
+"""The least-squares polynomial of the kick as a model, which a useful network of track states must beat."""
 
 from typing import Annotated, Any
 
@@ -26,8 +26,8 @@ def polynomial(
     With its defaults it is the baseline `polynomial` itself: products of Chebyshev polynomials up to a total degree,
     fitted to the residual on at most 20,000 training tracks. The validation tracks choose the degree, the features
     ((tx, ty, q/p), enough for a field By(z) between fixed planes, or all inputs that vary) and whether charge and
-    vertical sign are folded out. Outside the range of the training tracks it is worth nothing, and its number of terms
-    grows fast with features and degree: 165 of three features at degree 8, 924 of six at degree 6.
+    vertical sign are folded out. It must not be used outside the range of the training tracks, and its number of
+    terms grows fast with features and degree: 165 of three features at degree 8, 924 of six at degree 6.
 
     The blocks of a job that concern training, and a task's transform, head, loss and weight, are not used; the log says
     so. `inputs`, `constraints` and `unlabelled` are refused.
@@ -47,7 +47,7 @@ def polynomial(
         UserError: no degree can be fitted on so few tracks, an unknown feature, a field without the symmetries.
     """
     from app.metrics.statistics.kick_polynomial import Choice, best_fit
-    from app.models.blocks.classical_layers import layer_of
+    from app.models.blocks.classical_layers import polynomial_layer
 
     columns = [column for names in known.columns.values() for column in names]
     for position, name in enumerate(features or ()):
@@ -56,4 +56,4 @@ def polynomial(
     if folded:
         check_mirror(known.magnet, columns, known.targets, ("folded",))
     train, validation = known.tables()
-    return layer_of(best_fit(train, validation, known.targets, Choice(degree, features, folded)), known)
+    return polynomial_layer(best_fit(train, validation, known.targets, Choice(degree, features, folded)), known)

@@ -1,4 +1,4 @@
-"""A few Runge-Kutta steps as a model: what a network that replaces the integrator competes with."""
+"""A few Runge-Kutta steps as a model, with which a network that replaces the integrator competes."""
 
 from typing import Annotated, Any, Literal
 
@@ -19,9 +19,9 @@ def rk4(
 
     It solves the equation of motion, so its error is that of the step length alone and falls as its fourth power; over
     the default magnet, 2-100 GeV, 1 / 2 / 3 / 4 / 5 / 10 steps are 18.8 / 0.60 / 0.088 / 0.031 / 0.014 / 0.0011 mm off
-    on average. Each step takes four values of the field: cheap from a formula, dear from a map, between whose nodes the
-    order is lost as well. In float32 the rounding of the slopes leaves 0.0002 mm however many steps there are; float64
-    takes two to three times as long.
+    on average. Each step takes four values of the field: cheap from a formula, expensive from a map, between whose
+    nodes the order is lost as well. In float32 the rounding of the slopes leaves 0.0002 mm however many steps there
+    are; float64 takes two to three times as long.
 
     The blocks of a job that concern training, and a task's transform, head, loss and weight, are not used; the log says
     so. `inputs`, `constraints` and `unlabelled` are refused.
@@ -37,6 +37,6 @@ def rk4(
     References:
         E. Hairer, S. Norsett, G. Wanner, Solving Ordinary Differential Equations I, 2nd ed. (1993), II.1 and II.14.
     """
-    from app.models.blocks.classical_layers import extrapolated
+    from app.models.blocks.classical_layers import extrapolation_layer
 
-    return extrapolated(known, precision, name="rk4", steps=steps)
+    return extrapolation_layer(known, precision, name="rk4", steps=steps)

@@ -27,9 +27,9 @@ def rk_pinn(
     Args:
         features: standardised inputs (N, F).
         scale: mean and std of the kick at zeta = 1 of the training split.
-        layers: their sizes and activation.
+        layers: sizes and activation of the hidden layers.
         preset: the sizes of the hidden layers by name, as in `mlp`.
-        nodes: where the stages stand along the track: "rk4" at 0, 1/2, 1/2, 1 or "quarters".
+        nodes: places of the stages along the track: "rk4" at 0, 1/2, 1/2, 1 or "quarters".
 
     Returns:
         The stages' layer and the features (N, last hidden size) that it takes.

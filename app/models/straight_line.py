@@ -11,8 +11,8 @@ def straight_line(known: BaselineInputs) -> Any:
     """The start state carried along its own direction: `x + tx dz, y + ty dz, tx, ty`; nothing is trained.
 
     It is wrong by the whole bend, 428 mm on average over the default magnet, 2-100 GeV: the floor of every table, and
-    the first thing to look at where a unit of q/p or a field may be wrong. What a job says about training is not used,
-    as in `rk4`.
+    the first figure to check when a unit of q/p or a field may be wrong. The settings of a job for training are not
+    used, as in `rk4`.
 
     Args:
         known: columns and targets (of x, y, tx, ty).
@@ -20,6 +20,6 @@ def straight_line(known: BaselineInputs) -> Any:
     Returns:
         The layer from raw inputs to the targets (N, T), x and y in mm.
     """
-    from app.models.blocks.classical_layers import extrapolated
+    from app.models.blocks.classical_layers import extrapolation_layer
 
-    return extrapolated(known, name="straight_line")
+    return extrapolation_layer(known, name="straight_line")

@@ -1,4 +1,4 @@
-"""The thin lens as a model: the least that a network of the whole magnet must improve on."""
+"""The thin lens as a model, on which a network of the whole magnet must improve."""
 
 from typing import Annotated, Any
 
@@ -14,7 +14,7 @@ def thin_lens(known: BaselineInputs, *, nodes: Annotated[int, Field(ge=1, le=64)
 
     `u_out = u + (q/p) c int (ty Bz - By) dz` and v likewise, with u = tx/N, v = ty/N, then two straight lines with a
     knee. The slopes are exact for a field By(z), the positions are not: 19 mm off on average over the default magnet,
-    2-100 GeV, as much as one step of `rk4`. What a job says about training is not used, as in `rk4`.
+    2-100 GeV, as much as one step of `rk4`. The settings of a job for training are not used, as in `rk4`.
 
     Args:
         known: columns, targets (of x, y, tx, ty) and the magnet of the data, which must be known.
@@ -23,6 +23,6 @@ def thin_lens(known: BaselineInputs, *, nodes: Annotated[int, Field(ge=1, le=64)
     Returns:
         The layer from raw inputs to the targets (N, T), x and y in mm.
     """
-    from app.models.blocks.classical_layers import extrapolated
+    from app.models.blocks.classical_layers import extrapolation_layer
 
-    return extrapolated(known, name="thin_lens", nodes=nodes)
+    return extrapolation_layer(known, name="thin_lens", nodes=nodes)

@@ -5,13 +5,13 @@ from typing import Any
 
 from app.core.types import Count
 from app.models import MODELS
-from app.models.blocks.convolution import Branch, Convolutions, Growth, Layers, described
-from app.models.blocks.images import PLANES, check_depth, planes_of, rows_of
+from app.models.blocks.convolution import Branch, Convolutions, Growth, Layers, dense_features
+from app.models.blocks.images import PLANES, check_depth, take_planes, take_rows
 
 
 @MODELS("three_plane_attention", images=True)
 def three_plane_attention(
-    seen: Mapping[str, Any],
+    inputs: Mapping[str, Any],
     *,
     convolutions: Convolutions,
     growth: tuple[Growth, Growth, Growth] = ("exponential", "linear", "constant"),
@@ -27,10 +27,11 @@ def three_plane_attention(
     each plane has weights of its own, and of an image 16 pixels wide n can be 3 at most.
 
     At the default size training takes 6 MB for each event of a batch of three images of 128 x 16 pixels, and 1.7 MB
-    with four ticks in one, besides TensorFlow itself.
+    with four ticks in one, not counting TensorFlow itself.
 
     Args:
-        seen: images (N, H, W, channels) after their input layer, by name; rows of numbers (N, C) are joined after them.
+        inputs: images (N, H, W, channels) after their input layer, by name; rows of numbers (N, C) are added after
+        them.
         convolutions: their number and size.
         conv_layers: n; convolutions, each followed by a pooling that halves the image.
         filters: of the first layer.
@@ -38,7 +39,7 @@ def three_plane_attention(
             4f ("exponential").
         extra_layers: how many layers more than conv_layers the branches of U, V and X have.
         attention_kernel: size of the convolution that makes the mask; 1 judges each pixel by itself.
-        layers: what stands between them and after them.
+        layers: the layers between and after the convolutions.
 
     Returns:
         Features (N, dense_units).
@@ -49,10 +50,10 @@ def three_plane_attention(
     References:
         S. Woo et al., CBAM: Convolutional Block Attention Module, section 3.2, arXiv:1807.06521.
     """
-    planes = planes_of(seen, "three_plane_attention")
+    planes = take_planes(inputs, "three_plane_attention")
     more, growths = dict(zip(PLANES, extra_layers, strict=True)), dict(zip(PLANES, growth, strict=True))
     check_depth(planes, convolutions.conv_layers, more)
     branch = Branch(convolutions.kernel_size, layers, attention=attention_kernel)
     filters = {name: convolutions.grown(growths[name], more[name]) for name in planes}
     maps = {name: branch.make(name, filters[name])(image) for name, image in planes.items()}
-    return described(maps, rows_of(seen), layers)
+    return dense_features(maps, take_rows(inputs), layers)

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.models import MODELS
-from app.models.blocks.convolution import Branch, GrowingConvolutions, Layers, by_plane, described
-from app.models.blocks.images import check_depth, planes_of, rows_of
+from app.models.blocks.convolution import Branch, GrowingConvolutions, Layers, branch_by_plane, dense_features
+from app.models.blocks.images import check_depth, take_planes, take_rows
 
 
 @MODELS("three_plane_cnn", images=True)
 def three_plane_cnn(
-    seen: Mapping[str, Any],
+    inputs: Mapping[str, Any],
     *,
     share_uv: bool = True,
     convolutions: GrowingConvolutions,
@@ -24,10 +24,11 @@ def three_plane_cnn(
     together.
 
     Args:
-        seen: images (N, H, W, channels) after their input layer, by name; rows of numbers (N, C) are joined after them.
+        inputs: images (N, H, W, channels) after their input layer, by name; rows of numbers (N, C) are added after
+        them.
         share_uv: one branch, with the same weights, for U and V.
         convolutions: their number, size and filters.
-        layers: what stands between them and after them.
+        layers: the layers between and after the convolutions.
 
     Returns:
         Features (N, dense_units).
@@ -35,7 +36,7 @@ def three_plane_cnn(
     Raises:
         UserError: the images are no two or three of plane_u, plane_v, plane_x, or too small for so many layers.
     """
-    planes = planes_of(seen, "three_plane_cnn")
+    planes = take_planes(inputs, "three_plane_cnn")
     check_depth(planes, convolutions.conv_layers)
-    maps = by_plane(Branch(convolutions.kernel_size, layers), planes, convolutions.by_layer, share_uv)
-    return described(maps, rows_of(seen), layers)
+    maps = branch_by_plane(Branch(convolutions.kernel_size, layers), planes, convolutions.by_layer, share_uv)
+    return dense_features(maps, take_rows(inputs), layers)

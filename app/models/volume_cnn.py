@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.models import MODELS
-from app.models.blocks.convolution import Branch, GrowingConvolutions, Layers, Stride, described
-from app.models.blocks.images import check_depth, rows_of, stack_of
+from app.models.blocks.convolution import Branch, GrowingConvolutions, Layers, Stride, dense_features
+from app.models.blocks.images import check_depth, stack_images, take_rows
 
 
 @MODELS("volume_cnn", images=True)
 def volume_cnn(
-    seen: Mapping[str, Any],
+    inputs: Mapping[str, Any],
     *,
     stride: Stride = (4, 6),
     convolutions: GrowingConvolutions,
@@ -25,10 +25,11 @@ def volume_cnn(
     the same time.
 
     Args:
-        seen: images (N, H, W, channels) after their input layer, by name; rows of numbers (N, C) are joined after them.
+        inputs: images (N, H, W, channels) after their input layer, by name; rows of numbers (N, C) are added after
+        them.
         stride: of the first convolution, in wires and ticks; (1, 1) keeps the full resolution.
         convolutions: their number, size and filters.
-        layers: what stands between them and after them.
+        layers: the layers between and after the convolutions.
 
     Returns:
         Features (N, dense_units).
@@ -36,8 +37,8 @@ def volume_cnn(
     Raises:
         UserError: there is no image, they differ in size, or they are too small for so many layers.
     """
-    image = stack_of(seen, "volume_cnn")
+    image = stack_images(inputs, "volume_cnn")
     check_depth({"volume": image}, convolutions.conv_layers, stride=stride)
     branch = Branch(convolutions.kernel_size, layers, stride)
     maps = branch.make("volume", convolutions.by_layer)(image)
-    return described({"volume": maps}, rows_of(seen), layers)
+    return dense_features({"volume": maps}, take_rows(inputs), layers)

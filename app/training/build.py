@@ -66,10 +66,10 @@ def build(job: Job, data: Data) -> Networks:
 
 
 def _prepare(events: Events, data: Data, chains: Mapping[str, Chain]) -> Batch:
-    from app.layers.features import columns_of
+    from app.layers.features import split_columns
 
     x, y, *weights = data.prepare(events)
-    columns = columns_of(x, data.columns)
+    columns = split_columns(x, data.columns)
     return x, {n: np.asarray(chains[n].forward(values, columns), np.float32) for n, values in y.items()}, *weights
 
 
@@ -155,10 +155,10 @@ class _Blocks:
         self.data, self.task = data, task
 
     def __iter__(self) -> Any:
-        from app.layers.features import columns_of
+        from app.layers.features import split_columns
 
         for events in self.data.splits.train:
-            yield stacked(events.columns, self.task.targets), columns_of(events.inputs, self.data.columns)
+            yield stacked(events.columns, self.task.targets), split_columns(events.inputs, self.data.columns)
 
 
 def _settings(job: Job, task: Task, chain: Chain, data: Data) -> dict[str, Any]:
@@ -178,9 +178,9 @@ def _constants(chains: Mapping[str, Chain]) -> dict[str, Any]:
 
 
 def _term(name: str, task: Task, chain: Chain, data: Data) -> Any:
-    from app.layers.features import columns_of
+    from app.layers.features import split_columns
     from app.training.objective import Term
 
-    weight = chain.weight(columns_of(next(iter(data.splits.train)).inputs, data.columns))
+    weight = chain.weight(split_columns(next(iter(data.splits.train)).inputs, data.columns))
     mean = 1.0 if weight is None else float(np.mean(np.asarray(weight)))
     return Term(name, task.weight, partial(task.loss.component.call, **task.loss.arguments), chain, mean)

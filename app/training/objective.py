@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from app.layers.features import columns_of
+from app.layers.features import split_columns
 from app.models import SCORES, TRACK_CODE
 from app.training.constraints import Constraints, HitConstraints
 from datasets.transforms.chain import Chain
@@ -83,7 +83,7 @@ class Objective(keras.Model):
         Warm-up, balancing and curriculum act in training only: validation adds the terms up with the job's own weights,
         so that its epochs compare.
         """
-        inputs = columns_of(x, self.columns)
+        inputs = split_columns(x, self.columns)
         if training and self.curriculum:
             sample_weight = _scheduled(self.curriculum(inputs, self.epoch), sample_weight)
         losses = {_tracked(t.name): _mean_loss(t, y[t.name], y_pred[t.name], inputs, sample_weight) for t in self.terms}
@@ -99,7 +99,7 @@ class Objective(keras.Model):
         unlabelled = {n.removeprefix(UNLABELLED): v for n, v in x.items() if n.startswith(UNLABELLED)}
         if unlabelled:
             code = keras.ops.concatenate([code, self.network(unlabelled, training=training)[TRACK_CODE]])
-            more = columns_of(unlabelled, self.columns)
+            more = split_columns(unlabelled, self.columns)
             inputs = {name: keras.ops.concatenate([value, more[name]]) for name, value in inputs.items()}
         task = self.terms[0]
         weight = task.chain.weight(inputs)

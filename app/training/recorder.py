@@ -11,6 +11,7 @@ from typing import Any
 from app.config.job import Training
 from app.core.errors import Interrupted, WirechamberError
 from app.core.libraries import keras
+from app.history import SUMS
 from app.runs.directory import RunDirectory
 from app.runtime.time_limit import TimeLimit
 from app.schedules import Schedule
@@ -20,8 +21,6 @@ from app.training.checkpoint import Arrays, Progress
 logger = logging.getLogger(__name__)
 
 CHECKPOINT_SHARE = 0.05
-SUMS = ("loss", "data_loss", "physics_loss")
-"""Of what is not finite the term itself is named, not a sum that it is in."""
 
 
 class Recorder(keras.callbacks.Callback):

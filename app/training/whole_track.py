@@ -22,14 +22,14 @@ def path_outputs(
     job: Job, data: Data, seen: Mapping[str, Any], inputs: Mapping[str, Any], chains: Mapping[str, Chain]
 ) -> tuple[dict[str, Any], Any]:
     """Return {task: standardised kick at the end, "path": code} and the layer that knows the track."""
-    from app.models.mlp import joined
+    from app.models.mlp import join_inputs
 
     name = _only_task(job, chains)
     kick = chains[name].steps[-1].constants
     columns = data.columns
     place = next((i, names.index("dz")) for i, names in columns.items() if "dz" in names)
     scale = {"mean": kick["mean"], "std": kick["std"], "length": _mean_length(data, place)}
-    path, features = job.model.build(joined(seen), scale)
+    path, features = job.model.build(join_inputs(seen), scale)
     found = path({"features": features, "dz": inputs[place[0]][:, place[1]]})
     return {name: found["end"], TRACK_CODE: found["code"]}, path
 

@@ -162,11 +162,11 @@ def test_a_field_map_is_inside_the_file(simulated, monkeypatch, tmp_path):
 
 @pytest.mark.slow
 def test_an_ensemble_with_its_spread(simulated, monkeypatch):
-    from app.layers.ensemble_mean import combine
+    from app.layers.ensemble_mean import combine_members
 
     job, data, first = made("flat_mlp", monkeypatch, simulated)
     second = build(replace_seed(job), data).deployed
-    model = combine({"one": first, "two": second}, {"energy": "log", "angle": "circular", "n_gamma": "values"})
+    model = combine_members({"one": first, "two": second}, {"energy": "log", "angle": "circular", "n_gamma": "values"})
     found = compare(model, to_onnx(model, "model").SerializeToString(),
                     first_events(data.splits.validation, 100).inputs, output_names(model))  # fmt: skip
     assert {"energy_sigma", "energy_spread", "n_gamma_spread", "n_gamma_probability"} <= set(found)

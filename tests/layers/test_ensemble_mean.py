@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from app.layers.ensemble_mean import EnsembleMean, combine, concentration_of, mean_length
+from app.layers.ensemble_mean import EnsembleMean, combine_members, concentration_of, mean_length
 
 
 def combined(mean, *members):
@@ -94,7 +94,7 @@ def member(scale):
 
 
 def test_one_model_that_is_saved_and_loaded(tmp_path):
-    model = combine({"one": member(1.0), "other": member(3.0)}, {"p": "values"})
+    model = combine_members({"one": member(1.0), "other": member(3.0)}, {"p": "values"})
     x = {"state": np.array([[1.0, 2.0], [0.0, 1.0]], np.float32)}
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")

@@ -11,7 +11,7 @@ import pytest
 from app.config.job_file import parse
 from app.core.errors import UserError
 from app.data.loading import Data, _prepare
-from app.layers.features import LENS, Features, check_features, columns_of
+from app.layers.features import LENS, Features, check_features, split_columns
 from app.physics.extrapolation.thin_lens import thin_lens
 from app.physics.magnet import Magnet
 from app.physics.momentum_slopes import to_momentum
@@ -49,7 +49,7 @@ def test_columns_in_the_order_asked_for():
 
 def test_momentum_slopes_and_the_state_behind_a_thin_lens():
     state, _ = states(50)
-    columns = columns_of({"state": state.astype(np.float64)}, COLUMNS)
+    columns = split_columns({"state": state.astype(np.float64)}, COLUMNS)
     end = thin_lens(MAXWELL, columns)
     expected = [*to_momentum(columns["tx"], columns["ty"]), *end, *to_momentum(end[2], end[3])]
     found = seen(("u", "v", *LENS))

@@ -13,7 +13,7 @@ from app.config.job_file import parse
 from app.core.errors import UserError
 from app.data.loading import Data, _prepare
 from app.evaluation.predictor import Predictor
-from app.layers.features import columns_of
+from app.layers.features import split_columns
 from app.layers.physical_outputs import HEAD_OUTPUTS, Physical
 from app.models import HEADS
 from app.training.build import build
@@ -55,7 +55,9 @@ def columns(events):
 
 
 def test_columns_of_flat_tensors():
-    found = columns_of({"a": np.arange(6).reshape(2, 3), "b": np.array([[7], [8]])}, {"a": ["x", "y", "z"], "b": ["w"]})
+    found = split_columns(
+        {"a": np.arange(6).reshape(2, 3), "b": np.array([[7], [8]])}, {"a": ["x", "y", "z"], "b": ["w"]}
+    )
     assert {name: values.tolist() for name, values in found.items()} == {
         "x": [0, 3],
         "y": [1, 4],
@@ -83,7 +85,7 @@ def test_a_perfect_network_output_gives_the_truth(build_job):
     for part in (data.splits.train, data.splits.test):
         events = part.events()
         truth = np.stack([events.columns[t] for t in ("x", "y", "tx", "ty")], -1)
-        output = layer.chain.forward(truth, columns_of(events.inputs, data.columns))
+        output = layer.chain.forward(truth, split_columns(events.inputs, data.columns))
         found = layer({"output": output, "inputs": events.inputs})["value"]
         np.testing.assert_allclose(found, truth, rtol=1e-5, atol=1e-3)
 

@@ -18,7 +18,7 @@ from app.models.blocks.hit_layers import (
     Deviations,
     HitProbability,
     HitSum,
-    medians,
+    masked_medians,
 )
 
 FEATURES = 3
@@ -181,7 +181,7 @@ def test_sum_mean_deviations_and_cleared_padding_by_hand():
 def test_medians_are_those_of_the_hits_that_are_there():
     tensors = event_tensors(rows=8, hits=9)
     order = np.random.default_rng(7).permutation(9)
-    found = np.asarray(medians(tensors["hits"][:, order] + 0.0, tensors["mask"][:, order]))[:, 0]
+    found = np.asarray(masked_medians(tensors["hits"][:, order] + 0.0, tensors["mask"][:, order]))[:, 0]
     assert not found[0].any()
     for number in range(1, 8):
         ordered = np.sort(tensors["hits"][number, :number], axis=0)

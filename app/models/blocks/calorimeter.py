@@ -5,6 +5,7 @@ from typing import Any
 
 from app.core.errors import Problem, UserError
 from app.core.libraries import keras
+from app.models.blocks.convolution import apply_in_order
 from app.physics.xenon_calorimeter import FACES, SENSORS, neighbours
 
 MIRRORED = {"side": ("upstream", "downstream"), "end": ("top", "bottom")}
@@ -12,7 +13,7 @@ MIRRORED = {"side": ("upstream", "downstream"), "end": ("top", "bottom")}
 ROUNDS = 2
 
 
-def face(sensors: Any, name: str) -> Any:
+def take_face(sensors: Any, name: str) -> Any:
     """Return the sensors of a face, (N, n, C), or (N, rows, columns, C) where it is a rectangular grid."""
     known = FACES[name]
     part = sensors[:, known.sensors]
@@ -21,7 +22,7 @@ def face(sensors: Any, name: str) -> Any:
     return keras.layers.Reshape((*known.shape, sensors.shape[-1]), name=name)(part)
 
 
-def halved(cells: Any, channels: Sequence[int], activation: str, name: str) -> list[Any]:
+def strided_maps(cells: Any, channels: Sequence[int], activation: str, name: str) -> list[Any]:
     """Return the maps after each of several 3 x 3 convolutions with stride 2."""
     maps = []
     for layer in _convolutions(channels, activation, name):
@@ -30,7 +31,7 @@ def halved(cells: Any, channels: Sequence[int], activation: str, name: str) -> l
     return maps
 
 
-def patches(cells: Any, width: int, name: str) -> Any:
+def patch_tokens(cells: Any, width: int, name: str) -> Any:
     """Return a token for each 2 x 2 cells of a map, (N, T, width)."""
     tokens = keras.layers.Conv2D(width, 2, strides=2, padding="same", name=f"{name}_patches")(cells)
     return keras.layers.Reshape((-1, width), name=f"{name}_tokens")(tokens)
@@ -38,29 +39,29 @@ def patches(cells: Any, width: int, name: str) -> Any:
 
 def outer_token(sensors: Any, channels: Sequence[int], width: int, activation: str) -> Any:
     """Return the token of the outer face, (N, 1, width)."""
-    return _Token(width, "outer")(halved(face(sensors, "outer"), channels, activation, "outer")[-1])
+    return _Token(width, "outer")(strided_maps(take_face(sensors, "outer"), channels, activation, "outer")[-1])
 
 
 def side_tokens(sensors: Any, channels: Sequence[int], width: int, activation: str) -> list[Any]:
     """Return the tokens of the upstream and downstream face, (N, 1, width) each, by the same weights."""
     layers, token = _convolutions(channels, activation, "side"), _Token(width, "side")
-    return [token(_through(layers, face(sensors, name))) for name in MIRRORED["side"]]
+    return [token(apply_in_order(layers, take_face(sensors, name))) for name in MIRRORED["side"]]
 
 
 def end_tokens(sensors: Any, units: int, width: int, activation: str) -> list[Any]:
     """Return the tokens of the top and bottom face, (N, 1, width) each, by the same weights."""
     layers, token = _aggregations("top", units, activation, "end"), _Token(width, "end")
-    return [token(_through(layers, face(sensors, name))) for name in MIRRORED["end"]]
+    return [token(apply_in_order(layers, take_face(sensors, name))) for name in MIRRORED["end"]]
 
 
 def centre_token(sensors: Any, units: int, width: int, activation: str) -> Any:
     """Return the token of the dense middle of the outer face, (N, 1, width)."""
     layers = _aggregations("outer_centre", units, activation, "centre")
-    return _Token(width, "centre")(_through(layers, face(sensors, "outer_centre")))
+    return _Token(width, "centre")(apply_in_order(layers, take_face(sensors, "outer_centre")))
 
 
 class _Token:
-    """All features of a face side by side through one dense layer: which sensor is which is kept."""
+    """All features of a face through one dense layer, which knows each sensor by its place."""
 
     def __init__(self, width: int, name: str) -> None:
         self.flat = keras.layers.Flatten(name=f"{name}_flat")
@@ -85,28 +86,24 @@ def _aggregations(table: str, units: int, activation: str, name: str) -> list[An
     return [NeighbourAggregation(rows, units, activation, name=f"{name}_round_{n}") for n in range(1, ROUNDS + 1)]
 
 
-def _through(layers: Sequence[Any], value: Any) -> Any:
-    for layer in layers:
-        value = layer(value)
-    return value
-
-
 INPUT = "sensors"
 LIGHT, TIME, VALID_LIGHT, VALID_TIME = range(4)
 """Channels of the input layer `sensor_channels`."""
 
 
-def channels_of(seen: Mapping[str, Any], model: str) -> Any:
+def take_sensors(inputs: Mapping[str, Any], model: str) -> Any:
     """Return the tensor of the sensors, (N, 4760, 4).
 
     Raises:
         UserError: the data are not those of the calorimeter's sensors.
     """
-    tensor = seen.get(INPUT)
+    tensor = inputs.get(INPUT)
     if tensor is None:
         what = f"{model!r} looks at photon sensors, which these data do not have"
         raise UserError(
-            Problem(what, ("model", "name"), expected=f"an input {INPUT!r}, as of photon_sensors", received=list(seen))
+            Problem(
+                what, ("model", "name"), expected=f"an input {INPUT!r}, as of photon_sensors", received=list(inputs)
+            )
         )
     if tuple(tensor.shape[1:]) != (SENSORS, VALID_TIME + 1):
         what = f"{model!r} looks at the calorimeter's sensors as the input layer 'sensor_channels' gives them"
@@ -115,10 +112,10 @@ def channels_of(seen: Mapping[str, Any], model: str) -> Any:
     return tensor
 
 
-def transformed(tokens: Any, blocks: int, heads: int, activation: str) -> Any:
-    """Return tokens (N, T, D) after `blocks` of attention and two dense layers, each with its sum, normalised first.
+def transform_tokens(tokens: Any, blocks: int, heads: int, activation: str) -> Any:
+    """Return tokens (N, T, D) after `blocks` of attention and two dense layers, each added to its input (pre-norm).
 
-    The sums are of what was not normalised (pre-norm), so that gradients reach the first block undamped.
+    The input of each step is normalised, its sum is not, so that gradients reach the first block undamped.
 
     References:
         R. Xiong et al., On layer normalization in the transformer architecture, arXiv:2002.04745.
@@ -136,7 +133,7 @@ def transformed(tokens: Any, blocks: int, heads: int, activation: str) -> Any:
     return keras.layers.LayerNormalization(name="tokens_normal")(tokens)
 
 
-def pooled(tokens: Any, heads: int) -> Any:
+def pool_tokens(tokens: Any, heads: int) -> Any:
     """Return `heads` weighted means of the tokens, (N, heads D): weights softmax over tokens of a_h . token + b_h.
 
     This is attention with a learned query for each head, which does not depend on the event.

@@ -1,4 +1,4 @@
-"""What a model that needs no training is made from, and which tracks it is for."""
+"""The inputs of a model that needs no training, and the columns of the tracks it is for."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,14 +15,15 @@ TRACK_INPUTS = (*STATE, "qop", "dz")
 
 @dataclass(frozen=True)
 class BaselineInputs:
-    """What the program knows about a task when it asks for the layer of a classical model.
+    """The facts about a task from which the layer of a classical model is made.
 
     Attributes:
         name: of the layer.
         columns: names of the columns of each flat input.
         targets: names of the task's targets, in order.
         magnet: field and start plane; None where the data do not say.
-        tables: called, it returns the training and the validation events, at most 100,000 of each: input columns under
+        tables: a function that returns the training and the validation events, at most 100,000 of each: input columns
+        under
             their own names and truth under `true_<target>`, (N,) float64 in physical units.
     """
 

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from app.layers.features import columns_of
+from app.layers.features import split_columns
 from app.metrics.statistics.fits import exponents, terms
 from app.metrics.statistics.kick_polynomial import Fit, Space
 from app.models.blocks.classical import STATE, BaselineInputs
@@ -47,8 +47,8 @@ class KickPolynomial(keras.layers.Layer):
         **options: Any,
     ) -> None:
         super().__init__(**{"dtype": "float32", **options})
-        made_of = {"columns": columns, "targets": list(targets), "features": list(features), "folded": folded}
-        self.settings = {**made_of, "degree": degree, "centre": list(centre), "half": list(half)}
+        settings = {"columns": columns, "targets": list(targets), "features": list(features), "folded": folded}
+        self.settings = {**settings, "degree": degree, "centre": list(centre), "half": list(half)}
         self.columns, self.targets, self.degree = columns, tuple(targets), degree
         self.space = Space(tuple(features), folded)
         self.interval = np.asarray(centre, np.float32), np.asarray(half, np.float32)
@@ -56,7 +56,7 @@ class KickPolynomial(keras.layers.Layer):
 
     @property
     def description(self) -> str:
-        """Its degree, its features and whether it is folded, as the baseline of this name says it."""
+        """Degree, features and folding, in the words of the baseline of this name."""
         return self.space.describe(self.degree)
 
     def build(self, shapes: Any) -> None:
@@ -69,7 +69,7 @@ class KickPolynomial(keras.layers.Layer):
 
     def call(self, inputs: Mapping[str, Any]) -> Any:
         """Return the targets, (N, T)."""
-        known = columns_of(inputs, self.columns)
+        known = split_columns(inputs, self.columns)
         signs, line = self.space.signs(known), dict(zip(STATE, straight_line(None, known), strict=True))
         kick = keras.ops.cast(keras.ops.transpose(self.coefficients) @ self._products(known), "float32")
         qop = signs["qop"] * known["qop"]
@@ -104,7 +104,7 @@ def chebyshev(u: Any, degree: int) -> Any:
     return keras.ops.stack(every[: degree + 1])
 
 
-def layer_of(fit: Fit, known: BaselineInputs) -> KickPolynomial:
+def polynomial_layer(fit: Fit, known: BaselineInputs) -> KickPolynomial:
     """Return the layer that computes a fit."""
     space, basis = fit.space, fit.basis
     interval = basis.centre.tolist(), basis.half.tolist()
@@ -149,7 +149,7 @@ class Extrapolated(keras.layers.Layer):
 
     def call(self, inputs: Mapping[str, Any]) -> Any:
         """Return the targets, (N, T)."""
-        known = {n: keras.ops.cast(v, self.precision) for n, v in columns_of(inputs, self.columns).items()}
+        known = {n: keras.ops.cast(v, self.precision) for n, v in split_columns(inputs, self.columns).items()}
         state = dict(zip(STATE, self.spec.build(self.magnet, known), strict=True))
         return keras.ops.cast(keras.ops.stack([state[name] for name in self.targets], axis=-1), "float32")
 
@@ -162,7 +162,7 @@ class Extrapolated(keras.layers.Layer):
         return {**super().get_config(), **self.settings}
 
 
-def extrapolated(known: BaselineInputs, precision: str = "float32", **extrapolation: Any) -> Extrapolated:
+def extrapolation_layer(known: BaselineInputs, precision: str = "float32", **extrapolation: Any) -> Extrapolated:
     """Return the layer of a task; without a field where the extrapolation needs none."""
     needs = EXTRAPOLATIONS[extrapolation["name"]].facts.field
     magnet = known.magnet.config() if known.magnet and needs else None

@@ -18,10 +18,10 @@ Dropout = Annotated[float, Field(ge=0, lt=1)]
 Stride = tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]]
 Layer = Callable[[Any], Any]
 MOMENTUM = 0.9
-"""Of the moving averages. They begin at a variance of 1, and in nearly empty images the true one is far below: with
-Keras' 0.99 predictions mean nothing before a thousand steps, whatever has been learned."""
+"""The momentum of the moving averages. They begin at a variance of 1, far above that of nearly empty images, so that
+with the 0.99 of Keras predictions are meaningless for the first thousand steps."""
 SHARED = ("plane_u", "plane_v")
-"""Planes of one make, which may share a branch."""
+"""The induction planes, which are built alike and may share a branch."""
 
 
 class Convolutions(Shared):
@@ -60,14 +60,14 @@ class GrowingConvolutions(Convolutions):
 
 
 class Layers(Shared):
-    """What stands between the convolutions, and what makes numbers of their maps.
+    """The layers between the convolutions, and those that turn their maps into features.
 
     Attributes:
-        pooling: what halves the image.
-        global_pooling: what is kept of the last maps: mean or maximum of each over the image, both, or with "none"
-            every pixel, which knows places but takes weights and memory in proportion.
+        pooling: the pooling that halves the image.
+        global_pooling: the features from the last maps: mean or maximum of each over the image, both, or with "none"
+            every pixel, which keeps places but needs weights and memory in proportion.
         batch_norm: normalise between convolution and activation, in predictions with the moving averages of training.
-        dense_layers: after the images have become numbers; 0 hands these to the heads themselves.
+        dense_layers: number of dense layers after the pooling; with 0 the heads follow directly.
         dense_units: of each dense layer.
         dropout: share of activations dropped after each dense layer while training.
         activation: of all layers.
@@ -84,14 +84,14 @@ class Layers(Shared):
 
 @dataclass(frozen=True)
 class Branch:
-    """What the layers of a branch have in common; `make` gives the branch.
+    """The settings that the layers of a branch share; `make` makes the branch.
 
     Attributes:
         kernel_size: of all convolutions.
         layers: their pooling, normalisation and activation.
         stride: of the first convolution.
-        residual: two convolutions and a way around them in place of one.
-        attention: kernel of the attention before each pooling; 0: none.
+        residual: use two convolutions and a shortcut around them in place of one.
+        attention: kernel of the attention before each pooling; 0 for none.
     """
 
     kernel_size: int
@@ -102,7 +102,7 @@ class Branch:
 
     def make(self, name: str, filters: Sequence[int]) -> Layer:
         """Return a function from images to their maps; its weights are the same in every call."""
-        return partial(_through, [self._level(f"{name}_{n + 1}", filters, n) for n in range(len(filters))])
+        return partial(apply_in_order, [self._level(f"{name}_{n + 1}", filters, n) for n in range(len(filters))])
 
     def _level(self, name: str, filters: Sequence[int], position: int) -> Layer:
         stride = self.stride if position == 0 else (1, 1)
@@ -111,22 +111,19 @@ class Branch:
             convolved = self._residual(name, filters[position], stride, kept)
         else:
             convolved = self._convolved(name, filters[position], stride, self.layers.activation)
+        steps = [convolved]
+        if self.attention:
+            from app.models.blocks.image_layers import SpatialAttention
+
+            steps.append(SpatialAttention(self.attention, name=f"{name}_attention"))
         pools = {"max": keras.layers.MaxPooling2D, "average": keras.layers.AveragePooling2D}
-        return partial(
-            _through, [convolved, *self._attention(name), pools[self.layers.pooling](2, name=f"{name}_pool")]
-        )
-
-    def _attention(self, name: str) -> list[Layer]:
-        if not self.attention:
-            return []
-        from app.models.blocks.image_layers import SpatialAttention
-
-        return [SpatialAttention(self.attention, name=f"{name}_attention")]
+        steps.append(pools[self.layers.pooling](2, name=f"{name}_pool"))
+        return partial(apply_in_order, steps)
 
     def _convolved(
         self, name: str, filters: int, stride: tuple[int, int], activation: str | None, kernel: int | None = None
     ) -> Layer:
-        """Return convolution, normalisation and activation; the kernel leaves no pixel out between its strides."""
+        """Return convolution, normalisation and activation; the kernel is at least as large as the stride."""
         size = [max(kernel or self.kernel_size, step) for step in stride]
         options = {"strides": stride, "padding": "same", "use_bias": not self.layers.batch_norm}
         steps = [keras.layers.Conv2D(filters, size, **options, name=f"{name}_conv")]
@@ -134,7 +131,7 @@ class Branch:
             steps.append(keras.layers.BatchNormalization(momentum=MOMENTUM, name=f"{name}_norm"))
         if activation:
             steps.append(keras.layers.Activation(activation, name=f"{name}_{activation}"))
-        return partial(_through, steps)
+        return partial(apply_in_order, steps)
 
     def _residual(self, name: str, filters: int, stride: tuple[int, int], kept: bool) -> Layer:
         """Return activation(F(x) + x), x through a convolution of 1 x 1 where the number of filters changes."""
@@ -146,31 +143,33 @@ class Branch:
         return lambda image: act(add([second(first(image)), image if around is None else around(image)]))
 
 
-def _through(steps: Sequence[Layer], image: Any) -> Any:
-    """Return the image after all steps."""
+def apply_in_order(steps: Sequence[Layer], image: Any) -> Any:
+    """Return the image after all steps, one after the other."""
     for step in steps:
         image = step(image)
     return image
 
 
-def pooled(image: Any, kind: GlobalPooling, name: str) -> list[Any]:
-    """Return what is kept of the maps (N, H, W, F): mean or maximum of each over the image, both, or every pixel."""
+def pool_maps(image: Any, kind: GlobalPooling, name: str) -> list[Any]:
+    """Return features of the maps (N, H, W, F): mean or maximum of each over the image, both, or every pixel."""
     if kind == "none":
         return [keras.layers.Flatten(name=f"{name}_flat")(image)]
     layers = {"average": keras.layers.GlobalAveragePooling2D, "max": keras.layers.GlobalMaxPooling2D}
-    wanted = [kind] if kind != "both" else ["average", "max"]
-    return [layers[one](name=f"{name}_{one}")(image) for one in wanted]
+    kinds = [kind] if kind != "both" else ["average", "max"]
+    return [layers[k](name=f"{name}_{k}")(image) for k in kinds]
 
 
-def described(maps: Mapping[str, Any], rows: Sequence[Any], layers: Layers) -> Any:
-    """Return dense layers over everything that is known of an event, (N, F): maps by name, and rows of numbers."""
-    parts = [part for name, image in maps.items() for part in pooled(image, layers.global_pooling, name)]
+def dense_features(maps: Mapping[str, Any], rows: Sequence[Any], layers: Layers) -> Any:
+    """Return the last of the dense layers over the maps of an event, by name, and its rows of numbers, (N, F)."""
+    parts = [part for name, image in maps.items() for part in pool_maps(image, layers.global_pooling, name)]
     parts += rows
     known = parts[0] if len(parts) == 1 else keras.layers.Concatenate(name="known")(parts)
     return dense(known, (layers.dense_units,) * layers.dense_layers, layers.activation, layers.dropout)
 
 
-def by_plane(branch: Branch, planes: Mapping[str, Any], filters: Sequence[int], share_uv: bool) -> dict[str, Any]:
+def branch_by_plane(
+    branch: Branch, planes: Mapping[str, Any], filters: Sequence[int], share_uv: bool
+) -> dict[str, Any]:
     """Return the maps of each plane: those of X from a branch of its own, U and V from one that they may share."""
     names = {plane: "plane_uv" if share_uv and plane in SHARED else plane for plane in planes}
     branches = {name: branch.make(name, filters) for name in dict.fromkeys(names.values())}

@@ -1,7 +1,7 @@
 """Layers over hits (N, h, F) of which a mask (N, h) says which are there. Imported with Keras.
 
-All of them give the same whatever stands in the padding and however much of it there is, do not depend on the order of
-the hits, and have finite values and gradients for an event without hits.
+None of them depends on the content or the length of the padding, or on the order of the hits, and all have finite
+values and gradients for an event without hits.
 """
 
 from typing import Any
@@ -9,16 +9,16 @@ from typing import Any
 import keras
 
 FAR = 1e6
-"""Beyond every scaled feature, and small enough that a sum with it is a number."""
+"""A value beyond every scaled feature, small enough that sums with it stay finite."""
 FINER = 1000.0
-"""Below this part of their spread deviations are seen linearly."""
+"""The inverse of the part of their spread below which deviations enter linearly."""
 LEAST_VARIANCE = 1e-8
-"""A feature that is the same for all hits of an event has no spread to divide by."""
+"""The least variance: a feature that is equal for all hits of an event has no spread to divide by."""
 TYPICAL_HITS = 32.0
-"""Sums over hits are divided by it: they then have the size of their terms, and still count them."""
+"""Sums over hits are divided by this number, so that they have the size of their terms and still count them."""
 
 
-def chosen_mean(values: Any, weights: Any) -> Any:
+def weighted_mean(values: Any, weights: Any) -> Any:
     """Return sum(w x) / sum(w) over the hits, (N, F); 0 where no hit has a weight (N, h)."""
     total = keras.ops.sum(weights, axis=1)[:, None]
     some = total > 0
@@ -26,18 +26,18 @@ def chosen_mean(values: Any, weights: Any) -> Any:
     return weighted / keras.ops.where(some, total, 1.0)
 
 
-def chosen_sum(values: Any, weights: Any) -> Any:
+def weighted_sum(values: Any, weights: Any) -> Any:
     """Return sum(w x) / 32 over the hits, (N, F)."""
     return keras.ops.sum(weights[..., None] * values, axis=1) / TYPICAL_HITS
 
 
-def chosen_max(values: Any, chosen: Any) -> Any:
+def masked_max(values: Any, chosen: Any) -> Any:
     """Return the largest value of each feature among the chosen hits (N, h), (N, F); 0 where there is none."""
     largest = keras.ops.max(keras.ops.where(chosen[..., None], values, -FAR), axis=1)
     return keras.ops.where(keras.ops.any(chosen, axis=1)[:, None], largest, 0.0)
 
 
-def medians(values: Any, mask: Any) -> Any:
+def masked_medians(values: Any, mask: Any) -> Any:
     """Return the lower median of each feature over the hits of the mask, (N, 1, F); 0 where there is none."""
     number = keras.ops.sum(mask, axis=1)[:, None, None]
     ordered = keras.ops.sort(keras.ops.where(mask[..., None] > 0, values, FAR), axis=1)
@@ -47,7 +47,7 @@ def medians(values: Any, mask: Any) -> Any:
 
 
 class _OverHits(keras.layers.Layer):
-    """A layer in float32: half precision has no room for sums over hundreds of hits."""
+    """A layer in float32: half precision cannot hold sums over hundreds of hits."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**{"dtype": "float32", **options})
@@ -59,7 +59,7 @@ class _OverHits(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("wirechamber")
 class ClearedPadding(_OverHits):
-    """{"hits": (N, h, F), "mask": (N, h)} to the hits with zeros in the padding, whatever stood there, NaN included."""
+    """{"hits": (N, h, F), "mask": (N, h)} to the hits with zeros in the padding, also where it held NaN."""
 
     def call(self, tensors: Any) -> Any:
         """Return the hits, (N, h, F)."""
@@ -75,10 +75,11 @@ class ClearedPadding(_OverHits):
 class Deviations(_OverHits):
     """{"hits", "mask"} to how far x lies from its median over the event's hits, (N, h, 2 F); 0 in the padding.
 
-    How a track bends shows in the last few of ten thousand parts of a position, where a network does not see it. With
-    z = (x - median) / spread these are z and asinh(1000 z) / 4, which is linear below a thousandth of the spread and
-    logarithmic above, so that noise far away does not hide what is near. The median is that of the muon as long as most
-    hits are its own. The spread found batch by batch is good to a few per cent, and only multiplies.
+    The bending of a track changes a position by a few parts in ten thousand, which a network does not resolve. With
+    z = (x - median) / spread the deviations are z and asinh(1000 z) / 4, which is linear below a thousandth of the
+    spread and logarithmic above, so that distant noise does not hide what is near. The median is that of the muon as
+    long as most hits are its own. The spread, measured batch by batch, is accurate to a few per cent and only scales
+    the result.
 
     Args:
         momentum: of the moving average of the variance, which is used outside of training.
@@ -97,17 +98,18 @@ class Deviations(_OverHits):
     def call(self, tensors: Any, training: bool = False) -> Any:
         """Return the deviations."""
         mask = keras.ops.cast(tensors["mask"], "float32")
-        away = (tensors["hits"] - medians(tensors["hits"], mask)) * mask[..., None]
-        variance = self._variance(away, mask) if training else self.variance
+        away = (tensors["hits"] - masked_medians(tensors["hits"], mask)) * mask[..., None]
+        variance = self.measure_variance(away, mask) if training else self.variance
         scaled = away / keras.ops.sqrt(keras.ops.maximum(variance, LEAST_VARIANCE))
         return keras.ops.concatenate([scaled, keras.ops.arcsinh(FINER * scaled) / 4.0], axis=-1)
 
-    def _variance(self, away: Any, mask: Any) -> Any:
+    def measure_variance(self, away: Any, mask: Any) -> Any:
+        """Return the variance (F,) of the deviations (N, h, F) of a batch, and update the moving average."""
         hits = keras.ops.sum(mask)
-        found = keras.ops.sum(away * away, axis=(0, 1)) / keras.ops.maximum(hits, 1.0)
-        found = keras.ops.where(hits > 0, found, self.variance)
-        self.variance.assign(self.momentum * self.variance + (1 - self.momentum) * found)
-        return found
+        variance = keras.ops.sum(away * away, axis=(0, 1)) / keras.ops.maximum(hits, 1.0)
+        variance = keras.ops.where(hits > 0, variance, self.variance)
+        self.variance.assign(self.momentum * self.variance + (1 - self.momentum) * variance)
+        return variance
 
     def compute_output_shape(self, shapes: Any) -> Any:
         """Return (N, h, 2 F)."""
@@ -133,7 +135,7 @@ class HitSum(_OverHits):
     def call(self, tensors: Any) -> Any:
         """Return the sum or mean, (N, F)."""
         mask = keras.ops.cast(tensors["mask"], "float32")
-        return (chosen_mean if self.mean else chosen_sum)(keras.ops.cast(tensors["hits"], "float32"), mask)
+        return (weighted_mean if self.mean else weighted_sum)(keras.ops.cast(tensors["hits"], "float32"), mask)
 
     def compute_output_shape(self, shapes: Any) -> Any:
         """Return (N, F)."""
@@ -166,8 +168,8 @@ class AssignmentPooling(_OverHits):
         p = keras.ops.sigmoid(keras.ops.cast(tensors["scores"], "float32"))
         chosen = (p > self.threshold) & (keras.ops.cast(tensors["mask"], "float32") > 0)
         weights = keras.ops.where(chosen, p, 0.0)
-        extremes = [chosen_max(hits, chosen), -chosen_max(-hits, chosen)]
-        return keras.ops.concatenate([chosen_mean(hits, weights), chosen_sum(hits, weights), *extremes], axis=-1)
+        extremes = [masked_max(hits, chosen), -masked_max(-hits, chosen)]
+        return keras.ops.concatenate([weighted_mean(hits, weights), weighted_sum(hits, weights), *extremes], axis=-1)
 
     def compute_output_shape(self, shapes: Any) -> Any:
         """Return (N, 4 F)."""

@@ -10,19 +10,19 @@ HITS, MASK = "hits", "mask"
 Pool = Literal["class_token", "mean"]
 
 
-def hits_of(seen: Mapping[str, Any], model: str, deviations: bool) -> tuple[Any, Any]:
+def take_hits(inputs: Mapping[str, Any], model: str, deviations: bool) -> tuple[Any, Any]:
     """Return hits (N, h, F) with zeros in the padding, and their mask (N, h); needs such inputs.
 
-    With `deviations` each hit has, beside its features, how far these lie from their medians over the event, coarse and
-    fine: see `Deviations`.
+    With `deviations` each hit also has the distances of its features from their medians over the event, on a coarse and
+    a fine scale: see `Deviations`.
     """
     from app.models.blocks.hit_layers import ClearedPadding, Deviations
 
-    if HITS not in seen or MASK not in seen:
+    if HITS not in inputs or MASK not in inputs:
         what = f"{model!r} looks at the hits of an event, and the dataset has none"
-        raise UserError(Problem(what, ("model",), expected="a dataset with hits: 'muon_hits'", received=sorted(seen)))
-    mask = seen[MASK]
-    hits = ClearedPadding(name="hits_there")({"hits": seen[HITS], "mask": mask})
+        raise UserError(Problem(what, ("model",), expected="a dataset with hits: 'muon_hits'", received=sorted(inputs)))
+    mask = inputs[MASK]
+    hits = ClearedPadding(name="hits_there")({"hits": inputs[HITS], "mask": mask})
     if not deviations:
         return hits, mask
     away = Deviations(name="deviations")({"hits": hits, "mask": mask})
@@ -38,20 +38,20 @@ def dense(values: Any, hidden: Sequence[int], activation: str, dropout: float, l
     return values
 
 
-def attending(tokens: Any, mask: Any, blocks: int, heads: int, activation: str, dropout: float) -> Any:
+def attend(tokens: Any, mask: Any, blocks: int, heads: int, activation: str, dropout: float) -> Any:
     """Return tokens (N, h, D) after `blocks` of pre-norm attention to the tokens that are there, and dense layers.
 
-    What comes out at a token that is not there means nothing.
+    The output at a token of the padding has no meaning.
     """
     from app.models.blocks.hit_layers import AttentionMask
 
-    seen = AttentionMask(name="attention_mask")(mask)
+    visible = AttentionMask(name="attention_mask")(mask)
     width = tokens.shape[-1]
     for position in range(1, blocks + 1):
         name = f"block_{position}"
         normal = keras.layers.LayerNormalization(name=f"{name}_normal")(tokens)
         attention = keras.layers.MultiHeadAttention(heads, width // heads, dropout=dropout, name=f"{name}_attention")
-        attended = attention(normal, normal, attention_mask=seen)
+        attended = attention(normal, normal, attention_mask=visible)
         tokens = keras.layers.Add(name=f"{name}_attended")([tokens, attended])
         hidden = keras.layers.LayerNormalization(name=f"{name}_second_normal")(tokens)
         hidden = dense(hidden, (2 * width,), activation, dropout, f"{name}_wide")
@@ -61,7 +61,7 @@ def attending(tokens: Any, mask: Any, blocks: int, heads: int, activation: str, 
 
 
 def check_heads_share(width: int, heads: int, where: tuple[str, ...]) -> None:
-    """Refuse a width that the attention heads cannot share."""
+    """Raise UserError for a width that the attention heads cannot share."""
     if width % heads:
         expected = f"a multiple of attention_heads, {heads}"
         raise UserError(Problem("the attention heads cannot share it", where, expected=expected, received=width))

@@ -12,7 +12,7 @@ import numpy as np
 class NeighbourAggregation(keras.layers.Layer):
     """h_i = activation(W x_i + V mean_(j in neighbours of i) x_j + b): (N, S, C) to (N, S, units).
 
-    The mean is over the neighbours that exist, so that a sensor at the edge sees no row of zeros behind it. It is a
+    The mean is over the neighbours that exist, so that a sensor at the edge has no neighbours of zeros. It is a
     product with the normalised adjacency matrix (S, S), which for a hundred sensors is cheaper than gathering them and,
     unlike the gradient of a gather, adds up in the same order in every run on a GPU.
 
@@ -101,7 +101,7 @@ class SpatialAttention(keras.layers.Layer):
 
 
 FAINT = 1e-3
-"""Added to the sum of weights: a face without light has its centroid in the middle."""
+"""The constant added to the sum of weights: a face without light has its centroid in the middle."""
 
 
 @keras.saving.register_keras_serializable("wirechamber")
@@ -110,8 +110,8 @@ class LearnedCentroids(keras.layers.Layer):
 
     With w_k = relu(a_k . x + b_k)^2 at each cell: centroid_k = sum w_k r / sum w_k and log sum w_k, for r from -1 to 1
     along rows and columns, both in units of the standard deviation of a flat distribution. The light-weighted centroid
-    and the sum of light are what one would write down for position and energy; a network that has to make a position
-    of a map by dense layers learns the same many epochs later.
+    and the sum of light are the simplest estimates of position and energy; a network that makes a position from a map
+    by dense layers needs many more epochs to learn them.
 
     Args:
         count: K.
@@ -151,9 +151,9 @@ class LearnedCentroids(keras.layers.Layer):
 class ChannelDropout(keras.layers.Layer):
     """Sensors (N, S, C) of which in training a share, drawn anew for each event, has all channels 0.
 
-    That is what an invalid sensor looks like behind the input layer `sensor_channels`, masks included, so a network
-    learns to do without single sensors. The others are not scaled up as in `keras.layers.Dropout`: a dead channel's
-    light is missing in the data too.
+    An invalid sensor has the same channels after the input layer `sensor_channels`, masks included, so that a network
+    learns to work without single sensors. The others are not scaled up as in `keras.layers.Dropout`, because the light
+    of a dead channel is missing in the data too.
 
     Args:
         rate: share of the sensors.
@@ -185,7 +185,7 @@ class ChannelDropout(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("wirechamber")
 class TokenEmbedding(keras.layers.Layer):
-    """Tokens (N, T, D) + e, with e (T, D) learned: says from which face, and from where on it, a token comes."""
+    """Tokens (N, T, D) + e, with e (T, D) learned, which identifies the face, and the place on it, of each token."""
 
     def build(self, shape: Any) -> None:
         """Make the vectors."""

@@ -1,4 +1,4 @@
-"""What the models of images take from the inputs: images, by plane or in a stack, and rows of numbers beside them."""
+"""What the models of images take from the inputs: images, by plane or in a stack, and rows of numbers next to them."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -11,25 +11,25 @@ PLANES = ("plane_u", "plane_v", "plane_x")
 """Names of the inputs that hold the two induction planes and the collection plane."""
 
 
-def images_of(seen: Mapping[str, Any], model: str) -> dict[str, Any]:
+def take_images(inputs: Mapping[str, Any], model: str) -> dict[str, Any]:
     """Return the images (N, H, W, channels) among the inputs; one at least.
 
     Raises:
         UserError: there is none, or an input is neither an image nor a row of numbers.
     """
-    shapes = {name: tuple(tensor.shape[1:]) for name, tensor in seen.items()}
+    shapes = {name: tuple(tensor.shape[1:]) for name, tensor in inputs.items()}
     odd = [name for name, shape in shapes.items() if len(shape) not in (1, 3)]
-    images = {name: seen[name] for name, shape in shapes.items() if len(shape) == 3}
+    images = {name: inputs[name] for name, shape in shapes.items() if len(shape) == 3}
     if odd or not images:
         what = f"{model!r} cannot take the input {odd[0]!r}" if odd else f"{model!r} needs images, the data have none"
-        expected = "images (rows, columns, channels), and rows of numbers beside them"
+        expected = "images (rows, columns, channels), and rows of numbers next to them"
         raise UserError(Problem(what, ("model", "name"), expected=expected, received=shapes))
     return images
 
 
-def only_image(seen: Mapping[str, Any], model: str, instead: str) -> Any:
-    """Return the one image; raise UserError when there are several, and name the model that takes them."""
-    images = images_of(seen, model)
+def take_only_image(inputs: Mapping[str, Any], model: str, instead: str) -> Any:
+    """Return the only image; raise UserError, which names a suitable model, when there are several."""
+    images = take_images(inputs, model)
     if len(images) > 1:
         what = f"{model!r} takes one image of each event"
         raise UserError(
@@ -38,9 +38,9 @@ def only_image(seen: Mapping[str, Any], model: str, instead: str) -> Any:
     return next(iter(images.values()))
 
 
-def stack_of(seen: Mapping[str, Any], model: str) -> Any:
+def stack_images(inputs: Mapping[str, Any], model: str) -> Any:
     """Return all images as channels of one; raise UserError when they differ in rows or columns."""
-    images = images_of(seen, model)
+    images = take_images(inputs, model)
     if len({tuple(image.shape[1:3]) for image in images.values()}) > 1:
         sizes = {name: tuple(image.shape[1:3]) for name, image in images.items()}
         what = f"{model!r} stacks its images, and these differ in size"
@@ -52,9 +52,9 @@ def stack_of(seen: Mapping[str, Any], model: str) -> Any:
     return keras.layers.Concatenate(name="stack")(list(images.values()))
 
 
-def planes_of(seen: Mapping[str, Any], model: str, least: int = 2) -> dict[str, Any]:
+def take_planes(inputs: Mapping[str, Any], model: str, least: int = 2) -> dict[str, Any]:
     """Return the images by plane in the order U, V, X; raise UserError for other images, or fewer than `least`."""
-    images = images_of(seen, model)
+    images = take_images(inputs, model)
     if not set(images) <= set(PLANES) or len(images) < least:
         what = f"{model!r} takes {'two or three' if least > 1 else 'one to three'} planes"
         raise UserError(
@@ -63,9 +63,9 @@ def planes_of(seen: Mapping[str, Any], model: str, least: int = 2) -> dict[str, 
     return {name: images[name] for name in PLANES if name in images}
 
 
-def rows_of(seen: Mapping[str, Any]) -> list[Any]:
-    """Return the rows of numbers (N, columns) beside the images."""
-    return [tensor for tensor in seen.values() if len(tensor.shape) == 2]
+def take_rows(inputs: Mapping[str, Any]) -> list[Any]:
+    """Return the rows of numbers (N, columns) next to the images."""
+    return [tensor for tensor in inputs.values() if len(tensor.shape) == 2]
 
 
 def most_halvings(image: Any, stride: Sequence[int] = (1, 1)) -> int:
@@ -80,7 +80,7 @@ def check_depth(
     offsets: Mapping[str, int] | None = None,
     stride: Sequence[int] = (1, 1),
 ) -> None:
-    """Refuse a depth at which an image vanishes, before anything is built.
+    """Raise UserError for a depth at which an image vanishes, before anything is built.
 
     Args:
         images: by name.

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import keras
 
 from app.core.libraries import tf
-from app.models.blocks.track_heads import Kick, TrackHead, unstacked
+from app.models.blocks.track_heads import Kick, TrackHead, unstack_components
 
 
 @keras.saving.register_keras_serializable("wirechamber")
@@ -19,8 +19,8 @@ class NetworkPath(TrackHead):
         std: its standard deviation.
         hidden: sizes of the hidden layers.
         activation: after each hidden layer.
-        derivative: how dK/dzeta is found: both give the same numbers, "forward" in one pass, "gradient_tape" in a
-            forward and four reverse ones.
+        derivative: how dK/dzeta is computed; both give the same numbers, "forward" in one pass, "gradient_tape" in one
+            forward and four reverse passes.
         hard: K(0) = 0 by construction.
     """
 
@@ -65,9 +65,11 @@ class NetworkPath(TrackHead):
         net, change = self.derivative(code, zeta)
         zeta = zeta[:, None]
         if not self.hard:
-            return unstacked(zeta * self.mean + self.std * net), unstacked(self.mean + self.std * change)
+            return unstack_components(zeta * self.mean + self.std * net), unstack_components(
+                self.mean + self.std * change
+            )
         kick = self.mean + self.std * net
-        return unstacked(zeta * kick), unstacked(kick + zeta * self.std * change)
+        return unstack_components(zeta * kick), unstack_components(kick + zeta * self.std * change)
 
     def _forward(self, features: Any, zeta: Any) -> tuple[Any, Any]:
         """Return Net and dNet/dzeta, (N, P, 4), by carrying the tangent through the layers."""
@@ -91,7 +93,7 @@ class NetworkPath(TrackHead):
         with tf.GradientTape(persistent=True) as tape:
             tape.watch(zeta)
             net = self._network(self._points(features, zeta[..., None]))
-            parts = unstacked(net)
+            parts = unstack_components(net)
         change = tf.stack([tape.gradient(part, zeta) for part in parts], axis=-1)
         return tf.reshape(net, tf.shape(change)), change
 
@@ -100,48 +102,55 @@ class NetworkPath(TrackHead):
         return {**super().get_config(), **self.settings}
 
 
-def _tanh(z: Any) -> tuple[Any, Any]:
+def tanh(z: Any) -> tuple[Any, Any]:
+    """Return tanh z and its derivative 1 - tanh^2 z."""
     value = keras.ops.tanh(z)
     return value, 1.0 - value * value
 
 
-def _gelu(z: Any) -> tuple[Any, Any]:
+def gelu(z: Any) -> tuple[Any, Any]:
+    """Return z Phi(z) and its derivative Phi(z) + z phi(z), with the normal distribution Phi and its density phi."""
     below = 0.5 * (1.0 + keras.ops.erf(z * math.sqrt(0.5)))
     density = keras.ops.exp(-0.5 * z * z) * (1.0 / math.sqrt(2.0 * math.pi))
     return z * below, below + z * density
 
 
-def _silu(z: Any) -> tuple[Any, Any]:
+def silu(z: Any) -> tuple[Any, Any]:
+    """Return z s(z) and its derivative s (1 + z (1 - s)), with s the sigmoid of z."""
     gate = keras.ops.sigmoid(z)
     return z * gate, gate * (1.0 + z * (1.0 - gate))
 
 
-def _relu(z: Any) -> tuple[Any, Any]:
+def relu(z: Any) -> tuple[Any, Any]:
+    """Return max(z, 0) and its derivative, 0 at z = 0."""
     positive = keras.ops.cast(z > 0, z.dtype)
     return z * positive, positive
 
 
-def _elu(z: Any) -> tuple[Any, Any]:
+def elu(z: Any) -> tuple[Any, Any]:
+    """Return z for z > 0, else exp(z) - 1, and its derivative, 1 or exp(z)."""
     below = keras.ops.exp(keras.ops.minimum(z, 0.0))
     return keras.ops.where(z > 0, z, below - 1.0), below
 
 
-def _softplus(z: Any) -> tuple[Any, Any]:
+def softplus(z: Any) -> tuple[Any, Any]:
+    """Return log(1 + exp z) and its derivative, the sigmoid of z."""
     return keras.ops.softplus(z), keras.ops.sigmoid(z)
 
 
-def _sigmoid(z: Any) -> tuple[Any, Any]:
+def sigmoid(z: Any) -> tuple[Any, Any]:
+    """Return s = 1 / (1 + exp(-z)) and its derivative s (1 - s)."""
     value = keras.ops.sigmoid(z)
     return value, value * (1.0 - value)
 
 
 WITH_DERIVATIVE: dict[str, Callable[[Any], tuple[Any, Any]]] = {
-    "tanh": _tanh,
-    "gelu": _gelu,
-    "silu": _silu,
-    "relu": _relu,
-    "elu": _elu,
-    "softplus": _softplus,
-    "sigmoid": _sigmoid,
+    "tanh": tanh,
+    "gelu": gelu,
+    "silu": silu,
+    "relu": relu,
+    "elu": elu,
+    "softplus": softplus,
+    "sigmoid": sigmoid,
 }
-"""activation(z) and its derivative, by the name that Keras gives the activation."""
+"""The functions that return activation(z) and its derivative, by the name of the activation in Keras."""

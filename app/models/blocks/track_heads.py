@@ -3,6 +3,8 @@
 Imported with Keras. All forms share `state(zeta) = straight_line(zeta) + (q/p) K(zeta)`; they differ in how a network
 makes the kick K. Where the form is hard, K(0) = 0 holds by construction. The output of the network is the standardised
 kick at zeta = 1, which is what the transform `kick` asks for.
+
+The classes of layers with weights keep their names, e.g. `NetworkPath`: Keras stores weights under the class name.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +22,7 @@ Kick = tuple[Any, Any, Any, Any]
 class TrackHead(keras.layers.Layer):
     """A head that knows the whole track: call({"features": (N, F), "dz": (N,)}) -> {"end": (N, 4), "code": (N, ...)}.
 
-    `end` is the standardised kick at zeta = 1, `code` is what the kick at any zeta follows from.
+    `end` is the standardised kick at zeta = 1; the kick at any zeta is computed from `code`.
 
     Args:
         mean: of the kick at zeta = 1 over the training split, for x, y, tx, ty.
@@ -51,14 +53,14 @@ class TrackHead(keras.layers.Layer):
             zeta: where, as shares of dz, (P,).
         """
         kick, change = self.kick(code, columns["dz"], zeta)
-        return on_line(columns, kick, change, zeta)
+        return state_on_line(columns, kick, change, zeta)
 
     def get_config(self) -> dict[str, Any]:
         """Return what rebuilds the layer."""
         return {**super().get_config(), "mean": self.mean.tolist(), "std": self.std.tolist()}
 
 
-def on_line(columns: Mapping[str, Any], kick: Kick, change: Kick, zeta: Any) -> tuple[State, State]:
+def state_on_line(columns: Mapping[str, Any], kick: Kick, change: Kick, zeta: Any) -> tuple[State, State]:
     """Return state = straight line + (q/p) K and its derivative by zeta, four (N, P) each."""
     x, y, tx, ty, qop, dz = (columns[name][:, None] for name in ("x", "y", "tx", "ty", "qop", "dz"))
     along_x, along_y = tx * dz, ty * dz
@@ -71,12 +73,12 @@ def on_line(columns: Mapping[str, Any], kick: Kick, change: Kick, zeta: Any) -> 
     return state, (along_x + qop * change[0], along_y + qop * change[1], qop * change[2], qop * change[3])
 
 
-def stacked(columns: Sequence[Any]) -> Any:
+def stack_components(columns: Sequence[Any]) -> Any:
     """Return four (N, ...) as (N, ..., 4)."""
     return keras.ops.stack(columns, axis=-1)
 
 
-def unstacked(values: Any) -> Kick:
+def unstack_components(values: Any) -> Kick:
     """Return (..., 4) as four (...)."""
     return values[..., 0], values[..., 1], values[..., 2], values[..., 3]
 
@@ -95,7 +97,7 @@ class Stages(TrackHead):
     Args:
         mean: of the kick at zeta = 1, for x, y, tx, ty.
         std: its standard deviation.
-        nodes: where the stages stand: "rk4" at 0, 1/2, 1/2, 1 or "quarters".
+        nodes: places of the stages: "rk4" at 0, 1/2, 1/2, 1 or "quarters".
     """
 
     def __init__(self, mean: Sequence[float], std: Sequence[float], nodes: str, **options: Any) -> None:
@@ -125,15 +127,11 @@ class Stages(TrackHead):
         """Return the states at which the stages' derivatives belong, and these derivatives by zeta: four (N, 4) each.
 
         At the nodes of "rk4" they are y0, y0 + k_1/2, y0 + k_2/2, y0 + k_3, those of the classical method. At other
-        nodes each stage starts where the one before it leads.
+        nodes each stage starts at the state to which the stage before it leads.
         """
         zero = 0.0 * code
-        k = unstacked(self.mean + self.std * code)
-        start, derivatives = on_line(columns, unstacked(zero), k, 0.0)
-        return self._reached(start, derivatives), derivatives
-
-    def _reached(self, start: State, derivatives: State) -> State:
-        """Return four (N, 4): where each stage stands."""
+        k = unstack_components(self.mean + self.std * code)
+        start, derivatives = state_on_line(columns, unstack_components(zero), k, 0.0)
         lead = np.zeros((4, 4), np.float32)  # state_i = start + sum_j lead[i, j] k_j
         for i, node in enumerate(self.nodes):
             if self.scheme == "rk4" and i:
@@ -142,7 +140,7 @@ class Stages(TrackHead):
                 lead[i] = lead[i - 1] if i else 0.0
                 lead[i, max(i - 1, 0)] += node - (self.nodes[i - 1] if i else 0.0)
         x, y, tx, ty = (s + k @ lead.T for s, k in zip(start, derivatives, strict=True))
-        return x, y, tx, ty
+        return (x, y, tx, ty), derivatives
 
     def get_config(self) -> dict[str, Any]:
         """Return what rebuilds the layer."""
