@@ -18,26 +18,27 @@ def residual(y_true: Any, y_pred: Any) -> Any:
     Raises:
         ValueError: the shapes differ or are not (N, T); nothing is broadcast.
     """
-    y_true, y_pred = in_single(y_true, y_pred)
+    y_true, y_pred = in_float32(y_true, y_pred)
     require_equal_shapes(tuple(y_true.shape), tuple(y_pred.shape))
     return y_pred - y_true
 
 
-def rounded(r: Any, delta: float) -> Any:
+def huber_function(r: Any, delta: float) -> Any:
     """Return Huber's function of residuals: r^2 / 2 for |r| <= delta, delta (|r| - delta / 2) beyond.
 
-    One form for both: the square of a large residual, which overflows, is never made; the gradient is min(|r|, delta)
-    with the sign of r exactly.
+    One expression covers both cases: the square of a large residual, which would overflow, never occurs, and the
+    gradient is exactly min(|r|, delta) with the sign of r.
     """
     size = keras.ops.abs(r)
     core = keras.ops.minimum(size, delta)
     return core * (size - core / 2)
 
 
-def in_single(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+def in_float32(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
     """Return both as tensors of one precision, float32 (float64 when one of them is).
 
-    Half precision ends at 65504, the square of a residual of 256: under mixed precision a loss is computed in float32.
+    The largest number in half precision is 65504, the square of a residual of 256, so that also under mixed precision
+    a loss is computed in float32.
     """
     y_true, y_pred = keras.ops.convert_to_tensor(y_true), keras.ops.convert_to_tensor(y_pred)
     dtype = keras.backend.result_type(y_true.dtype, y_pred.dtype, "float32")
@@ -52,6 +53,6 @@ def require_equal_shapes(true: tuple[int | None, ...], predicted: tuple[int | No
 
 
 def agree(one: tuple[int | None, ...], other: tuple[int | None, ...]) -> bool:
-    """Whether both are the same shape of two axes, as far as their extents are known."""
+    """Return whether both are the same shape with two axes, as far as their extents are known."""
     known = zip(one, other, strict=False)
     return len(one) == len(other) == 2 and all(a is None or b is None or a == b for a, b in known)

@@ -1,7 +1,7 @@
 """Losses of the angle between two directions, with a gradient that is finite everywhere.
 
 The angle is 2 atan2(|a - b|, |a + b|) of the unit vectors a and b. An arccos of their product has an infinite gradient
-at both ends, and a network that becomes good at it ends in NaN.
+at both ends, which makes an accurate network end in NaN.
 """
 
 from typing import Any
@@ -18,9 +18,9 @@ from losses.direction import direction, directions, vectors
 def angular(y_true: Any, y_pred: Any) -> Any:
     """The angle between prediction and truth [rad], from 0 to pi.
 
-    L = 2 atan2(|a - b|, |a + b|). Its mean is the figure that pointing is quoted by, and its minimum is the spherical
-    median: events that are turned round pull with the same force as all others. The gradient does not shrink near the
-    minimum, so the last digits need a learning rate that decays.
+    L = 2 atan2(|a - b|, |a + b|). Its mean is the usual figure for pointing, and its minimum is the spherical median:
+    events with head and tail exchanged pull with the same force as all others. The gradient does not shrink near the
+    minimum, so that the last digits need a decaying learning rate.
 
     Args:
         y_true: components of the direction, (N, D).
@@ -37,15 +37,16 @@ def angular(y_true: Any, y_pred: Any) -> Any:
 
 @LOSSES("focal_angular", physical=True, transform=("unit_vector",), example=directions)
 def focal_angular(y_true: Any, y_pred: Any, *, gamma: NonNegative = 1.0) -> Any:
-    """The angle, weighted by its own size: directions that are nearly right no longer matter.
+    """The angle, weighted by its own size, so that directions that are nearly right hardly count.
 
     L = angle (angle / pi)^gamma; gamma = 0 is `angular`. It lowers the tail of large angles at the cost of the core.
-    Where these are head-tail confusions that nothing in the event tells apart, it gives up the others for nothing.
+    Where these are head-tail confusions that no feature of the event resolves, it loses accuracy in the other events
+    without a gain.
 
     Args:
         y_true: components of the direction, (N, D).
         y_pred: the same, (N, D).
-        gamma: how strongly small angles are left alone.
+        gamma: how strongly small angles are suppressed.
 
     Returns:
         Loss per event, (N,).
@@ -89,7 +90,7 @@ def hybrid(y_true: Any, y_pred: Any, *, alpha: Fraction = 0.5) -> Any:
 def _angle(y_true: Any, y_pred: Any) -> Any:
     """Return the angle (N,); a vector too short for a direction counts as one at 90 degrees."""
     (a, lost_a), (b, lost_b) = direction(y_true), direction(y_pred)
-    # With what was lost on both sides the two chords are equal where there is no direction: atan2(1, 1) = 45 degrees.
+    # The missing lengths make the two chords equal where there is no direction: 2 atan2(1, 1) = 90 degrees.
     return 2 * keras.ops.arctan2(_chord(a - b, lost_a + lost_b), _chord(a + b, lost_a + lost_b))
 
 

@@ -5,10 +5,10 @@ from typing import Any
 from app.core.errors import Problem, UserError
 from app.core.libraries import keras
 from losses import LOSSES
-from losses._residual import in_single, require_equal_shapes
+from losses._residual import in_float32, require_equal_shapes
 
 SHORTEST = 1e-3
-"""A shorter vector has no direction: it stands for a part of one, down to none at 0."""
+"""A vector shorter than this counts as a part of a direction, down to none at length 0."""
 
 
 def directions(random: Any) -> tuple[Any, Any]:
@@ -18,7 +18,7 @@ def directions(random: Any) -> tuple[Any, Any]:
 
 @LOSSES("cosine_similarity", physical=True, transform=("unit_vector",), example=directions)
 def cosine_similarity(y_true: Any, y_pred: Any) -> Any:
-    """One minus the cosine of the angle between prediction and truth: from 0 to 2, whatever their lengths.
+    """One minus the cosine of the angle between prediction and truth: from 0 to 2, for any lengths.
 
     L = 1 - cos = |a - b|^2 / 2 of the unit vectors a and b: half the square of a small angle. In this form no digit is
     lost near 0, where 1 - cos in float32 ends at 0.02 degrees; and the angle itself, an arccos, has an infinite
@@ -41,8 +41,8 @@ def cosine_similarity(y_true: Any, y_pred: Any) -> Any:
 
 
 def vectors(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
-    """Return both in float32 or better; raises ValueError unless they are (N, D) alike, UserError when D is 1."""
-    y_true, y_pred = in_single(y_true, y_pred)
+    """Return both in float32 or better; raises ValueError unless both are (N, D), UserError when D is 1."""
+    y_true, y_pred = in_float32(y_true, y_pred)
     require_equal_shapes(tuple(y_true.shape), tuple(y_pred.shape))
     if y_pred.shape[-1] == 1:
         raise UserError(Problem("one number is not a direction", ("targets",), expected="two components at least"))
@@ -52,8 +52,8 @@ def vectors(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
 def direction(vector: Any) -> tuple[Any, Any]:
     """Return the vector at length 1, (N, D), and 1 - |length|^2 where it was too short for that, else 0, (N,).
 
-    It is first divided by its largest component, lest its square overflows or vanishes; that the direction does not
-    depend on what it is divided by is why this scale needs no gradient.
+    It is first divided by its largest component, so that its square neither overflows nor vanishes. The direction does
+    not depend on this scale, which therefore needs no gradient.
     """
     scale = keras.ops.maximum(keras.ops.max(keras.ops.abs(vector), axis=-1, keepdims=True), SHORTEST)
     scaled = vector / keras.ops.stop_gradient(scale)

@@ -1,4 +1,4 @@
-"""The loss whose minimum is a quantile."""
+"""The quantile loss, whose minimum is a quantile of the truth."""
 
 from typing import Annotated, Any
 
@@ -16,8 +16,8 @@ def quantile(y_true: Any, y_pred: Any, *, level: Level = 0.5) -> Any:
     """Quantile (pinball) loss: the prediction that a share `level` of the truths lies below.
 
     L = mean_t max(-level r_t, (1 - level) r_t) with r = y_pred - y_true: at 0.5 half of `l1`. Two tasks of levels
-    0.15865 and 0.84135 on the same targets enclose the central 68 %, whatever the shape of the distribution; nothing
-    keeps the two from crossing where events are few. Levels near 0 or 1 need many events beyond them.
+    0.15865 and 0.84135 on the same targets enclose the central 68 % for any shape of the distribution; the two may
+    cross where events are few. Levels near 0 or 1 need many events beyond them.
 
     Args:
         y_true: targets, (N, T).

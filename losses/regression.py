@@ -6,15 +6,15 @@ from typing import Any
 from app.core.libraries import keras
 from app.core.types import Positive
 from losses import LOSSES
-from losses._residual import residual, rounded
+from losses._residual import huber_function, residual
 
 
 @LOSSES("mse", aliases=("l2",))
 def mse(y_true: Any, y_pred: Any) -> Any:
-    """Mean squared error: the negative log-likelihood of Gaussian residuals of one width.
+    """Mean squared error: the negative log-likelihood of Gaussian residuals with one common width.
 
     L = mean_t r_t^2. Its minimum is the conditional mean. One outlier of 10 widths weighs as much as a hundred good
-    events: not for residuals with tails.
+    events, so that it does not suit residuals with tails.
 
     Args:
         y_true: targets, (N, T).
@@ -33,8 +33,8 @@ def mse(y_true: Any, y_pred: Any) -> Any:
 def l1(y_true: Any, y_pred: Any) -> Any:
     """Mean absolute error: the negative log-likelihood of Laplace residuals.
 
-    L = mean_t |r_t|. Its minimum is the conditional median, so tails do not pull it. The gradient does not shrink near
-    the minimum: the last digits need a learning rate that decays.
+    L = mean_t |r_t|. Its minimum is the conditional median, which tails do not shift. The gradient does not shrink near
+    the minimum, so that the last digits need a decaying learning rate.
 
     Args:
         y_true: targets, (N, T).
@@ -51,9 +51,9 @@ def l1(y_true: Any, y_pred: Any) -> Any:
 
 @LOSSES("huber")
 def huber(y_true: Any, y_pred: Any, *, delta: Positive = 1.0) -> Any:
-    """Huber's loss: Gaussian core, tails that weigh linearly.
+    """Huber's loss: Gaussian core, tails with a linear weight.
 
-    L = mean_t h(r_t) with h(r) = r^2 / 2 for |r| <= delta, delta (|r| - delta / 2) beyond. Put `delta` at one to two
+    L = mean_t h(r_t) with h(r) = r^2 / 2 for |r| <= delta, delta (|r| - delta / 2) beyond. Set `delta` to one to two
     widths of the core. With a `delta` far above every residual it is half of `mse`.
 
     Args:
@@ -71,7 +71,7 @@ def huber(y_true: Any, y_pred: Any, *, delta: Positive = 1.0) -> Any:
         P. J. Huber, Robust Estimation of a Location Parameter, Ann. Math. Statist. 35 (1964) 73,
         doi:10.1214/aoms/1177703732.
     """
-    return keras.ops.mean(rounded(residual(y_true, y_pred), delta), axis=-1)
+    return keras.ops.mean(huber_function(residual(y_true, y_pred), delta), axis=-1)
 
 
 @LOSSES("smooth_l1")
@@ -102,8 +102,8 @@ def smooth_l1(y_true: Any, y_pred: Any, *, beta: Positive = 1.0) -> Any:
 def log_cosh(y_true: Any, y_pred: Any) -> Any:
     """Logarithm of the hyperbolic cosine: a Huber loss that is smooth everywhere.
 
-    L = mean_t log cosh r_t: r^2 / 2 for small residuals, |r| - log 2 for large ones, gradient tanh r. Has no width
-    parameter: scale the targets so that the core's width is about 1.
+    L = mean_t log cosh r_t: r^2 / 2 for small residuals, |r| - log 2 for large ones, gradient tanh r. It has no
+    width parameter: scale the targets so that the width of the core is about 1.
 
     Args:
         y_true: targets, (N, T).
@@ -118,7 +118,7 @@ def log_cosh(y_true: Any, y_pred: Any) -> Any:
     r = residual(y_true, y_pred)
     size = keras.ops.abs(r)
     # cosh overflows at 89 in float32, and |r| + log1p(exp(-2|r|)) - log 2 loses every digit below 1e-4: each serves
-    # where it is exact, and is kept inside that range (clip, maximum) lest it make the gradient of the other NaN.
+    # where it is exact, and is kept inside that range (clip, maximum), or the gradient of the other would be NaN.
     inner = keras.ops.log1p(2 * keras.ops.square(keras.ops.sinh(keras.ops.clip(r, -1, 1) / 2)))
     beyond = keras.ops.maximum(size, 1)
     outer = beyond + keras.ops.log1p(keras.ops.exp(-2 * beyond)) - math.log(2)

@@ -8,13 +8,13 @@ from app.core.types import Facts
 
 
 class MetricFacts(Facts):
-    """What a metric says of itself.
+    """The facts of a metric.
 
     Attributes:
-        primary: which of its figures a run is judged by.
+        primary: the figure by which a run is judged.
         better: whether a lower or a higher one is better.
-        binned_in: what its bins are of, with the unit; "" without bins.
-        head: the head whose outputs it reads, None where any will do.
+        binned_in: quantity and unit of its bins; "" without bins.
+        head: the head whose outputs it reads; None for any.
     """
 
     primary: str
@@ -24,7 +24,7 @@ class MetricFacts(Facts):
 
 
 class BaselineFacts(Facts):
-    """What a baseline says of itself; explained in `app.metrics.baselines`."""
+    """The facts of a baseline, explained in `app.metrics.baselines`."""
 
     inputs: tuple[str, ...] = ()
     any_of: tuple[str, ...] = ()

@@ -32,17 +32,16 @@ def classification(predictions: Predictions, *, energy_bins: Edges | None = None
     Args:
         predictions: targets that are numbers of classes, with their probabilities where they are known, or
             probabilities of 1 where there are two.
-        energy_bins: rising bin edges of the true energy [GeV]; without them those of six bins with equally many events,
-            whatever the spectrum.
+        energy_bins: rising bin edges of the true energy [GeV]; without them those of six bins with equally many events.
 
     Returns:
         accuracy; balanced_accuracy over the classes that occur; precision, recall and f1 of class 1 of two, or their
         means over those of more classes that occur (0 for one that is never named; absent when there is none); with
         probabilities log_loss, the mean of -log p of the true class, and auc, the area under the ROC curve of each
-        class against the rest, averaged over the classes that occur beside others (absent when none does); auc_charge
+        class against the rest, averaged over the classes that occur next to others (absent when none does); auc_charge
         of two classes; confusion, a list with a list for each true class of how many events are predicted as each
         class; rows; `bins`, a list of `{"low", "high"}` [GeV] with the same keys, empty where no energy is known. Of
-        several targets all keys stand under `<target>_<key>`, their means under `<key>`.
+        several targets all keys are given as `<target>_<key>`, their means under `<key>`.
 
     Raises:
         WirechamberError: a value is not finite or not a class, or there is no row.

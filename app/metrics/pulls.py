@@ -18,7 +18,7 @@ def pulls(predictions: Predictions) -> dict[str, Any]:
     """Mean, width and coverage of (prediction - truth) / sigma: 0, 1 and 68.27 % when sigma is right and Gaussian.
 
     A width above 1 says that sigma is too small. The coverage does not see tails, the width does. Empty where no sigma
-    is known, as for the baselines: it stands behind the task's first metric, never alone. Not meant for angles that
+    is known, as for the baselines: it comes after the task's first metric, never alone. Not meant for angles that
     wrap around.
 
     Args:
@@ -31,7 +31,7 @@ def pulls(predictions: Predictions) -> dict[str, Any]:
     Raises:
         WirechamberError: a value is not finite, or a sigma is not above 0.
     """
-    found: dict[str, float] = {}
+    figures: dict[str, float] = {}
     delta = residuals(predictions.true, predictions.predicted, tuple(predictions.sigma))
     for target, residual in delta.items():
         sigma = np.asarray(predictions.sigma[target], np.float64)
@@ -39,12 +39,12 @@ def pulls(predictions: Predictions) -> dict[str, Any]:
         if bad:
             raise WirechamberError(f"{bad} of {len(sigma)} standard deviations of {target} are not above 0 and finite")
         pull = residual / sigma
-        found |= numbers(
+        figures |= numbers(
             **{
                 f"{target}_pull_mean": pull.mean(),
                 f"{target}_pull_std": pull.std(),
                 f"{target}_coverage": np.mean(np.abs(pull) < 1),
             }
         )
-    off = [abs(found[f"{target}_coverage"] - COVERAGE) for target in delta]
-    return {"miscoverage": float(np.mean(off)), **found} if found else {}
+    off = [abs(figures[f"{target}_coverage"] - COVERAGE) for target in delta]
+    return {"miscoverage": float(np.mean(off)), **figures} if figures else {}

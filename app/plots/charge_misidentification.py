@@ -16,7 +16,7 @@ LEAST = 3e-5
 @PLOTS("charge_misidentification", needs=Needs(columns=("pt",), any_of=CHARGES), per_task=True)
 @styled
 def charge_misidentification(inputs: PlotInputs, *, pt_bins: Edges = PT) -> Figure:
-    """Share of wrong charges in bins of pT, with its binomial error, beside every baseline.
+    """Share of wrong charges in bins of pT, with its binomial error, of the model and every baseline.
 
     A bin in which no charge is wrong is drawn as an upper limit at 68 % confidence, 1.14 muons. The dotted line is
     the share of wrong guesses, 1/2.

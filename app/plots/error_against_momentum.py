@@ -31,7 +31,7 @@ def error_against_momentum(
         momentum_bins: rising bin edges [GeV].
 
     Returns:
-        One panel, both axes logarithmic; points stand at the bins' geometric centres.
+        One panel, both axes logarithmic; points are at the geometric centres of the bins.
     """
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 

@@ -32,7 +32,7 @@ FAR_APART = 12.0
 @PLOTS("resolution", needs=Needs(predictions=True), per_task=True, formats=("png", "pdf"))
 @styled
 def resolution(inputs: PlotInputs, *, bins: Count = 60, energy_bins: Edges | None = None) -> Figure:
-    """Residuals of a task beside its baselines, and the resolution against the true energy or momentum.
+    """Residuals of a task and of its baselines, and the resolution against the true energy or momentum.
 
     There is a row for each target and one for their combination: the opening angle of a direction, the distance of a
     position, the relative residual of an energy. The left panel shows the distribution with bias, 68 % half width and

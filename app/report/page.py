@@ -10,7 +10,7 @@ from typing import Any
 
 import registry
 from app.core.errors import Problem, UserError, unknown
-from app.plots.drawing.thumbnails import embedded
+from app.plots.drawing.thumbnails import embed_pictures
 from app.report.leaderboard import Leaderboard, leaderboards
 from app.report.section import Section, section_of
 from registry import cells
@@ -53,7 +53,7 @@ def _chosen(contents: Contents, root: Path, application: str | None) -> Contents
 
 def _with_pictures(board: Leaderboard, pictured: int) -> Leaderboard:
     best = [one for one in _best_of_each(board.groups) if one.plots][:pictured]
-    made = embedded(path for one in best for path in one.plots)
+    made = embed_pictures(path for one in best for path in one.plots)
     names = {one.record.run for one in best}
     groups = [
         (data, [_pictures(one, made) if one.record.run in names else one for one in g]) for data, g in board.groups

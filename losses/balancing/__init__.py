@@ -2,8 +2,8 @@
 
 A balancing is called as `name(objective, weights, *, ...)` when the objective is made: `objective` makes variables
 (`add_weight`), `weights` are the job's weights of the terms by name, the leading term first. It returns a function of
-the epoch that gives {term: (weight, offset)}: a training step adds weight * loss + offset of each of these terms, of a
-term in its warm-up a share of that. Judged is always with the job's own weights.
+the epoch that gives {term: (weight, offset)}: a training step adds weight * loss + offset of each of these terms, or a
+share of it for a term in its warm-up. Runs are always judged with the job's own weights.
 """
 
 from collections.abc import Callable

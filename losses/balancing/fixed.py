@@ -1,4 +1,4 @@
-"""The weights of the job, as they are."""
+"""The unchanged weights of the job."""
 
 from collections.abc import Mapping
 from typing import Any

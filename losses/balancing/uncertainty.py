@@ -11,9 +11,9 @@ from losses.balancing import BALANCINGS, Balance
 def uncertainty(objective: Any, weights: Mapping[str, float]) -> Balance:
     """total = sum_i weight_i exp(-s_i) loss_i + s_i, with learned logarithms s_i of the variances, 0 at the start.
 
-    At the minimum exp(s_i) = weight_i loss_i: every term ends with the same pull, whatever its size. A term that can be
-    driven to 0 takes ever more weight; the total may become negative, which is why runs are judged without s. A term of
-    weight 0 stays out: nothing would hold its s.
+    At the minimum exp(s_i) = weight_i loss_i: every term ends with the same influence for any size. A term
+    that can be driven to 0 gets an ever larger weight; the total may become negative, which is why runs are judged
+    without s. A term of weight 0 is left out, because its s would not be bounded.
 
     Args:
         objective: makes the variables s.

@@ -1,9 +1,9 @@
-"""Constraints: what is known of more than a task's targets: of a whole track, or of the single hits of an event.
+"""Constraints: terms of the loss from knowledge beyond the targets, about a whole track or the hits of an event.
 
 A constraint is called as `name(track, *, ...)` with a `Track` and returns one value per event and term, (N, S): squares
-of residuals in units of what the task's loss is computed in, so that both weigh alike at weight 1. The facts of its
-registration say what a model must offer (`needs`), and the names of its terms in the history (`terms`), of which the
-option `stages` takes the first ones. One that needs "scores" is called with `Hits` instead.
+of residuals in the units in which the task's loss is computed, so that both have equal weights at weight 1. The facts
+of its registration say what a model must offer (`needs`), and the names of its terms in the history (`terms`), of which
+the option `stages` takes the first ones. One that needs "scores" is called with `Hits` instead.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,14 +19,14 @@ from app.physics.magnet import Magnet
 
 
 class ConstraintOptions(Strict):
-    """The keys that every constraint takes besides its own."""
+    """The keys that every constraint takes in addition to its own."""
 
-    weight: NonNegative = Field(0.1, description="of the term beside the tasks' losses: lambda_pde, lambda_ic")
+    weight: NonNegative = Field(0.1, description="of the term relative to the tasks' losses: lambda_pde, lambda_ic")
     warmup_epochs: Annotated[float, Field(ge=0)] = Field(0, description="epochs over which the weight grows from 0")
 
 
 class ConstraintFacts(Facts):
-    """What a constraint says of itself."""
+    """The facts of a constraint, explained above."""
 
     needs: Literal["along", "stages", "scores"]
     terms: tuple[str, ...]
@@ -43,7 +43,7 @@ class Track:
         zeta: collocation points in [0, 1], (P,).
         along: zeta (P,) to states and their derivatives by zeta, four (N, P) each; None where the model has none.
         stages: states, derivatives by zeta, four (N, S) each, and the nodes (S,); None where the model has none.
-        positions_are_exact: dx/dz = tx and dy/dz = ty hold identically.
+        positions_are_exact: whether dx/dz = tx and dy/dz = ty hold identically.
     """
 
     columns: Mapping[str, Any]
@@ -57,7 +57,7 @@ class Track:
 
 Tensor = Any
 ASSIGNED = "assigned"
-"""Among the arrays of a batch, what is true of each hit: whether it is the muon's, (N, h)."""
+"""The array of a batch with the truth of each hit: whether it belongs to the muon, (N, h)."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,8 @@ class Hits:
     """The hits of a batch of events, as a constraint sees them; all (N, h).
 
     Attributes:
-        scores: what the model says of each hit, the logit of its belonging to the muon.
-        assigned: whether it does, 0 or 1.
+        scores: the logit of the model's probability that a hit belongs to the muon.
+        assigned: the truth, 0 or 1.
         mask: whether there is a hit.
     """
 

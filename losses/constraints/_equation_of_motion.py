@@ -1,4 +1,4 @@
-"""What is left of the equation of motion: the derivative of a predicted track minus the force on it."""
+"""The residual of the equation of motion: the derivative of a predicted track minus the force on it."""
 
 from functools import reduce
 from operator import add

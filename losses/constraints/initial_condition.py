@@ -23,4 +23,4 @@ def initial_condition(track: Track) -> Any:
     states, _ = track.along(np.zeros(1, np.float32))  # type: ignore[misc]
     qop = track.columns["qop"][:, None]
     pairs = zip(states, start_state(track.columns), track.std, strict=True)
-    return sum(((found - start[:, None]) / (qop * float(std))) ** 2 for found, start, std in pairs) / 4.0
+    return sum(((state - start[:, None]) / (qop * float(std))) ** 2 for state, start, std in pairs) / 4.0

@@ -11,9 +11,9 @@ from losses.constraints._equation_of_motion import squared_residual
 def lorentz_residual(track: Track) -> Any:
     """Mean over collocation points and components of ((d state/d zeta - dz Lorentz(state, B(z))) / scale)^2.
 
-    It holds the predicted track to the equation of motion between its ends, with each track's own dz and the field at
-    the true z. It needs no truth and so works on unlabelled states as well. Beside many labelled tracks it
-    gains nothing; docs/results/track_extrapolation.md says what was measured.
+    It makes the predicted track follow the equation of motion between its ends, with each track's own dz and the field
+    at the true z. It needs no truth, so that it also works on unlabelled states. With many labelled tracks it gains
+    nothing; see the measurements in docs/results/track_extrapolation.md.
 
     Args:
         track: the predicted tracks.

@@ -5,7 +5,7 @@ flat inputs, the targets as true_<target>, and what else the data carry. It retu
 program divides by their mean over the training split: loss = (1/N) sum_i w_i loss_i, in training and in validation.
 Those registered with `epochs=True` change while the training goes on: they are called as `name(columns, epoch, *, ...)`
 with tensors of the input columns that `needs=(...)` names, and act in training only. Those with `fits=True` are called
-as `name(blocks, *, ...)` with the columns of the training split, block by block and again and again; they return the
+as `name(blocks, *, ...)` with the columns of the training split, block by block and several times; they return the
 function of the columns, whose `dump()` is kept with the run. Weights are on the tasks' losses, not on constraints.
 """
 

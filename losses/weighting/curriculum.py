@@ -15,11 +15,12 @@ def curriculum(
 ) -> Any:
     """w = 1 above a momentum that falls from `start` to `end` over `epochs`, else 0: stiff tracks first.
 
-    The threshold falls evenly in log p, as momenta are spread. A batch's loss is the mean over the tracks above it.
+    The threshold falls evenly in log p, in which momenta are spread. The loss of a batch is the mean over the tracks
+    above the threshold.
 
     Args:
         columns: with qop [1/GeV], (N,).
-        epoch: how many epochs are over, a scalar.
+        epoch: number of finished epochs, a scalar.
         start: threshold in the first epoch [GeV].
         end: threshold after `epochs` [GeV], below `start`; tracks softer than this are never trained on.
         epochs: until then; fewer than the training has.

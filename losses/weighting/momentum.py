@@ -15,7 +15,7 @@ LEAST_LOG_MOMENTUM = 1.0 / math.e
 
 @WEIGHTINGS("uniform")
 def uniform(columns: Mapping[str, Any]) -> Any:
-    """w = 1: every event counts alike.
+    """w = 1: all events have the same weight.
 
     Args:
         columns: any.
@@ -25,10 +25,10 @@ def uniform(columns: Mapping[str, Any]) -> Any:
 
 @WEIGHTINGS("inverse_momentum")
 def inverse_momentum(columns: Mapping[str, Any], *, power: Positive = 1.0) -> Any:
-    """w = p^-power: more of the soft tracks, which bend most.
+    """w = p^-power: larger weights for soft tracks, which bend most.
 
-    For a network that learns the state itself. The loss on a `kick` has the weight |q/p| already, and every further
-    one loses there.
+    It is for a network that learns the state itself. The loss on a `kick` already has the weight |q/p|, where a further
+    weight makes the result worse.
 
     Args:
         columns: with p [GeV] or qop [1/GeV].

@@ -20,7 +20,7 @@ from untraced import process_environment
 
 from app.cli import main
 from app.comparison.throughput import runge_kutta, throughput
-from app.plots.drawing.thumbnails import embedded
+from app.plots.drawing.thumbnails import embed_pictures
 from app.report import speed_figure
 from app.report.section import section_of
 from registry import Record
@@ -202,7 +202,7 @@ def test_a_large_picture_is_reduced(tmp_path, picture):
     large, small = plots / "large.png", plots / "small.png"
     picture(large)
     picture(small, 60, 40)
-    found = embedded([large, small])
+    found = embed_pictures([large, small])
     content = base64.b64decode(found[large].partition(",")[2])
     assert Image.open(io.BytesIO(content)).size == (800, 600)
     assert len(content) < large.stat().st_size / 2
@@ -213,11 +213,11 @@ def test_the_small_picture_is_kept_until_the_large_one_changes(tmp_path, picture
     large, kept = tmp_path / "one" / "plots" / "roc.png", tmp_path / ".report" / "one" / "roc.png"
     large.parent.mkdir(parents=True)
     picture(large)
-    before = embedded([large])[large]
+    before = embed_pictures([large])[large]
     kept.write_bytes(b"kept")
-    assert embedded([large])[large].endswith(base64.b64encode(b"kept").decode())
+    assert embed_pictures([large])[large].endswith(base64.b64encode(b"kept").decode())
     os.utime(large, ns=(large.stat().st_atime_ns, kept.stat().st_mtime_ns + 1))
-    assert embedded([large])[large] == before
+    assert embed_pictures([large])[large] == before
 
 
 def test_curves_leave_gaps_where_a_logarithm_has_no_value(made_run, tmp_path):

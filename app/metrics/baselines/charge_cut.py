@@ -66,7 +66,7 @@ def best_cut(values: NDArray[np.float64], classes: NDArray[np.floating]) -> tupl
 
 
 def _charge(columns: Columns) -> NDArray[np.float64]:
-    found = log_charge(columns)
-    if found is None:
+    charge = log_charge(columns)
+    if charge is None:
         raise WirechamberError(f"none of the columns {', '.join(CHARGES)} is known")
-    return found
+    return charge

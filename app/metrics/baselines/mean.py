@@ -10,7 +10,7 @@ from app.metrics.baselines import Baseline, Columns, Predicted
 
 @BASELINES("mean", floor=True)
 def mean(train: Columns, validation: Columns, targets: Sequence[str]) -> Baseline:
-    """The mean of every target over the training events, whatever the input.
+    """The mean of every target over the training events, independent of the input.
 
     It has the least mean squared error of all constants; what does not beat it has learned nothing. Not meant for
     angles that wrap around. Of targets that are 0 or 1 it is the probability of 1.

@@ -11,7 +11,7 @@ from app.metrics.baselines import Baseline, Columns, Predicted
 
 @BASELINES("most_frequent", floor=True, classes=True)
 def most_frequent(train: Columns, validation: Columns, targets: Sequence[str]) -> Baseline:
-    """The class that most training events have, whatever the input; the lowest of several.
+    """The class that most training events have, independent of the input; the lowest of several.
 
     Its accuracy is that class's share: what does not beat it has learned nothing.
 

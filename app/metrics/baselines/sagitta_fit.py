@@ -101,8 +101,8 @@ class _Fit:
 
 def _groups(stations: NDArray[np.floating], eta: NDArray[np.floating]) -> NDArray[np.intp]:
     bins = np.minimum(np.nan_to_num(np.abs(eta)) * BINS_PER_ETA, STRIDE - 1)
-    found: NDArray[np.intp] = np.asarray(stations, np.intp) * STRIDE + bins.astype(np.intp)
-    return found
+    groups: NDArray[np.intp] = np.asarray(stations, np.intp) * STRIDE + bins.astype(np.intp)
+    return groups
 
 
 def _momentum(columns: Columns, fit: _Fit, middle: float) -> Predicted:

@@ -124,5 +124,5 @@ def require_positive(pt: NDArray[Any]) -> None:
 
 
 def _known(predictions: Predictions, name: str) -> NDArray[np.float64] | None:
-    found = predictions.true.get(name, predictions.columns.get(name))
-    return None if found is None else np.asarray(found, np.float64)
+    values = predictions.true.get(name, predictions.columns.get(name))
+    return None if values is None else np.asarray(values, np.float64)

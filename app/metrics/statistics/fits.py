@@ -46,7 +46,7 @@ class Basis:
         products[0] = 1.0
         for row, powers in enumerate(every[1:], start=1):
             axis = max(i for i, power in enumerate(powers) if power)
-            rest = (*powers[:axis], 0, *powers[axis + 1 :])  # of lower degree, so it stands above already
+            rest = (*powers[:axis], 0, *powers[axis + 1 :])  # of lower degree, so it is already in a row above
             np.multiply(products[place[rest]], columns[axis, powers[axis]], out=products[row])
         return products
 

@@ -16,7 +16,7 @@ SMALL = 30_000
 """A file of at most this many bytes is embedded unchanged."""
 
 
-def embedded(paths: Iterable[Path]) -> dict[Path, str]:
+def embed_pictures(paths: Iterable[Path]) -> dict[Path, str]:
     """Return each PNG as a data address; large ones reduced to 800 pixels and 64 colours, damaged ones left out.
 
     To reduce a picture takes a tenth of a second, mostly for reading the large one, so the small one is kept in the
@@ -30,7 +30,7 @@ def embedded(paths: Iterable[Path]) -> dict[Path, str]:
 
 def keep_small(paths: Iterable[Path]) -> None:
     """Keep small copies of plots that were just drawn, so that a page made later has them at once."""
-    embedded(path for path in paths if path.suffix == ".png")
+    embed_pictures(path for path in paths if path.suffix == ".png")
 
 
 def reduce_picture(content: bytes) -> bytes:
