@@ -1,1 +1,1 @@
-"""Magnetic fields, the Lorentz equation and its integration: one copy for generator, physics losses and benchmarks."""
+"""Magnetic fields, the equation of motion and its integration, and the detectors."""

@@ -1,4 +1,4 @@
-"""One formula for NumPy arrays and TensorFlow tensors: choose the module whose functions fit the values."""
+"""One formula for NumPy arrays and TensorFlow tensors: the choice of the module whose functions fit the values."""
 
 import contextlib
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ def module_of(*values: Array) -> Any:
 
 
 def is_absent(component: Array) -> bool:
-    """Whether a field component is the literal number 0, which lets its terms be left out of the equation."""
+    """Return whether a field component is the literal 0, so that its terms can be left out of the equation."""
     return isinstance(component, (int, float)) and component == 0
 
 
@@ -43,7 +43,7 @@ def integers(values: Array) -> Array:
 
 @contextlib.contextmanager
 def for_other_compilers() -> Iterator[None]:
-    """Let graphs that are traced meanwhile do without what only XLA needs: loops around single numbers."""
+    """Trace graphs inside this block without the loops around single numbers, which only XLA needs."""
     token = _FOR_XLA.set(False)
     try:
         yield
@@ -68,8 +68,8 @@ def computed_once(values: Array) -> Array:
 def table_like(values: Array, tables: dict[str, Any]) -> Any:
     """Return `tables["float64"]` in the precision and kind of `values`, converted once and kept in `tables`.
 
-    A tensor is made outside of any graph: it is then an argument of the compiled program and not a constant in it,
-    which would be copied, and folded, with every compilation.
+    A tensor is made outside of any graph, so that it is an argument of the compiled program: a constant in it would be
+    copied and folded in every compilation.
     """
     if _plain(values):
         return _converted(tables, str(np.asarray(values).dtype))

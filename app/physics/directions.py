@@ -11,8 +11,8 @@ DEGREE = math.pi / 180
 def unit(vector: Array) -> Array:
     """Return vectors (..., D) at length 1; a vector of length 0 stays what it is.
 
-    They are first divided by their largest component, lest the square of a very long or short one is not a number of
-    its precision.
+    They are first divided by their largest component, so that the square of a very long or short vector neither
+    overflows nor vanishes.
     """
     xp = module_of(vector)
     scale = xp.max(xp.abs(vector), axis=-1, keepdims=True)

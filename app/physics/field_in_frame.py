@@ -1,4 +1,4 @@
-"""Fields put together: the sum of several, and one seen from a turned and shifted frame."""
+"""Composed fields: the sum of several, and one in a rotated and shifted frame."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -46,7 +46,7 @@ class SumOfFields:
 
 @dataclass(frozen=True, eq=False)
 class FieldInFrame:
-    """A field in a frame of each track's own, so that the equation of motion in z holds whatever way a track flies.
+    """A field in a frame of each track's own, so that the equation of motion in z holds for any direction of flight.
 
     A track that flies along the third axis of its frame has slopes near 0 there, be it in a barrel or an end-cap.
 

@@ -8,7 +8,7 @@ from app.physics.magnetic_field import Field
 from app.physics.units import LIGHT_SPEED
 
 State = tuple[Array, Array, Array, Array]
-"""x [mm], y [mm], tx = dx/dz, ty = dy/dz: four arrays, which lets the compiler keep each in its own registers."""
+"""x [mm], y [mm], tx = dx/dz, ty = dy/dz: four arrays, so that the compiler can keep each in its own registers."""
 
 
 def lorentz_acceleration(field: Field, state: State, qop: Array, z: Array) -> tuple[Array, Array]:

@@ -1,4 +1,4 @@
-"""Where tracks bend: the field that a dataset was made in and the z at which its tracks begin."""
+"""The field in which a dataset was made, and the z at which its tracks begin."""
 
 import json
 from collections.abc import Mapping
@@ -32,7 +32,7 @@ class Magnet:
 
     @cached_property
     def field(self) -> Field:
-        """B(x, y, z) [T], built when it is first needed; equal ones in a process are one.
+        """B(x, y, z) [T], built when it is first needed; equal fields of a process are built once.
 
         Raises:
             UserError: the field map cannot be read, or is not the one that the data were made with.
@@ -41,11 +41,11 @@ class Magnet:
             field = _built(json.dumps(dict(self.field_json), sort_keys=True), _age(self.field_json))
         except UserError as error:
             raise error.under("dataset", "field") from None
-        found = getattr(field, "sha256", None)
-        if self.sha256 and found != self.sha256:
+        sha256 = getattr(field, "sha256", None)
+        if self.sha256 and sha256 != self.sha256:
             what = "the field map has changed since the data were generated"
             raise UserError(
-                Problem(what, ("dataset", "field"), expected=f"sha256 {self.sha256[:16]}", received=str(found)[:16])
+                Problem(what, ("dataset", "field"), expected=f"sha256 {self.sha256[:16]}", received=str(sha256)[:16])
             )
         return field
 
@@ -60,16 +60,16 @@ class Magnet:
 
 @lru_cache(maxsize=8)
 def _built(text: str, age: int) -> Field:
-    """A map with its tables takes some 300 MB, and each layer of a model has a magnet of its own."""
+    """Return the field of a JSON text, kept because a map takes some 300 MB and each layer has a magnet of its own."""
     return FIELDS.parse(json.loads(text)).build()
 
 
 def _age(field_json: Mapping[str, Any]) -> int:
-    """Return when the field's file was written last, 0 for a formula: a changed map is read again."""
+    """Return the modification time of the field's file [ns], so that a changed map is read again; 0 for a formula."""
     try:
         return expand(field_json["file"]).stat().st_mtime_ns if "file" in field_json else 0
     except (OSError, UserError):
-        return 0  # told by what reads it
+        return 0  # reading the map raises the error
 
 
 def start_state(columns: Columns) -> State:

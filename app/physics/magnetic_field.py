@@ -1,4 +1,4 @@
-"""What a magnetic field is: one formula for generator, physics losses and benchmarks, chosen by name in a job."""
+"""The interface of magnetic fields: one formula for generator, physics losses and benchmarks, named in the job."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -9,7 +9,7 @@ from app.physics.arrays import Array
 
 @dataclass(frozen=True)
 class Symmetry:
-    """What a field promises about itself; a promise that does not hold exactly is not made.
+    """The symmetries that a field declares; it declares only those that hold exactly.
 
     Attributes:
         mirror_x: (x, tx, q) -> -(x, tx, q) maps tracks to tracks: By, Bz even and Bx odd in x.
@@ -35,7 +35,7 @@ class Field(Protocol):
 
     @property
     def symmetry(self) -> Symmetry:
-        """What the field promises about itself."""
+        """The symmetries that the field declares."""
 
     def __hash__(self) -> int:
         """Equal fields share one compiled program."""

@@ -3,7 +3,7 @@
 from app.physics.arrays import Array, module_of
 
 LARGEST_SINE = 0.999
-"""Of a direction to the beam axis, 87 degrees: sqrt(u^2 + v^2) of a prediction is kept below."""
+"""The largest sine of the angle to the beam axis, 87 degrees: sqrt(u^2 + v^2) of a prediction is kept below it."""
 
 
 def to_momentum(tx: Array, ty: Array) -> tuple[Array, Array]:

@@ -6,15 +6,15 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 MUON_MASS = 0.1056583755
-"""[GeV]."""
+"""Mass of the muon [GeV]."""
 REFERENCE = 10.0
-"""Momentum at which a calorimeter's loss is stated [GeV]."""
+"""Momentum for which the loss in a calorimeter is given [GeV]."""
 RISE = 0.07
 """Relative growth of the ionisation loss per unit of log p."""
 RADIATIVE = 1.0 / 400.0
-"""Radiative loss grows by so much of the reference loss per GeV; a muon's critical energy in iron is about 350 GeV."""
+"""Radiative loss per GeV, divided by the reference loss; the critical energy of muons in iron is about 350 GeV."""
 HARD = 0.1
-"""Share of muons that radiate."""
+"""Share of the muons that radiate."""
 LOSS_PER_LENGTH = 0.05
 """Mean ionisation loss of a muon per radiation length of light material, aluminium [GeV]."""
 
@@ -23,7 +23,7 @@ def mean_loss(p: Floats, reference: float) -> tuple[Floats, Floats]:
     """Return the mean loss by ionisation and by radiation [GeV] of muons that cross a calorimeter.
 
     `ionisation = L (1 + 0.07 ln(p / 10 GeV) - 10 / 400)`, `radiation = L p / (400 GeV)`: the relativistic rise and
-    the loss in proportion to the energy. A fit in the spirit of a (E) + b (E) E, good from about 3 to 1,000 GeV.
+    the loss in proportion to the energy. It approximates a(E) + b(E) E from about 3 to 1,000 GeV.
 
     Args:
         p: momentum before [GeV], (N,).
@@ -62,13 +62,13 @@ def after_loss(p: Floats, loss: Floats) -> Floats:
 def highland(thickness: Floats, p: Floats, p_end: Floats) -> Floats:
     """Return the standard deviation of the scattering angle in a plane [rad].
 
-    `13.6 MeV / sqrt(p p') sqrt(x) (1 + 0.038 ln x)`, x in radiation lengths. With a loss that is even along the way the
-    mean of 1/p^2 is 1/(p p') exactly. beta is 1 here. The Gaussian has no tails of single large angles.
+    `13.6 MeV / sqrt(p p') sqrt(x) (1 + 0.038 ln x)`, x in radiation lengths. For a loss that is uniform along the
+    path the mean of 1/p^2 is exactly 1/(p p'). beta is taken as 1. The Gaussian has no tails of single large angles.
 
     Args:
         thickness: in radiation lengths, (N,).
         p: momentum before [GeV], (N,).
-        p_end: momentum behind [GeV], (N,).
+        p_end: momentum after it [GeV], (N,).
 
     References:
         S. Navas et al. (Particle Data Group), Review of Particle Physics (2024), eq. 34.16,

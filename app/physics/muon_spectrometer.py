@@ -4,7 +4,7 @@ The beam runs along z. Sector s is centred on phi = 2 pi (s - 1) / 16. Barrel ch
 along the sector's middle direction, end-cap chambers planes of fixed |z|. In a chamber's plane the coordinate `eta` is
 z (barrel) or the distance along the sector's middle (end-cap), `phi` is across it. Sizes follow ATLAS, simplified:
 sectors are of one size, end-caps reach further out so that no gap is left between the regions, and the inner end-cap
-has the chambers of two generations (CSC beside MM and STGC), so that all technologies occur.
+has the chambers of two generations (CSC next to MM and STGC), so that all technologies occur.
 
 References:
     G. Aad et al. (ATLAS), The ATLAS Experiment at the CERN Large Hadron Collider, doi:10.1088/1748-0221/3/08/S08003.
@@ -22,13 +22,13 @@ from app.physics.fields.toroid import Toroid
 
 SECTORS = 16
 HALF_WIDTH = float(np.tan(np.pi / SECTORS))
-"""Of a sector, per distance from the axis."""
+"""Half the width of a sector, divided by the distance from the axis."""
 OVERLAP = 200.0
-"""Chambers reach so far into the neighbouring sector [mm]."""
+"""Length by which chambers extend into the neighbouring sector [mm]."""
 CALORIMETER_R, CALORIMETER_Z = 4200.0, 6600.0
-"""Where muons leave the calorimeter [mm]; the field of the toroids begins behind it."""
+"""Radius and |z| at which muons leave the calorimeter [mm]; the field of the toroids begins behind it."""
 END_R, END_Z = 17600.0, 22300.0
-"""Nothing is measured beyond [mm]."""
+"""Radius and |z| beyond which nothing is measured [mm]."""
 ETA_MAX = 2.7
 
 BARREL_TOROID = Toroid(strength=3.2, r=(4500.0, 10000.0), z=(0.0, 13000.0), edge=500.0)
@@ -57,13 +57,14 @@ def field(scale: float = 1.0) -> SumOfFields:
 
 
 class Readout(NamedTuple):
-    """How one coordinate is measured.
+    """The measurement of one coordinate.
 
     Attributes:
         technology: 0 MDT, 1 CSC, 2 RPC, 3 TGC, 4 STGC, 5 MM.
         phi: the coordinate across the sector, or else the one along it.
         pitch: of tubes, strips, wire groups, pads [mm].
-        resolution: standard deviation of the coordinate, of the radius in a tube [mm]; 0 where the pitch is all.
+        resolution: standard deviation of the coordinate, of the radius in a tube [mm]; 0 where only the pitch limits
+        it.
         segment: length of a pad across [mm]; 0 for channels as long as the chamber.
         time: resolution of the time [ns].
     """
@@ -77,14 +78,14 @@ class Readout(NamedTuple):
 
     @property
     def sigma(self) -> float:
-        """Standard deviation of what is measured [mm]: that of a uniform distribution where the pitch is all."""
+        """Standard deviation of the measurement [mm]; that of a uniform distribution where only the pitch limits it."""
         return self.resolution or self.pitch / float(np.sqrt(12.0))
 
 
 TECHNOLOGIES = ("MDT", "CSC", "RPC", "TGC", "STGC", "MM")
 MDT, CSC, RPC, TGC, STGC, MM = range(6)
 TUBE_RADIUS = 15.0
-"""[mm]."""
+"""Radius of a drift tube [mm]."""
 TUBES = Readout(MDT, False, 2 * TUBE_RADIUS, 0.080, 0.0, 2.0)
 CSC_STRIPS = (Readout(CSC, False, 5.3, 0.060, 0.0, 7.0), Readout(CSC, True, 21.0, 5.0, 0.0, 7.0))
 RPC_STRIPS = (Readout(RPC, False, 30.0, 0.0, 0.0, 1.5), Readout(RPC, True, 30.0, 0.0, 0.0, 1.5))
@@ -114,7 +115,7 @@ STATIONS = (
 
 
 class Layer(NamedTuple):
-    """One plane of channels of one station: its number among those of its technology there, where it is, its extent."""
+    """A plane of channels of a station: its number among those of its technology there, its distance and extent."""
 
     station: int
     number: int
@@ -124,7 +125,7 @@ class Layer(NamedTuple):
     high: float
     readout: Readout
     shift: float
-    """Of the grid of channels [mm]: tubes stand on gaps."""
+    """Shift of the grid of channels [mm]: tubes of a layer lie on the gaps of the next."""
 
 
 def _tubes(station: int, each: int, gap: float, low: float, high: float) -> list[Layer]:

@@ -1,4 +1,4 @@
-"""Tracks from one z to another in bulk: RK4 compiled by XLA, in blocks that stay in the cache, on every core."""
+"""Propagation of many tracks by RK4, compiled by XLA, in blocks that fit the cache, on all cores."""
 
 import math
 from collections import deque
@@ -18,12 +18,12 @@ from app.physics.magnetic_field import Field
 from app.physics.runge_kutta import rk4_step
 
 BLOCK = 4096
-"""Tracks per block: arrays that stay in the cache, just below the size at which XLA splits its loops itself."""
+"""Tracks in a block: its arrays fit the cache and are just below the size at which XLA splits loops itself."""
 MOST_STEPS = 4096
 
 
 class Propagated(NamedTuple):
-    """`state` (N, 4) at the end; `outside` (N,): the track once stood outside a field map."""
+    """`state` (N, 4) at the end; `outside` (N,): whether the track was outside a field map at some point."""
 
     state: NDArray[np.floating[Any]]
     outside: NDArray[np.bool_]
@@ -35,7 +35,7 @@ class Propagator:
     Args:
         field: B(x, y, z) [T].
         dtype: precision of the integration.
-        threads: how many blocks are worked on at once; by default one per core.
+        threads: number of blocks that are computed at once; by default one per core.
     """
 
     def __init__(self, field: Field, dtype: str = "float64", threads: int | None = None, block: int = BLOCK) -> None:
@@ -48,8 +48,8 @@ class Propagator:
         Args:
             state: x, y [mm], tx, ty at z_start, shape (N, 4).
             qop: charge over momentum [1/GeV], shape (N,).
-            z_start: where the tracks begin [mm], a number or of shape (N,); one number for all is faster.
-            dz: how far they go [mm], negative to go backward, a number or of shape (N,).
+            z_start: z at which the tracks begin [mm], a number or of shape (N,); one number for all is faster.
+            dz: distance in z [mm], negative to go backward, a number or of shape (N,).
             steps: number of steps.
 
         Returns:
@@ -76,7 +76,7 @@ class Propagator:
 
 @lru_cache(maxsize=8)
 def _compiled(field: Field, dtype: str) -> Callable[..., Any]:
-    """The loop over steps as one XLA program; it is compiled again for another block or rank of z_start or dz only."""
+    """Return the loop over steps as one XLA program, compiled again only for another block or rank of z_start or dz."""
 
     def known(state: Any, z: Array) -> Array:
         return tf.ones_like(state[0], tf.bool) & field.inside(state[0], state[1], z)
@@ -97,16 +97,16 @@ def _compiled(field: Field, dtype: str) -> Callable[..., Any]:
 
 
 def _padded(values: NDArray[Any], size: int) -> NDArray[Any]:
-    """Repeat the last track up to a full block, so that one compiled shape serves all blocks."""
+    """Return a full block, filled with the last track, so that one compiled shape serves all blocks."""
     missing = size - values.shape[-1] if values.ndim else 0
     return np.pad(values, [(0, 0)] * (values.ndim - 1) + [(0, missing)], mode="edge") if missing else values
 
 
 def steps_for(propagator: Propagator, state: Array, qop: Array, z_start: Array, dz: Array, accuracy: float) -> int:
-    """Return how many RK4 steps keep the position error of these tracks below `accuracy` [mm].
+    """Return the number of RK4 steps that keeps the position error of these tracks below `accuracy` [mm].
 
-    Found by step doubling: the difference between n and 2n steps is 15/16 of the error with n steps. Tracks that do not
-    stay finite, or leave the region that `survives` describes, do not count. Between two powers of two the law
+    The method is step doubling: the difference between n and 2n steps is 15/16 of the error with n steps. Tracks that
+    do not stay finite, or leave the region that `survives` describes, do not count. Between two powers of two the law
     error ~ n^-4 proposes a number, which is then checked.
 
     Raises:
@@ -116,28 +116,23 @@ def steps_for(propagator: Propagator, state: Array, qop: Array, z_start: Array, 
     while steps <= MOST_STEPS:
         fine = propagator(state, qop, z_start, dz, 2 * steps).state
         good = survives(fine)
-        difference = _largest(coarse[good], fine[good])
+        difference = largest_distance(coarse[good], fine[good])
         if difference <= accuracy:
-            return _fewer(propagator, (state, qop, z_start, dz), fine, steps, accuracy)
+            break
         coarse, steps = fine, 2 * steps
-    expected = f"an accuracy that {MOST_STEPS} steps reach; this field gives {difference:.2g} mm there"
-    raise UserError(Problem("cannot be reached", ("accuracy",), expected=expected, received=accuracy))
-
-
-def _fewer(
-    propagator: Propagator, tracks: tuple[Array, Array, Array, Array], fine: NDArray[Any], steps: int, accuracy: float
-) -> int:
-    """Return a number between steps / 2 and steps that the law error ~ steps^-4 proposes and a trial confirms."""
-    good = survives(fine)
+    else:
+        expected = f"an accuracy that {MOST_STEPS} steps reach; this field gives {difference:.2g} mm there"
+        raise UserError(Problem("cannot be reached", ("accuracy",), expected=expected, received=accuracy))
 
     def error(number: int) -> float:
-        return _largest(propagator(*tracks, steps=number).state[good], fine[good])
+        return largest_distance(propagator(state, qop, z_start, dz, number).state[good], fine[good])
 
     proposal = max(steps // 2 + 1, math.ceil(1.02 * steps * (error(steps) / accuracy) ** 0.25))
     return proposal if proposal < steps and error(proposal) <= accuracy else steps
 
 
-def _largest(one: NDArray[Any], other: NDArray[Any]) -> float:
+def largest_distance(one: NDArray[Any], other: NDArray[Any]) -> float:
+    """Return the largest distance in x and y [mm] between two sets of states (N, 4), 0 for none."""
     return float(np.max(np.hypot(*(one - other)[:, :2].T), initial=0.0))
 
 

@@ -66,7 +66,7 @@ class Face:
 
     @property
     def sensors(self) -> slice:
-        """Where the face's sensors stand among all."""
+        """The places of the face's sensors among all."""
         return slice(self.start, self.stop)
 
 
@@ -83,7 +83,7 @@ FACES = {
 REACH = {
     "inner": 1.8, "outer": 13.0, "upstream": 9.55, "downstream": 9.55, "top": 8.0, "bottom": 8.0, "outer_centre": 8.0,
 }  # fmt: skip
-"""Sensors nearer than this are neighbours [cm]: along a row and between rows; on a rectangular grid not diagonally."""
+"""Distance below which sensors of a face are neighbours [cm]: in a row and between rows, not diagonally on a grid."""
 MOST_NEIGHBOURS = 6
 
 
@@ -130,33 +130,33 @@ def inside(xyz: Floats) -> NDArray[np.bool_]:
 @cache
 def positions() -> Floats:
     """Return the centres of all sensors, (4760, 3) [cm], read-only."""
-    found = np.concatenate([_cartesian(*_cylindrical(name)) for name in FACES])
-    found.setflags(write=False)
-    return found
+    points = np.concatenate([_cartesian(*_cylindrical(name)) for name in FACES])
+    points.setflags(write=False)
+    return points
 
 
 @cache
 def normals() -> Floats:
     """Return unit vectors from the sensors into the xenon, (4760, 3), read-only."""
-    found = np.concatenate([_normals(name) for name in FACES])
-    found.setflags(write=False)
-    return found
+    vectors = np.concatenate([_normals(name) for name in FACES])
+    vectors.setflags(write=False)
+    return vectors
 
 
 @cache
 def areas() -> Floats:
     """Return the sensitive areas of all sensors, (4760,) [cm2], read-only."""
-    found = np.full(SENSORS, np.pi / 4 * TUBE_DIAMETER**2)
-    found[FACES["inner"].sensors] = SIPM_SIDE**2
-    found.setflags(write=False)
-    return found
+    sizes = np.full(SENSORS, np.pi / 4 * TUBE_DIAMETER**2)
+    sizes[FACES["inner"].sensors] = SIPM_SIDE**2
+    sizes.setflags(write=False)
+    return sizes
 
 
 @cache
 def neighbours(name: str) -> NDArray[np.intp]:
     """Return for each sensor of a face its neighbours within it, nearest first, (n, 6); -1 where there is none.
 
-    Neighbours are the sensors within `REACH`: two in the row and four in the rows beside it where rows are staggered
+    Neighbours are the sensors within `REACH`: two in the row and four in the rows next to it where rows are staggered
     (top and bottom), four on rectangular grids. The table is symmetric. Where the regular grid of the outer face meets
     its denser middle, tubes next to each other are neighbours as well.
 

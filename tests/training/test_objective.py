@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from app.layers.features import columns_of
+from app.layers.features import split_columns
 from app.layers.physical_outputs import make_chain
 from app.training.objective import Objective, Term
 from losses import LOSSES
@@ -41,7 +41,7 @@ def objective(*terms):
 
 
 def loss(model, sample_weight=None, **pairs):
-    columns = columns_of({"state": STATE}, COLUMNS)
+    columns = split_columns({"state": STATE}, COLUMNS)
     chains = {t.name: t.chain for t in model.terms}
     y = {name: np.asarray(chains[name].forward(true, columns)) for name, (true, _) in pairs.items()}
     y_pred = {name: output for name, (_, output) in pairs.items()}

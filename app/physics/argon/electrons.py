@@ -1,4 +1,4 @@
-"""How electrons lose energy in liquid argon: by collisions and by radiation, and how far they come.
+"""Energy loss of electrons in liquid argon by collisions and by radiation, and their range.
 
 Kinetic energies T in MeV, lengths in cm, losses per length in MeV/cm.
 """
@@ -11,18 +11,18 @@ from app.physics.argon.medium import DENSITY, ELECTRON_MASS, ELECTRON_RADIUS, EL
 Floats = NDArray[np.float64]
 
 MEAN_EXCITATION = 188e-6
-"""Of argon [MeV]."""
+"""Mean excitation energy I of argon [MeV]."""
 STERNHEIMER = (0.2, 3.0, 0.19559, 3.0, 5.2146)
-"""x0, x1, a, k, C of the density effect in liquid argon."""
+"""Sternheimer's parameters x0, x1, a, k, C of the density effect in liquid argon."""
 LOSS_SCALE = 2 * np.pi * ELECTRON_RADIUS**2 * ELECTRON_MASS * ELECTRONS
-"""2 pi r_e^2 m n [MeV/cm], 0.0966: losses per length in units of this over beta^2."""
+"""2 pi r_e^2 m n = 0.0966 MeV/cm: losses per length are multiples of this divided by beta^2."""
 
 RADIATIVE_ENERGY: Floats = np.array([0.0125, 0.05, 0.1, 0.2, 0.5, 1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150])
 RADIATIVE_LOSS: Floats = np.array(
     [.008444, .00954, .01, .01113, .01616, .02748, .05581, .08831, .16, .2373, .3595, .5733, .7949, 1.251, 2.192,
      3.152, 4.614, 7.083]
 )  # fmt: skip
-"""Radiative stopping power of argon [MeV cm2/g] at those energies [MeV], NIST's ESTAR after Seltzer and Berger."""
+"""Radiative stopping power of argon [MeV cm2/g] at the energies above, from ESTAR of NIST after Seltzer and Berger."""
 
 
 def beta_squared(energy: Floats) -> Floats:
@@ -55,7 +55,7 @@ def collision_loss(energy: Floats, cut: float = np.inf, delta: Floats | None = N
 
     S = (2 pi r_e^2 m n / beta^2) [ln(2 (t + 2) m^2 / I^2) + F(t, d) - delta], t = T/m, d = cut/m, at most T/2:
     F = -1 - beta^2 + ln((t - d) d) + t/(t - d) + [d^2/2 + (2t + 1) ln(1 - d/t)]/(t + 1)^2.
-    No shell corrections: some per cent too large below 30 keV.
+    Shell corrections are left out, which makes it some per cent too large below 30 keV.
 
     Args:
         energy: kinetic energy [MeV].
@@ -77,7 +77,7 @@ def collision_loss(energy: Floats, cut: float = np.inf, delta: Floats | None = N
 
 
 def delta_rate(energy: Floats, cut: float) -> Floats:
-    """Return how many delta electrons above `cut` [MeV] arise per length [1/cm]: the integral of Moller's formula.
+    """Return the number of delta electrons above `cut` [MeV] per length [1/cm]: the integral of Moller's formula.
 
     With e = W/T from cut/T to 1/2: n = (2 pi r_e^2 m n / beta^2 T) [-1/e + 1/(1 - e) + a e - b ln(e/(1 - e))],
     a = (t/(t + 1))^2, b = (2t + 1)/(t + 1)^2.
@@ -101,9 +101,9 @@ def radiative_loss(energy: Floats) -> Floats:
 
 
 def csda_range(energy: Floats) -> Floats:
-    """Return the length of the path on which electrons lose all of their energy at the mean rate [cm].
+    """Return the length [cm] of the path on which electrons lose all of their energy at the mean rate.
 
-    The last keV are left out: 1e-5 cm.
+    The last keV, 1e-5 cm, is left out.
     """
     energy = np.asarray(energy, np.float64)
     grid = np.geomspace(1e-3, max(float(energy.max()), 1e-3), 2000)

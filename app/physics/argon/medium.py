@@ -1,4 +1,4 @@
-"""Liquid argon as a medium: what it is made of, and how much charge is left of deposited energy, and how sharp.
+"""Liquid argon as a medium: its constants, the recombination of charge, and diffusion.
 
 Energies in MeV, lengths in cm.
 """
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 ELECTRON_MASS = 0.51099895
-"""Of the electron [MeV]."""
+"""Mass of the electron [MeV]."""
 ELECTRON_RADIUS = 2.8179403e-13
 """Classical radius of the electron [cm]."""
 FINE_STRUCTURE = 1 / 137.035999
@@ -20,31 +20,31 @@ Z = 18
 A = 39.948
 """Molar mass of argon [g/mol]."""
 DENSITY = 1.396
-"""Of the liquid at its boiling point [g/cm3]."""
+"""Density of the liquid at its boiling point [g/cm3]."""
 ATOMS = AVOGADRO * DENSITY / A
-"""Atoms in a volume [1/cm3]."""
+"""Number density of the atoms [1/cm3]."""
 ELECTRONS = ATOMS * Z
-"""Electrons in a volume [1/cm3]."""
+"""Number density of the electrons [1/cm3]."""
 RADIATION_LENGTH = 19.55 / DENSITY
-"""Of the liquid [cm], 14.0."""
+"""Radiation length of the liquid, 14.0 cm [cm]."""
 
 W_ION = 23.6e-6
-"""Energy per pair of ion and electron [MeV]."""
+"""Mean energy for a pair of ion and electron [MeV]."""
 FIELD = 0.5
 """Electric drift field [kV/cm]."""
 BOX_A, BOX_B = 0.93, 0.212
-"""Of the modified Box model; B in kV/cm g/cm2 / MeV."""
+"""Parameters A and B [kV/cm g/cm2 / MeV] of the modified Box model."""
 
 DIFFUSION_LONGITUDINAL, DIFFUSION_TRANSVERSE = 6.0, 10.0
-"""Along and across the drift [cm2/s]."""
+"""Diffusion constants along and across the drift [cm2/s]."""
 
 
 def surviving(dedx: Floats) -> Floats:
     """Return the share of charge that does not recombine, by the modified Box model.
 
     R = ln(A + b dE/dx) / (b dE/dx), b = B / (density field): about 0.70 for minimum-ionising particles, less where
-    ionisation is dense. Fitted to stopping protons and muons; the logarithm fails below about 0.3 MeV/cm, which no
-    electron reaches. The direction of a track to the field does not enter.
+    ionisation is dense. It was fitted to stopping protons and muons. The logarithm fails below about 0.3 MeV/cm, which
+    no electron reaches. The angle between track and field is not taken into account.
 
     Args:
         dedx: energy loss per length [MeV/cm].

@@ -13,14 +13,14 @@ Floats = NDArray[np.float64]
 WEAK_MIXING = 0.2312
 """sin^2 of the weak mixing angle."""
 COUPLING_LEFT, COUPLING_RIGHT = 0.5 + WEAK_MIXING, WEAK_MIXING
-"""Of electron neutrinos to electrons, charged and neutral current together."""
+"""Couplings of electron neutrinos to electrons, charged and neutral current together."""
 ELASTIC_SCALE = 1.723e-44
-"""2 G_F^2 m / pi [cm2/MeV]."""
+"""The factor 2 G_F^2 m / pi of the elastic cross section [cm2/MeV]."""
 
 Q_VALUE = 1.504
-"""Of nu_e + 40Ar -> e- + 40K to the ground state [MeV]."""
+"""Threshold of nu_e + 40Ar -> e- + 40K to the ground state [MeV]."""
 POTASSIUM = 19
-"""Protons of the final nucleus."""
+"""Number of protons of the final nucleus."""
 GAMOW_TELLER: Floats = np.array(
     [
         [2.290, 0.90], [2.730, 1.50], [2.951, 0.11], [3.110, 0.06], [3.293, 0.04], [3.517, 0.01], [3.738, 0.16],
@@ -28,9 +28,9 @@ GAMOW_TELLER: Floats = np.array(
         [4.765, 0.47], [4.930, 0.36], [5.063, 0.23], [5.190, 0.03], [5.681, 0.11], [6.118, 0.13],
     ]
 )  # fmt: skip
-"""Excitation energy of 40K [MeV] and Gamow-Teller strength of the transitions to it, measured with beta decays."""
+"""Excitation energy of levels of 40K [MeV] and Gamow-Teller strength of the transitions, measured with beta decays."""
 FERMI: Floats = np.array([[4.384, 4.00]])
-"""The same for the isobaric analogue state, with the Fermi strength N - Z."""
+"""Excitation energy of the isobaric analogue state [MeV] and its Fermi strength N - Z."""
 
 
 def pinched_flux(energy: Floats, mean: float, alpha: float) -> Floats:
@@ -84,8 +84,7 @@ def _elastic_integral(recoil: Floats | float, energy: Floats) -> Floats:
 def charged_current_weight(energy: Floats, excitation: float, strength: float) -> Floats:
     """Return the relative cross section of a transition to a level of 40K: B p_e E_e F(E_e), allowed approximation.
 
-    Form factors and recoil, which matter above 50 MeV, are left out, and so are levels above 7 MeV, from which nucleons
-    are emitted.
+    Form factors and recoil, which matter above 50 MeV, are left out, as are levels above 7 MeV, which emit nucleons.
 
     Args:
         energy: of the neutrino [MeV].
@@ -104,7 +103,7 @@ def charged_current_weight(energy: Floats, excitation: float, strength: float) -
 def electron_space(energy: Floats, charge: int) -> Floats:
     """Return p E F of electrons with kinetic energy [MeV] near a nucleus, finite at rest.
 
-    F = 2 pi n / (1 - exp(-2 pi n)), n = alpha Z E/p: the Coulomb field of a point draws slow electrons nearer.
+    F = 2 pi n / (1 - exp(-2 pi n)), n = alpha Z E/p: the Coulomb field of a point charge attracts slow electrons.
     """
     energy = np.asarray(energy, np.float64)
     total = energy + ELECTRON_MASS

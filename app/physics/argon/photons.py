@@ -1,7 +1,7 @@
-"""How photons interact in liquid argon: Compton scattering, pair production, photoelectric absorption.
+"""Interactions of photons in liquid argon: Compton scattering, pair production, photoelectric absorption.
 
-Cross sections are given as interactions per length [1/cm] of photons with energy k [MeV], by formulas: no table was
-fitted here. From 0.5 to 20 MeV their sum lies within 1 % of NIST's attenuation coefficients. Coherent scattering, which
+Cross sections are given as interactions per length [1/cm] of photons with energy k [MeV], by formulas without a fit of
+our own. From 0.5 to 20 MeV their sum lies within 1 % of NIST's attenuation coefficients. Coherent scattering, which
 takes no energy and hardly turns a photon, is left out: it makes 3 % of them at 0.2 MeV and 9 % at 80 keV.
 """
 
@@ -13,7 +13,7 @@ from app.physics.argon.medium import ATOMS, DENSITY, ELECTRON_MASS, ELECTRON_RAD
 Floats = NDArray[np.float64]
 
 MICROBARN = 1e-30
-"""cm2."""
+"""One microbarn [cm2]."""
 PAIR_COEFFICIENTS: Floats = np.array(
     [
         [8.7842e2, -1.9625e3, 1.2949e3, -2.0028e2, 1.2575e1, -2.8333e-1],
@@ -31,7 +31,7 @@ PHOTOELECTRIC: Floats = np.array(
         [500.0, 0.2598e-1, 0.3454e2, 0.1059e5, 0.1068e8],
     ]
 )
-"""From which energy [keV]; coefficients of 1/k to 1/k^4 [cm2/g keV^n]."""
+"""Rows of the lowest energy [keV] and the coefficients of 1/k to 1/k^4 [cm2/g keV^n] above it."""
 
 
 def compton_rate(energy: Floats) -> Floats:

@@ -1,4 +1,4 @@
-"""Three planes of wires and a clock: where charge at a canonical position appears.
+"""Projection of positions in the canonical frame onto three planes of wires and the drift time.
 
 The canonical frame is the same for every side of every anode (`detector` folds them): x' is the distance from the
 anode, in which charge drifts, y' and z' lie in the plane of the wires. There
@@ -29,7 +29,7 @@ TICKS_PER_CM = 12.455
 DRIFT_SPEED = 1 / (TICKS_PER_CM * TICK)
 """Speed of drifting electrons [cm/us]: 0.1606, i.e. 0.0803 cm in a tick."""
 DRIFT_LENGTH = 363.0
-"""From anode to cathode [cm]."""
+"""Distance from anode to cathode [cm]."""
 
 _S, _C = float(np.sin(WIRE_ANGLE)), float(np.cos(WIRE_ANGLE))
 PROJECTION: Floats = np.array(
@@ -40,7 +40,7 @@ PROJECTION: Floats = np.array(
         [TICKS_PER_CM, 0.0, 0.0],
     ]
 )
-"""Rows u, v, w [channels] and t [ticks], columns x', y', z' [cm]."""
+"""Matrix from x', y', z' [cm] (columns) to u, v, w [channels] and t [ticks] (rows)."""
 PROJECTION.setflags(write=False)
 
 
@@ -54,9 +54,10 @@ def project(position: Floats) -> Floats:
 
 
 def locate(u: Floats, v: Floats, tick: Floats) -> Floats:
-    """Return canonical positions (..., 3) [cm] of what is seen on wires u, v [channels] at a drift time [ticks].
+    """Return canonical positions (..., 3) [cm] of charge seen on wires u, v [channels] at a drift time [ticks].
 
-    This is the inverse of `project`; u and v fix y' and z', so that w = z' / 0.479 tests whether they belong together.
+    This is the inverse of `project`; u and v fix y' and z', so that comparing w with z' / 0.479 tests whether they
+    belong together.
     """
     y = (u * PITCH[0] + v * PITCH[1]) / (2 * _S)
     z = (u * PITCH[0] - v * PITCH[1]) / (2 * _C)

@@ -1,4 +1,4 @@
-"""How electrons are turned in liquid argon: screened Rutherford scattering, and the photons that they radiate.
+"""Deflection of electrons in liquid argon by screened Rutherford scattering, and their bremsstrahlung.
 
 With m = (1 - cos theta)/2 the scatters per length are
 
@@ -25,9 +25,9 @@ from app.physics.argon.medium import ATOMS, ELECTRON_MASS, ELECTRON_RADIUS, FINE
 Floats = NDArray[np.float64]
 
 THOMAS_FERMI = 0.88534 * ELECTRON_RADIUS / FINE_STRUCTURE**2 * Z ** (-1 / 3)
-"""Radius of the atom [cm]."""
+"""Thomas-Fermi radius of the atom [cm]."""
 COMPTON_LENGTH = ELECTRON_RADIUS / FINE_STRUCTURE
-"""hbar / (m c) [cm]."""
+"""Reduced Compton wavelength of the electron, hbar / (m c) [cm]."""
 
 
 def rutherford_scale(energy: Floats) -> Floats:
@@ -66,8 +66,8 @@ def transport_rate(energy: Floats, cut: Floats) -> Floats:
 def highland(energy: Floats, length: Floats) -> Floats:
     """Return the width of the angle in a plane [rad] after a length [cm], energy loss left out.
 
-    13.6 MeV / (beta c p) sqrt(x/X0) [1 + 0.038 ln(x / (X0 beta^2))]: the central 98 % of the angles, 11 % good from
-    0.001 to 100 radiation lengths.
+    13.6 MeV / (beta c p) sqrt(x/X0) [1 + 0.038 ln(x / (X0 beta^2))]: it describes the central 98 % of the angles
+    to 11 % from 0.001 to 100 radiation lengths.
 
     References:
         G. R. Lynch, O. I. Dahl, Approximations to multiple Coulomb scattering, doi:10.1016/0168-583X(91)95671-Y.

@@ -13,7 +13,7 @@ from app.physics.momentum_slopes import to_momentum, to_slopes
 from app.physics.units import LIGHT_SPEED
 
 WEAKEST = 1e-6
-"""Field [T] that is added when the centroid is sought: without any field it lies in the middle."""
+"""Field [T] that is added in the centroid, so that it lies in the middle when there is no field."""
 
 
 class Kick(NamedTuple):
@@ -60,7 +60,7 @@ def thin_lens(magnet: Magnet, columns: Columns, *, nodes: Annotated[int, Field(g
 
     `u_out = u + (q/p) c int (ty Bz - By) dz` and v likewise, with u = tx/N, v = ty/N. The kick itself is exact for a
     field By(z). The centroid is that of the field between start and end: exact to first order in q/p for such a field,
-    where a knee at the peak would be off at all momenta alike. What is missed is the bending inside the magnet.
+    where a knee at the peak would have the same error at all momenta. The bending inside the magnet is neglected.
 
     Args:
         magnet: field and start plane.
@@ -71,8 +71,8 @@ def thin_lens(magnet: Magnet, columns: Columns, *, nodes: Annotated[int, Field(g
         x, y [mm], tx, ty at z_start + dz, each (N,).
     """
     x, y, tx, ty = start_state(columns)
-    found, qop = kick(magnet, columns, nodes), columns["qop"]
+    total, qop = kick(magnet, columns, nodes), columns["qop"]
     u, v = to_momentum(tx, ty)
-    tx_end, ty_end = to_slopes(u + qop * found.u, v + qop * found.v)
-    before, after = found.centroid * columns["dz"], (1.0 - found.centroid) * columns["dz"]
+    tx_end, ty_end = to_slopes(u + qop * total.u, v + qop * total.v)
+    before, after = total.centroid * columns["dz"], (1.0 - total.centroid) * columns["dz"]
     return x + tx * before + tx_end * after, y + ty * before + ty_end * after, tx_end, ty_end

@@ -79,13 +79,13 @@ def _from_npz(path: Path, length_unit: str | None, field_unit: str | None) -> tu
 
 def _quantity(content: Any, path: Path, name: str, units: dict[str, float], unit: str | None) -> Floats:
     """Return array `name_<unit>` of the npz in mm or T; `unit` overrules the name."""
-    found = next((f"{name}_{suffix}" for suffix in units if f"{name}_{suffix}" in content.files), None)
-    if found is None:
+    key = next((f"{name}_{suffix}" for suffix in units if f"{name}_{suffix}" in content.files), None)
+    if key is None:
         expected = f"one of [{', '.join(f'{name}_{suffix}' for suffix in units)}]"
         raise UserError(
             Problem(f"the field map has no {name}", (str(path),), expected=expected, received=list(content.files))
         )
-    values: Floats = np.asarray(content[found], np.float64) * units[unit or found.rpartition("_")[2]]
+    values: Floats = np.asarray(content[key], np.float64) * units[unit or key.rpartition("_")[2]]
     return values
 
 
@@ -107,8 +107,8 @@ def _from_table(path: Path, length_unit: str | None, field_unit: str | None) -> 
 
 
 def _stated(header: str, units: dict[str, float], pattern: str) -> str | None:
-    found = re.search(pattern, header, re.IGNORECASE)
-    return next((unit for unit in units if found and unit.lower() == found[1].lower()), None)
+    match = re.search(pattern, header, re.IGNORECASE)
+    return next((unit for unit in units if match and unit.lower() == match[1].lower()), None)
 
 
 def _grid(path: Path, table: Floats) -> tuple[Any, Floats]:

@@ -14,22 +14,22 @@ from app.physics.fields._map_files import Grid, read_map
 from app.physics.magnetic_field import FIELDS, Symmetry
 
 SYMMETRIC = 1e-6
-"""How far, relative to the peak, mirrored nodes may differ before a map is not called symmetric."""
+"""The largest difference of mirrored nodes, relative to the peak, of a map that counts as symmetric."""
 
 
 @FIELDS("map")
 class FieldMap:
     """A measured or computed field on a regular grid, trilinear between the nodes and zero outside.
 
-    The interpolation is exact at the nodes and continuous; its derivatives jump at the cell borders, so the field obeys
-    Maxwell's equations to the order of the spacing only, and Runge-Kutta loses its fourth order: ask for an accuracy of
-    0.01 mm or so. Tracks that leave the map are counted and warned about by the program.
+    The interpolation is exact at the nodes and continuous; its derivatives jump at the cell borders, so that the field
+    obeys Maxwell's equations only to the order of the spacing, and Runge-Kutta loses its fourth order: an accuracy of
+    about 0.01 mm is reasonable. Tracks that leave the map are counted and warned about by the program.
 
     Args:
         file: the map: npz grid or ASCII table `x y z Bx By Bz`; `${VARIABLE}` is expanded. A missing file is an error.
         polarity: +1 as in the file, -1 reversed.
         scale: further factor on the field, e.g. current over nominal current.
-        offset: what is added to the map's coordinates [mm].
+        offset: vector that is added to the map's coordinates [mm].
         length_unit: unit of the file's coordinates, when the file does not say it and it is not mm.
         field_unit: unit of the file's field, when the file does not say it and it is not T.
 
@@ -97,7 +97,7 @@ class FieldMap:
 
     @cached_property
     def symmetry(self) -> Symmetry:
-        """What the nodes themselves show: mirrored values that agree, values that do not change along an axis."""
+        """The symmetry of the values at the nodes: agreement of mirrored values, and the axes along which they vary."""
         bx, by, bz = np.moveaxis(self.values, -1, 0)
         in_x = self._even(0, ((by, 1), (bz, 1), (bx, -1)))
         in_y = self._even(1, ((by, 1), (bx, -1), (bz, -1)))

@@ -23,7 +23,7 @@ class Uniform:
 
     @property
     def symmetry(self) -> Symmetry:
-        """Mirror symmetric as far as no component stands against it."""
+        """Mirror symmetric unless a component breaks the symmetry."""
         return Symmetry(self.bx == 0, self.bx == 0 and self.bz == 0, False, False, False)
 
     def __call__(self, x: Array, y: Array, z: Array) -> tuple[Array, Array, Array]:
