@@ -21,7 +21,7 @@ if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):  # else each process of the 
     sys.dont_write_bytecode = False
 
 COMPILED = {
-    "argon": ("argon", "plane_images", "volume_images", "plane_quality", "volume_quality"),
+    "argon": ("simulated_data", "argon", "plane_images", "volume_images", "plane_quality", "volume_quality"),
     "xenon": ("xenon", "photon"),
 }
 """Tests by the numba code that they call."""
