@@ -1,4 +1,4 @@
-"""`python -m app VERB ...`: any verb, from a checkout that nobody installed; what the nodes of a workflow run."""
+"""`python -m app COMMAND ...` from a checkout that is not installed; the nodes of a workflow run it."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from app.cli import command
 from jobs.local import LIFELINE
 
 
-def _follow(end: int) -> None:
-    """Stop when the process that started this one is gone, even by SIGKILL: the pipe ends then."""
+def _stop_with_parent(end: int) -> None:
+    """Stop when the process that started this one has ended, even by SIGKILL: the pipe is closed then."""
     os.read(end, 1)
     os.kill(os.getpid(), signal.SIGTERM)
 
 
 if __name__ == "__main__":
     if LIFELINE in os.environ:
-        threading.Thread(target=_follow, args=(int(os.environ.pop(LIFELINE)),), daemon=True).start()
+        threading.Thread(target=_stop_with_parent, args=(int(os.environ.pop(LIFELINE)),), daemon=True).start()
     command()

@@ -1,4 +1,4 @@
-"""`python app/run.py --config FILE`: the console command `wirechamber run`, from a checkout that nobody installed."""
+"""`python app/run.py --config FILE`: the console command `wirechamber run`, from a checkout that is not installed."""
 
 import sys
 from pathlib import Path

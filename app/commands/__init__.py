@@ -1,1 +1,1 @@
-"""One module per verb, each with `execute(options) -> int | None`, imported when the verb is called."""
+"""One module for each command, with `add_arguments(parser)` and `execute(options)`, imported when it is called."""

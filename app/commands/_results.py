@@ -1,4 +1,4 @@
-"""Results of a run on the console: metrics beside baselines, and where the files are."""
+"""Results of a run on the console: metrics next to baselines, and where the files are."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def show(run: RunDirectory) -> None:
 
 
 def show_results(run: str, results: dict[str, Any], folder: Path, where: str = "the test split") -> None:
-    """Print the metrics of every task as a physicist reads them: beside the baselines, by bin."""
+    """Print the metrics of every task next to the baselines, in all and by bin."""
     for name, figures in results.items():
         _show_task(run, name, figures, where)
     console.print(f"directory: {folder}")

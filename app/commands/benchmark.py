@@ -1,4 +1,4 @@
-"""`wirechamber benchmark`: how fast finished runs predict, beside Runge-Kutta where they extrapolate tracks."""
+"""`wirechamber benchmark`: how fast finished runs predict; track models are compared with Runge-Kutta."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--warmup", type=positive, default=10, metavar="N", help="calls that are not measured")
     parser.add_argument("--iterations", type=positive, default=100, metavar="N", help="calls that are measured")
     parser.add_argument(
-        "--n-tracks", type=at_most(10**7), default=10000, metavar="N", help="for Runge-Kutta beside the model"
+        "--n-tracks", type=at_most(10**7), default=10000, metavar="N", help="tracks for the comparison with Runge-Kutta"
     )
 
 
 def execute(options: argparse.Namespace) -> int:
-    """Write each run's benchmark.json and print its tables; all runs are looked at before the first is measured."""
+    """Write each run's benchmark.json and print its tables; all runs are checked before the first is measured."""
     runs = find_all_finished(options.finished, "normalization", "model")
     for run in runs:
         check_folder(run.path)

@@ -1,4 +1,4 @@
-"""`wirechamber best`: the best run of an application, and its model where others take it from."""
+"""`wirechamber best`: the best run of an application, and a copy of its model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`wirechamber compare`: runs of one application held against each other; no TensorFlow."""
+"""`wirechamber compare`: runs of one application compared on the same events; no TensorFlow."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from app.runtime.console import console, table
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
     parser.add_argument("compared", nargs="+", metavar="RUN", help="names or paths of finished runs")
-    parser.add_argument("--reference", metavar="RUN", help="the run that the others are held against; else the first")
+    parser.add_argument("--reference", metavar="RUN", help="the run that the others are compared with; else the first")
     parser.add_argument("--draws", type=at_most(10**6), default=300, metavar="N", help="of the test events (300)")
     parser.add_argument("--output-dir", type=Path, metavar="DIR", help="draw the plots into this folder")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure to this file")

@@ -15,14 +15,14 @@ from datasets.convert import CONVERTERS
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
-    parser.add_argument("kind", nargs="?", help="e.g. trigger_primitives; -h behind it explains its options")
+    parser.add_argument("kind", nargs="?", help="e.g. trigger_primitives; followed by -h it explains its options")
     parser.add_argument("--out", type=Path, help="folder of what is written")
     parser.epilog = "wirechamber convert trigger_primitives FILE.root --out images/ --width 32"
     parser.set_defaults(usage=parser.format_help)
 
 
 def execute(options: argparse.Namespace) -> int:
-    """Convert the files; what is wrong with one of them is told before anything of it is written."""
+    """Convert the files; mistakes are reported before anything is written."""
     if options.kind is None:
         return _explain(options)
     component = CONVERTERS[options.kind]

@@ -24,19 +24,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN", help="name or path of a run")
     parser.add_argument("--data", nargs="+", metavar="FILE", help="other files of the same kind; else the test split")
     parser.add_argument("--out", type=Path, help="folder for predictions and metrics (with --data)")
-    parser.add_argument("--root", action="store_true", help="write predictions.root besides: a flat ROOT tree")
+    parser.add_argument("--root", action="store_true", help="also write predictions.root: a flat ROOT tree")
     parser.add_argument(
         "--jacobian",
         nargs="?",
         type=positive,
         const=1000,
         metavar="N",
-        help="hold d(x, y, tx, ty) out / d(x, y, tx, ty, q/p) in of N tracks (1000) against Runge-Kutta: jacobian.json",
+        help="compare d(x, y, tx, ty) out / d(x, y, tx, ty, q/p) in of N tracks (1000) with Runge-Kutta: jacobian.json",
     )
 
 
 def execute(options: argparse.Namespace) -> int:
-    """Write predictions.csv and metrics.json, and print the metrics beside the baselines."""
+    """Write predictions.csv and metrics.json, and print the metrics next to the baselines."""
     run = find_run(options.run)
     if not run.model.exists():
         raise UserError(Problem("the run has no model yet", (str(run.path),), expected="a run that is done"))
@@ -90,7 +90,7 @@ def _jacobian(job: Job, data: Data, blocks: Iterable[Events], model: Any, rows: 
 def _write_jacobian(
     run: RunDirectory, job: Job, data: Data, content: dict[str, Any], results: dict[str, Any], folder: Path
 ) -> None:
-    """Write jacobian.json and its plot, and tell each task's metrics."""
+    """Write jacobian.json and its plot, and add the errors to each task's metrics."""
     from app.evaluation.jacobian import of_task
     from app.plots.drawing.draw import draw
     from app.plots.drawing.inputs import PlotInputs
@@ -112,6 +112,7 @@ def show_jacobian(run: str, content: dict[str, Any]) -> None:
     table(title, ["", *(f"d/d{name}" for name in content["inputs"])], rows)
     uncertainty = max(value for values in content["reference"]["uncertainty"] for value in values)
     console.print(
-        "1 is the straight line's Jacobian; * the field hardly acts: over the element's size (1, dz or 1/dz). "
-        f"Reference: Runge-Kutta, good to {uncertainty:.1g}"
+        "1 is the straight line's Jacobian; * where the field hardly acts: "
+        "relative to the element's size (1, dz or 1/dz). "
+        f"Reference: Runge-Kutta, uncertainty {uncertainty:.1g}"
     )

@@ -18,7 +18,7 @@ FILES = ("provenance", "normalization", "model")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
     parser.add_argument("run", metavar="RUN", help="name or path of a finished run")
-    parser.add_argument("--root", action="store_true", help="write the saved predictions as predictions.root besides")
+    parser.add_argument("--root", action="store_true", help="also write the saved predictions as predictions.root")
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the files; else the run's own")
 
 

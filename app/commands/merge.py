@@ -12,8 +12,8 @@ from datasets.files.merge import merge
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
     parser.add_argument("files", nargs="+", type=Path, help="shards to join")
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--resume", action="store_true", help="a file that holds just this already is well")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the joined file")
+    parser.add_argument("--resume", action="store_true", help="keep a file that holds exactly these events already")
 
 
 def execute(options: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""`wirechamber plots`: a run's plots again, from its history and saved predictions alone; no TensorFlow."""
+"""`wirechamber plots`: redraw a run's plots from its history and saved predictions alone; no TensorFlow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`wirechamber registry`: the record of trainings in the terminal, and notes by hand."""
+"""`wirechamber registry`: the record of trainings in the terminal, and notes about runs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--state", help="only runs in this state")
     parser.add_argument("--sort", metavar="METRIC", help="sort by this metric")
     parser.add_argument("--check", action="store_true", help="say where the registry and the run directories disagree")
-    parser.add_argument("--repair", action="store_true", help="say it, and mend the registry from the directories")
+    parser.add_argument("--repair", action="store_true", help="say it, and repair the registry from the directories")
 
 
 def execute(options: argparse.Namespace) -> int:
@@ -39,8 +39,8 @@ def execute(options: argparse.Namespace) -> int:
     return 0
 
 
-def _check(mend: bool) -> int:
-    """Say where registry and run directories disagree; 1 when they do and nothing mended it."""
+def _check(fix: bool) -> int:
+    """Say where registry and run directories disagree; 1 when they do and nothing repaired it."""
     from app.runs.directory import runs_root
     from app.runs.registry_drift import find_drift, repair
 
@@ -51,9 +51,9 @@ def _check(mend: bool) -> int:
         console.print(": ".join(part for part in (drift.run, drift.what) if part) + cure)
     if not found:
         console.print(f"{root} and {runs} agree")
-    left = repair(root, found) if mend else [drift.what for drift in found]
-    if mend and found:
-        console.print(f"mended {len(found) - len(left)} of {len(found)}")
+    left = repair(root, found) if fix else [drift.what for drift in found]
+    if fix and found:
+        console.print(f"repaired {len(found) - len(left)} of {len(found)}")
     return 1 if left else 0
 
 

@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace) -> int:
-    """Mend the named runs, or all that are held or have failed."""
+    """Resubmit the named runs, or all that are held or have failed."""
     folder = options.logs or submissions_root(directory.runs_root())
     wanted = _memory(options.memory)
     pool = connect()

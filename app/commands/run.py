@@ -34,8 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     kept.add_argument("--overwrite", action="store_true", help="replace a run of the same name")
     parser.add_argument("--dry-run", action="store_true", help="build everything on a few events, write nothing")
     parser.add_argument("--workers", type=positive, metavar="N", help="of a workflow: at most N nodes at once (1)")
-    parser.add_argument("--limit", type=positive, metavar="N", help="at most N events in each split: a smoke run")
-    parser.add_argument("--deterministic", action="store_true", help="the same bits in every run; may be slower")
+    parser.add_argument("--limit", type=positive, metavar="N", help="at most N events in each split: a quick test run")
+    parser.add_argument("--deterministic", action="store_true", help="bitwise reproducible; may be slower")
 
 
 def execute(options: argparse.Namespace) -> int:

@@ -32,8 +32,8 @@ def execute(options: argparse.Namespace) -> int:
 def schema() -> dict[str, Any]:
     """Return the schema of a file that is a job, a job that extends another, a sweep or a workflow.
 
-    A file that extends another may leave out any key at any depth, so only a job that stands alone is told, and only at
-    its top level, that a key is missing; `wirechamber validate` tells the rest.
+    A file that extends another may leave out any key at any depth, so missing keys are reported only of a job
+    that extends nothing, at its top level; `wirechamber validate` reports the rest.
     """
     whole = Job.model_json_schema(by_alias=True)
     required = whole.pop("required")

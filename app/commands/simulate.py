@@ -16,7 +16,7 @@ from datasets.files.shards import only_shard
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
-    parser.add_argument("dataset", nargs="?", help="e.g. track_states; -h behind it explains its options")
+    parser.add_argument("dataset", nargs="?", help="e.g. track_states; followed by -h it explains its options")
     parser.add_argument("--out", type=Path, help="folder of the shards; an interrupted one is continued")
     parser.add_argument("--shard", type=natural, metavar="N", help="only the shard of this number, the first is 0")
     parser.epilog = "Every parameter of the simulator is an option: --tracks 100000 --momentum 2 100."

@@ -1,1 +1,1 @@
-"""Finished runs of one application held against each other: figures with uncertainties, changes, convergence."""
+"""Finished runs of one application compared: figures with uncertainties, changes, convergence."""

@@ -15,7 +15,7 @@ CERTAIN = 0.05
 
 @dataclass(frozen=True)
 class Change:
-    """One figure of a run held against the reference; positive means better.
+    """One figure of a run compared with the reference; positive means better.
 
     Attributes:
         place: which figure.

@@ -24,7 +24,7 @@ class Comparison:
 
     Attributes:
         runs: in the order in which they were given.
-        reference: the name of the run that the others are held against.
+        reference: the name of the run that the others are compared with.
         events: number of test events.
         draws: of the bootstrap.
         measures: what the reference measures, its tasks' leading figures foremost.
@@ -71,7 +71,7 @@ class Comparison:
 
 
 def facts(run: ComparedRun) -> dict[str, Any]:
-    """Return what is known of a run beside its figures."""
+    """Return what is known of a run apart from its figures."""
     return {
         "model": run.model,
         "parameters": run.parameters,

@@ -162,7 +162,7 @@ def learning_curve(found: Comparison, task: str) -> Figure | None:
 
 
 def accuracy_and_speed(found: Comparison, task: str) -> Figure | None:
-    """The leading figure against the throughput, beside Runge-Kutta; None where fewer than two were benchmarked."""
+    """The leading figure against the throughput, with Runge-Kutta; None where fewer than two were benchmarked."""
     metric, better = found.measures.leading[task], found.measures.better[task]
     points = [
         Point(run.name, run.family, speed, found.figures[run.name].value[Place(metric)])

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 PALEST = 0.45
 """How much of its colour the first run of a model has; the last one has all of it."""
 INSIDE = 5
-"""A legend of more lines stands beside the axes, where it hides nothing."""
+"""A legend of more lines is placed next to the axes, where it hides nothing."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def _tint(colour: str, share: float) -> tuple[float, float, float]:
 
 
 def add_legend(axes: Axes, title: str | None = None) -> None:
-    """Write the legend inside the axes where it is short, else beside them."""
+    """Write the legend inside the axes where it is short, else next to them."""
     handles, labels = axes.get_legend_handles_labels()
     if len(labels) <= INSIDE:
         axes.legend(loc="best", title=title)

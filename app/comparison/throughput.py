@@ -1,4 +1,4 @@
-"""What benchmark.json says: events per second of a run, and Runge-Kutta beside it."""
+"""What benchmark.json says: events per second of a run, and Runge-Kutta for comparison."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""One HTML page about all runs: leaderboards, the track suite, and a section for each run; opens without a network."""
+"""One HTML page about all runs: leaderboards, the track suite, and a section for each run; works offline."""

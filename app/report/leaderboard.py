@@ -38,7 +38,7 @@ class Leaderboard:
 
     @property
     def suite(self) -> list[Suite]:
-        """The rows of the summary: finished runs, then what they are held against."""
+        """The rows of the summary: finished runs, then the references that they are compared with."""
         if self.application != TRACKS:
             return []
         rows = [row for data, group in self.groups for row in _of_group(data, _done(group))]
@@ -71,12 +71,12 @@ def _done(group: Sequence[Section]) -> list[Section]:
 
 
 def _of_group(data: str, done: Sequence[Section]) -> Iterator[Suite]:
-    """Yield the rows of runs on the same data, then Runge-Kutta as measured beside them."""
+    """Yield the rows of runs on the same data, then Runge-Kutta as measured with them."""
     yield from (_of_run(one, data) for one in done)
     measured = [one for one in done if one.benchmark.get("runge_kutta")]
     for row in runge_kutta(one.benchmark for one in measured):
         figures = (None, row.mean, row.tail, row.throughput, None)
-        yield Suite("measured beside these runs", measured[0].anchor, row.name, data, *figures, is_reference=True)
+        yield Suite("measured with these runs", measured[0].anchor, row.name, data, *figures, is_reference=True)
 
 
 def _of_run(one: Section, data: str) -> Suite:

@@ -16,7 +16,7 @@ from app.runs.files import read_file
 from registry import Record, cells
 
 CLASSICAL = ("polynomial", "rk4", "straight_line", "thin_lens")
-"""Models without a training, which stand in a table as what networks are held against."""
+"""Models without a training, which are the references of networks in a table."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def _short(value: Any) -> float | None:
 
 
 def section_of(record: Record, root: Path, remark: str = "") -> Section:
-    """Read what is there of a run; a run that has not finished lacks files, and nobody is to blame."""
+    """Read what is there of a run; a run that has not finished lacks files, which is no fault."""
     run, troubles = RunDirectory(root / record.run), list[str]()
     done = record.state == "done" and run.path.is_dir()
     if record.state == "done" and not done:

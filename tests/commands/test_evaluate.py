@@ -111,7 +111,7 @@ def test_the_transport_jacobian_is_held_against_runge_kutta(copied, capsys):
     assert (content["rows"], len(content["relative_error"]), len(content["relative_error"][0])) == (40, 4, 5)
     assert sum(one["rows"] for one in content["bins"]) == 40
     assert "trained: transport Jacobian, RMS error over RMS effect of the field (40 tracks)" in output
-    assert "Reference: Runge-Kutta, good to " in output
+    assert "Reference: Runge-Kutta, uncertainty " in output
     assert f" {content['relative_error'][0][4]:.2g} " in output
     assert f" {content['relative_error'][0][0]:.2g} * " in output
     after = json.loads((run / "metrics.json").read_text())["state"]

@@ -1,4 +1,4 @@
-"""`wirechamber schema`: what an editor is told, and that every shipped file agrees with it."""
+"""`wirechamber schema`: what an editor learns, and that every shipped file agrees with it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs held against each other: uncertainties, paired changes, what must not be compared."""
+"""Runs compared with each other: uncertainties, paired changes, what must not be compared."""
 
 from __future__ import annotations
 
