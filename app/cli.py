@@ -71,7 +71,9 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="store_true", help="print the version")
-    group = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser, help=argparse.SUPPRESS)
+    group = parser.add_subparsers(
+        dest="command", metavar="COMMAND", prog=parser.prog, parser_class=Parser, help=argparse.SUPPRESS
+    )
     for known, summary in COMMANDS.items():
         if known != name:
             group.add_parser(known)

@@ -224,7 +224,7 @@ def test_the_run_can_be_done_again_after_a_failure(run, copied):
         (["run", "--config", "x", "--limit", "0"], "expected a whole number of at least 1, received '0'."),
         (["run", "--config", "x", "--resume", "--overwrite"], "not allowed with argument"),
         (["valdate", "x"], "Did you mean 'validate'?"),
-        (["evaluate"], "the following arguments are required: run."),
+        (["evaluate"], "the following arguments are required: RUN."),
     ],
 )
 def test_mistakes_on_the_command_line(words, line, capsys):
