@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +16,41 @@ from app.core.files import write_bytes
 PURITY, EFFICIENCY = "hit_purity", "hit_efficiency"
 """Columns with the quality of the model's assignment of hits in each event; baselines do not assign hits."""
 Values = NDArray[np.floating]
-EXTRAS = ("columns", "sigma", "probability", "concentration", "spread")
+VALUE, SIGMA, PROBABILITY, CONCENTRATION, SPREAD = "value", "sigma", "probability", "concentration", "spread"
+TASK_OUTPUTS = {VALUE: "pred_", SIGMA: "sigma_", PROBABILITY: "prob_", CONCENTRATION: "kappa_", SPREAD: "spread_"}
+"""The outputs that a deployed model can have for a task, and the prefix of their columns in predictions.csv.
+
+All but the value are there only where the head or the ensemble knows them. T is the number of targets.
+
+* `value`, called <task>: (N, T), the targets in physical units, of a class the most probable one; `pred_<target>`.
+* `<task>_sigma`: (N, T), standard deviations in the units of the targets; `sigma_<target>`.
+* `<task>_probability`: (N, K), the probabilities of K classes of one target; `prob_<target>_<class>`.
+* `<task>_concentration`: (N, 1), kappa of the von Mises-Fisher distribution of a direction; `kappa_<task>`.
+* `<task>_spread`: the standard deviation of an ensemble's members: (N, T) of values, `spread_<target>`; (N, K) of
+  probabilities, `spread_<target>_<class>`; (N, 1) of directions, the angle to the mean [rad], `spread_<task>`.
+"""
+EXTRAS = ("columns", *list(TASK_OUTPUTS)[1:])
 """Fields of predictions that have one array for each name."""
-PREFIXES = ("true_", "pred_", "sigma_", "prob_", "kappa_", "spread_")
-"""Of the CSV: truth, prediction, its standard deviation, probabilities of classes, concentration, spread."""
+PREFIXES = ("true_", *TASK_OUTPUTS.values())
+"""Prefixes of the columns of the CSV: of the truth, and of what the model predicts."""
+
+
+def output_name(task: str, output: str) -> str:
+    """Return what an output of `TASK_OUTPUTS` is called among the outputs of a deployed model."""
+    return task if output == VALUE else f"{task}_{output}"
+
+
+def task_outputs(outputs: Mapping[str, Any], task: str) -> dict[str, Any]:
+    """Return what a deployed model says of one task, by the names of `TASK_OUTPUTS`."""
+    names = {output: output_name(task, output) for output in TASK_OUTPUTS}
+    return {output: outputs[name] for output, name in names.items() if name in outputs}
+
+
+def output_columns(output: str, task: str, targets: Sequence[str], width: int) -> list[str]:
+    """Return what each of the `width` columns of an output is called behind the prefix of `TASK_OUTPUTS`."""
+    if output == PROBABILITY or (output == SPREAD and width > len(targets)):
+        return [f"{targets[0]}_{k}" for k in range(width)]
+    return [task] if output == CONCENTRATION or width < len(targets) else list(targets)
 
 
 @dataclass(frozen=True)

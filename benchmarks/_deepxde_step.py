@@ -1,4 +1,4 @@
-"""One DeepXDE training step on the tracks of `pinn_step.py`, in a process that is told when to take it.
+"""One DeepXDE training step on the tracks of `pinn_step.py`, in a process that takes it when asked.
 
 The same network, the same form `state = straight line + (q/p) zeta (mean + std Net)`, the same residual of the Lorentz
 equation in the same units at the same points. DeepXDE takes points, not tracks: each of them carries its start state.

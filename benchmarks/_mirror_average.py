@@ -11,7 +11,7 @@ import numpy as np
 AXES = ("direction_x", "direction_y", "direction_z")
 
 
-def averaged(folder: Path) -> dict[str, Any]:
+def average_mirrored(folder: Path) -> dict[str, Any]:
     """Return the metrics of the test split, predicted from all eight mirror images and turned back.
 
     A prediction counts by its concentration where it has one, the vectors k mu being added.
@@ -22,7 +22,7 @@ def averaged(folder: Path) -> dict[str, Any]:
     from app.config.job_file import parse
     from app.data.loading import load_data
     from app.evaluation import load
-    from app.evaluation.task_metrics import task_metrics
+    from app.evaluation.metrics import task_metrics
     from app.predictions import Predictions
     from datasets.argon.plane_mirrors import Mirrors, mirror_images
 
@@ -39,6 +39,6 @@ def averaged(folder: Path) -> dict[str, Any]:
     true = {axis: np.asarray(events.columns[axis], np.float64) for axis in AXES}
     mean = dict(zip(AXES, (total / length[:, None]).T, strict=True))
     energy = {"energy": np.asarray(events.columns["energy"], np.float64)}
-    surest = {"direction": length} if "kappa_direction" in found else {}
+    concentration = {"direction": length} if "kappa_direction" in found else {}
     (task,) = job.tasks.values()
-    return task_metrics(Predictions(events.key, true, mean, {}, energy, {}, {}, surest), task)
+    return task_metrics(Predictions(events.key, true, mean, {}, energy, {}, {}, concentration), task)

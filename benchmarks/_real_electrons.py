@@ -13,11 +13,11 @@ Images = Mapping[str, Any]
 """By input, "plane_u", "plane_v", "plane_x": (N, ticks, channels)."""
 
 
-def _exchanged(images: Images) -> Images:
+def _exchange_views(images: Images) -> Images:
     return {**images, "plane_u": images["plane_v"], "plane_v": images["plane_u"]}
 
 
-def _reversed(images: Images) -> Images:
+def _reverse_time(images: Images) -> Images:
     return {**images, "plane_x": images["plane_x"][:, :, ::-1]}
 
 
@@ -27,15 +27,15 @@ def _backward(images: Images) -> Images:
 
 CONTROLS: dict[str, Callable[[Images], Images]] = {
     "right": dict,
-    "U and V exchanged": _exchanged,
-    "X reversed": _reversed,
+    "U and V exchanged": _exchange_views,
+    "X reversed": _reverse_time,
     "time reversed": _backward,
 }
 """A wrong convention does not fail: it points elsewhere, and with fewer planes less far than one would think."""
 
 
 @cache
-def electrons(file: Path) -> Any:
+def read_electrons(file: Path) -> Any:
     """Return the events of a file whose cluster is a main track, as the loader reads them."""
     from datasets import DATASETS
     from datasets.pipeline.events import Events
@@ -44,31 +44,31 @@ def electrons(file: Path) -> Any:
     return Events.concatenate(list(spec.build([file])))
 
 
-def pointed(folder: Path, file: Path, control: str) -> Any:
+def predict_directions(folder: Path, file: Path, control: str) -> Any:
     """Return the angles [deg] between prediction and truth (N,); None where the network does not see those planes."""
-    loaded, events = _loaded(folder), electrons(file)
+    loaded, events = _load_model(folder), read_electrons(file)
     if control == "U and V exchanged" and "plane_u" not in loaded.model.input:
         return None
     images = CONTROLS[control](events.inputs)
     found = loaded.predict({name: np.ascontiguousarray(images[name]) for name in loaded.model.input})
     true, guess = (np.stack([of[f"direction_{a}"] for a in "xyz"], axis=-1) for of in (events.columns, found))
-    return angles(true, guess)
+    return opening_angles(true, guess)
 
 
 @cache
-def _loaded(folder: Path) -> Any:
+def _load_model(folder: Path) -> Any:
     from app.evaluation import load
 
     return load(str(folder))
 
 
-def angles(one: Any, other: Any) -> Any:
+def opening_angles(one: Any, other: Any) -> Any:
     """Return the angles between vectors (N, 3) [deg]."""
     one, other = (np.asarray(v, np.float64) for v in (one, other))
     return np.degrees(np.arctan2(np.linalg.norm(np.cross(one, other), axis=-1), (one * other).sum(axis=-1)))
 
 
-def summary(angle: Any) -> dict[str, Any]:
+def summarize_angles(angle: Any) -> dict[str, Any]:
     """Return what the tables say of N events."""
     return {
         "median [deg]": float(np.median(angle)),

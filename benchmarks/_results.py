@@ -21,7 +21,7 @@ HEADER = "# Measured\n\nWritten by the scripts in this folder; each section says
 Row = Mapping[str, Any]
 
 
-def options(description: str | None) -> argparse.Namespace:
+def parse_options(description: str | None) -> argparse.Namespace:
     """Read `--quick` (seconds, nothing recorded) and `--json` (one JSON object as the last line)."""
     parser = argparse.ArgumentParser(description=(description or "").partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="a run of seconds; nothing is recorded")
@@ -29,7 +29,7 @@ def options(description: str | None) -> argparse.Namespace:
     return parser.parse_args()
 
 
-def timed(work: Callable[[], Any]) -> Callable[[], float]:
+def time_call(work: Callable[[], Any]) -> Callable[[], float]:
     """Return a function that does the work and returns the seconds it took."""
 
     def measure() -> float:
@@ -40,7 +40,7 @@ def timed(work: Callable[[], Any]) -> Callable[[], float]:
     return measure
 
 
-def interleaved(cases: Mapping[str, Callable[[], float]], repetitions: int) -> dict[str, float]:
+def measure_in_turn(cases: Mapping[str, Callable[[], float]], repetitions: int) -> dict[str, float]:
     """Return the median seconds of each case; the cases take turns, so that a busy machine slows all of them alike."""
     seconds: dict[str, list[float]] = {name: [] for name in cases}
     for measure in cases.values():
@@ -56,7 +56,7 @@ def report(
 ) -> None:
     """Print the rows as a table, append them to RESULTS.md unless `--quick`, and print them as JSON if asked.
 
-    Single `figures` by name stand in the JSON beside the rows.
+    Single `figures` by name stand in the JSON next to the rows.
     """
     text = "\n".join([_table(rows), *(f"\n{note}" for note in notes)])
     print(f"{title}\n\n{text}")

@@ -17,7 +17,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
-from _results import ROOT, options, report
+from _results import ROOT, parse_options, report
 
 CHILD = "--child"
 BATCHES = (32, 64, 128)
@@ -51,7 +51,7 @@ def _peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1e3
 
 
-def measured(batch: int, sum_ticks: int) -> dict[str, float]:
+def measure_memory(batch: int, sum_ticks: int) -> dict[str, float]:
     """Return what a process of its own has measured."""
     words = [sys.executable, __file__, CHILD, str(batch), str(sum_ticks)]
     done = subprocess.run(words, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
@@ -60,7 +60,7 @@ def measured(batch: int, sum_ticks: int) -> dict[str, float]:
 
 def row(sum_ticks: int, sizes: tuple[int, ...]) -> dict[str, Any]:
     """Return peak memory by batch, its slope, and the largest batches."""
-    peaks = {size: measured(size, sum_ticks)["peak"] for size in sizes}
+    peaks = {size: measure_memory(size, sum_ticks)["peak"] for size in sizes}
     slope, intercept = np.polyfit(list(peaks), list(peaks.values()), 1)
     return {
         "ticks of an image": 128 // sum_ticks,
@@ -76,7 +76,7 @@ def main() -> None:
     if sys.argv[1:2] == [CHILD]:
         print(json.dumps(child(*sys.argv[2:4])), flush=True)
         os._exit(0)
-    chosen = options(__doc__)
+    chosen = parse_options(__doc__)
     rows = [row(4, (16, 32))] if chosen.quick else [row(summed, BATCHES) for summed in SUMMED]
     note = "Default size of the model, three images of 16 channels. On a machine that does nothing else; no GPU here."
     report("Memory of three_plane_attention in training", rows, chosen, [note])

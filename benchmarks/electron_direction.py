@@ -1,4 +1,4 @@
-"""Where did the electron go? Planes, networks and losses on the same simulated scatters, beside the axis of the charge.
+"""Where did the electron go? Planes, networks and losses on the same simulated scatters, and the axis of the charge.
 
 `python benchmarks/electron_direction.py --runs FOLDER [--events 20000] [--rows NAME ...] [--real FILE.root]` trains
 json/electron_direction/three_planes.json once for each row, with nothing changed but what the row is about, and prints
@@ -41,18 +41,18 @@ ROWS: dict[str, list[str]] = {
 }
 """What each row changes in the job."""
 PROCESSOR, MIRRORS = "processor.json", "mirror_average.json"
-"""What is noted beside a run's own files."""
+"""Files that are added to a run's own."""
 BASELINES = {"principal_axis": "principal axis", "principal_axis_true_sign": "principal axis, true sign"}
 COLUMNS = {
     "mean [deg]": "angle_mean_deg",
     "median [deg]": "angle_median_deg",
     "68 % [deg]": "angle_68_deg",
     "flips [%]": "head_tail_fraction",
-    "surest half, mean [deg]": "angle_mean_best_half_deg",
+    "most certain half, mean [deg]": "angle_mean_best_half_deg",
 }
 
 
-def settings_of(options: argparse.Namespace) -> list[str]:
+def make_settings(options: argparse.Namespace) -> list[str]:
     """Return what all rows have in common."""
     every = options.events + options.held_out[0] + options.held_out[1]
     shares = {"train": round(options.events / every, 9), "validation": round(options.held_out[0] / every, 9)}
@@ -66,7 +66,7 @@ def run(row: str, options: argparse.Namespace) -> Path:
     name = f"{row.replace(' ', '_')}_{options.events}"
     folder = Path(options.runs) / name
     if not (folder / "metrics.json").exists():
-        settings = [f"name={name}", *settings_of(options), *ROWS[row]]
+        settings = [f"name={name}", *make_settings(options), *ROWS[row]]
         words = [word for setting in settings for word in ("--set", setting)]
         command = [sys.executable, str(ROOT / "app" / "run.py"), "--config", str(JOB), "--overwrite", *words]
         roots = {"WIRECHAMBER_RUNS": str(options.runs), "WIRECHAMBER_REGISTRY": str(options.runs / "registry")}
@@ -81,13 +81,13 @@ def _processor() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def angles_of(figures: Mapping[str, Any]) -> dict[str, float]:
+def select_angles(figures: Mapping[str, Any]) -> dict[str, float]:
     """Return the columns of the table that are known."""
     found = {title: figures[name] for title, name in COLUMNS.items() if name in figures}
     return {title: 100 * value if "%]" in title else value for title, value in found.items()}
 
 
-def measured(row: str, folder: Path) -> dict[str, Any]:
+def measure_row(row: str, folder: Path) -> dict[str, Any]:
     """Return a finished row of the table."""
     model = json.loads((folder / "metrics.json").read_text())[TASK]["model"]
     seconds = json.loads((folder / "history.json").read_text())["training_time"]
@@ -95,30 +95,30 @@ def measured(row: str, folder: Path) -> dict[str, Any]:
     processor = folder / PROCESSOR
     return {
         "row": row,
-        **angles_of(model),
+        **select_angles(model),
         "training [s]": float(seconds),
         "processor, whole run [s]": float(json.loads(processor.read_text())) if processor.exists() else "",
         "parameters": f"{parameters:,}",
     }
 
 
-def with_mirrors(row: str, folder: Path) -> dict[str, Any]:
+def measure_mirrored(row: str, folder: Path) -> dict[str, Any]:
     """Return the row of a finished run whose predictions are averaged over the mirror images of each event."""
-    from _mirror_average import averaged
+    from _mirror_average import average_mirrored
 
     kept = folder / MIRRORS
     if not kept.exists():
-        kept.write_text(json.dumps(averaged(folder)))
-    return {"row": f"{row}, mirror images averaged", **angles_of(json.loads(kept.read_text()))}
+        kept.write_text(json.dumps(average_mirrored(folder)))
+    return {"row": f"{row}, mirror images averaged", **select_angles(json.loads(kept.read_text()))}
 
 
-def baselines(folder: Path) -> list[dict[str, Any]]:
+def measure_baselines(folder: Path) -> list[dict[str, Any]]:
     """Return the rows that need no training."""
     found = json.loads((folder / "metrics.json").read_text())[TASK]["baselines"]
-    return [{"row": title, **angles_of(found[name])} for name, title in BASELINES.items()]
+    return [{"row": title, **select_angles(found[name])} for name, title in BASELINES.items()]
 
 
-def by_energy(folders: Mapping[str, Path]) -> list[dict[str, Any]]:
+def compare_by_energy(folders: Mapping[str, Path]) -> list[dict[str, Any]]:
     """Return the median angle [deg] of each row in bins of the electron's energy, a row of the table for each bin."""
     bins = {r: json.loads((f / "metrics.json").read_text())[TASK]["model"]["bins"] for r, f in folders.items()}
     return [
@@ -131,15 +131,19 @@ def by_energy(folders: Mapping[str, Path]) -> list[dict[str, Any]]:
     ]
 
 
-def real(folders: Mapping[str, Path], file: Path) -> list[dict[str, Any]]:
+def measure_real_electrons(folders: Mapping[str, Path], file: Path) -> list[dict[str, Any]]:
     """Return where each network points the main tracks of a real file, rightly read and with wrong conventions."""
-    from _real_electrons import CONTROLS, pointed, summary
+    from _real_electrons import CONTROLS, predict_directions, summarize_angles
 
-    found = {(row, c): pointed(folder, file, c) for row, folder in folders.items() for c in CONTROLS}
-    return [{"row": r, "read": control, **summary(angle)} for (r, control), angle in found.items() if angle is not None]
+    found = {(row, c): predict_directions(folder, file, c) for row, folder in folders.items() for c in CONTROLS}
+    return [
+        {"row": r, "read": control, **summarize_angles(angle)}
+        for (r, control), angle in found.items()
+        if angle is not None
+    ]
 
 
-def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
+def parse_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=Path, required=True)
@@ -159,16 +163,16 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
 
 def main() -> None:
     """Train what is not there yet, and print the tables."""
-    options = arguments()
+    options = parse_arguments()
     folders = {row: run(row, options) for row in options.rows}
     first = next(iter(folders.values()))
-    rows = [*baselines(first), *(measured(row, folder) for row, folder in folders.items())]
+    rows = [*measure_baselines(first), *(measure_row(row, folder) for row, folder in folders.items())]
     if options.mirrors:
-        rows += [with_mirrors(row, folders[row]) for row in options.mirrors if row in folders]
+        rows += [measure_mirrored(row, folders[row]) for row in options.mirrors if row in folders]
     report(f"Electron direction, {options.events:,} training events", rows, options)
-    report("Median angle [deg] by energy", by_energy(folders), options)
+    report("Median angle [deg] by energy", compare_by_energy(folders), options)
     if options.real:
-        report(f"Real events of {options.real.name}", real(folders, options.real), options)
+        report(f"Real events of {options.real.name}", measure_real_electrons(folders, options.real), options)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from _results import ROOT, options, report
+from _results import ROOT, parse_options, report
 
 TRACKS = {
     "application": "track_extrapolation",
@@ -52,7 +52,7 @@ JOBS = (SMALL, MANY, IMAGES)
 WITHIN = 1.5
 
 
-def peak(job: Path, folder: Path) -> float:
+def measure_peak(job: Path, folder: Path) -> float:
     """Run a job to its end and return the peak of its resident memory [MiB]."""
     roots = {"WIRECHAMBER_RUNS": "runs", "WIRECHAMBER_REGISTRY": "registry", "WIRECHAMBER_DATA": "data"}
     environment = {**os.environ, **{name: str(folder / below) for name, below in roots.items()}}
@@ -66,7 +66,7 @@ def peak(job: Path, folder: Path) -> float:
     return usage.ru_maxrss / 1024
 
 
-def estimated(job: Path) -> dict[str, float]:
+def estimate_job(job: Path) -> dict[str, float]:
     """Return what a process of its own estimates [MiB]."""
     code = (
         "import json, sys; from app.config.job_file import load; from app.training.estimate import estimate;"
@@ -79,26 +79,26 @@ def estimated(job: Path) -> dict[str, float]:
 
 def main() -> None:
     """Measure, print and record."""
-    chosen = options(__doc__)
+    chosen = parse_options(__doc__)
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as folder:
         for content in JOBS[:1] if chosen.quick else JOBS:
             path = Path(folder) / f"{content['name']}.json"
             path.write_text(json.dumps(content))
-            said, measured = estimated(path), peak(path, Path(folder))
-            host = said["host"] / 2**20
+            estimate, measured = estimate_job(path), measure_peak(path, Path(folder))
+            host = estimate["host"] / 2**20
             ratio = host / measured
             rows.append(
                 {
                     "job": content["name"],
                     "estimated [MiB]": round(host),
-                    "of which data": round(said["held"] / 2**20),
+                    "of which data": round(estimate["held"] / 2**20),
                     "measured peak [MiB]": round(measured),
                     "ratio": round(ratio, 2),
                     "within 1.5": "yes" if 1 / WITHIN <= ratio <= WITHIN else "NO",
                 }
             )
-            sys.stderr.write(f"{said}\n")
+            sys.stderr.write(f"{estimate}\n")
     report("Memory: the estimate against the peak of a run", rows, chosen)
 
 

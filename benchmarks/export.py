@@ -19,15 +19,14 @@ from typing import Any
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
 import numpy as np
-from _results import options, report
+from _results import parse_options, report
 
 from app.benchmark import engines
 from app.config import Job
 from app.config.derived_jobs import members
 from app.config.job_file import is_workflow, load, read
 from app.core.files import REPOSITORY
-from app.data.loading import Data, load_data
-from app.data.tables import first_events
+from app.data.loading import Data, first_events, load_data
 from app.export.graph import output_names, parity, to_onnx
 from app.export.onnx_file import ROWS
 from app.layers.ensemble_mean import combine_members
@@ -58,14 +57,14 @@ UNSHIPPED = (
 """Kinds of models that are in no shipped job."""
 
 
-def shipped() -> list[Path]:
+def list_shipped_jobs() -> list[Path]:
     """Return the shipped files of jobs and sweeps whose data can be had here."""
     found = (path for path in sorted((REPOSITORY / "json").rglob("*/*.json")) if not is_workflow(read(path)))
     known = "WIRECHAMBER_EXTERNAL_DATA" in os.environ
     return [path for path in found if known or "WIRECHAMBER_EXTERNAL_DATA" not in path.read_text()]
 
 
-def jobs_of(path: Path, *changes: str) -> list[Job]:
+def read_jobs(path: Path, *changes: str) -> list[Job]:
     """Return the jobs of a file with as many simulated events as the comparison needs."""
     first = load(path)[0]
     if first.dataset.options.simulate is None:
@@ -74,7 +73,7 @@ def jobs_of(path: Path, *changes: str) -> list[Job]:
     return load(path, [*few, SPLIT, *changes])
 
 
-def network(job: Job) -> str:
+def describe_network(job: Job) -> str:
     """Return what of a job decides its graph, as text."""
     content = job.dump()
     data = {name: content["dataset"].get(name) for name in OF_THE_DATA}
@@ -88,17 +87,17 @@ def network(job: Job) -> str:
     return json.dumps([data, field, content["model"], tasks, count], sort_keys=True)
 
 
-def networks() -> Iterator[tuple[Job, int]]:
+def list_networks() -> Iterator[tuple[Job, int]]:
     """Yield one job of each network, and of how many jobs it is."""
     found: dict[str, list[Job]] = {}
-    for path in shipped():
-        for job in jobs_of(path):
-            found.setdefault(network(job), []).append(job)
+    for path in list_shipped_jobs():
+        for job in read_jobs(path):
+            found.setdefault(describe_network(job), []).append(job)
     yield from ((jobs[0], len(jobs)) for jobs in found.values())
-    yield from ((jobs_of(REPOSITORY / "json" / file, change)[0], 0) for file, change in UNSHIPPED)
+    yield from ((read_jobs(REPOSITORY / "json" / file, change)[0], 0) for file, change in UNSHIPPED)
 
 
-def deployed(job: Job, data: Data) -> Any:
+def build_deployed(job: Job, data: Data) -> Any:
     """Return the job's model, of an ensemble the mean of its members, with weights that are nowhere zero."""
     every = [build(one, data).deployed for one in members(job) or [job]]
     random = np.random.default_rng(1)
@@ -109,14 +108,14 @@ def deployed(job: Job, data: Data) -> Any:
     return combine_members(names, dict.fromkeys(job.tasks, "unit_vector")) if len(every) > 1 else every[0]
 
 
-def batch(inputs: Mapping[str, Any], size: int) -> dict[str, Any] | None:
+def make_batch(inputs: Mapping[str, Any], size: int) -> dict[str, Any] | None:
     """Return `size` events, the same ones again where there are fewer; None where they would be too large."""
     if sum(size * values[0].nbytes for values in inputs.values()) > MOST_BYTES:
         return None
     return {name: np.take(values, np.arange(size) % len(values), axis=0) for name, values in inputs.items()}
 
 
-def seconds(call: Callable[[], object]) -> float:
+def measure_seconds(call: Callable[[], object]) -> float:
     """Return the median of the processor's seconds that a call takes, after one for compilation and caches.
 
     Those of all threads of this process: what a neighbour on a shared machine takes does not count.
@@ -130,21 +129,21 @@ def seconds(call: Callable[[], object]) -> float:
     return median(found)
 
 
-def throughputs(model: Any, content: bytes, inputs: Mapping[str, Any]) -> dict[str, Any]:
+def measure_throughputs(model: Any, content: bytes, inputs: Mapping[str, Any]) -> dict[str, Any]:
     """Return events per second of processor time, by engine and batch size."""
     ways = engines.engines(model, content)["cpu"]
     found: dict[str, Any] = {}
     for label, way in (("ONNX", "onnx_1_thread"), ("Keras XLA", "keras_xla")):
         for size in BATCHES:
-            given = batch(inputs, size)
-            found[f"{label}, {size}"] = "" if given is None else size / seconds(partial(ways[way], given))
+            given = make_batch(inputs, size)
+            found[f"{label}, {size}"] = "" if given is None else size / measure_seconds(partial(ways[way], given))
     return found
 
 
-def row(job: Job, count: int) -> dict[str, Any]:
+def measure_row(job: Job, count: int) -> dict[str, Any]:
     """Build, export, compare and time one job's model."""
     data = load_data(job)
-    model = deployed(job, data)
+    model = build_deployed(job, data)
     begun = time.perf_counter()
     content = to_onnx(model, job.name).SerializeToString()
     exported = time.perf_counter() - begun
@@ -161,18 +160,18 @@ def row(job: Job, count: int) -> dict[str, Any]:
         "rows": len(next(iter(events.values()))),
         "largest difference": found[worst]["max_rel"],
         "of": worst,
-        **throughputs(model, content, some),
+        **measure_throughputs(model, content, some),
     }
 
 
 def main() -> None:
     """Measure one network after the other."""
-    chosen = options(__doc__)
+    chosen = parse_options(__doc__)
     device.prepare(0)
-    every = sorted(networks(), key=lambda one: one[0].application, reverse=True)
+    every = sorted(list_networks(), key=lambda one: one[0].application, reverse=True)
     rows = []
     for job, count in every[:2] if chosen.quick else every:
-        rows.append(row(job, count))
+        rows.append(measure_row(job, count))
         print(json.dumps(rows[-1]), flush=True)
     notes = (
         "Each row is one network of the shipped job files, `jobs` says of how many jobs; kinds of models that no "

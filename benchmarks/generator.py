@@ -1,4 +1,4 @@
-"""How many tracks per second does the generator propagate, beside NumPy, SciPy and C++?
+"""How many tracks per second does the generator propagate, compared with NumPy, SciPy and C++?
 
 100 Runge-Kutta steps from z = 2665 to 7826 mm in the Gaussian dipole, the same tracks for all; cases take turns,
 medians. `solve_ivp` follows one track at a time with adaptive steps (rtol 1e-8). C++ is `cpp/rk4.cpp`, g++ -O3
@@ -43,27 +43,27 @@ from app.physics.fields.two_dipoles import TwoDipoles
 from app.physics.propagation import Propagator
 from app.physics.runge_kutta import rk4
 from app.physics.units import LIGHT_SPEED
-from benchmarks._results import ROOT, interleaved, options, report, timed
+from benchmarks._results import ROOT, measure_in_turn, parse_options, report, time_call
 
 Z, DZ, STEPS = 2665.0, 5161.0, 100
 FIELD = GaussianDipole()
 COMPILE = ["g++", "-O3", "-march=native", "-ffast-math", "-pthread"]
 
 
-def tracks(count: int) -> tuple[Any, Any]:
+def draw_tracks(count: int) -> tuple[Any, Any]:
     """Draw states (N, 4) and q/p (N,) as the simulation does."""
     random = np.random.default_rng(1)
     state = random.uniform([-300, -250, -0.3, -0.25], [300, 250, 0.3, 0.25], (count, 4))
     return state, random.choice([-1.0, 1.0], count) / np.exp(random.uniform(np.log(2), np.log(100), count))
 
 
-def with_numpy(state: Any, qop: Any, block: int = 4096) -> Any:
+def propagate_numpy(state: Any, qop: Any, block: int = 4096) -> Any:
     """Propagate with the same formula on NumPy arrays, in blocks that stay in the cache."""
     parts = (slice(first, first + block) for first in range(0, len(qop), block))
     return np.hstack([np.stack(rk4(FIELD, tuple(state[rows].T), qop[rows], Z, DZ, STEPS)) for rows in parts]).T
 
 
-def with_scipy(state: Any, qop: Any) -> Any:
+def propagate_scipy(state: Any, qop: Any) -> Any:
     """Propagate one track after the other with scipy.integrate.solve_ivp."""
     from scipy.integrate import solve_ivp
 
@@ -78,7 +78,7 @@ def with_scipy(state: Any, qop: Any) -> Any:
     return np.array([follow(start, LIGHT_SPEED * q) for start, q in zip(state, qop, strict=True)])
 
 
-def with_cpp(folder: Path, state: Any, qop: Any, threads: int) -> Callable[[], float]:
+def propagate_cpp(folder: Path, state: Any, qop: Any, threads: int) -> Callable[[], float]:
     """Compile rk4.cpp, and return a function that runs it and gives the seconds that it measured itself."""
     program, data = folder / "rk4", folder / "tracks.bin"
     if not program.exists():
@@ -96,7 +96,7 @@ def with_cpp(folder: Path, state: Any, qop: Any, threads: int) -> Callable[[], f
     return measure
 
 
-def field_map() -> tuple[FieldMap, float, float, str]:
+def make_field_map() -> tuple[FieldMap, float, float, str]:
     """Return a map, z range and name: a finite-element map when the external data are there, else a sampled formula."""
     external = Path(os.environ.get("WIRECHAMBER_EXTERNAL_DATA", ROOT.parent / "shared" / "data"))
     file = external / "field_maps" / "mnp33_opera3d.npz"
@@ -109,33 +109,36 @@ def field_map() -> tuple[FieldMap, float, float, str]:
 
 def main() -> None:
     """Measure, check that all agree, print and record."""
-    chosen = options(__doc__)
+    chosen = parse_options(__doc__)
     many, few, one_by_one = (65536, 16384, 10) if chosen.quick else (400_000, 40_000, 60)
-    state, qop = tracks(many)
+    state, qop = draw_tracks(many)
     cores = len(os.sched_getaffinity(0))
     double, single, alone = Propagator(FIELD), Propagator(FIELD, dtype="float32"), Propagator(FIELD, threads=1)
-    reference = with_numpy(state[:few], qop[:few])
+    reference = propagate_numpy(state[:few], qop[:few])
     if np.abs(double(state[:few], qop[:few], Z, DZ, STEPS).state - reference).max() > 1e-8:
         raise RuntimeError("the compiled program disagrees with NumPy")
-    if np.abs(with_scipy(state[:5], qop[:5]) - reference[:5])[:, :2].max() > 1e-3:
+    if np.abs(propagate_scipy(state[:5], qop[:5]) - reference[:5])[:, :2].max() > 1e-3:
         raise RuntimeError("solve_ivp disagrees")
-    mapped, z, dz, name = field_map()
+    mapped, z, dz, name = make_field_map()
     in_map = Propagator(mapped)
     with tempfile.TemporaryDirectory() as folder:
         cases: dict[str, tuple[int, Callable[[], float]]] = {
-            f"generator, float64, {cores} threads": (many, timed(lambda: double(state, qop, Z, DZ, STEPS))),
-            "generator, float64, 1 thread": (many, timed(lambda: alone(state, qop, Z, DZ, STEPS))),
-            f"generator, float32, {cores} threads": (many, timed(lambda: single(state, qop, Z, DZ, STEPS))),
-            "NumPy, float64": (few, timed(lambda: with_numpy(state[:few], qop[:few]))),
+            f"generator, float64, {cores} threads": (many, time_call(lambda: double(state, qop, Z, DZ, STEPS))),
+            "generator, float64, 1 thread": (many, time_call(lambda: alone(state, qop, Z, DZ, STEPS))),
+            f"generator, float32, {cores} threads": (many, time_call(lambda: single(state, qop, Z, DZ, STEPS))),
+            "NumPy, float64": (few, time_call(lambda: propagate_numpy(state[:few], qop[:few]))),
             "solve_ivp, one track at a time": (
                 one_by_one,
-                timed(lambda: with_scipy(state[:one_by_one], qop[:one_by_one])),
+                time_call(lambda: propagate_scipy(state[:one_by_one], qop[:one_by_one])),
             ),
-            "C++, float64, 1 thread": (many, with_cpp(Path(folder), state, qop, 1)),
-            f"C++, float64, {cores} threads": (many, with_cpp(Path(folder), state, qop, cores)),
-            f"generator, 3-D map ({name}), float64": (few, timed(lambda: in_map(state[:few], qop[:few], z, dz, STEPS))),
+            "C++, float64, 1 thread": (many, propagate_cpp(Path(folder), state, qop, 1)),
+            f"C++, float64, {cores} threads": (many, propagate_cpp(Path(folder), state, qop, cores)),
+            f"generator, 3-D map ({name}), float64": (
+                few,
+                time_call(lambda: in_map(state[:few], qop[:few], z, dz, STEPS)),
+            ),
         }
-        seconds = interleaved({case: measure for case, (_, measure) in cases.items()}, 3 if chosen.quick else 9)
+        seconds = measure_in_turn({case: measure for case, (_, measure) in cases.items()}, 3 if chosen.quick else 9)
     rates = {case: count / seconds[case] for case, (count, _) in cases.items()}
     own = next(iter(rates.values()))
     rows = [{"case": case, "tracks/s": rate, "generator / case": own / rate} for case, rate in rates.items()]

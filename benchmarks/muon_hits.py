@@ -1,7 +1,7 @@
-"""Momentum, direction and charge of muons: the shipped jobs beside what takes no network.
+"""Momentum, direction and charge of muons: the shipped jobs compared with what takes no network.
 
 `python benchmarks/muon_hits.py --runs FOLDER [--parts omtf simulated spinquest] [--events 20000] [--epochs 9]` runs the
-jobs of json/muon_hits: on simulated muons beside the circle through three stations, in bins of pT; on the muons of an
+jobs of json/muon_hits: on simulated muons next to the circle through three stations, in bins of pT; on the muons of an
 overlap trigger with several seeds, their mean, and gradient boosting (scikit-learn) on the same muons; on spinquest
 split by momentum. A run that is there already is not done again. The last two need $WIRECHAMBER_EXTERNAL_DATA.
 """
@@ -58,21 +58,21 @@ def run(name: str, job: str, settings: Sequence[str], chosen: argparse.Namespace
         command = [sys.executable, str(ROOT / "app" / "run.py"), "--config", str(JOBS / job), "--overwrite", *words]
         roots = {"WIRECHAMBER_RUNS": str(chosen.runs), "WIRECHAMBER_REGISTRY": str(chosen.runs / "registry")}
         subprocess.run(command, check=True, env={**os.environ, **roots}, stdout=subprocess.DEVNULL)
-        print(f"{name}: {seconds(folder):.0f} s of training", flush=True)
+        print(f"{name}: {training_seconds(folder):.0f} s of training", flush=True)
     return folder
 
 
-def seconds(folder: Path) -> float:
+def training_seconds(folder: Path) -> float:
     """Return how long the training took."""
     return float(json.loads((folder / "history.json").read_text())["training_time"])
 
 
-def figures(folder: Path) -> dict[str, Any]:
+def read_figures(folder: Path) -> dict[str, Any]:
     """Return metrics.json."""
     return dict(json.loads((folder / "metrics.json").read_text()))
 
 
-def simulated(chosen: argparse.Namespace) -> None:
+def measure_simulated(chosen: argparse.Namespace) -> None:
     """Simulated muons: momentum and charge in bins of pT, direction, assignment."""
     every = [f"dataset.simulate.events={chosen.events}"]
     lengths = [f"training.epochs={chosen.epochs}"] if chosen.epochs else []
@@ -80,24 +80,28 @@ def simulated(chosen: argparse.Namespace) -> None:
     for name in chosen.cases:
         job, own = SIMULATED[name]
         folders[name] = run(name, job, [*every, *own, *([] if job.startswith("segments") else lengths)], chosen)
-    measured = {name: figures(folder) for name, folder in folders.items()}
+    measured = {name: read_figures(folder) for name, folder in folders.items()}
     every_pt = {name: found.get("curvature") or found.get("pt") for name, found in measured.items()}
     momentum = {name: found for name, found in every_pt.items() if found}
     columns = {name: found["model"] for name, found in momentum.items()}
     first = next(iter(momentum))
     columns = {CIRCLE: momentum[first]["baselines"]["sagitta_fit"], **columns}
     note = f"{chosen.events:,} simulated events; {columns[first]['rows']:,} muons are tested."
-    times = "Training [s]: " + ", ".join(f"{name} {seconds(folder):.0f}" for name, folder in folders.items()) + "."
+    times = (
+        "Training [s]: " + ", ".join(f"{name} {training_seconds(folder):.0f}" for name, folder in folders.items()) + "."
+    )
     for key, what in (
         ("q_over_pt_relative_68", "Muon hits: 68 % half width of the relative residual of q/pT [%]"),
         ("pt_relative_res_68pct", "Muon hits: |relative residual| of pT, 68th percentile [%]"),
     ):
-        report(what, in_bins(columns, key, 100.0), chosen, [note, times])
-    report("Muon hits: wrong charges [%]", in_bins(charges(measured), "charge_misidentification", 100), chosen, [note])
+        report(what, select_bins(columns, key, 100.0), chosen, [note, times])
+    report(
+        "Muon hits: wrong charges [%]", select_bins(charges(measured), "charge_misidentification", 100), chosen, [note]
+    )
     report("Muon hits: direction and assignment", others(measured), chosen, [note])
 
 
-def in_bins(columns: dict[str, Any], key: str, factor: float) -> list[dict[str, Any]]:
+def select_bins(columns: dict[str, Any], key: str, factor: float) -> list[dict[str, Any]]:
     """Return one row for all events and one for each bin of pT."""
     rows = [{"pT [GeV]": "all", **{name: factor * found[key] for name, found in columns.items() if key in found}}]
     for number, place in enumerate(next(iter(columns.values()))["bins"]):
@@ -134,14 +138,16 @@ def omtf(chosen: argparse.Namespace) -> None:
     runs = [run(f"omtf_{seed}", "omtf.json", [f"seed={seed}"], chosen) for seed in chosen.seeds]
     tests = [Predictions.read(folder / "predictions.csv") for folder in runs]
     rows = [trigger_row(f"omtf.json, seed {seed}", one) for seed, one in zip(chosen.seeds, tests, strict=True)]
-    rows.append(trigger_row(f"mean of {len(tests)} seeds", mean_of(tests)))
+    rows.append(trigger_row(f"mean of {len(tests)} seeds", average_predictions(tests)))
     for mirrored in (False, True):
-        rows.append(trigger_row(f"gradient boosting{', with mirror images' * mirrored}", boosted(mirrored, chosen)))
-    times = f"Training of one seed: {np.mean([seconds(folder) for folder in runs]):.0f} s."
+        rows.append(
+            trigger_row(f"gradient boosting{', with mirror images' * mirrored}", fit_boosted_trees(mirrored, chosen))
+        )
+    times = f"Training of one seed: {np.mean([training_seconds(folder) for folder in runs]):.0f} s."
     report("Muon hits: overlap trigger", rows, chosen, [f"Muons with hits in {FEWEST} layers and more. {times}"])
 
 
-def mean_of(tests: Sequence[Predictions]) -> Predictions:
+def average_predictions(tests: Sequence[Predictions]) -> Predictions:
     """Return the mean of log pT and of the probability over several trainings, on the same muons."""
     pt = np.exp(np.mean([np.log(one.predicted["pt"]) for one in tests], axis=0))
     positive = np.mean([one.predicted["positive"] for one in tests], axis=0)
@@ -151,8 +157,8 @@ def mean_of(tests: Sequence[Predictions]) -> Predictions:
 
 def trigger_row(name: str, found: Predictions) -> dict[str, Any]:
     """Return what the literature gives: quantiles of |dpT/pT|, and how many charges are right."""
-    momentum = METRICS.parse("muon_pt").build(Predictions(found.key, *one_target(found, "pt")))
-    charge = METRICS.parse("muon_charge").build(Predictions(found.key, *one_target(found, "positive")))
+    momentum = METRICS.parse("muon_pt").build(Predictions(found.key, *measure_target(found, "pt")))
+    charge = METRICS.parse("muon_charge").build(Predictions(found.key, *measure_target(found, "positive")))
     return {
         "case": name,
         "|dpT/pT| at 50 %": momentum["pt_relative_res_50pct"],
@@ -162,18 +168,18 @@ def trigger_row(name: str, found: Predictions) -> dict[str, Any]:
     }
 
 
-def one_target(found: Predictions, target: str) -> tuple[dict[str, Any], dict[str, Any]]:
+def measure_target(found: Predictions, target: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return truth and prediction of one target alone."""
     return {target: found.true[target]}, {target: found.predicted[target]}
 
 
-def boosted(mirrored: bool, chosen: argparse.Namespace) -> Predictions:
+def fit_boosted_trees(mirrored: bool, chosen: argparse.Namespace) -> Predictions:
     """Return the predictions of gradient boosting on azimuths, angles and differences of all pairs of azimuths."""
     kept = Path(chosen.runs) / f"boosting{'_mirrored' * mirrored}.csv"
     if not kept.exists():
         from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
-        (layers, pt, charge), (tested, true, positive) = (muons(part) for part in ("train_", "valid_"))
+        (layers, pt, charge), (tested, true, positive) = (read_muons(part) for part in ("train_", "valid_"))
         images = np.concatenate([layers, mirror(layers)]) if mirrored else layers
         fold = 1 + mirrored
         signs = np.concatenate([charge, -charge])[: fold * len(charge)]
@@ -188,7 +194,7 @@ def boosted(mirrored: bool, chosen: argparse.Namespace) -> Predictions:
     return Predictions.read(kept)
 
 
-def muons(part: str) -> tuple[Any, Any, Any]:
+def read_muons(part: str) -> tuple[Any, Any, Any]:
     """Return layers (N, 18), NaN without a hit, pT [GeV] and charge of the muons of one part of the file."""
     with np.load(Path(os.environ["WIRECHAMBER_EXTERNAL_DATA"]) / OMTF) as arrays:
         hits, pt, charge = (np.asarray(arrays[part + name], np.float64) for name in ("HITS", "PT_VAL", "SIGN"))
@@ -214,14 +220,14 @@ def spinquest(chosen: argparse.Namespace) -> None:
     """Geant4 muons behind an iron magnet, tested on momenta that the training has not seen."""
     folder = run("spinquest", "spinquest.json", [], chosen)
     rows = []
-    for task, found in figures(folder).items():
+    for task, found in read_figures(folder).items():
         for who, values in {"network": found["model"], **found["baselines"]}.items():
             rows.append({"task": task, "who": who, **{k: v for k, v in values.items() if k in WIDTHS}})
     title = "Muon hits: spinquest, 68 % half widths [GeV, rad]"
-    report(title, rows, chosen, [f"Split by generated momentum. Training: {seconds(folder):.0f} s."])
+    report(title, rows, chosen, [f"Split by generated momentum. Training: {training_seconds(folder):.0f} s."])
 
 
-PARTS = {"omtf": omtf, "simulated": simulated, "spinquest": spinquest}
+PARTS = {"omtf": omtf, "simulated": measure_simulated, "spinquest": spinquest}
 
 
 def main() -> None:

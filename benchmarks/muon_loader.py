@@ -1,4 +1,4 @@
-"""How fast do jagged ROOT trees of muon hits become padded batches, beside `uproot.iterate` on the same branches?
+"""How fast do jagged ROOT trees of muon hits become padded batches, compared with `uproot.iterate` on them?
 
 The loader reads the branches in blocks, matches hits with muons, cuts, derives features, makes one table of them and
 the event keys. "events" stops there; "to padded arrays" goes on to batches of 256, each padded to its longest event, as
@@ -22,7 +22,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import uproot
-from _results import ROOT, interleaved, options, report, timed
+from _results import ROOT, measure_in_turn, parse_options, report, time_call
 
 from datasets import DATASETS, SIMULATORS
 from datasets.pipeline.options import DatasetOptions
@@ -31,13 +31,13 @@ BLOCK, BATCH = 5000, 256
 CHILD = "--child"
 
 
-def source(files: list[Path]) -> Any:
+def open_source(files: list[Path]) -> Any:
     """Open the dataset as a job does."""
     spec = DATASETS.parse({"name": "muon_hits", "files": [str(path) for path in files], "block_size": BLOCK})
     return spec.build(files)
 
 
-def branches(path: Path) -> list[str]:
+def list_branches(path: Path) -> list[str]:
     """Return the branches that the loader reads."""
     from datasets.muons.columns import STANDARD
     from datasets.muons.files import Naming, open_muon_tree
@@ -46,7 +46,7 @@ def branches(path: Path) -> list[str]:
     return [*found.hits.values(), *found.truth.values()]
 
 
-def uproot_alone(files: list[Path], wanted: list[str], unpacking: Any = None) -> int:
+def read_with_uproot(files: list[Path], wanted: list[str], unpacking: Any = None) -> int:
     """Read the branches block by block as Awkward arrays."""
     named = [f"{path}:MuonHitDump" for path in files]
     return sum(
@@ -55,12 +55,12 @@ def uproot_alone(files: list[Path], wanted: list[str], unpacking: Any = None) ->
     )
 
 
-def events(opened: Any) -> int:
+def count_events(opened: Any) -> int:
     """Read all blocks, one at a time."""
     return sum(len(block) for block in opened)
 
 
-def padded(opened: Any, first_only: bool = False) -> int:
+def read_padded(opened: Any, first_only: bool = False) -> int:
     """Make padded batches of one pass over all events, streaming; return how many."""
     from datasets.pipeline.arrays import dense
     from datasets.pipeline.batches import shuffled_batches
@@ -76,7 +76,7 @@ def padded(opened: Any, first_only: bool = False) -> int:
     return sum(1 for _ in shuffled_batches(part, prepare, BATCH, seed=1).take(number))
 
 
-def numpy_batches(opened: Any) -> int:
+def count_batches(opened: Any) -> int:
     """Make the same batches in their stored order, without TensorFlow."""
     from datasets.pipeline.arrays import dense
     from datasets.pipeline.batches import regroup
@@ -93,33 +93,33 @@ def child(files: list[Path]) -> None:
     keras.backend.backend()
     tf.zeros(1)
     begin, used = time.perf_counter(), time.process_time()
-    padded(source(files[:1]), first_only=True)
+    read_padded(open_source(files[:1]), first_only=True)
     first, used = time.perf_counter() - begin, time.process_time() - used
-    padded(source(files))
-    print(json.dumps({"first": first, "processor": used, "peak": high_water()}))
+    read_padded(open_source(files))
+    print(json.dumps({"first": first, "processor": used, "peak": peak_memory()}))
 
 
-def high_water() -> float:
+def peak_memory() -> float:
     """Return the peak memory of this process [GB]; getrusage would give that of the process it was forked from."""
     line = next(text for text in Path("/proc/self/status").read_text().splitlines() if text.startswith("VmHWM"))
     return float(line.split()[1]) / 1e6
 
 
-def alone(files: list[Path]) -> dict[str, float]:
+def measure_alone(files: list[Path]) -> dict[str, float]:
     """Return what a process of its own needs for these files."""
     words = [sys.executable, __file__, CHILD, *map(str, files)]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
-def again(files: list[Path], work: Callable[[Any], int]) -> Callable[[], float]:
+def repeat_reading(files: list[Path], work: Callable[[Any], int]) -> Callable[[], float]:
     """Return a pass over an opened source whose checks are done."""
-    opened = source(files)
-    events(opened)
-    return timed(lambda: work(opened))
+    opened = open_source(files)
+    count_events(opened)
+    return time_call(lambda: work(opened))
 
 
-def unpacked(files: list[Path], wanted: list[str]) -> float:
+def measure_unpacking(files: list[Path], wanted: list[str]) -> float:
     """Return the size of the branches in memory [MB]."""
     return sum(block.nbytes for block in uproot.iterate([f"{p}:MuonHitDump" for p in files], wanted)) / 1e6
 
@@ -129,23 +129,23 @@ def main() -> None:
     if sys.argv[1:2] == [CHILD]:
         child([Path(name) for name in sys.argv[2:]])
         return
-    chosen = options(__doc__)
+    chosen = parse_options(__doc__)
     number = 2000 if chosen.quick else 20_000
     with tempfile.TemporaryDirectory(dir="/var/tmp") as name:
         SIMULATORS.parse({"name": "muon_hits", "events": number, "shard_size": number // 4}).build(Path(name))
         files = sorted(Path(name).glob("*.root"))
-        wanted, pool = branches(files[0]), uproot.ThreadPoolExecutor(2)
-        size, disk = unpacked(files, wanted), sum(path.stat().st_size for path in files) / 1e6
-        samples = events(source(files))
+        wanted, pool = list_branches(files[0]), uproot.ThreadPoolExecutor(2)
+        size, disk = measure_unpacking(files, wanted), sum(path.stat().st_size for path in files) / 1e6
+        samples = count_events(open_source(files))
         cases = {
-            "uproot.iterate": timed(lambda: uproot_alone(files, wanted)),
-            "uproot.iterate, two threads": timed(lambda: uproot_alone(files, wanted, pool)),
-            "muon_hits, first pass, events": timed(lambda: events(source(files))),
-            "muon_hits, further pass, events": again(files, events),
-            "muon_hits, further pass, to padded arrays": again(files, numpy_batches),
+            "uproot.iterate": time_call(lambda: read_with_uproot(files, wanted)),
+            "uproot.iterate, two threads": time_call(lambda: read_with_uproot(files, wanted, pool)),
+            "muon_hits, first pass, events": time_call(lambda: count_events(open_source(files))),
+            "muon_hits, further pass, events": repeat_reading(files, count_events),
+            "muon_hits, further pass, to padded arrays": repeat_reading(files, count_batches),
         }
-        seconds = interleaved(cases, 3 if chosen.quick else 7)
-        memory = {len(some): alone(some) for some in (files[:1], files)}
+        seconds = measure_in_turn(cases, 3 if chosen.quick else 7)
+        memory = {len(some): measure_alone(some) for some in (files[:1], files)}
     plain = seconds["uproot.iterate"]
     rows = [
         {"": case, "events/s": number / s, "MB/s": size / s, "share of uproot.iterate": plain / s}

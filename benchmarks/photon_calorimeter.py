@@ -1,4 +1,4 @@
-"""What one image of the light says: every task beside its baselines, together and alone, and with flat directions.
+"""What one image of the light says: every task and its baselines, together and alone, and with flat directions.
 
 `python benchmarks/photon_calorimeter.py --runs FOLDER [--events 20000] [--epochs 10] [--preset small]` trains
 `all_tasks.json`, each of its tasks alone, and the angle with and without `reweighted.json`, all on the same events with
@@ -47,7 +47,7 @@ def run(name: str, job: str, settings: list[str], options: argparse.Namespace) -
     return Path(folder)
 
 
-def of_task(folder: Path, task: str) -> dict[str, Any]:
+def read_task(folder: Path, task: str) -> dict[str, Any]:
     """Return a task's resolution, its baselines' and the unit that they are in."""
     found = json.loads((folder / "metrics.json").read_text())[task]
     factor, unit = UNITS[task]
@@ -55,7 +55,7 @@ def of_task(folder: Path, task: str) -> dict[str, Any]:
     return {"model": factor * found["model"][found["metric"]], "baselines": baselines, "unit": unit}
 
 
-def seconds(folder: Path) -> float:
+def training_seconds(folder: Path) -> float:
     """Return how long the training took."""
     return float(json.loads((folder / "history.json").read_text())["training_time"])
 
@@ -84,7 +84,7 @@ def opening_angle(events: Predictions) -> Any:
     return np.degrees(2 * np.arcsin(np.clip(np.linalg.norm(one - other, axis=0) / 2, 0, 1)))
 
 
-def measured(options: argparse.Namespace) -> dict[str, Any]:
+def measure_tasks(options: argparse.Namespace) -> dict[str, Any]:
     """Train what is not there yet, and return all figures."""
     together = run("all_tasks", "all_tasks.json", [], options)
     alone = {}
@@ -94,9 +94,9 @@ def measured(options: argparse.Namespace) -> dict[str, Any]:
     flat = run("reweighted", "reweighted.json", [], options)
     (histogram,) = json.loads((flat / "normalization.json").read_text())["weighting"]
     return {
-        "tasks": {task: of_task(together, task) | {"alone": of_task(alone[task], task)["model"]} for task in TASKS},
-        "seconds_together": seconds(together),
-        "seconds_alone": {task: seconds(folder) for task, folder in alone.items()},
+        "tasks": {task: read_task(together, task) | {"alone": read_task(alone[task], task)["model"]} for task in TASKS},
+        "seconds_together": training_seconds(together),
+        "seconds_alone": {task: training_seconds(folder) for task, folder in alone.items()},
         "plain": sparse_resolution(alone["angle"], histogram),
         "reweighted": sparse_resolution(flat, histogram),
     }
@@ -114,7 +114,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.quick:
         options.events, options.epochs, options.preset = 400, 2, "tiny"
-    found = measured(options)
+    found = measure_tasks(options)
     for task, one in found["tasks"].items():
         others = ", ".join(f"{name} {value:.3g}" for name, value in one["baselines"].items())
         print(f"{task}: together {one['model']:.3g} {one['unit']}, alone {one['alone']:.3g}; {others}")

@@ -1,4 +1,4 @@
-"""Time of a training step of physics-informed networks beside the plain one, and beside DeepXDE.
+"""Time of a training step of physics-informed networks compared with the plain one and with DeepXDE.
 
 All have the hidden layers of the medium size and 1,024 tracks a step; the physics-informed ones hold them to the
 Lorentz equation at 10 points each. Ours are measured as the program trains (XLA, several steps in one execution,
@@ -23,7 +23,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from _results import ROOT, interleaved, options, report
+from _results import ROOT, measure_in_turn, parse_options, report
 from _worker import Worker, serve
 
 TRACKS, POINTS = 1024, 10
@@ -93,7 +93,7 @@ def child(case: str, steps: int) -> None:
     serve(work)
 
 
-def problem(path: str) -> None:
+def write_problem(path: str) -> None:
     """Write what DeepXDE needs to know: tracks, figures of the standardisation, sizes."""
     import numpy as np
 
@@ -106,16 +106,16 @@ def problem(path: str) -> None:
     np.savez(path, state=state, points=POINTS, hidden=PRESETS["medium"], **figures)
 
 
-def found(package: str) -> bool:
+def is_installed(package: str) -> bool:
     """Whether a package lies in the folders of DeepXDE or in the environment."""
     return any(Path(folder, package).exists() for folder in FOLDERS) or importlib.util.find_spec(package) is not None
 
 
-def workers(chosen: argparse.Namespace, folder: str) -> dict[str, Callable[[], float]]:
+def start_workers(chosen: argparse.Namespace, folder: str) -> dict[str, Callable[[], float]]:
     """Start a process for every case that can run here."""
     cases = [case for case in STEPS if not case.startswith("deepxde")]
-    made: dict[str, Callable[[], float]] = {c: Worker(__file__, CHILD, c, str(steps(c, chosen))) for c in cases}
-    known = {case: how for case, how in DEEPXDE.items() if found("deepxde") and found(how[0])}
+    made: dict[str, Callable[[], float]] = {c: Worker(__file__, CHILD, c, str(count_steps(c, chosen))) for c in cases}
+    known = {case: how for case, how in DEEPXDE.items() if is_installed("deepxde") and is_installed(how[0])}
     if known:
         subprocess.run([sys.executable, __file__, PROBLEM, f"{folder}/problem.npz"], cwd=ROOT, check=True)
     for case, (library, mode) in known.items():
@@ -125,24 +125,26 @@ def workers(chosen: argparse.Namespace, folder: str) -> dict[str, Callable[[], f
             "HOME": folder,  # DeepXDE writes there
         }
         script = str(ROOT / "benchmarks" / "_deepxde_step.py")
-        made[case] = Worker(script, f"{folder}/problem.npz", str(steps(case, chosen)), mode, environment=variables)
+        made[case] = Worker(
+            script, f"{folder}/problem.npz", str(count_steps(case, chosen)), mode, environment=variables
+        )
     return made
 
 
-def steps(case: str, chosen: argparse.Namespace) -> int:
+def count_steps(case: str, chosen: argparse.Namespace) -> int:
     """Return how many steps are taken in one turn."""
     return max(1, STEPS[case] // 4) if chosen.quick else STEPS[case]
 
 
 def measure() -> None:
     """Measure all cases in turns."""
-    chosen = options(__doc__)
+    chosen = parse_options(__doc__)
     with tempfile.TemporaryDirectory() as folder:
-        cases = workers(chosen, folder)
-        seconds = interleaved(cases, 3 if chosen.quick else 9)
+        cases = start_workers(chosen, folder)
+        seconds = measure_in_turn(cases, 3 if chosen.quick else 9)
         for worker in cases.values():
             worker.process.kill()
-    ms = {case: 1000.0 * value / steps(case, chosen) for case, value in seconds.items()}
+    ms = {case: 1000.0 * value / count_steps(case, chosen) for case, value in seconds.items()}
     slowest = ms.get("deepxde")
     rows = [
         {
@@ -162,7 +164,7 @@ def main() -> None:
     if sys.argv[1:2] == [CHILD]:
         child(sys.argv[2], int(sys.argv[3]))
     elif sys.argv[1:2] == [PROBLEM]:
-        problem(sys.argv[2])
+        write_problem(sys.argv[2])
     else:
         measure()
 

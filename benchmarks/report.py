@@ -18,7 +18,7 @@ CALL = "import sys; from app.cli import main; sys.exit(main(sys.argv[1:]))"
 FILES = ("job.json", "provenance.json", "metrics.json", "history.json", "model_config.json", "plots")
 
 
-def copies(run: Path, record: Path, folder: Path, count: int) -> None:
+def copy_runs(run: Path, record: Path, folder: Path, count: int) -> None:
     """Write `count` copies of a run and its record, each a little worse than the one before."""
     content = json.loads(record.read_text())
     (folder / "registry" / "runs").mkdir(parents=True)
@@ -33,7 +33,7 @@ def copies(run: Path, record: Path, folder: Path, count: int) -> None:
         (folder / "registry" / "runs" / f"{name}.json").write_text(json.dumps(changed))
 
 
-def built(folder: Path, pictured: int) -> tuple[float, float, Path]:
+def build_report(folder: Path, pictured: int) -> tuple[float, float, Path]:
     """Return the seconds that the verb takes as a process, those of its processors, and the page."""
     out = folder / f"report_{pictured}.html"
     words = ["report", "--out", str(out), "--pictures", str(pictured)]
@@ -47,7 +47,7 @@ def built(folder: Path, pictured: int) -> tuple[float, float, Path]:
     return used, busy, out
 
 
-def opened(page: Path) -> float | str:
+def open_page(page: Path) -> float | str:
     """Return the seconds from navigation to the end of the load event in a headless Chromium."""
     chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if not chromium or not driver:
@@ -83,11 +83,11 @@ def main() -> None:
     count, rows = 20 if chosen.quick else 200, []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        copies(chosen.run, chosen.record, folder, count)
+        copy_runs(chosen.run, chosen.record, folder, count)
         for pictured, what in ((count, "all"), (20, "20 best"), (0, "none")):
-            seconds, busy, page = built(folder, pictured)
+            seconds, busy, page = build_report(folder, pictured)
             figures = {"built [s]": seconds, "processor [s]": busy, "MB": page.stat().st_size / 1e6}
-            rows.append({"runs": count, "with plots": what, **figures, "opened [s]": opened(page)})
+            rows.append({"runs": count, "with plots": what, **figures, "opened [s]": open_page(page)})
     plots = len(list((chosen.run / "plots").glob("*.png")))
     report(
         "Report", rows, chosen, [f"Copies of one run with {plots} plots; opened: median of three, to the load event."]

@@ -1,4 +1,4 @@
-"""What a search costs beside its trainings: memory of the worker, seconds of a trial before its training, trials/hour.
+"""What a search costs on top of its trainings: memory of the worker, seconds before each training, trials/hour.
 
 Tiny trials (600 tracks, 48 to 300 parameters, 2 epochs), so that what is measured is the search and not the training.
 """
@@ -16,7 +16,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from _results import ROOT, options, report
+from _results import ROOT, parse_options, report
 
 sys.path.insert(0, str(ROOT))
 
@@ -34,18 +34,18 @@ SPACE = {
 }
 
 
-def job(name: str, trials: int) -> dict[str, Any]:
+def make_job(name: str, trials: int) -> dict[str, Any]:
     """Return the content of a search's job."""
     return {**JOB, "name": name, "hyperopt": {"max_trials": trials, "space": SPACE, "seed": 1}}
 
 
-def resident() -> float:
+def resident_memory() -> float:
     """Return the resident memory of this process [MB]."""
     status = Path("/proc/self/status").read_text()
     return int(status.split("VmRSS:")[1].split()[0]) / 1024
 
 
-def watched(trials: int, warm: bool) -> tuple[list[float], list[float], list[float]]:
+def watch_search(trials: int, warm: bool) -> tuple[list[float], list[float], list[float]]:
     """Run a worker in this process; return memory [MB], time [s] and training time [s] at the end of each trial."""
     import registry
     from app.config.job_file import parse
@@ -56,19 +56,19 @@ def watched(trials: int, warm: bool) -> tuple[list[float], list[float], list[flo
     from app.search.state import SearchState
     from app.search.trial import TrialTask
 
-    content = job(f"warm_{warm}", trials)
+    content = make_job(f"warm_{warm}", trials)
     made, run = parse(content), directory.of(content["name"])
     state = SearchState(run.path)
     state.make()
     for root in (registry.root(), state.registry):
         registry.create(root, registry.Record(run=made.name, application=made.application), replace=True)
     order = TrialTask(made.dump(), run.path, Options(Path("benchmark")), registry.root())
-    memory, times = [resident()], [time.perf_counter()]
+    memory, times = [resident_memory()], [time.perf_counter()]
 
     class Watched(Worker):
         def judge(self, pid: int, code: int) -> None:
             super().judge(pid, code)
-            memory.append(resident())
+            memory.append(resident_memory())
             times.append(time.perf_counter())
 
     Watched(made, state, order, Processes(warm), [None]).work()
@@ -78,9 +78,9 @@ def watched(trials: int, warm: bool) -> tuple[list[float], list[float], list[flo
     return memory, times, [trial.seconds for trial in done]
 
 
-def overhead(trials: int, warm: bool) -> dict[str, Any]:
+def measure_overhead(trials: int, warm: bool) -> dict[str, Any]:
     """Return the seconds of a trial in all, and before and after its training."""
-    _, times, training = watched(trials, warm)
+    _, times, training = watch_search(trials, warm)
     each = [after - before for before, after in pairwise(times)][1:]  # the first starts the server
     spent = [one - own for one, own in zip(each, training[1:], strict=True)]
     name = "forked from a warm process" if warm else "process from scratch"
@@ -88,16 +88,16 @@ def overhead(trials: int, warm: bool) -> dict[str, Any]:
         "process of a trial": name,
         "trials": len(each),
         "seconds per trial": sorted(each)[len(each) // 2],
-        "besides the training": sorted(spent)[len(spent) // 2],
+        "without training": sorted(spent)[len(spent) // 2],
     }
 
 
-def together(workers: int, trials: int) -> dict[str, Any]:
+def measure_together(workers: int, trials: int) -> dict[str, Any]:
     """Return the trials per hour of some workers on one directory, from their start to the published result."""
     name = f"workers_{workers}"
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "job.json"
-        file.write_text(json.dumps(job(name, trials)))
+        file.write_text(json.dumps(make_job(name, trials)))
         command = [sys.executable, str(ROOT / "app" / "run.py"), "--config", str(file), "--resume"]
         begin = time.perf_counter()
         running = [subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=ROOT) for _ in range(workers)]
@@ -110,20 +110,20 @@ def together(workers: int, trials: int) -> dict[str, Any]:
 
 def main() -> None:
     """Measure all three."""
-    chosen = options(__doc__)
+    chosen = parse_options(__doc__)
     folder = tempfile.mkdtemp()
     os.environ |= {"WIRECHAMBER_RUNS": f"{folder}/runs", "WIRECHAMBER_REGISTRY": f"{folder}/registry"}
     os.environ |= {"WIRECHAMBER_DATA": f"{folder}/data", "CUDA_VISIBLE_DEVICES": "-1"}
     few, many = (3, 4) if chosen.quick else (6, 50)
     try:
-        rows = [overhead(few, warm=False), overhead(few + 1, warm=True)]
+        rows = [measure_overhead(few, warm=False), measure_overhead(few + 1, warm=True)]
         report("Search: overhead of a trial", rows, chosen)
         shutil.rmtree(f"{folder}/runs")
-        memory, _, _ = watched(many, warm=True)
+        memory, _, _ = watch_search(many, warm=True)
         shown = sorted({0, 1, many // 4, many // 2, 3 * many // 4, many})
         rows = [{"trials": count, "resident memory of the worker [MB]": memory[count]} for count in shown]
         report("Search: memory of the worker", rows, chosen)
-        rows = [together(workers, few * 2) for workers in (1, 2)]
+        rows = [measure_together(workers, few * 2) for workers in (1, 2)]
         report("Search: trials per hour", rows, chosen, ["From the start of the workers to the published result."])
     finally:
         shutil.rmtree(folder)

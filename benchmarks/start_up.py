@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 
-from _results import ROOT, options, report
+from _results import ROOT, parse_options, report
 
 COMMANDS = {
     "--help": ["--help"],
@@ -32,7 +32,7 @@ def measure(arguments: list[str], code: str) -> tuple[float, float, str]:
 
 def main() -> None:
     """Measure every command and a bare interpreter in turn; the ratio of processor times depends little on the load."""
-    chosen = options(__doc__)
+    chosen = parse_options(__doc__)
     cases: dict[str, tuple[list[str], str]] = {
         "bare interpreter": ([], "pass"),
         "import numpy, pydantic": ([], "import numpy, pydantic; pydantic.BaseModel"),

@@ -18,7 +18,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
-from _results import ROOT, options, report
+from _results import ROOT, parse_options, report
 
 STEPS, BATCH, PRESET = 160, 2048, "medium"
 CHILD = "--child"
@@ -88,7 +88,7 @@ def main() -> None:
     if sys.argv[1:2] == [CHILD]:
         print(json.dumps(child(*sys.argv[2:4])), flush=True)
         os._exit(0)  # a data thread may be reading
-    chosen = options(__doc__)
+    chosen = parse_options(__doc__)
     with tempfile.TemporaryDirectory(dir="/var/tmp") as name:
         size = write_shards(Path(name), 2e8 if chosen.quick else 5e9)
         found: dict[str, list[dict[str, Any]]] = {"true": [], "false": []}

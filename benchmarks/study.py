@@ -55,7 +55,7 @@ def run(name: str, job: Path, settings: list[str], runs: Path) -> dict[str, floa
     }
 
 
-def settings_of(tracks: int, seed: int, field: str) -> list[str]:
+def make_settings(tracks: int, seed: int, field: str) -> list[str]:
     """Return what all models of one cell of the table have in common."""
     every = tracks + 2 * HELD_OUT
     shares = {"train": round(tracks / every, 9), "validation": round(HELD_OUT / every, 9)}
@@ -69,7 +69,7 @@ def settings_of(tracks: int, seed: int, field: str) -> list[str]:
     ]
 
 
-def table(found: dict[tuple[str, int, int], dict[str, float]], tracks: list[int]) -> str:
+def format_table(found: dict[tuple[str, int, int], dict[str, float]], tracks: list[int]) -> str:
     """Return mean and spread over seeds of the position error [mm], models down and training tracks across."""
     lines = ["| model | " + " | ".join(f"{n:,}" for n in tracks) + " |", "|---|" + "---|" * len(tracks)]
 
@@ -98,10 +98,10 @@ def main() -> None:
     found = {}
     for seed, n, (model, (job, own)) in product(seeds, tracks, MODELS.items()):
         word = model.replace(",", "").replace(" ", "_")
-        settings = [*settings_of(n, seed, options.field), *own]
+        settings = [*make_settings(n, seed, options.field), *own]
         found[model, n, seed] = run(f"{options.field}_{word}_{n}_{seed}", JOBS / job, settings, options.runs)
         print(model, n, seed, found[model, n, seed], flush=True)
-    print(table(found, tracks))
+    print(format_table(found, tracks))
 
 
 if __name__ == "__main__":

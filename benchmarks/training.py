@@ -18,7 +18,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from _results import interleaved, options, report, timed
+from _results import measure_in_turn, parse_options, report, time_call
 from _worker import Worker, serve
 
 from app import optimizers
@@ -49,10 +49,10 @@ def prepare(preset: str, batch: int, steps: int, xla: bool | str = "auto") -> tu
     words = [f"{path}={str(value).lower() if isinstance(value, bool) else value}" for path, value in changes.items()]
     plain = ["model.inputs={}", "tasks.state.transform=kick"]  # what is written again in PyTorch below
     job = load("json/track_extrapolation/mlp_tiny.json", [*words, *plain])[0]
-    return compiled(job)
+    return compile_job(job)
 
 
-def compiled(job: Any) -> tuple[Any, Any, Any]:
+def compile_job(job: Any) -> tuple[Any, Any, Any]:
     """Return job, data and objective, compiled as a training does it."""
     from app.data.loading import load_data
     from app.training.build import build
@@ -75,7 +75,7 @@ def fit(preset: str, batch: int, steps: int, xla: bool) -> Callable[[], None]:
     return lambda: built.objective.fit(endless, steps_per_epoch=steps, epochs=1, verbose=0, shuffle=False)
 
 
-def bare(preset: str, batch: int, steps: int, xla: bool) -> Callable[[], None]:
+def fit_bare(preset: str, batch: int, steps: int, xla: bool) -> Callable[[], None]:
     """Return a function that trains as many steps in a loop of its own."""
     import tensorflow as tf
 
@@ -102,7 +102,7 @@ def bare(preset: str, batch: int, steps: int, xla: bool) -> Callable[[], None]:
     return loop
 
 
-def torch(preset: str, batch: int, steps: int) -> Callable[[], None]:
+def fit_torch(preset: str, batch: int, steps: int) -> Callable[[], None]:
     """Return a function that trains the same network in PyTorch."""
     import torch as pt
 
@@ -151,7 +151,11 @@ def _line(named: dict[str, Any]) -> Any:
 def child(case: str, preset: str, batch: int, steps: int) -> None:
     """Answer each line on standard input with the seconds that the case took."""
     device.prepare(1)
-    serve(timed({"fit": fit, "bare": bare, "torch": torch}[case.split("_")[0]](preset, batch, steps, *XLA[case])))
+    serve(
+        time_call(
+            {"fit": fit, "bare": fit_bare, "torch": fit_torch}[case.split("_")[0]](preset, batch, steps, *XLA[case])
+        )
+    )
 
 
 def main() -> None:
@@ -159,13 +163,13 @@ def main() -> None:
     if sys.argv[1:2] == [CHILD]:
         child(sys.argv[2], sys.argv[3], int(sys.argv[4]), int(sys.argv[5]))
         return
-    chosen = options(__doc__)
+    chosen = parse_options(__doc__)
     names = {**NAMES, **({"torch": "PyTorch"} if importlib.util.find_spec("torch") else {})}
     rows = []
     for preset, batch, steps in SIZES:
         steps = steps // 8 if chosen.quick else steps
         workers = {name: Worker(__file__, CHILD, case, preset, str(batch), str(steps)) for case, name in names.items()}
-        seconds = interleaved(workers, 3 if chosen.quick else 5)
+        seconds = measure_in_turn(workers, 3 if chosen.quick else 5)
         for worker in workers.values():
             worker.process.kill()
         best = min(value for name, value in seconds.items() if name.startswith("bare"))

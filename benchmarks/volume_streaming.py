@@ -23,7 +23,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
-from _results import ROOT, options, report
+from _results import ROOT, parse_options, report
 
 CHILD = "--child"
 BATCH = 16
@@ -66,7 +66,7 @@ def write_dense(folder: Path) -> Path:
     return folder / "dense.npz"
 
 
-def resident() -> float:
+def resident_memory() -> float:
     """Return the highest resident memory of this process so far [bytes]."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1e3
 
@@ -83,7 +83,7 @@ def child(folder: str, case: str, count: str) -> dict[str, float]:
     paths = sorted(Path(folder).glob("shard_*.npz"))[: int(count)]
     words = {"name": "volume_images", "files": [str(p) for p in paths], "streaming": case == "streamed"}
     spec = DATASETS.parse(words)
-    base, begin = resident(), time.perf_counter()
+    base, begin = resident_memory(), time.perf_counter()
     splits = split(spec.build(paths), spec.options)
     opened = time.perf_counter()
     read = iter(shuffled_batches(splits.train, lambda e: ({"volume": np.asarray(e.inputs["volume"])}, {}), BATCH, 1))
@@ -96,7 +96,7 @@ def child(folder: str, case: str, count: str) -> dict[str, float]:
             next(read)
         speeds.append(steps * BATCH / (time.perf_counter() - start))
     times = {"split": opened - begin, "first": first - opened}
-    return {"growth": resident() - base, "base": base, **times, "speed": float(np.median(speeds))}
+    return {"growth": resident_memory() - base, "base": base, **times, "speed": float(np.median(speeds))}
 
 
 def trap(path: Path, events: int) -> float:
@@ -147,7 +147,7 @@ def main() -> None:
     if sys.argv[1:2] == [CHILD]:
         print(json.dumps(child(*sys.argv[2:5])), flush=True)
         os._exit(0)  # a data thread may be reading
-    chosen = options(__doc__)
+    chosen = parse_options(__doc__)
     with tempfile.TemporaryDirectory(dir="/var/tmp") as name:
         size, count = write_shards(Path(name), 0.0 if chosen.quick else TIMES_LARGER * ALLOWED)
         counts = {"streamed": count, "in memory": max(count // 4, 1)}

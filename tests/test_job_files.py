@@ -16,12 +16,11 @@ import pytest
 from app.cli import main
 from app.config.job_file import is_workflow, load, read
 from app.core.files import REPOSITORY, read_json, write_json
-from app.data.loading import load_data
-from app.data.tables import first_events
-from app.evaluation.baselines import fit_baselines
+from app.data.loading import first_events, load_data
+from app.evaluation.metrics import fit_baselines
 from app.export import parity
 from app.export.graph import AXES, output_names
-from app.export.onnx_file import after_run
+from app.export.onnx_file import export_after_run
 from app.runs import directory
 from app.runs.directory import RunDirectory
 from app.runtime.provenance import provenance
@@ -129,7 +128,7 @@ def test_a_shipped_job_is_built_and_run_for_one_step(path, number, needs, export
 def exported(job, data, deployed, run):
     """Export as the end of a run does, and look into metrics.json and the file."""
     write_json(run.provenance, provenance({}))
-    write_json(run.metrics, after_run(job, run, data, deployed, {name: {} for name in job.tasks}))
+    write_json(run.metrics, export_after_run(job, run, data, deployed, {name: {} for name in job.tasks}))
     agrees(run, output_names(deployed).values(), min(1000, data.splits.validation.rows))
     events = first_events(data.splits.validation, 9).inputs
     runs_anywhere(run.onnx.read_bytes(), {n: np.asarray(dense(events[n]), np.float32) for n in deployed.input})
@@ -148,7 +147,7 @@ def agrees(run, outputs, rows):
 def runs_anywhere(content, inputs):
     """ONNX's checker and runtime take the file; names are there, and 1 and 7 events say what they say among others."""
     onnx.checker.check_model(onnx.load_from_string(content), full_check=True)
-    session = parity.session_of(content)
+    session = parity.open_session(content)
     assert {one.name for one in session.get_inputs()} == set(inputs)
     names = [one.name for one in session.get_outputs()]
     assert all(one.shape[0] == AXES[0] for one in (*session.get_inputs(), *session.get_outputs()))

@@ -1,8 +1,10 @@
+from dataclasses import fields
+
 import numpy as np
 import pytest
 
 from app.core.errors import UserError
-from app.predictions import Predictions
+from app.predictions import TASK_OUTPUTS, Predictions, output_columns, output_name
 
 
 @pytest.fixture
@@ -91,3 +93,14 @@ def test_a_damaged_file_is_named(tmp_path, content, why):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(UserError, match=r"p\.csv: cannot be read as predictions .*No such file"):
         Predictions.read(tmp_path / "p.csv")
+
+
+def test_the_table_of_outputs_names_fields_and_columns():
+    assert {"predicted" if name == "value" else name for name in TASK_OUTPUTS} <= {f.name for f in fields(Predictions)}
+    targets = ("dx", "dy", "dz")
+    assert [output_name("t", output) for output in TASK_OUTPUTS] == [
+        *("t", "t_sigma", "t_probability", "t_concentration", "t_spread")
+    ]
+    assert output_columns("spread", "t", targets, 3) == output_columns("value", "t", targets, 3) == list(targets)
+    assert output_columns("spread", "t", targets, 1) == output_columns("concentration", "t", targets, 1) == ["t"]
+    assert output_columns("spread", "t", ("n",), 2) == output_columns("probability", "t", ("n",), 2) == ["n_0", "n_1"]

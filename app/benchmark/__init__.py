@@ -1,1 +1,1 @@
-"""How fast finished runs predict, beside Runge-Kutta."""
+"""How fast finished runs predict, compared with Runge-Kutta."""

@@ -1,6 +1,4 @@
-"""Runge-Kutta beside a network that extrapolates tracks: how fast it is, and how accurate, at several steps."""
-
-from __future__ import annotations
+"""Runge-Kutta compared with a network that extrapolates tracks: its speed and accuracy at several numbers of steps."""
 
 import shutil
 import subprocess
@@ -12,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from app.benchmark.timing import timed
+from app.benchmark.engines import measure_call
 from app.core.errors import WirechamberError
 from app.core.files import REPOSITORY
 from app.core.system import cores
@@ -33,11 +31,11 @@ Rows = list[dict[str, Any]]
 
 
 def applies(magnet: Magnet | None, columns: Sequence[str], targets: Sequence[str]) -> bool:
-    """Whether Runge-Kutta knows what the model is asked for."""
+    """Return whether Runge-Kutta can compute what the model predicts."""
     return magnet is not None and {*TRACK_INPUTS} <= set(columns) and {"x", "y"} <= set(targets)
 
 
-def reference(magnet: Magnet, columns: Table, truth: Table, tracks: int, warmup: int, iterations: int) -> Rows:
+def measure_reference(magnet: Magnet, columns: Table, truth: Table, tracks: int, warmup: int, iterations: int) -> Rows:
     """Return one row for each engine and number of steps: {"engine", "steps", "pos_mean_mm", ...}.
 
     Args:
@@ -56,12 +54,15 @@ def reference(magnet: Magnet, columns: Table, truth: Table, tracks: int, warmup:
     for dtype in ("float64", "float32"):
         call = partial(Propagator(magnet.field, dtype=dtype), state, wide["qop"], magnet.start(wide), wide["dz"])
         for steps in STEPS:
-            found = call(steps).state
-            ends.setdefault(steps, float(found[:, 0].sum()))  # of float64, which comes first
-            errors = position_errors(found[:, 0] - end["x"], found[:, 1] - end["y"])
+            states = call(steps).state
+            ends.setdefault(steps, float(states[:, 0].sum()))  # of float64, which comes first
+            errors = position_errors(states[:, 0] - end["x"], states[:, 1] - end["y"])
             row = {"engine": f"rk4_xla_{dtype}", "steps": steps, **errors, "tracks": tracks}
-            rows.append(row | timed(partial(call, steps), warmup, iterations).of(tracks))
-    return rows + (_in_cpp(state, wide["qop"], rows, ends) if _is_for_cpp(magnet, wide) else [])
+            rows.append(row | measure_call(partial(call, steps), warmup, iterations).per_rows(tracks))
+    written_for = magnet.z_start == CPP_Z and bool(np.all(wide["dz"] == CPP_DZ)) and magnet.field == GaussianDipole()
+    if written_for and SOURCE.exists() and shutil.which("g++") is not None:
+        rows += measure_cpp(state, wide["qop"], rows, ends)
+    return rows
 
 
 def position_errors(dx: Any, dy: Any) -> dict[str, float]:
@@ -70,39 +71,40 @@ def position_errors(dx: Any, dy: Any) -> dict[str, float]:
     return {"pos_mean_mm": float(error.mean()), "pos_95_mm": float(np.quantile(error, 0.95))}
 
 
-def _is_for_cpp(magnet: Magnet, columns: Table) -> bool:
-    there = SOURCE.exists() and shutil.which("g++") is not None
-    place = magnet.z_start == CPP_Z and bool(np.all(columns["dz"] == CPP_DZ))
-    return there and place and magnet.field == GaussianDipole()
+def measure_cpp(state: Any, qop: Any, rows: Rows, ends: Mapping[int, float]) -> Rows:
+    """Return the rows of the program in C++, float64.
 
+    Args:
+        state: x, y [mm], tx, ty at the start, (N, 4).
+        qop: of the tracks [1/GeV], (N,).
+        rows: of XLA, whose errors are also those of the program.
+        ends: sum of x at the end by number of steps in XLA, which the program must reproduce.
 
-def _in_cpp(state: Any, qop: Any, rows: Rows, ends: Mapping[int, float]) -> Rows:
-    """Return the rows of the program in C++, float64; that its tracks end where they do in XLA is checked."""
+    Raises:
+        WirechamberError: the tracks of the program end elsewhere.
+    """
     same = {row["steps"]: row for row in rows if row["engine"] == "rk4_xla_float64"}
-    errors = {steps: {name: row[name] for name in ("pos_mean_mm", "pos_95_mm")} for steps, row in same.items()}
-    found: Rows = []
+    measured: Rows = []
     with tempfile.TemporaryDirectory() as name:
         program, data = Path(name) / "rk4", Path(name) / "tracks.bin"
         subprocess.run([*COMPILE, "-o", str(program), str(SOURCE)], check=True, capture_output=True)
         np.ascontiguousarray(np.column_stack([state, qop]).T).tofile(data)
         for threads in sorted({1, cores()}):
             for steps in STEPS:
-                words = [str(word) for word in (program, data, len(qop), steps, threads)]
-                seconds = float(np.median([_seconds(words, ends[steps]) for _ in range(5)]))
-                row = {
-                    "engine": f"rk4_cpp_{threads}_thread{'s' if threads > 1 else ''}",
-                    "steps": steps,
-                    **errors[steps],
-                }
-                found.append(row | {"tracks": len(qop), "median": seconds, "throughput": len(qop) / seconds})
-    return found
-
-
-def _seconds(words: list[str], expected: float) -> float:
-    seconds, total = map(float, subprocess.run(words, capture_output=True, text=True, check=True).stdout.split())
-    if abs(total - expected) > 1e-6 * max(1.0, abs(expected)):
-        raise WirechamberError(f"{SOURCE}: the sum of x is {total}, and {expected} in XLA.")
-    return seconds
+                command = [str(part) for part in (program, data, len(qop), steps, threads)]
+                times = []
+                for _ in range(5):
+                    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+                    seconds, total = map(float, output.split())
+                    if abs(total - ends[steps]) > 1e-6 * max(1.0, abs(ends[steps])):
+                        raise WirechamberError(f"{SOURCE}: the sum of x is {total}, and {ends[steps]} in XLA.")
+                    times.append(seconds)
+                median = float(np.median(times))
+                engine = f"rk4_cpp_{threads}_thread{'s' if threads > 1 else ''}"
+                errors = {name: same[steps][name] for name in ("pos_mean_mm", "pos_95_mm")}
+                row = {"engine": engine, "steps": steps, **errors, "tracks": len(qop)}
+                measured.append(row | {"median": median, "throughput": len(qop) / median})
+    return measured
 
 
 def describe(error: float, throughput: float, rows: Rows) -> str:
@@ -111,19 +113,17 @@ def describe(error: float, throughput: float, rows: Rows) -> str:
     Args:
         error: of the model, mean position error [mm].
         throughput: of the model, tracks/s.
-        rows: of `reference`.
+        rows: of `measure_reference`.
     """
     as_good = [row for row in rows if row["pos_mean_mm"] <= error]
     if not as_good:
         closest = min(rows, key=lambda row: float(row["pos_mean_mm"]))
-        reached = f"{number(closest['pos_mean_mm'])} mm at {closest['steps']} steps"
-        return f"no Runge-Kutta reaches the model's {number(error)} mm: {reached}"
+        best_known = f"{number(closest['pos_mean_mm'])} mm at {closest['steps']} steps"
+        return f"no Runge-Kutta reaches the model's {number(error)} mm: {best_known}"
     best = max(as_good, key=lambda row: float(row["throughput"]))
     ratio = best["throughput"] / throughput
-    words = f"{best['engine']} with {best['steps']} steps ({number(best['pos_mean_mm'])} mm)"
-    told = f"{best['throughput']:,.0f} against {throughput:,.0f} tracks/s at {number(error)} mm or better"
-    return (
-        f"{words} WINS by {ratio:.1f}x: {told}"
-        if ratio > 1
-        else f"the model wins over {words} by {1 / ratio:.1f}x: {told}"
-    )
+    engine = f"{best['engine']} with {best['steps']} steps ({number(best['pos_mean_mm'])} mm)"
+    rates = f"{best['throughput']:,.0f} against {throughput:,.0f} tracks/s at {number(error)} mm or better"
+    if ratio > 1:
+        return f"{engine} WINS by {ratio:.1f}x: {rates}"
+    return f"the model wins over {engine} by {1 / ratio:.1f}x: {rates}"

@@ -10,7 +10,7 @@ import numpy as np
 from app.config import Job, Task
 from app.config.derived_jobs import search_of
 from app.core.errors import Problem, UserError, WirechamberError, nearest
-from app.evaluation.task_metrics import merge_tasks, task_metrics
+from app.evaluation.metrics import merge_tasks, task_metrics
 from app.predictions import Predictions
 
 Direction = Literal["min", "max"]

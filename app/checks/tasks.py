@@ -10,6 +10,7 @@ import numpy as np
 from app.config import Job, Task
 from app.core.errors import Problem, UserError
 from app.models import HEADS
+from app.predictions import TASK_OUTPUTS, VALUE, output_name
 
 logger = logging.getLogger(__name__)
 
@@ -62,11 +63,12 @@ def check_assignment_metric(job: Job) -> None:
 
 def check_output_names(job: Job) -> None:
     """What a head says beside the value is an output of its own, which no task may be called."""
+    outputs = {output_name(t, output): (t, output) for t in job.tasks for output in TASK_OUTPUTS if output != VALUE}
     for name in job.tasks:
-        for suffix in ("_sigma", "_probability", "_concentration", "_spread"):
-            if name.removesuffix(suffix) in job.tasks.keys() - {name}:
-                what = f"{name!r} is what the output {suffix[1:]} of the task {name.removesuffix(suffix)!r} is called"
-                raise UserError(Problem(what, ("tasks", name), expected="another name"))
+        if name in outputs:
+            task, output = outputs[name]
+            what = f"{name!r} is what the output {output} of the task {task!r} is called"
+            raise UserError(Problem(what, ("tasks", name), expected="another name"))
 
 
 def check_relative_losses(job: Job) -> None:

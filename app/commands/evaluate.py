@@ -52,13 +52,13 @@ def execute(options: argparse.Namespace) -> int:
     from app.config.job_file import parse
     from app.data.loading import load_data
     from app.evaluation import load
-    from app.evaluation.measure import events_of, measure_events
+    from app.evaluation.metrics import measure_events, read_events
     from app.export.onnx_file import with_old_parity
     from app.export.root_file import run_facts, write_root
 
     job = parse(read_json(run.job))
     data = load_data(job)
-    blocks = data.splits.test if options.data is None else [events_of(job, data, options.data)]
+    blocks = data.splits.test if options.data is None else [read_events(job, data, options.data)]
     model = load(str(run.path)).model
     jacobian = _jacobian(job, data, blocks, model, options.jacobian) if options.jacobian else None
     results, predictions = measure_events(job, data, blocks, model)
@@ -78,7 +78,7 @@ def execute(options: argparse.Namespace) -> int:
 
 def _jacobian(job: Job, data: Data, blocks: Iterable[Events], model: Any, rows: int) -> dict[str, Any]:
     """Return the content of jacobian.json for the first `rows` tracks."""
-    from app.data.tables import first_events
+    from app.data.loading import first_events
     from app.evaluation.jacobian import check_states, measure_jacobian
 
     targets = {name: task.targets for name, task in job.tasks.items()}
@@ -91,13 +91,13 @@ def _write_jacobian(
     run: RunDirectory, job: Job, data: Data, content: dict[str, Any], results: dict[str, Any], folder: Path
 ) -> None:
     """Write jacobian.json and its plot, and add the errors to each task's metrics."""
-    from app.evaluation.jacobian import of_task
+    from app.evaluation.jacobian import task_jacobian
     from app.plots.drawing.draw import draw
     from app.plots.drawing.inputs import PlotInputs
 
     write_json(folder / run.jacobian.name, content)
     for name, task in job.tasks.items():
-        results[name]["jacobian"] = of_task(content, task.targets)
+        results[name]["jacobian"] = task_jacobian(content, task.targets)
     seen = PlotInputs(title=run.name, simulated=data.simulated, subtitle=data.source.description, jacobian=content)
     draw(seen, folder / run.plots.name, ["jacobian"])
 

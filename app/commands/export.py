@@ -39,13 +39,13 @@ def execute(options: argparse.Namespace) -> int:
     device.prepare(0)
     from app.data.loading import load_data
     from app.evaluation import load
-    from app.export.onnx_file import Differs, export_onnx
+    from app.export.onnx_file import ParityError, export_onnx
 
     model = load(str(run.path)).model
     path = folder / run.onnx.name
     try:
         results = export_onnx(job, run, load_data(job), model, results, path)
-    except Differs as error:
+    except ParityError as error:
         write_json(run.metrics, error.results)
         raise
     write_json(run.metrics, results)

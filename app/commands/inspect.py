@@ -43,7 +43,7 @@ def execute(options: argparse.Namespace) -> int:
 
 
 def _job(options: argparse.Namespace) -> int:
-    from app.data.weights_report import show_weights
+    from app.data.job_report import show_events
     from app.runtime import device
 
     if len(options.files) > 1:
@@ -51,7 +51,7 @@ def _job(options: argparse.Namespace) -> int:
     for job in load(Path(options.files[0]), options.overrides):
         device.prepare(job.seed)
         _show_quality_of_job(job, options.output_dir)
-        show_weights(job, options.output_dir)
+        show_events(job, options.output_dir)
     return 0
 
 

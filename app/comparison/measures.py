@@ -9,7 +9,7 @@ from typing import Any
 from app.comparison.compared_run import ComparedRun
 from app.config import Task
 from app.core.catalog import Spec
-from app.evaluation.task_metrics import merge_tasks, task_metrics
+from app.evaluation.metrics import merge_tasks, task_metrics
 from app.metrics import METRICS
 from app.predictions import Predictions
 

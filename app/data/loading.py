@@ -1,11 +1,11 @@
-"""The data of a job: read or simulated, split, and turned into batches."""
+"""The data of a job: read or simulated, split, and turned into batches, or into the tables that baselines take."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ from app.core.files import matching
 from app.core.lock import locked
 from app.core.system import roots
 from app.data.weighting import Weighting, make_weighting
+from app.metrics import baselines
 from datasets import DATASETS
 from datasets.pipeline.arrays import dense
 from datasets.pipeline.batches import Batch
@@ -29,11 +30,22 @@ from datasets.pipeline.split import Part, Splits, bootstrap, split
 logger = logging.getLogger(__name__)
 
 SIMULATION_WAIT = 24 * 3600.0
+"""Seconds to wait for another process that makes the same simulation."""
+ROWS_FOR_BASELINES = 100_000
 
 
 @dataclass(frozen=True)
 class Data:
-    """The events of a job, where they come from, and how they become batches; `unlabelled` has none but inputs."""
+    """The events of a job, where they come from, and how they become batches.
+
+    Attributes:
+        source: of the events.
+        splits: training, validation and test events.
+        simulated: whether the job's dataset simulates them.
+        prepare: makes a batch (inputs, targets by task and, with weightings, weights) of events.
+        unlabelled: states without truth: inputs only.
+        weighting: of the events, or None.
+    """
 
     source: Source
     splits: Splits
@@ -46,6 +58,11 @@ class Data:
     def columns(self) -> dict[str, list[str]]:
         """Names of the columns of each flat input."""
         return {name: [c.name for c in i.columns] for name, i in self.source.inputs.items() if i.flat}
+
+    @property
+    def column_names(self) -> list[str]:
+        """Names of all columns of flat inputs."""
+        return [column for columns in self.columns.values() for column in columns]
 
 
 def data_root() -> Path:
@@ -60,31 +77,44 @@ def load_data(job: Job, limit: int | None = None, root: Path | None = None) -> D
         job: the job.
         limit: at most so many events in each split.
         root: where simulated data lie, in place of `data_root()`.
+
+    Raises:
+        UserError: the data cannot be read or lack a target, or a split is empty.
     """
-    options = job.dataset.options
-    files = (
-        matching(options.files, ("dataset", "files"))
-        if options.files
-        else simulated_files(job.dataset, root or data_root())
-    )
+    options, root = job.dataset.options, root or data_root()
+    files = matching(options.files, ("dataset", "files")) if options.files else simulated_files(job.dataset, root)
     source = job.dataset.build(files)
-    _check_targets(job, source)
+    for name, task in job.tasks.items():
+        for position, target in enumerate(task.targets):
+            if target not in source.targets:
+                raise UserError(unknown("target", target, list(source.targets), ("tasks", name, "targets", position)))
     logger.info("data: %s%s", "SIMULATED, " if options.simulate else "", source.description)
     splits = split(source, options, limit)
-    counts = [f"{name} {getattr(splits, name).rows:,}" for name in ("train", "validation", "test")]
-    logger.info("split: %s", ", ".join(counts))
-    _check_parts(splits)
+    rows = {name: getattr(splits, name).rows for name in ("train", "validation", "test")}
+    logger.info("split: %s", ", ".join(f"{name} {number:,}" for name, number in rows.items()))
+    for name, number in rows.items():
+        if not number:
+            raise UserError(Problem("the split is empty", ("dataset", "split", name), expected="at least one event"))
     if job.training.bootstrap is not None:
         splits = replace(splits, train=bootstrap(splits.train, job.training.bootstrap))
         logger.info("bootstrap: %s training events drawn", f"{splits.train.rows:,}")
     weighting = make_weighting(job, splits, source)
-    prepare = partial(_prepare, tasks=job.tasks, weighting=weighting)
-    unlabelled = _unlabelled(job, source, root or data_root()) if job.unlabelled else None
+    prepare = partial(make_batch, tasks=job.tasks, weighting=weighting)
+    unlabelled = load_unlabelled(job, source, root) if job.unlabelled else None
     return Data(source, splits, options.simulate is not None, prepare, unlabelled, weighting)
 
 
-def _unlabelled(job: Job, source: Source, root: Path) -> Part:
-    """Return the states without truth, read as the job's dataset is; they must lie in the same magnet."""
+def load_unlabelled(job: Job, source: Source, root: Path) -> Part:
+    """Return a job's states without truth, read as its dataset is.
+
+    Args:
+        job: with `unlabelled`.
+        source: of its labelled states.
+        root: where simulated data lie.
+
+    Raises:
+        UserError: the states cannot be read, or lie in another magnet than the labelled ones.
+    """
     wanted = job.unlabelled
     try:
         content = job.dataset.dump() | {"files": wanted.files, "simulate": wanted.simulate}  # type: ignore[union-attr]
@@ -93,14 +123,14 @@ def _unlabelled(job: Job, source: Source, root: Path) -> Part:
             content["truth"] = False
         spec = DATASETS.parse(content)
         files = matching(spec.options.files, ("files",)) if spec.options.files else simulated_files(spec, root)
-        found = spec.build(files)
-        if found.magnet != source.magnet:
+        states = spec.build(files)
+        if states.magnet != source.magnet:
             what = "the unlabelled states lie in another magnet than the labelled ones"
-            raise UserError(Problem(what, (), expected=str(source.magnet), received=str(found.magnet)))
-        part = split(found, spec.options).train
+            raise UserError(Problem(what, (), expected=str(source.magnet), received=str(states.magnet)))
+        part = split(states, spec.options).train
     except UserError as error:
         raise error.under("unlabelled") from None
-    logger.info("unlabelled: %s%s", "SIMULATED, " if spec.options.simulate else "", found.description)
+    logger.info("unlabelled: %s%s", "SIMULATED, " if spec.options.simulate else "", states.description)
     return part
 
 
@@ -124,26 +154,51 @@ def simulated_folder(spec: Spec[None], root: Path) -> Path:
     return root / f"{spec.name}-{digest}"
 
 
-def _check_targets(job: Job, source: Source) -> None:
-    for name, task in job.tasks.items():
-        for position, target in enumerate(task.targets):
-            if target not in source.targets:
-                where = ("tasks", name, "targets", position)
-                raise UserError(unknown("target", target, list(source.targets), where))
-
-
-def _check_parts(splits: Splits) -> None:
-    for name in ("train", "validation", "test"):
-        if not getattr(splits, name).rows:
-            raise UserError(Problem("the split is empty", ("dataset", "split", name), expected="at least one event"))
-
-
-def _prepare(events: Events, tasks: Mapping[str, Task], weighting: Weighting | None = None) -> Batch:
-    targets = {name: stacked(events.columns, task.targets) for name, task in tasks.items()}
+def make_batch(events: Events, tasks: Mapping[str, Task], weighting: Weighting | None = None) -> Batch:
+    """Return dense inputs, targets (N, T) by task and, with a weighting, the weights (N,) of events."""
+    targets = {name: stack_columns(events.columns, task.targets) for name, task in tasks.items()}
     batch = ({name: dense(array) for name, array in events.inputs.items()}, targets)
     return batch if weighting is None else (*batch, weighting(events))
 
 
-def stacked(columns: Mapping[str, Any], names: Sequence[str]) -> Any:
+def stack_columns(columns: Mapping[str, Any], names: Sequence[str]) -> Any:
     """Return the named columns side by side, (N, names) float32."""
     return np.stack([np.asarray(columns[name], np.float32) for name in names], axis=-1)
+
+
+def first_events(part: Iterable[Events], rows: int) -> Events:
+    """Return the first `rows` events of a split, or all where it has fewer."""
+    blocks, number = [], 0
+    for events in part:
+        blocks.append(events[: rows - number])
+        number += len(blocks[-1])
+        if number >= rows:
+            break
+    return Events.concatenate(blocks)
+
+
+def event_table(events: Events, data: Data) -> dict[str, Any]:
+    """Return input columns, the extras that a baseline asks for by name, and targets as true_<target>, in float64."""
+    table = {
+        column: np.asarray(events.inputs[name][:, i], np.float64)
+        for name, columns in data.columns.items()
+        for i, column in enumerate(columns)
+    }
+    needed = data.source.extras.keys() & baselines.needed()
+    extras = {name: np.asarray(events.columns[name], np.float64) for name in sorted(needed)}
+    truth = {f"true_{name}": np.asarray(events.columns[name], np.float64) for name in data.source.targets}
+    return extras | table | truth
+
+
+def baseline_tables(data: Data) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the training and the validation events, at most 100,000 of each, as columns (N,) in float64."""
+    tables = []
+    for part in (data.splits.train, data.splits.validation):
+        blocks, rows = [], 0
+        for events in part:  # what else an event holds, e.g. images, is let go block by block
+            blocks.append(event_table(events[: ROWS_FOR_BASELINES - rows], data))
+            rows += len(events)
+            if rows >= ROWS_FOR_BASELINES:
+                break
+        tables.append({name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]})
+    return tables[0], tables[1]

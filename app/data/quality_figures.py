@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 KINDS = (("ES", BLUE, "o"), ("not ES", ORANGE, "s"))
 REACH = 30.0
-"""Of the difference between two energies [MeV]; what lies beyond is counted at the edge."""
+"""Largest difference between two energies [MeV] that is drawn; what lies beyond is counted at the edge."""
 BINS = 40
 
 
@@ -55,12 +55,12 @@ def quality_figure(sample: Sample, split: Split, title: str = "") -> Figure:
     """
     figure = new_figure(19.0, 11.0)
     panels = list(figure.subplots(2, 3).flat)
-    _classes(panels[0], sample)
-    _energies(panels[1], sample)
-    _mismatch(panels[2], sample)
-    _correction(panels[3], sample)
-    _calibration(panels[4], sample)
-    _shares(panels[5], sample, split)
+    draw_classes(panels[0], sample)
+    draw_energies(panels[1], sample)
+    draw_mismatch(panels[2], sample)
+    draw_correction(panels[3], sample)
+    draw_calibration(panels[4], sample)
+    draw_shares(panels[5], sample, split)
     label(PlotInputs(title=f"{title}, {sample.name}" if title else sample.name), [panels[0]])
     return figure
 
@@ -69,24 +69,26 @@ def _kinds(sample: Sample) -> list[tuple[str, str, str, Any]]:
     return [(*kind, chosen) for kind, chosen in zip(KINDS, (sample.is_es, ~sample.is_es), strict=True)]
 
 
-def _classes(axes: Axes, sample: Sample) -> None:
+def draw_classes(axes: Axes, sample: Sample) -> None:
+    """Draw how many clusters are of each class, those of main tracks below the others."""
     place = np.arange(len(KINDS))
     main = np.array([int((chosen & sample.is_main).sum()) for *_, chosen in _kinds(sample)])
-    every = np.array([int(chosen.sum()) for *_, chosen in _kinds(sample)])
+    total = np.array([int(chosen.sum()) for *_, chosen in _kinds(sample)])
     axes.bar(place, main, 0.6, color=BLUE, alpha=0.7, label="main tracks")
-    axes.bar(place, every - main, 0.6, bottom=main, color=GREY, alpha=0.5, label="others")
-    for x, one, number in zip(range(len(KINDS)), main.tolist(), every.tolist(), strict=True):
-        axes.text(
-            x, number, f"{number:,} ({percent(share_of(number, len(sample)))})\n{one:,} main", ha="center", va="bottom"
-        )
+    axes.bar(place, total - main, 0.6, bottom=main, color=GREY, alpha=0.5, label="others")
+    for x, (in_main, number) in enumerate(zip(main.tolist(), total.tolist(), strict=True)):
+        text = f"{number:,} ({percent(share_of(number, len(sample)))})\n{in_main:,} main"
+        axes.text(x, number, text, ha="center", va="bottom")
     axes.set_xticks(place, [name for name, *_ in KINDS])
     axes.minorticks_off()
-    axes.set(ylim=(0, 1.35 * max(every.max(initial=0), 1)), ylabel="number")
+    axes.set(ylim=(0, 1.35 * max(total.max(initial=0), 1)), ylabel="number")
     axes.legend(loc="upper right", ncols=2)
 
 
-def _energies(axes: Axes, sample: Sample) -> None:
-    edges = _edges(sample.energy)
+def draw_energies(axes: Axes, sample: Sample) -> None:
+    """Draw the true energies of both classes, and those of the clusters where they are known."""
+    low, high = np.percentile(sample.energy, [0, 99.5]) if len(sample) else (0.0, 1.0)
+    edges = list(np.linspace(min(0.0, low), high if high > low else low + 1, BINS + 1))
     for name, colour, _, chosen in _kinds(sample):
         values = sample.energy[chosen]
         text = f"{name}: median {np.median(values):.3g}" if len(values) else f"{name}: none"
@@ -98,7 +100,8 @@ def _energies(axes: Axes, sample: Sample) -> None:
     axes.legend(loc="upper right")
 
 
-def _mismatch(axes: Axes, sample: Sample) -> None:
+def draw_mismatch(axes: Axes, sample: Sample) -> None:
+    """Draw E(p) - E_true of what moves, with the share beyond 5 MeV."""
     off = (sample.by_momentum - sample.energy)[sample.moving]
     beyond = f"|difference| > {MISMATCH:g} MeV: {percent(sample.mismatched)}"
     axes.hist(np.clip(off, -REACH, REACH), list(np.linspace(-REACH, REACH, 61)), color=BLUE, alpha=0.5, label=beyond)
@@ -110,7 +113,8 @@ def _mismatch(axes: Axes, sample: Sample) -> None:
     axes.legend(loc="upper left")
 
 
-def _correction(axes: Axes, sample: Sample) -> None:
+def draw_correction(axes: Axes, sample: Sample) -> None:
+    """Draw the energy of clusters against the truth, with and without 0.7 MeV for each primitive."""
     if sample.cluster_energy is None or not sample.tested.any():
         axes.text(0.5, 0.5, "no cluster energies", ha="center", transform=axes.transAxes)
         return
@@ -128,7 +132,8 @@ def _correction(axes: Axes, sample: Sample) -> None:
     axes.legend(loc="upper left", title=title, alignment="left", markerscale=2)
 
 
-def _calibration(axes: Axes, sample: Sample) -> None:
+def draw_calibration(axes: Axes, sample: Sample) -> None:
+    """Draw ADC per MeV against the true energy: median and central 68 % of the main tracks of each class."""
     if not (sample.moving & sample.is_main & (sample.energy > 0)).any():
         axes.text(0.5, 0.5, "no momenta", ha="center", transform=axes.transAxes)
         return
@@ -143,20 +148,16 @@ def _calibration(axes: Axes, sample: Sample) -> None:
     axes.legend(loc="upper right", title="median, central 68 %", alignment="left")
 
 
-def _shares(axes: Axes, sample: Sample, split: Split) -> None:
-    found = dict(sample.shares)
+def draw_shares(axes: Axes, sample: Sample, split: Split) -> None:
+    """Draw how complete matches are, and how many images occur twice."""
+    shares = dict(sample.shares)
     for name, values in (("image twice", sample.pixels), ("with its metadata", sample.content)):
         repeats, across = count_repeats(values, sample.key, split)
-        found[f"{name}: {repeats:,}, {across:,} across splits"] = repeats / max(len(sample), 1)
-    names, values = list(found), np.nan_to_num(list(found.values()))
+        shares[f"{name}: {repeats:,}, {across:,} across splits"] = repeats / max(len(sample), 1)
+    names, values = list(shares), np.nan_to_num(list(shares.values()))
     colours = [GREEN] * len(sample.shares) + [RED] * 2
     axes.barh(np.arange(len(names)), values, 0.5, color=colours, alpha=0.7)
     for y, (name, value) in enumerate(zip(names, values, strict=True)):
         axes.text(0.02, y - 0.28, f"{name}: {percent(float(value))}", va="bottom", fontsize=11.5)
     axes.set_yticks([])
     axes.set(xlim=(0, 1.02), ylim=(len(names), -1), xlabel="share")
-
-
-def _edges(values: Any) -> Any:
-    low, high = np.percentile(values, [0, 99.5]) if len(values) else (0.0, 1.0)
-    return np.linspace(min(0.0, low), high if high > low else low + 1, BINS + 1)

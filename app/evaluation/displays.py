@@ -1,29 +1,26 @@
-"""Events to look at: which of the test events are shown, and their images, kept beside the predictions."""
-
-from __future__ import annotations
+"""Event displays: which of the test events are shown, and their images, kept next to the predictions."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from app.config import Job
+from app.data.loading import Data
 from app.plots.drawing.displays import KINDS, Displays, merit
 from app.predictions import Predictions
-
-if TYPE_CHECKING:
-    from app.config import Job
-    from app.data.loading import Data
-    from datasets.pipeline.events import Events, Input
+from datasets.pipeline.events import Events, Input
 
 OF_EACH = 3
+"""Events of each kind: best, worst and random."""
 
 
 def write_displays(path: Path, job: Job, data: Data, predictions: Predictions) -> None:
     """Write the images of the best, the worst and some random test events, where the data are images of planes.
 
-    The test split is read once more for them, block by block.
+    The test split is read again for them, block by block.
 
     Args:
         path: of the npz.
@@ -31,16 +28,18 @@ def write_displays(path: Path, job: Job, data: Data, predictions: Predictions) -
         data: of the job.
         predictions: of its test split.
     """
-    chosen = choose(predictions, {name: task.targets for name, task in job.tasks.items()}, job.seed)
-    if not chosen or not any(map(_is_image, data.source.inputs.values())):
+    chosen = choose_events(predictions, {name: task.targets for name, task in job.tasks.items()}, job.seed)
+    if not chosen or not any(map(is_image, data.source.inputs.values())):
         return
     task, kind, row = (np.array(column) for column in zip(*chosen, strict=True))
-    images = _images(data.source.inputs, data.splits.test, row)
+    images = read_images(data.source.inputs, data.splits.test, row)
     canonical = data.source.facts.get("frame", "canonical") == "canonical"
     Displays(task, kind, row, predictions.key[row], images, canonical).write(path)
 
 
-def choose(predictions: Predictions, tasks: Mapping[str, Sequence[str]], seed: int) -> list[tuple[str, str, int]]:
+def choose_events(
+    predictions: Predictions, tasks: Mapping[str, Sequence[str]], seed: int
+) -> list[tuple[str, str, int]]:
     """Return (task, kind, row) of three best, worst and random events of each task of a direction or a class."""
     chosen = []
     for task, targets in tasks.items():
@@ -56,34 +55,38 @@ def choose(predictions: Predictions, tasks: Mapping[str, Sequence[str]], seed: i
     return chosen
 
 
-def _is_image(one: Input) -> bool:
-    return (one.layer or {}).get("name") == "adc"
+def read_images(inputs: Mapping[str, Input], blocks: Iterable[Events], rows: NDArray[Any]) -> dict[str, Any]:
+    """Return the images of some rows by plane, (K, ticks, channels).
 
+    Images of clusters are inputs of their own, those of volumes the last axis of one input.
 
-def _images(inputs: Mapping[str, Input], blocks: Iterable[Events], rows: NDArray[Any]) -> dict[str, Any]:
-    """Return the images of some rows by plane, (K, ticks, channels); blocks behind the last of them are not read."""
-    found: dict[int, dict[str, Any]] = {}
+    Args:
+        inputs: of the data.
+        blocks: of events; those after the last of the rows are not read.
+        rows: of the events, (K,).
+    """
+    images: dict[int, dict[str, Any]] = {}
     first = 0
     for events in blocks:
         inside = np.unique(rows[(rows >= first) & (rows < first + len(events))])
-        if len(inside):
-            planes = _planes(inputs, events[inside - first])
-            found |= {int(row): {p: values[i] for p, values in planes.items()} for i, row in enumerate(inside)}
+        for name, description in inputs.items() if len(inside) else ():
+            if not is_image(description):
+                continue
+            values = np.asarray(events.inputs[name][inside - first], np.float32)
+            if (description.layer or {}).get("ticks") == "columns":
+                values = values.swapaxes(1, 2)
+            planes, parts = [name], values[None]
+            if values.ndim == 4:
+                planes, parts = [column.name for column in description.columns], np.moveaxis(values, -1, 0)
+            for plane, part in zip(planes, parts, strict=True):
+                for row, image in zip(inside.tolist(), part, strict=True):
+                    images.setdefault(row, {})[plane.rpartition("_")[2]] = image
         first += len(events)
-        if len(found) == len(np.unique(rows)):
+        if len(images) == len(np.unique(rows)):
             break
-    return {plane: np.stack([found[int(row)][plane] for row in rows]) for plane in found[int(rows[0])]}
+    return {plane: np.stack([images[int(row)][plane] for row in rows]) for plane in images[int(rows[0])]}
 
 
-def _planes(inputs: Mapping[str, Input], events: Events) -> dict[str, NDArray[np.float32]]:
-    """Return images by plane: those of clusters are inputs of their own, those of volumes the last axis of one."""
-    found: dict[str, NDArray[np.float32]] = {}
-    for name, one in inputs.items():
-        if _is_image(one):
-            values = np.asarray(events.inputs[name], np.float32)
-            values = values.swapaxes(1, 2) if (one.layer or {}).get("ticks") == "columns" else values
-            several = values.ndim == 4
-            names = [column.name for column in one.columns] if several else [name]
-            parts = np.moveaxis(values, -1, 0) if several else values[None]
-            found |= {n.rpartition("_")[2]: part for n, part in zip(names, parts, strict=True)}
-    return found
+def is_image(description: Input) -> bool:
+    """Return whether an input holds images of wires, which the layer `adc` reads."""
+    return (description.layer or {}).get("name") == "adc"

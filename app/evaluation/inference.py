@@ -1,6 +1,4 @@
-"""Predictions of a trained model in physical units, their metrics beside the baselines, and models loaded again."""
-
-from __future__ import annotations
+"""A finished run's model, loaded again: predictions in physical units for columns by name."""
 
 import importlib
 import pkgutil
@@ -8,20 +6,17 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from app.core.errors import Problem, UserError
 from app.core.files import read_json
 from app.core.libraries import keras
-from app.data.loading import stacked
-from app.evaluation.predict import named_outputs
-from app.evaluation.predictor import Predictor
+from app.data.loading import stack_columns
+from app.evaluation.predict import Predictor, named_outputs
+from app.predictions import TASK_OUTPUTS, VALUE
 from app.runs.directory import RunDirectory, find_run
-
-if TYPE_CHECKING:
-    from app.evaluation.trajectory import Trajectory
 
 
 @dataclass(frozen=True)
@@ -39,14 +34,15 @@ class Loaded:
     def predict(self, columns: Mapping[str, Any]) -> dict[str, Any]:
         """Return {target: (N,)} in physical units for input columns {name: (N,)} in physical units.
 
-        An input that is not a row of columns is given whole, by its own name: {"sensors": (N, 4760, 2)}. Where the head
-        says more, there are `sigma_<target>`, `prob_<target>_<class>` or `kappa_<task>` (N,) as in predictions.csv.
+        An input that is not a row of columns is given whole, by its own name: {"sensors": (N, 4760, 2)}. What else the
+        model predicts is called as in predictions.csv: `sigma_<target>`, `prob_<target>_<class>`, `kappa_<task>`, (N,).
         """
         self._check(columns)
-        inputs = {name: stacked(columns, names) for name, names in self.columns.items()}
+        inputs = {name: stack_columns(columns, names) for name, names in self.columns.items()}
         outputs = Predictor(self.model)(inputs | {name: np.asarray(columns[name], np.float32) for name in self.whole})
         tasks = {name: task["targets"] for name, task in self.job["tasks"].items()}
-        return {f"{prefix}{name}": values for prefix, name, values in named_outputs(outputs, tasks)}
+        prefixes = {**TASK_OUTPUTS, VALUE: ""}
+        return {f"{prefixes[output]}{name}": values for output, name, values in named_outputs(outputs, tasks)}
 
     @property
     def whole(self) -> list[str]:
@@ -64,10 +60,11 @@ class Loaded:
             UserError: a model that knows the ends of tracks only, zeta outside [0, 1], a missing column.
         """
         self._check(columns)
-        return self._along(columns, zeta)
+        states: dict[str, Any] = self._trajectory(columns, zeta)
+        return states
 
     @cached_property
-    def _along(self) -> Trajectory:
+    def _trajectory(self) -> Any:
         from app.evaluation.trajectory import Trajectory
 
         return Trajectory(self.model, self.columns, self.job["model"]["inputs"]["mirror"])
@@ -79,7 +76,7 @@ class Loaded:
             raise UserError(Problem("missing input column", (missing[0],), expected=f"the columns {known}"))
 
 
-def _register_layers() -> None:
+def register_layers() -> None:
     """Import every module of layers that a saved model may name."""
     import app.layers
     import app.models.blocks
@@ -91,19 +88,20 @@ def _register_layers() -> None:
 
 
 def load(run: str) -> Loaded:
-    """Load a finished run by name or path: `load("runs/x").predict({"x": ..., "y": ...})`."""
-    _register_layers()
+    """Load a finished run by name or path: `load("runs/x").predict({"x": ..., "y": ...})`.
+
+    Raises:
+        UserError: there is no such run, it is not finished, or one of its files is damaged.
+    """
+    register_layers()
     directory = find_run(run)
     if not directory.model.exists():
         raise UserError(Problem("the run has no model yet", (str(directory.path),), expected="a run that is done"))
     job, columns = read_json(directory.trained_job), read_json(directory.normalization)["columns"]
-    return Loaded(directory, _model(directory), job, columns)
-
-
-def _model(directory: RunDirectory) -> Any:
     try:
-        return keras.saving.load_model(directory.model, compile=False)
+        model = keras.saving.load_model(directory.model, compile=False)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
         what = f"cannot be read as a model ({reason})"
         raise UserError(Problem(what, (str(directory.model),), expected="the model of a run that is done")) from None
+    return Loaded(directory, model, job, columns)

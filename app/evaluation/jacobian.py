@@ -1,10 +1,8 @@
 """The transport Jacobian that a Kalman filter needs, d(x, y, tx, ty) at the end by d(x, y, tx, ty, q/p) at the start.
 
-The covariance C of a track goes over into F C F^T with F this 4x5 matrix. A network is a smooth function, so F costs no
-more than its gradients; whether it is right is another question than whether its positions are.
+The covariance C of a track becomes F C F^T with F this 4x5 matrix. A network is a smooth function, so F costs no more
+than its gradients. A model with accurate positions need not have an accurate F.
 """
-
-from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -24,9 +22,9 @@ OUTPUTS = ("x", "y", "tx", "ty")
 INPUTS = (*OUTPUTS, "qop")
 UNITS = {"x": "mm", "y": "mm", "tx": "1", "ty": "1", "qop": "1/GeV"}
 STEP_SIZES = {"x": 0.1, "y": 0.1, "tx": 2e-5, "ty": 2e-5, "qop": 2e-5}
-"""Of the differences [mm, 1, 1/GeV]: fields change over a metre, and the steps in slope move the end by 0.1 mm too."""
+"""Steps of the differences [mm, 1, 1/GeV]: fields change over a metre, and steps in slope move the end by 0.1 mm."""
 STEPS = 200
-"""Of Runge-Kutta, whose error is then below that of the differences."""
+"""Steps of Runge-Kutta, whose error is then below that of the differences."""
 FIELD_ACTS = 1e-3
 """An element that the field changes by less than this share of its size is compared with that size."""
 MOMENTUM_BINS = (0.5, 1, 2, 5, 10, 20, 50, 100)
@@ -53,33 +51,27 @@ def transport_jacobian(
     Raises:
         WirechamberError: an element is not finite.
     """
-    rows = len(next(iter(inputs.values())))
-    parts = [
-        _some(model, {name: array[first : first + ROWS_AT_ONCE] for name, array in inputs.items()}, columns, targets)
-        for first in range(0, rows, ROWS_AT_ONCE)
-    ]
-    return _finite(np.concatenate(parts))
+    parts = []
+    # Operation by operation: tracing a few steps of Runge-Kutta with their gradient takes a minute.
+    for first in range(0, len(next(iter(inputs.values()))), ROWS_AT_ONCE):
+        part = {name: array[first : first + ROWS_AT_ONCE] for name, array in inputs.items()}
+        rows = len(next(iter(part.values())))
+        copies = {name: tf.constant(np.concatenate([array] * 4)) for name, array in part.items()}
+        watched = {name: copies[name] for name in columns}
+        with tf.GradientTape() as tape:
+            tape.watch(watched)
+            outputs = model(copies, training=False)
+            ends = {name: outputs[task][:, i] for task, names in targets.items() for i, name in enumerate(names)}
+            total = tf.add_n([tf.reduce_sum(ends[name][i * rows : (i + 1) * rows]) for i, name in enumerate(OUTPUTS)])
+        gradient = tape.gradient(total, watched, unconnected_gradients="zero")
+        by_column = {c: gradient[name][:, i] for name, names in columns.items() for i, c in enumerate(names)}
+        table = np.stack([np.asarray(by_column[name], np.float64) for name in INPUTS], axis=1)
+        parts.append(np.moveaxis(table.reshape(4, rows, 5), 0, 1))
+    return require_finite(np.concatenate(parts))
 
 
-def _some(
-    model: Any, inputs: Mapping[str, Any], columns: Mapping[str, Sequence[str]], targets: Mapping[str, Sequence[str]]
-) -> Floats:
-    """Run operation by operation: to trace a few steps of Runge-Kutta with their gradient takes a minute."""
-    copies = {name: tf.constant(np.concatenate([array] * 4)) for name, array in inputs.items()}
-    rows = len(next(iter(inputs.values())))
-    watched = {name: copies[name] for name in columns}
-    with tf.GradientTape() as tape:
-        tape.watch(watched)
-        found = model(copies, training=False)
-        ends = {name: found[task][:, i] for task, names in targets.items() for i, name in enumerate(names)}
-        total = tf.add_n([tf.reduce_sum(ends[name][i * rows : (i + 1) * rows]) for i, name in enumerate(OUTPUTS)])
-    gradient = tape.gradient(total, watched, unconnected_gradients="zero")
-    by_column = {c: gradient[name][:, i] for name, names in columns.items() for i, c in enumerate(names)}
-    table = np.stack([np.asarray(by_column[name], np.float64) for name in INPUTS], axis=1)
-    return np.moveaxis(table.reshape(4, rows, 5), 0, 1)
-
-
-def _finite(jacobian: Floats) -> Floats:
+def require_finite(jacobian: Floats) -> Floats:
+    """Return a Jacobian (N, 4, 5); raises WirechamberError where an element is not finite."""
     bad = int((~np.isfinite(jacobian)).any(axis=(1, 2)).sum())
     if bad:
         raise WirechamberError(f"The Jacobian is not finite for {bad} of {len(jacobian)} tracks.")
@@ -112,7 +104,7 @@ def reference_jacobian(magnet: Magnet, columns: Mapping[str, Any], steps: int = 
     z_start, dz = (np.tile(np.broadcast_to(v, len(start)), 10) for v in (magnet.start(known), known["dz"]))
     end = Propagator(magnet.field)(moved[:, :4], moved[:, 4], z_start, dz, steps).state
     ahead, behind = np.moveaxis(end.reshape(5, 2, len(start), 4), 1, 0)
-    return _finite(np.moveaxis((ahead - behind) / (2 * shifts.max(axis=1)[:, None, None]), 0, 2))
+    return require_finite(np.moveaxis((ahead - behind) / (2 * shifts.max(axis=1)[:, None, None]), 0, 2))
 
 
 def straight_line_jacobian(dz: Any) -> Floats:
@@ -123,16 +115,16 @@ def straight_line_jacobian(dz: Any) -> Floats:
     return line
 
 
-def compare(found: Floats, reference: Floats, dz: Any) -> dict[str, Any]:
+def compare_jacobians(jacobian: Floats, reference: Floats, dz: Any) -> dict[str, Any]:
     """Return how far a Jacobian is from the reference, element by element, as 4x5 tables.
 
-    `relative_error = rms(found - reference) / rms(reference - straight line)`: 0.01 is an error of 1 % of what the
+    `relative_error = rms(jacobian - reference) / rms(reference - straight line)`: 0.01 is an error of 1 % of what the
     field does to the element, and 1 is what the straight line's own Jacobian has. Where the field hardly acts (elements
     "of": "line" in place of "field"), the denominator is the element's size without one: 1 between positions or slopes,
     dz from slope to position, 1/dz from position to slope, and the whole bending, both directions, for q/p.
 
     Args:
-        found: shape (N, 4, 5).
+        jacobian: shape (N, 4, 5).
         reference: shape (N, 4, 5).
         dz: length of the tracks [mm], (N,).
 
@@ -140,35 +132,36 @@ def compare(found: Floats, reference: Floats, dz: Any) -> dict[str, Any]:
         `relative_error`, `of`, and in the elements' own units `rms_error`, `median_error` (median of the absolute
         error), `rms_field` (what the field does) and `rms_reference`.
     """
-    field = _rms(reference - straight_line_jacobian(dz))
-    length = float(_rms(np.asarray(dz, np.float64)))
+    field = root_mean_square(reference - straight_line_jacobian(dz))
+    length = float(root_mean_square(np.asarray(dz, np.float64)))
     size = np.block([[np.ones((2, 2)), np.full((2, 2), length)], [np.full((2, 2), 1 / length), np.ones((2, 2))]])
     bending = np.repeat([np.hypot(*field[:2, 4]), np.hypot(*field[2:, 4])], 2)
     size = np.column_stack([size, np.where(bending > 0, bending, 1.0)])
     acts = field > FIELD_ACTS * size
-    error = _rms(found - reference)
+    error = root_mean_square(jacobian - reference)
     return {
         "relative_error": (error / np.where(acts, field, size)).tolist(),
         "of": np.where(acts, "field", "line").tolist(),
         "rms_error": error.tolist(),
-        "median_error": np.median(np.abs(found - reference), axis=0).tolist(),
+        "median_error": np.median(np.abs(jacobian - reference), axis=0).tolist(),
         "rms_field": field.tolist(),
-        "rms_reference": _rms(reference).tolist(),
+        "rms_reference": root_mean_square(reference).tolist(),
     }
 
 
-def _rms(values: Any) -> Any:
+def root_mean_square(values: Any) -> Any:
+    """Return sqrt(mean(v^2)) over the events, the first axis."""
     return np.sqrt(np.mean(np.square(values), axis=0))
 
 
-def by_momentum(found: Floats, reference: Floats, columns: Mapping[str, Any]) -> list[dict[str, Any]]:
+def by_momentum(jacobian: Floats, reference: Floats, columns: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the relative errors in momentum bins [GeV], each against the field's effect in the bin."""
     p = 1.0 / np.abs(columns["qop"])
     bins = []
     for low, high in pairwise(MOMENTUM_BINS):
         rows = (p >= low) & (p < high)
         if rows.any():
-            figures = compare(found[rows], reference[rows], columns["dz"][rows])
+            figures = compare_jacobians(jacobian[rows], reference[rows], columns["dz"][rows])
             kept = {name: figures[name] for name in ("relative_error", "of")}
             bins.append({"low": low, "high": high, "rows": int(rows.sum()), **kept})
     return bins
@@ -183,7 +176,7 @@ def check_states(
     for kind, names, known in (("input column", (*INPUTS, "dz"), inputs), ("target", OUTPUTS, learned)):
         for name in names:
             if name not in known:
-                what = f"a transport Jacobian needs the {kind} {name!r}, which the model has not"
+                what = f"a transport Jacobian needs the {kind} {name!r}, which the model lacks"
                 raise UserError(
                     Problem(what, WHERE, expected=f"a model with the {kind}s {', '.join(names)}", received=known)
                 )
@@ -203,27 +196,27 @@ def measure_jacobian(
     columns: Mapping[str, Sequence[str]],
     targets: Mapping[str, Sequence[str]],
 ) -> dict[str, Any]:
-    """Return the content of jacobian.json: a model's Jacobian held against the reference on some tracks.
+    """Return the content of jacobian.json: a model's Jacobian compared with the reference on some tracks.
 
     `reference.uncertainty` is the reference's own difference, in the same measure, from one with steps and step sizes
     twice as large, an upper limit of its error.
     """
-    found = transport_jacobian(model, inputs, columns, targets)
+    jacobian = transport_jacobian(model, inputs, columns, targets)
     start = {c: np.asarray(inputs[n], np.float64)[:, i] for n, names in columns.items() for i, c in enumerate(names)}
     reference = reference_jacobian(magnet, start)
-    coarse = compare(reference_jacobian(magnet, start, STEPS // 2, 2.0), reference, start["dz"])
+    coarse = compare_jacobians(reference_jacobian(magnet, start, STEPS // 2, 2.0), reference, start["dz"])
     return {
-        "rows": len(found),
+        "rows": len(jacobian),
         "outputs": list(OUTPUTS),
         "inputs": list(INPUTS),
         "units": UNITS,
         "reference": {"steps": STEPS, "step_sizes": STEP_SIZES, "uncertainty": coarse["relative_error"]},
-        **compare(found, reference, start["dz"]),
-        "bins": by_momentum(found, reference, start),
+        **compare_jacobians(jacobian, reference, start["dz"]),
+        "bins": by_momentum(jacobian, reference, start),
     }
 
 
-def of_task(content: Mapping[str, Any], targets: Sequence[str]) -> dict[str, Any]:
+def task_jacobian(content: Mapping[str, Any], targets: Sequence[str]) -> dict[str, Any]:
     """Return what metrics.json says of one task: {"rows": N, "relative_error": {target: {input: figure}}}."""
     table = {
         target: dict(zip(content["inputs"], row, strict=True))

@@ -1,7 +1,6 @@
-"""Predictions of every task from the outputs of a deployed model."""
+"""A deployed model called on many events, and the predictions of every task from its outputs."""
 
-from __future__ import annotations
-
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -9,52 +8,96 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.config import Job
-from app.evaluation.predictor import Predictor
+from app.core.libraries import keras, tf
 from app.models import HIT_PROBABILITY
-from app.predictions import EFFICIENCY, PREFIXES, PURITY, Predictions
+from app.predictions import EFFICIENCY, PURITY, TASK_OUTPUTS, VALUE, Predictions, output_columns, task_outputs
+from datasets.pipeline.arrays import Jagged, dense, rows_at_once
 from datasets.pipeline.events import Events
 from losses.constraints import ASSIGNED
+
+ROWS_AT_ONCE = 8192
+NUMBERS_AT_ONCE = 2**26
+"""Numbers in the widest tensor of a model while it predicts (256 MB): maps of images are far larger than images."""
+HEADS = 8
+"""Attention heads, each with a table of hits against hits, that the memory of jagged inputs allows for."""
+
+
+class Predictor:
+    """Calls a deployed model: raw inputs {name: (N, ...)} to {task: (N, targets)} in physical units.
+
+    At most `rows_at_once` events, and of images fewer, are with the model at a time.
+    """
+
+    def __init__(self, deployed: Any, rows_at_once: int = ROWS_AT_ONCE) -> None:
+        self.names = frozenset(deployed.input)
+        layers, widest = list(deployed.layers), 1
+        for layer in layers:
+            layers += layer.layers if isinstance(layer, keras.Model) else []
+            tensors = keras.tree.flatten(layer.output)
+            widest = max([widest, *(math.prod(size or 1 for size in tensor.shape[1:]) for tensor in tensors)])
+        self.rows_at_once = min(rows_at_once, max(1, NUMBERS_AT_ONCE // widest))
+        self._call = tf.function(lambda inputs: deployed(inputs, training=False), reduce_retracing=True)
+
+    def __call__(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """Predict, some events at a time; outputs of single hits are padded to the longest event (N, h)."""
+        parts = [self.predict_portion(portion) for portion in self.portions(inputs)]
+        outputs = {}
+        for name in parts[0]:
+            arrays = [part[name] for part in parts]
+            width = max(array.shape[1] for array in arrays)
+            if any(array.shape[1] != width for array in arrays):
+                arrays = [np.pad(array, ((0, 0), (0, width - array.shape[1]))) for array in arrays]
+            outputs[name] = np.concatenate(arrays)
+        return outputs
+
+    def portions(self, inputs: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """Yield the inputs of some events at a time, images and hits as dense arrays."""
+        inputs = {name: array for name, array in inputs.items() if name in self.names}
+        rows = len(next(iter(inputs.values())))
+        size = min(self.rows_at_once, rows_at_once(list(inputs.values())))
+        for array in inputs.values():
+            if isinstance(array, Jagged):  # each hit of an event may look at each other one
+                size = min(size, max(1, NUMBERS_AT_ONCE // (HEADS * array.shape[1] ** 2)))
+        for first in range(0, rows, size):
+            yield {name: dense(array[first : first + size]) for name, array in inputs.items()}
+
+    def predict_portion(self, portion: Mapping[str, Any]) -> dict[str, Any]:
+        """Predict what `portions` yields."""
+        tensors = {name: tf.constant(array) for name, array in portion.items()}
+        return {name: tensor.numpy() for name, tensor in self._call(tensors).items()}
 
 
 def predict(predictor: Predictor, events: Events, job: Job) -> Predictions:
     """Return the predictions of all tasks on `events`."""
     tasks = {name: task.targets for name, task in job.tasks.items()}
     targets = [target for names in tasks.values() for target in names]
-    found: dict[str, dict[str, Any]] = {prefix: {} for prefix in ("", *PREFIXES[2:])}
+    predicted: dict[str, dict[str, Any]] = {output: {} for output in TASK_OUTPUTS}
     outputs = predictor(events.inputs)
-    for prefix, name, values in named_outputs(outputs, tasks):
-        found[prefix][name] = np.asarray(values, np.float64)
+    for output, name, values in named_outputs(outputs, tasks):
+        predicted[output][name] = np.asarray(values, np.float64)
+    columns = {name: np.asarray(values, np.float64) for name, values in events.columns.items()}
+    others = {name: values for name, values in columns.items() if name not in targets}
     return Predictions(
-        events.key,
-        {target: np.asarray(events.columns[target], np.float64) for target in targets},
-        found[""],
-        {},
-        {n: np.asarray(v, np.float64) for n, v in events.columns.items() if n not in targets}
-        | hit_columns(outputs, events, job),
-        *(found[prefix] for prefix in PREFIXES[2:]),
+        key=events.key,
+        true={target: columns[target] for target in targets},
+        predicted=predicted.pop(VALUE),
+        columns=others | hit_columns(outputs, events, job),
+        **predicted,
     )
 
 
 def named_outputs(outputs: Mapping[str, Any], tasks: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, str, Any]]:
-    """Yield (prefix, name, values (N,)) of a deployed model's outputs; the prefix says what it is of the name."""
+    """Yield (output, name, values (N,)) of each column that a deployed model predicts.
+
+    Args:
+        outputs: of the model, (N, columns) each.
+        tasks: the targets of each task.
+    """
     for task, targets in tasks.items():
-        for i, target in enumerate(targets):
-            yield "", target, outputs[task][:, i]
-            if f"{task}_sigma" in outputs:
-                yield "sigma_", target, outputs[f"{task}_sigma"][:, i]
-        for k, column in enumerate(outputs[f"{task}_probability"].T if f"{task}_probability" in outputs else ()):
-            yield "prob_", f"{targets[0]}_{k}", column
-        if f"{task}_concentration" in outputs:
-            yield "kappa_", task, outputs[f"{task}_concentration"][:, 0]
-        if f"{task}_spread" in outputs:
-            yield from _spread(task, targets, outputs[f"{task}_spread"], classes=f"{task}_probability" in outputs)
-
-
-def _spread(task: str, targets: Sequence[str], values: Any, classes: bool) -> Iterator[tuple[str, str, Any]]:
-    """Yield how far members are apart: of each target, of each class, or the angle of a direction."""
-    names = [f"{targets[0]}_{k}" for k in range(values.shape[1])] if classes else list(targets)
-    for name, column in zip(names if values.shape[1] == len(names) else [task], values.T, strict=True):
-        yield "spread_", name, column
+        for output, values in task_outputs(outputs, task).items():
+            names = output_columns(output, task, targets, values.shape[1])
+            for name, column in zip(names, values.T, strict=True):
+                yield output, name, column
 
 
 def hit_columns(outputs: Mapping[str, Any], events: Events, job: Job) -> dict[str, NDArray[np.float64]]:
@@ -68,9 +111,10 @@ def hit_columns(outputs: Mapping[str, Any], events: Events, job: Job) -> dict[st
         return {}
     assigned = outputs[HIT_PROBABILITY] > job.model.parameters["threshold"]
     true = np.asarray(events.inputs[ASSIGNED]) > 0
-    both, found, there = (np.sum(hits, axis=1, dtype=np.float64) for hits in (assigned & true, assigned, true))
+    sets = (assigned & true, assigned, true)
+    both, assigned_hits, true_hits = (np.sum(hits, axis=1, dtype=np.float64) for hits in sets)
     nothing = np.full(len(events), np.nan)
     return {
-        PURITY: np.divide(both, found, out=nothing.copy(), where=found > 0),
-        EFFICIENCY: np.divide(both, there, out=nothing, where=there > 0),
+        PURITY: np.divide(both, assigned_hits, out=nothing.copy(), where=assigned_hits > 0),
+        EFFICIENCY: np.divide(both, true_hits, out=nothing, where=true_hits > 0),
     }

@@ -1,6 +1,4 @@
-"""States along the way of a trained model that knows whole tracks, from raw inputs. Needs Keras."""
-
-from __future__ import annotations
+"""States along the track of a trained model that knows whole tracks, from raw inputs. Imports Keras."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,7 +7,7 @@ import keras
 import numpy as np
 
 from app.core.errors import Problem, UserError
-from app.data.loading import stacked
+from app.data.loading import stack_columns
 from app.layers.features import split_columns
 from app.models.blocks.track_heads import TrackHead
 from datasets.transforms.chain import Mirror
@@ -40,17 +38,29 @@ class Trajectory:
         self.code = keras.Model(deployed.input, outputs["code"])
 
     def __call__(self, columns: Mapping[str, Any], zeta: Any) -> dict[str, Any]:
-        """Return the states at zeta (P,), shares of each track's dz from 0 to 1."""
-        points, rows = _points(zeta), len(next(iter(columns.values())))
+        """Return the states at zeta (P,), shares of each track's dz from 0 to 1.
+
+        Raises:
+            UserError: zeta is not a list of numbers from 0 to 1.
+        """
+        points, rows = np.atleast_1d(np.asarray(zeta, np.float32)), len(next(iter(columns.values())))
+        if points.ndim != 1 or not points.size:
+            problem = Problem("not a list of points", ("zeta",), expected="numbers from 0 to 1", received=points.shape)
+            raise UserError(problem)
+        outside = points[~((points >= 0) & (points <= 1))]
+        if len(outside):
+            what = f"{len(outside)} of {len(points)} points lie outside the track"
+            expected = "shares of dz from 0, the start, to 1, the end"
+            raise UserError(Problem(what, ("zeta",), expected=expected, received=float(outside[0])))
+        flat = {name: stack_columns(columns, names) for name, names in self.columns.items()}
         step = max(1, POINTS_AT_ONCE // len(points))
-        flat = {name: stacked(columns, names) for name, names in self.columns.items()}
         parts = [
-            self._some({name: values[first : first + step] for name, values in flat.items()}, points)
+            self._states({name: values[first : first + step] for name, values in flat.items()}, points)
             for first in range(0, rows, step)
         ]
         return {name: np.concatenate([part[i] for part in parts]) for i, name in enumerate(STATE)}
 
-    def _some(self, inputs: Mapping[str, Any], zeta: Any) -> list[Any]:
+    def _states(self, inputs: Mapping[str, Any], zeta: Any) -> list[Any]:
         tensors = {name: keras.ops.convert_to_tensor(values) for name, values in inputs.items()}
         known = split_columns(tensors, self.columns)
         folded = self.mirror.fold(known) if self.mirror else known
@@ -59,20 +69,3 @@ class Trajectory:
             signs = self.mirror.signs(known)
             states = [state * signs[name][:, None] for name, state in zip(STATE, states, strict=True)]
         return [np.asarray(state) for state in states]
-
-
-def _points(zeta: Any) -> Any:
-    points = np.atleast_1d(np.asarray(zeta, np.float32))
-    if points.ndim != 1 or not points.size:
-        raise UserError(
-            Problem("not a list of points", ("zeta",), expected="numbers from 0 to 1", received=points.shape)
-        )
-    outside = points[~((points >= 0) & (points <= 1))]
-    if len(outside):
-        what = f"{len(outside)} of {len(points)} points lie outside the track"
-        raise UserError(
-            Problem(
-                what, ("zeta",), expected="shares of dz from 0, the start, to 1, the end", received=float(outside[0])
-            )
-        )
-    return points

@@ -6,7 +6,7 @@ from pathlib import Path
 from app.checks.classical import nothing_to_train
 from app.config import Job
 from app.runtime.console import console
-from app.training.estimate import ROWS, measure, smaller
+from app.training.estimate import ROWS, estimate_built, reduce_simulation
 
 
 def dry_run(job: Job) -> None:
@@ -19,9 +19,9 @@ def dry_run(job: Job) -> None:
     from app.training.fit import plan
 
     with tempfile.TemporaryDirectory() as folder:
-        data = load_data(smaller(job), ROWS, Path(folder))
+        data = load_data(reduce_simulation(job), ROWS, Path(folder))
         networks = build(job, data)
-        estimate = measure(job, networks, data)
+        estimate = estimate_built(job, networks, data)
     model = networks.network or networks.deployed
     model.summary(print_fn=lambda text: console.print(text), line_length=100)
     console.print(f"{job.name} on {machine}: {model.count_params():,} parameters")

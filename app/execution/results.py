@@ -11,9 +11,8 @@ from app.core.files import read_json, write_json
 from app.core.system import now
 from app.data.loading import Data
 from app.evaluation.displays import write_displays
-from app.evaluation.measure import test_metrics
-from app.evaluation.task_metrics import merge_tasks, scalars
-from app.export.onnx_file import after_run
+from app.evaluation.metrics import measure_events, merge_tasks, scalars
+from app.export.onnx_file import export_after_run
 from app.export.root_file import run_facts, write_root
 from app.history import describe_constant_terms, final_terms
 from app.runs.directory import RunDirectory
@@ -87,7 +86,7 @@ def measure_and_register(
         members: of an ensemble, the content of each member's metrics.json.
     """
     save_model(run, networks)
-    results, predictions = test_metrics(job, data, networks.deployed)
+    results, predictions = measure_events(job, data, data.splits.test, networks.deployed)
     for task, result in results.items():
         if members:
             result["members"] = {name: dict(scalars(member[task]["model"])) for name, member in members.items()}
@@ -96,7 +95,7 @@ def measure_and_register(
     predictions.write(run.predictions)
     if job.export.root:
         write_root(run.root_predictions, predictions, run_facts(run))
-    results = after_run(job, run, data, networks.deployed, results)
+    results = export_after_run(job, run, data, networks.deployed, results)
     write_json(run.metrics, results)
     write_displays(run.displays, job, data, predictions)
     draw_plots(run, job.plots)

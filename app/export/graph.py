@@ -1,6 +1,4 @@
-"""A deployed Keras model as an ONNX graph; the one module that knows the converter."""
-
-from __future__ import annotations
+"""A deployed Keras model as an ONNX graph; the one module that calls the converter."""
 
 import logging
 from collections.abc import Iterator, Mapping
@@ -13,7 +11,7 @@ from app.core.libraries import onnx, tf
 from app.physics.arrays import for_other_compilers
 
 OPSET = 18
-"""What ONNX Runtime 1.14 and later read; the converter writes up to this one."""
+"""The newest operator set that the converter writes; ONNX Runtime 1.14 and later read it."""
 AXES = ("events", "hits")
 """Names of the dynamic axes: the first one, and of jagged inputs the second."""
 
@@ -32,42 +30,53 @@ def to_onnx(model: Any, name: str) -> Any:
     Raises:
         UserError: an operation of a layer has no counterpart in ONNX.
     """
-    function, inputs, outputs = _traced(model)
+    from tf2onnx import convert, tf_loader
+
+    function, inputs, outputs = trace(model)
+    logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)  # it logs every step; a failure is found below
     try:
-        proto = _converted(function, inputs, outputs, name)
-    except Exception as error:  # the converter raises what it likes
+        proto, _ = convert._convert_common(
+            tf_loader.from_function(function, list(inputs), list(outputs)),
+            name=name,
+            continue_on_error=True,
+            opset=OPSET,
+            input_names=list(inputs),
+            output_names=list(outputs),
+            tensors_to_rename=inputs | outputs,
+            custom_op_handlers={op: (handler, []) for op, handler in HANDLERS.items()},
+        )
+    except Exception as error:  # the converter raises errors of any kind
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
         raise UserError(Problem(f"tf2onnx cannot write this model ({reason})", ("export",))) from error
-    _check_operations(proto)
-    _name_axes(proto.graph)
+    known = {schema.name for schema in onnx.defs.get_all_schemas()}
+    missing = {node.op_type: node.name for node in all_nodes(proto.graph) if node.op_type not in known or node.domain}
+    if missing:
+        operations = "; ".join(f"{op} (in {place})" for op, place in sorted(missing.items()))
+        what = f"ONNX has no operation for {operations}"
+        raise UserError(Problem(what, ("export",), expected="layers of other operations"))
+    for value in (*proto.graph.input, *proto.graph.output):
+        for axis, dimension in enumerate(value.type.tensor_type.shape.dim):
+            if not dimension.HasField("dim_value") or dimension.dim_value < 0:
+                dimension.dim_param = AXES[axis] if axis < len(AXES) else f"axis_{axis}"
     onnx.checker.check_model(proto, full_check=True)
     return proto
 
 
-def _converted(function: Any, inputs: dict[str, str], outputs: dict[str, str], name: str) -> Any:
-    from tf2onnx import convert, tf_loader
-
-    logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)  # it tells every step; what fails is found below
-    frozen = tf_loader.from_function(function, list(inputs), list(outputs))
-    proto, _ = convert._convert_common(
-        frozen,
-        name=name,
-        continue_on_error=True,
-        opset=OPSET,
-        input_names=list(inputs),
-        output_names=list(outputs),
-        tensors_to_rename=inputs | outputs,
-        custom_op_handlers={op: (handler, []) for op, handler in _handlers().items()},
-    )
-    return proto
+def all_nodes(graph: Any) -> Iterator[Any]:
+    """Yield the nodes of a graph, and those of the graphs inside them."""
+    for node in graph.node:
+        yield node
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                yield from all_nodes(attribute.g)
 
 
 def output_names(model: Any) -> dict[str, str]:
-    """Return what each output is called in the graph: in one graph an output cannot bear the name of an input."""
+    """Return what each output is called in the graph: in one graph an output cannot have the name of an input."""
     return {name: f"predicted_{name}" if name in model.input else name for name in model.output}
 
 
-def _traced(model: Any) -> tuple[Any, dict[str, str], dict[str, str]]:
+def trace(model: Any) -> tuple[Any, dict[str, str], dict[str, str]]:
     """Return the model as a function of a signature of its own, and {tensor: name} of its inputs and outputs.
 
     Keras' own exporter takes the names of inputs for those of Python arguments and of layers, and tables of a field
@@ -77,19 +86,14 @@ def _traced(model: Any) -> tuple[Any, dict[str, str], dict[str, str]]:
     signature = {n: tf.TensorSpec((None, *model.input[n].shape[1:]), model.input[n].dtype, name=n) for n in names}
 
     @tf.function(autograph=False)
-    def answer(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    def predict(inputs: Mapping[str, Any]) -> dict[str, Any]:
         return {name: tf.identity(value) for name, value in model(inputs, training=False).items()}
 
     with for_other_compilers():
-        function = answer.get_concrete_function(signature)
+        function = predict.get_concrete_function(signature)
     inputs = {tensor.name: name for tensor, name in zip(function.inputs, names, strict=False)}
-    outputs = {function.structured_outputs[n].name: said for n, said in output_names(model).items()}
+    outputs = {function.structured_outputs[n].name: name for n, name in output_names(model).items()}
     return function, inputs, outputs
-
-
-def _handlers() -> dict[str, Any]:
-    """Return how operations are written that the converter does not know, by TensorFlow's name."""
-    return {"Erfc": _erfc, "Log1p": _log1p, "Expm1": _expm1}
 
 
 def _constant(context: Any, node: Any, value: float) -> str:
@@ -98,7 +102,7 @@ def _constant(context: Any, node: Any, value: float) -> str:
     return str(made.output[0])
 
 
-def _replaced(context: Any, node: Any, last: str, arguments: list[str]) -> None:
+def _replace(context: Any, node: Any, last: str, arguments: list[str]) -> None:
     """Put the operation `last` of `arguments` in the place of `node`."""
     shape, dtype = context.get_shape(node.output[0]), context.get_dtype(node.output[0])
     outputs, name = node.output, node.name
@@ -107,46 +111,23 @@ def _replaced(context: Any, node: Any, last: str, arguments: list[str]) -> None:
 
 
 def _erfc(context: Any, node: Any, _name: str, _arguments: Any) -> None:
-    """erfc(x) = 1 - erf(x); what is lost where it is below 1e-7 is below the precision of the activations it is in."""
+    """erfc(x) = 1 - erf(x); below 1e-7 it loses digits, less than the precision of the activations around it."""
     one = _constant(context, node, 1.0)
     inner = context.make_node("Erf", node.input).output[0]
-    _replaced(context, node, "Sub", [one, inner])
+    _replace(context, node, "Sub", [one, inner])
 
 
 def _log1p(context: Any, node: Any, _name: str, _arguments: Any) -> None:
     one = _constant(context, node, 1.0)
     inner = context.make_node("Add", [node.input[0], one]).output[0]
-    _replaced(context, node, "Log", [inner])
+    _replace(context, node, "Log", [inner])
 
 
 def _expm1(context: Any, node: Any, _name: str, _arguments: Any) -> None:
     one = _constant(context, node, 1.0)
     inner = context.make_node("Exp", node.input).output[0]
-    _replaced(context, node, "Sub", [inner, one])
+    _replace(context, node, "Sub", [inner, one])
 
 
-def _check_operations(proto: Any) -> None:
-    """Refuse what no runtime could load, naming the operation and the layer that it is in."""
-    known = {schema.name for schema in onnx.defs.get_all_schemas()}
-    missing = {node.op_type: node.name for node in _nodes(proto.graph) if node.op_type not in known or node.domain}
-    if missing:
-        words = "; ".join(f"{op} (in {place})" for op, place in sorted(missing.items()))
-        raise UserError(
-            Problem(f"ONNX has no operation for {words}", ("export",), expected="layers of other operations")
-        )
-
-
-def _nodes(graph: Any) -> Iterator[Any]:
-    for node in graph.node:
-        yield node
-        for attribute in node.attribute:
-            if attribute.HasField("g"):
-                yield from _nodes(attribute.g)
-
-
-def _name_axes(graph: Any) -> None:
-    """Name the dynamic axes, for whoever looks into the file."""
-    for value in (*graph.input, *graph.output):
-        for axis, dimension in enumerate(value.type.tensor_type.shape.dim):
-            if not dimension.HasField("dim_value") or dimension.dim_value < 0:
-                dimension.dim_param = AXES[axis] if axis < len(AXES) else f"axis_{axis}"
+HANDLERS = {"Erfc": _erfc, "Log1p": _log1p, "Expm1": _expm1}
+"""How operations are written that the converter does not know, by TensorFlow's name."""

@@ -1,6 +1,4 @@
-"""Predictions as a flat ROOT tree, to be opened beside the original file."""
-
-from __future__ import annotations
+"""Predictions as a flat ROOT tree, to be opened together with the original file."""
 
 import json
 from collections.abc import Mapping
@@ -16,7 +14,7 @@ from app.runs.directory import RunDirectory
 
 TREE = "predictions"
 ABOUT = "about"
-"""Name of the string beside the tree: JSON with the run and the units."""
+"""Name of the string next to the tree: JSON with the run and the units."""
 
 
 def run_facts(run: RunDirectory) -> dict[str, Any]:

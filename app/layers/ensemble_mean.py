@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from app.layers.physical_outputs import CONCENTRATION, PROBABILITY, SIGMA, SPREAD, VALUE
+from app.predictions import CONCENTRATION, PROBABILITY, SIGMA, SPREAD, VALUE, output_name, task_outputs
 
 TINY = 1e-7
 SMALL = 0.5
@@ -174,8 +174,7 @@ def combine_members(members: Mapping[str, Any], tasks: Mapping[str, str]) -> Any
         answers.append(member(inputs))
     outputs: dict[str, Any] = {}
     for task, mean in tasks.items():
-        names = {VALUE: task, **{name: f"{task}_{name}" for name in (SIGMA, PROBABILITY, CONCENTRATION, SPREAD)}}
-        own = [{n: answer[full] for n, full in names.items() if full in answer and n != SPREAD} for answer in answers]
+        own = [{n: t for n, t in task_outputs(answer, task).items() if n != SPREAD} for answer in answers]
         combined = EnsembleMean(mean, name=f"{task}_combined")(own)
-        outputs |= {names[name]: tensor for name, tensor in combined.items()}
+        outputs |= {output_name(task, output): tensor for output, tensor in combined.items()}
     return keras.Model(inputs, outputs, name="model")

@@ -7,12 +7,10 @@ import keras
 
 from app.layers.features import split_columns
 from app.physics.magnet import Magnet
+from app.predictions import CONCENTRATION, PROBABILITY, SIGMA, VALUE
 from datasets.transforms import TRANSFORMS
 from datasets.transforms.chain import Chain, Mirror
 
-VALUE, SIGMA, PROBABILITY, CONCENTRATION = "value", "sigma", "probability", "concentration"
-SPREAD = "spread"
-"""The output that an ensemble adds: the spread of its members."""
 MOST_LOG_SIGMA = 10.0
 """The logarithm of sigma is cut off here, since exp overflows; only an untrained network gives such a width."""
 

@@ -146,7 +146,7 @@ def train_execution(job: Job, trial: Trial, options: Options, execution: int) ->
 
 def copy_checkpoint(before: RunDirectory, run: RunDirectory, job: Job) -> None:
     """Give a promoted trial the last checkpoint of the trial that it continues."""
-    last = checkpoint.latest(before.checkpoints)
+    last = checkpoint.find_latest(before.checkpoints)
     if run.exists or last is None:
         return
     write_json(run.job, job.dump())

@@ -37,10 +37,10 @@ def advised_memory(jobs: Sequence[Job]) -> dict[str, int]:
 
 def answer() -> int:
     """Read jobs from standard input and write what to ask for as the last line."""
-    from app.training.estimate import advise
+    from app.training.estimate import memory_requests
 
     try:
-        memory = advise([parse(content) for content in json.load(sys.stdin)])
+        memory = memory_requests([parse(content) for content in json.load(sys.stdin)])
     except UserError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code

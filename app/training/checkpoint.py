@@ -1,6 +1,4 @@
-"""Checkpoints from which a training goes on bit by bit: every variable, the history and the state of all decisions."""
-
-from __future__ import annotations
+"""Checkpoints from which a training continues bitwise equal: variables, history and the state of all decisions."""
 
 import json
 import os
@@ -14,16 +12,17 @@ from typing import Any
 
 import numpy as np
 
-from app.core.errors import WirechamberError
+from app.core.errors import UserError, WirechamberError
 from app.core.files import read_json
 
 Arrays = list[np.ndarray[Any, Any]]
 KEPT = 2
+"""Checkpoints that are kept: the newest ones."""
 
 
 @dataclass
 class Progress:
-    """What a training knows besides its tensors.
+    """The state of a training apart from its tensors.
 
     Attributes:
         epoch: finished epochs.
@@ -56,10 +55,11 @@ def save(folder: Path, progress: Progress, variables: Sequence[Any], best: Array
         progress: the state after the epoch.
         variables: all variables of model and optimizer, in a fixed order.
         best: weights of the best epoch so far.
-        keep_every: keep every N-th epoch's checkpoint besides the last two.
+        keep_every: also keep every N-th epoch's checkpoint.
     """
     folder.mkdir(exist_ok=True)
-    _sweep(folder)
+    for part in folder.glob(".*.part"):  # half-written by a killed process
+        shutil.rmtree(part)
     part = folder / f".{uuid.uuid4().hex}.part"
     part.mkdir()
     _write_arrays(part / "variables.npz", [np.asarray(variable) for variable in variables])
@@ -68,15 +68,14 @@ def save(folder: Path, progress: Progress, variables: Sequence[Any], best: Array
     target = folder / f"epoch_{progress.epoch:06d}"
     shutil.rmtree(target, ignore_errors=True)
     part.rename(target)
-    for old in _all(folder)[:-KEPT]:
+    for old in sorted(folder.glob("epoch_*"))[:-KEPT]:
         if not keep_every or int(old.name.removeprefix("epoch_")) % keep_every:
             shutil.rmtree(old)
 
 
-def latest(folder: Path) -> Path | None:
+def find_latest(folder: Path) -> Path | None:
     """Return the newest checkpoint, or None."""
-    found = _all(folder)
-    return found[-1] if found else None
+    return max(folder.glob("epoch_*"), default=None)
 
 
 def restore(path: Path, variables: Sequence[Any]) -> tuple[Progress, Arrays]:
@@ -88,26 +87,15 @@ def restore(path: Path, variables: Sequence[Any]) -> tuple[Progress, Arrays]:
     try:
         progress = Progress(**read_json(path / "progress.json"))
         values, best = _read_arrays(path / "variables.npz"), _read_arrays(path / "best.npz")
-    except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise WirechamberError(
-            f"{path}: the checkpoint is damaged ({error}); remove it to resume from the one before"
-        ) from None
+    except (UserError, OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        hint = "remove it to resume from the one before"
+        raise WirechamberError(f"{path}: the checkpoint is damaged ({error}); {hint}") from None
     shapes = [tuple(variable.shape) for variable in variables]
     if shapes != [value.shape for value in values]:
         raise WirechamberError(f"{path}: the checkpoint belongs to another model; start again with --overwrite")
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)
     return progress, best
-
-
-def _all(folder: Path) -> list[Path]:
-    return sorted(folder.glob("epoch_*"))
-
-
-def _sweep(folder: Path) -> None:
-    """Remove what a killed process left half-written."""
-    for part in folder.glob(".*.part"):
-        shutil.rmtree(part)
 
 
 def _write_arrays(path: Path, arrays: Arrays) -> None:

@@ -1,7 +1,5 @@
 """What a job needs: parameters, activations, data, and the memory to ask for. Nothing is trained."""
 
-from __future__ import annotations
-
 import json
 import math
 import tempfile
@@ -13,33 +11,35 @@ from typing import Any
 from app.config import Job
 from app.config.derived_jobs import changed
 from app.core.errors import UserError
+from app.core.libraries import keras
+from app.runtime import device
 
 ROWS = 2000
 """Events that the networks are built on: the constants of a normalisation, and how large an event is."""
 FLOAT = 4
 COPIES = 4
-"""Of the weights: themselves, their gradient and the two moments of Adam."""
+"""Copies of the weights: themselves, their gradient and the two moments of Adam."""
 PASSES = 2
-"""Forward and back: the output of every layer is kept until its gradient is known."""
+"""Passes whose tensors are counted, forward and back: a layer's output is kept until its gradient is known."""
 HELD = 4
-"""Of the events: as they are read, as they are split, and what their simulation or their predictions take."""
+"""Copies of the events: as read, as split, and what their simulation or their predictions take."""
 PROCESS = 860 * 2**20
 """Bytes of a process that has loaded TensorFlow and built a graph (benchmarks/estimate.py)."""
 GPU_CONTEXT = 2**30
 """Bytes of a GPU that CUDA and the workspaces of its libraries take; not measured here, there was no GPU."""
 GPU_HOST = 2 * 2**30
-"""Bytes that a process on a GPU needs on its machine besides `PROCESS`, for CUDA's libraries; not measured here."""
+"""Bytes that a process on a GPU needs on its machine in addition to `PROCESS`, for CUDA; not measured here."""
 MARGIN = 1.25
-"""Above the estimate: what is asked for from a pool."""
+"""Factor between the estimate and what a pool is asked for."""
 GPUS = (8, 24, 80)
 """Memory of usual GPUs [GB]."""
 STEP = 100
-"""Requests are rounded up to so many MiB."""
+"""MiB to whose multiples requests are rounded up."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """Bytes, but for the numbers of rows and parameters.
+    """The needs of a job, in bytes but for the numbers of rows and parameters.
 
     Attributes:
         rows: training events.
@@ -90,82 +90,75 @@ class Estimate:
 
 def estimate(job: Job) -> Estimate:
     """Build a job's networks on a few events and say what a run of it needs."""
-    from app.runtime import device
-
-    device.prepare(job.seed)
     from app.data.loading import load_data
     from app.training.build import build
 
+    device.prepare(job.seed)
     with tempfile.TemporaryDirectory() as folder:
-        data = load_data(smaller(job), ROWS, Path(folder))
-        built = build(job, data)
-        return measure(job, built, data)
+        data = load_data(reduce_simulation(job), ROWS, Path(folder))
+        return estimate_built(job, build(job, data), data)
 
 
-def advise(jobs: Sequence[Job]) -> dict[str, int]:
+def memory_requests(jobs: Sequence[Job]) -> dict[str, int]:
     """Return the MiB to ask for by job; jobs that differ in nothing that takes memory are built once.
 
     Raises:
         UserError: the networks of a job cannot be built on its data.
     """
+    requests: dict[str, int] = {}
     known: dict[str, int] = {}
-    return {job.name: _advised(job, known) for job in jobs}
+    for job in jobs:
+        content = job.dump()
+        training = {name: content["training"][name] for name in ("batch_size", "mixed_precision")}
+        names = ("dataset", "model", "tasks", "constraints", "collocation", "unlabelled")
+        key = json.dumps([{name: content[name] for name in names}, training, job.resources.request_gpus > 0])
+        if key not in known:
+            try:
+                known[key] = estimate(job).request_memory
+            except UserError as error:
+                raise error.under(job.name) from None
+        requests[job.name] = known[key]
+    return requests
 
 
-def _advised(job: Job, known: dict[str, int]) -> int:
-    content = job.dump()
-    training = {name: content["training"][name] for name in ("batch_size", "mixed_precision")}
-    parts = {name: content[name] for name in ("dataset", "model", "tasks", "constraints", "collocation", "unlabelled")}
-    key = json.dumps([parts, training, job.resources.request_gpus > 0])
-    if key not in known:
-        try:
-            known[key] = estimate(job).request_memory
-        except UserError as error:
-            raise error.under(job.name) from None
-    return known[key]
-
-
-def measure(job: Job, built: Any, data: Any) -> Estimate:
+def estimate_built(job: Job, built: Any, data: Any) -> Estimate:
     """Return the estimate of a job whose networks were built."""
     network = built.network or built.deployed
-    some = next(iter(data.splits.train))
-    x, y = built.prepare(some[:1])[:2]
-    total = total_rows(job, data.source.rows)
-    stored = [*some.inputs.values(), *some.columns.values(), some.key]
-    each = sum(array.nbytes for array in stored) / len(some)
-    parameters = network.count_params()
-    trained = built.network is not None
+    events = next(iter(data.splits.train))
+    x, y = built.prepare(events[:1])[:2]
+    rows = total_rows(job, data.source.rows)
+    each = sum(array.nbytes for array in (*events.inputs.values(), *events.columns.values(), events.key)) / len(events)
+    parameters, numbers = network.count_params(), 0
+    for layer in network.layers:
+        tensors = keras.tree.flatten(layer.output)
+        numbers += sum(math.prod(size or 1 for size in tensor.shape[1:]) for tensor in tensors)
     return Estimate(
-        rows=round(total * job.dataset.options.split.train),
+        rows=round(rows * job.dataset.options.split.train),
         parameters=parameters,
-        weights=float(FLOAT * (COPIES if trained else 1) * parameters),
-        activations=float(PASSES * FLOAT * sum(_size(layer.output) for layer in network.layers)),
+        weights=float(FLOAT * (COPIES if built.network is not None else 1) * parameters),
+        activations=float(PASSES * FLOAT * numbers),
         event=float(sum(array.nbytes for array in (*x.values(), *y.values()))),
-        held=0.0 if job.dataset.options.streaming else HELD * total * each,
+        held=0.0 if job.dataset.options.streaming else HELD * rows * each,
         batch_size=job.training.batch_size,
         on_gpu=job.resources.request_gpus > 0,
     )
 
 
-def _size(tensors: Any) -> int:
-    every = tensors.values() if isinstance(tensors, dict) else tensors if isinstance(tensors, list) else [tensors]
-    return sum(math.prod(size or 1 for size in tensor.shape[1:]) for tensor in every)
-
-
-def total_rows(job: Job, found: int) -> int:
-    """Return how many events a run of the job has; `found` are in its files."""
+def total_rows(job: Job, rows: int) -> int:
+    """Return how many events a run of the job has, `rows` of which are in its files."""
     simulation = job.dataset.options.simulate
-    return int(simulation.parameters[_count(simulation.parameters)]) if simulation else found
+    return int(simulation.parameters[count_key(simulation.parameters)]) if simulation else rows
 
 
-def _count(simulation: Mapping[str, Any]) -> str:
+def count_key(simulation: Mapping[str, Any]) -> str:
+    """Return the key of a simulation that gives the number of its events."""
     return next(key for key in ("tracks", "events") if key in simulation)
 
 
-def smaller(job: Job) -> Job:
-    """Simulate a handful of events only; given files are read as far as needed."""
+def reduce_simulation(job: Job) -> Job:
+    """Return the job with a simulation of a few events only; given files are read as far as needed anyway."""
     simulation = job.dataset.options.simulate
     if simulation is None:
         return job
-    count = _count(simulation.parameters)
-    return changed(job, {f"dataset.simulate.{count}": min(simulation.parameters[count], ROWS)})
+    key = count_key(simulation.parameters)
+    return changed(job, {f"dataset.simulate.{key}": min(simulation.parameters[key], ROWS)})

@@ -1,7 +1,5 @@
 """Training: Keras' `fit` on the objective, with the plan of its steps and the history of what it did."""
 
-from __future__ import annotations
-
 import logging
 import math
 from collections.abc import Callable
@@ -11,18 +9,15 @@ from typing import Any
 from app import optimizers
 from app.checks.classical import nothing_to_train
 from app.config import Job
-from app.data.loading import Data
-from app.data.tables import first_events
-from app.evaluation.predict import predict
-from app.evaluation.predictor import Predictor
-from app.evaluation.task_metrics import merge_tasks, task_metrics
+from app.data.loading import Data, first_events
+from app.evaluation.metrics import merge_tasks, task_metrics
+from app.evaluation.predict import Predictor, predict
 from app.runs.directory import RunDirectory
 from app.runtime.device import is_deterministic, version
 from app.training.build import Networks
 from app.training.checkpoint import Progress
 from app.training.recorder import Recorder
 from datasets.pipeline.batches import ordered_batches, shuffled_batches
-from datasets.pipeline.split import Part
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +25,7 @@ MOST_STEPS_PER_EXECUTION = 64
 OPERATIONS_PER_EXECUTION = 2e10
 VALIDATION_ROWS_FOR_METRICS = 20_000
 VALIDATION_BYTES_FOR_METRICS = 2e8
-"""Of their inputs, which are held all the time: 5,000 images of 40 kB."""
+"""Bytes of the inputs of these events, which are held all the time: 5,000 images of 40 kB."""
 LARGE_BATCH = 8192
 FIRST_KERAS_OF_SEVERAL_STEPS = (3, 7)
 """Keras 3.4 to 3.6 fail at the end of an epoch when several steps run in one execution on a tf.data iterator."""
@@ -85,46 +80,50 @@ def train(
 ) -> dict[str, Any]:
     """Fit the objective, leave the best weights in the networks, and return the history in its documented form.
 
-    With `until` the training stops after so many of its epochs, to be resumed as if it had been interrupted there.
+    Args:
+        job: the job.
+        data: of the job.
+        built: its networks.
+        run: where the checkpoints are.
+        resume: whether to continue from the newest checkpoint.
+        report: called with the progress after each epoch.
+        until: the training stops after so many of its epochs, to be resumed as if it had been interrupted there.
     """
-    epochs = min(until or job.training.epochs, job.training.epochs)
-    if built.objective is None:
+    training, objective = job.training, built.objective
+    epochs = min(until or training.epochs, training.epochs)
+    if objective is None:
         logger.info(nothing_to_train(job))
         return history(Progress(seconds=built.seconds))
     steps = plan(job, data.splits.train.rows, built.network.count_params())
-    schedule = job.training.schedule.build(
-        job.training.optimizer.options.learning_rate, steps.steps_per_epoch, job.training.epochs
-    )
-    optimizer = optimizers.make(job.training.optimizer, schedule.learning_rate, job.training.gradient_accumulation)
-    built.objective.compile(optimizer=optimizer, jit_compile=steps.xla, steps_per_execution=steps.steps_per_execution)
-    recorder = Recorder(job.training, schedule, run, _validation(job, data, built), report, epochs)
-    recorder.set_model(built.objective)
-    _make_variables(built, data, job)
+    rate = training.optimizer.options.learning_rate
+    schedule = training.schedule.build(rate, steps.steps_per_epoch, training.epochs)
+    optimizer = optimizers.make(training.optimizer, schedule.learning_rate, training.gradient_accumulation)
+    objective.compile(optimizer=optimizer, jit_compile=steps.xla, steps_per_execution=steps.steps_per_execution)
+    recorder = Recorder(training, schedule, run, make_validation(job, data, built), report, epochs)
+    recorder.set_model(objective)
+    make_variables(built, data)
     if resume:
         recorder.resume()
     if recorder.progress.epoch < epochs and not recorder.progress.stopped_early:
-        _fit(job, data, built, recorder, steps)
+        used = recorder.progress.epoch * steps.steps_per_epoch
+        size = training.batch_size
+        labelled = shuffled_batches(data.splits.train, built.prepare, size, job.seed, used * size)
+        objective.fit(
+            with_unlabelled(labelled, job, data, used),
+            validation_data=ordered_batches(data.splits.validation, built.prepare, steps.validation_batch),
+            epochs=epochs,
+            initial_epoch=recorder.progress.epoch,
+            steps_per_epoch=steps.steps_per_epoch,
+            callbacks=[recorder],
+            shuffle=False,
+            verbose=0,
+        )
     built.network.set_weights(recorder.best)
     return history(recorder.progress)
 
 
-def _fit(job: Job, data: Data, built: Networks, recorder: Recorder, steps: Plan) -> None:
-    used = recorder.progress.epoch * steps.steps_per_epoch * job.training.batch_size
-    labelled = shuffled_batches(data.splits.train, built.prepare, job.training.batch_size, job.seed, used)
-    built.objective.fit(
-        with_unlabelled(labelled, job, data, recorder.progress.epoch * steps.steps_per_epoch),
-        validation_data=ordered_batches(data.splits.validation, built.prepare, steps.validation_batch),
-        epochs=recorder.epochs,
-        initial_epoch=recorder.progress.epoch,
-        steps_per_epoch=steps.steps_per_epoch,
-        callbacks=[recorder],
-        shuffle=False,
-        verbose=0,
-    )
-
-
 def with_unlabelled(labelled: Any, job: Job, data: Data, steps: int = 0) -> Any:
-    """Return the batches with those of the unlabelled states beside them, `steps` of which were used before."""
+    """Return the batches together with those of the unlabelled states, `steps` of which were used before."""
     if data.unlabelled is None:
         return labelled
     from app.training.objective import UNLABELLED
@@ -138,10 +137,9 @@ def with_unlabelled(labelled: Any, job: Job, data: Data, steps: int = 0) -> Any:
     return labelled.zip(labelled, more).map(together)
 
 
-def _make_variables(built: Networks, data: Data, job: Job) -> None:
+def make_variables(built: Networks, data: Data) -> None:
     """Make the variables of metrics and optimizer now: a checkpoint holds them all, in a fixed order."""
-    events = next(iter(data.splits.train))[:2]
-    x, y = built.prepare(events)[:2]
+    x, y = built.prepare(next(iter(data.splits.train))[:2])[:2]
     if data.unlabelled is not None:
         from app.training.objective import UNLABELLED
 
@@ -151,21 +149,17 @@ def _make_variables(built: Networks, data: Data, job: Job) -> None:
         built.objective.optimizer.build(built.objective.trainable_variables)
 
 
-def _validation(job: Job, data: Data, built: Networks) -> Callable[[], dict[str, float]]:
-    predictor = Predictor(built.deployed)
-    events = _sample(data.splits.validation)
-
-    def measured() -> dict[str, float]:
-        found = predict(predictor, events, job)
-        return merge_tasks({name: task_metrics(found, task) for name, task in job.tasks.items()})
-
-    return measured
-
-
-def _sample(part: Part) -> Any:
-    """Return the first events of a split: as many as the metrics of an epoch are worth."""
+def make_validation(job: Job, data: Data, built: Networks) -> Callable[[], dict[str, float]]:
+    """Return a function that gives the metrics of the network as it is, on the first validation events."""
+    part, predictor = data.splits.validation, Predictor(built.deployed)
     size = sum(array[:1].nbytes for array in next(iter(part)).inputs.values())
-    return first_events(part, min(VALIDATION_ROWS_FOR_METRICS, max(1, int(VALIDATION_BYTES_FOR_METRICS / size))))
+    events = first_events(part, min(VALIDATION_ROWS_FOR_METRICS, max(1, int(VALIDATION_BYTES_FOR_METRICS / size))))
+
+    def validate() -> dict[str, float]:
+        predictions = predict(predictor, events, job)
+        return merge_tasks({name: task_metrics(predictions, task) for name, task in job.tasks.items()})
+
+    return validate
 
 
 def history(progress: Progress) -> dict[str, Any]:

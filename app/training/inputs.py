@@ -1,9 +1,7 @@
 """What a model sees: from raw input tensors to standardised columns and features, or through an input layer."""
 
-from __future__ import annotations
-
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -20,73 +18,62 @@ from datasets.transforms.chain import check_mirror
 
 logger = logging.getLogger(__name__)
 
-
 FEATURES = "features"
 SPARSE_ROWS = 1000
-"""So many events, of all blocks alike, say what the constants of sparse images are: dense they are 3 MB each."""
-
-
-def known_columns(data: Data) -> list[str]:
-    """Return the names of all flat input columns."""
-    return [column for columns in data.columns.values() for column in columns]
+"""Events that the constants of sparse images are taken from, evenly from all blocks: dense they are 3 MB each."""
 
 
 def check_inputs(job: Job, data: Data) -> None:
     """Refuse a mirror or features that the data do not allow."""
     from app.layers.features import check_features
 
-    options = job.model.options.inputs
+    options, columns = job.model.options.inputs, data.column_names
     if options.mirror:
-        check_mirror(data.source.magnet, known_columns(data), [t for task in job.tasks.values() for t in task.targets])
-    check_features(options.features or (), known_columns(data), data.source.magnet)
+        check_mirror(data.source.magnet, columns, [target for task in job.tasks.values() for target in task.targets])
+    check_features(options.features or (), columns, data.source.magnet)
 
 
 def seen_inputs(job: Job, data: Data, inputs: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the standardised tensors that the model sees by name, and the figures of the standardisation."""
-    options = job.model.options.inputs
-    rest = {name: _layered(name, inputs[name], data) for name in inputs if name not in data.columns}
-    flat = {name: inputs[name] for name in data.columns}
+    """Return the tensors that the model sees by name, and the means and standard deviations that standardise them.
+
+    Args:
+        job: the job.
+        data: of the job; means, deviations and the constants of input layers are those of its training split.
+        inputs: the raw inputs.
+    """
+    options, train = job.model.options.inputs, data.splits.train
+    layered = {}
+    for name, tensor in inputs.items():
+        if name in data.columns:
+            continue
+        settings = data.source.inputs[name].layer
+        if settings is not None:
+            layer = INPUT_LAYERS.parse(settings).build(f"{name}_layer")
+            share = max(1, SPARSE_ROWS // len(train.blocks))
+            layer.adapt(part for events in train for part in dense_parts(events.inputs[name], share))
+            tensor = layer(tensor)
+        layered[name] = tensor
+    flat, columns = {name: inputs[name] for name in data.columns}, dict(data.columns)
+    features: Any = None
     if options.mirror or options.features:
         from app.layers.features import Features
 
         magnet = data.source.magnet.config() if data.source.magnet else None
-        names = options.features or tuple(known_columns(data))
-        layer = Features(data.columns, names, options.mirror, magnet, name=FEATURES)
-        figures = _moments(data, {FEATURES: names}, lambda events: {FEATURES: np.asarray(layer(events))})
-        tensors = {FEATURES: layer(flat)}
-    else:
-        figures = _moments(data, data.columns, dict)
-        tensors = flat
-    return {name: _normalized(name, t, figures) for name, t in {**tensors, **rest}.items()}, figures
-
-
-def _moments(data: Data, columns: Mapping[str, Any], seen: Any) -> dict[str, dict[str, Any]]:
-    kept = [n for n in columns if n not in data.source.inputs or data.source.inputs[n].standardize]
-    figures = {}
-    for name in kept:
-        flat = ({n: events.inputs[n] for n in data.columns} for events in data.splits.train)
-        mean, std = mean_and_std(seen(inputs)[name] for inputs in flat)
-        figures[name] = {"columns": list(columns[name]), "mean": mean.tolist(), "std": std.tolist()}
-    return figures
-
-
-def _layered(name: str, tensor: Any, data: Data) -> Any:
-    """Return what the input layer of a raw input makes of it, its constants found on the training split."""
-    wanted = data.source.inputs[name].layer
-    if wanted is None:
-        return tensor
-    layer = INPUT_LAYERS.parse(wanted).build(f"{name}_layer")
-    train = data.splits.train
-    share = max(1, SPARSE_ROWS // len(train.blocks))
-    layer.adapt(part for events in train for part in dense_parts(events.inputs[name], share))
-    return layer(tensor)
-
-
-def _normalized(name: str, tensor: Any, figures: Mapping[str, Mapping[str, list[float]]]) -> Any:
-    if name not in figures:
-        return tensor
-    mean, std = (np.asarray(figures[name][key]) for key in ("mean", "std"))
-    return keras.layers.Normalization(mean=mean, variance=std**2, name=f"{name}_normalized", dtype="float32")(tensor)
+        columns = {FEATURES: list(options.features or data.column_names)}
+        features = Features(data.columns, tuple(columns[FEATURES]), options.mirror, magnet, name=FEATURES)
+        flat = {FEATURES: features(flat)}
+    seen, figures = {**flat, **layered}, {}
+    for name in columns:
+        if name in data.source.inputs and not data.source.inputs[name].standardize:
+            continue
+        arrays = ({n: events.inputs[n] for n in data.columns} for events in train)
+        mean, std = mean_and_std(np.asarray(features(block)) if features else block[name] for block in arrays)
+        figures[name] = {"columns": columns[name], "mean": mean.tolist(), "std": std.tolist()}
+    for name, entry in figures.items():
+        mean, std = (np.asarray(entry[key]) for key in ("mean", "std"))
+        layer = keras.layers.Normalization(mean=mean, variance=std**2, name=f"{name}_normalized", dtype="float32")
+        seen[name] = layer(seen[name])
+    return seen, figures
 
 
 def momentum_input(job: Job, data: Data, inputs: Mapping[str, Any]) -> Any:
@@ -97,28 +84,28 @@ def momentum_input(job: Job, data: Data, inputs: Mapping[str, Any]) -> Any:
     """
     place = next(((name, columns.index("qop")) for name, columns in data.columns.items() if "qop" in columns), None)
     if place is None:
-        known = [column for columns in data.columns.values() for column in columns]
         what = f"{job.model.name!r} needs the input column 'qop'"
-        raise UserError(Problem(what, ("model",), received=known))
+        raise UserError(Problem(what, ("model",), received=data.column_names))
     name, column = place
     if "edges" in job.model.parameters:
-        _check_filled(job.model.parameters["edges"], _momenta(data, name, column))
+        p = np.concatenate([1.0 / np.abs(events.inputs[name][:, column]) for events in data.splits.train])
+        check_momentum_ranges(job.model.parameters["edges"], p)
     return inputs[name][:, column]
 
 
-def _momenta(data: Data, name: str, column: int) -> Any:
-    return np.concatenate([1.0 / np.abs(events.inputs[name][:, column]) for events in data.splits.train])
+def check_momentum_ranges(edges: Any, p: Any) -> None:
+    """Refuse a range without training events: it would answer with the random numbers that its network began with.
 
-
-def _check_filled(edges: Sequence[float], p: Any) -> None:
-    """A range without training events would answer with the random numbers that its network began with."""
+    Args:
+        edges: of the ranges [GeV], from low to high.
+        p: momenta of the training events [GeV], (N,).
+    """
     counts = np.histogram(p, [0.0, *edges, np.inf])[0]
-    words = [f"p < {edges[0]:g}", *(f"{a:g} <= p < {b:g}" for a, b in pairwise(edges))]
-    words.append(f"p >= {edges[-1]:g}")
-    logger.info("momentum ranges: %s", ", ".join(f"{w} GeV {n:,}" for w, n in zip(words, counts, strict=True)))
-    for word, events in zip(words, counts, strict=True):
-        if not events:
+    ranges = [f"p < {edges[0]:g}", *(f"{a:g} <= p < {b:g}" for a, b in pairwise(edges)), f"p >= {edges[-1]:g}"]
+    described = [f"{text} GeV {number:,}" for text, number in zip(ranges, counts, strict=True)]
+    logger.info("momentum ranges: %s", ", ".join(described))
+    for text, number in zip(ranges, counts, strict=True):
+        if not number:
+            what = f"no training event has {text} GeV"
             expected = f"edges between the momenta of the training split, {p.min():.3g} to {p.max():.3g} GeV"
-            raise UserError(
-                Problem(f"no training event has {word} GeV", ("model", "edges"), expected=expected, received=[*edges])
-            )
+            raise UserError(Problem(what, ("model", "edges"), expected=expected, received=[*edges]))

@@ -1,6 +1,4 @@
-"""What a training minimises: the one keras.Model around every network. Imported where Keras is needed."""
-
-from __future__ import annotations
+"""What a training minimises: the one keras.Model around every network. Imports Keras."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +12,7 @@ from app.training.constraints import Constraints, HitConstraints
 from datasets.transforms.chain import Chain
 
 UNLABELLED = "unlabelled_"
-"""Prefix of the inputs of states without truth, beside those of the labelled ones."""
+"""Prefix of the inputs of states without truth, next to those of the labelled states."""
 
 
 @dataclass(frozen=True)
@@ -54,12 +52,13 @@ class Objective(keras.Model):
         self.constraints, self.curriculum = constraints, curriculum
         self.epoch = self.add_weight(shape=(), initializer="zeros", trainable=False, name="epoch")
         self.generator = keras.random.SeedGenerator(1)
-        self.weights_of_terms = {_tracked(t.name): t.weight for t in self.terms}
+        self.weights_of_terms = {loss_name(term.name): term.weight for term in self.terms}
         self.weights_of_terms |= constraints.weights() if constraints else {}
         self.balance = balancing(self, self.weights_of_terms) if balancing else None
-        several = len(self.weights_of_terms) > 1
-        names = [*self.weights_of_terms, "data_loss", *(["physics_loss"] if constraints else [])] if several else []
-        names += [_weight_of(name) for name in self.weights_of_terms] if several else []
+        names: list[str] = []
+        if len(self.weights_of_terms) > 1:
+            names = [*self.weights_of_terms, "data_loss", *(["physics_loss"] if constraints else [])]
+            names += [weight_name(name) for name in self.weights_of_terms]
         self.trackers = {name: keras.metrics.Mean(name=name) for name in names}
         self.sound = self.add_weight(shape=(), initializer="ones", trainable=False, name="sound")
 
@@ -85,14 +84,27 @@ class Objective(keras.Model):
         """
         inputs = split_columns(x, self.columns)
         if training and self.curriculum:
-            sample_weight = _scheduled(self.curriculum(inputs, self.epoch), sample_weight)
-        losses = {_tracked(t.name): _mean_loss(t, y[t.name], y_pred[t.name], inputs, sample_weight) for t in self.terms}
-        losses |= self._physics(x, y_pred, inputs, training) if self.constraints else {}
-        added = self._added() if training and self.balance else {n: (w, 0.0) for n, w in self.weights_of_terms.items()}
-        self._track(losses, added)
+            weight = self.curriculum(inputs, self.epoch)
+            # Its mean over the batch becomes 1, or 0 when no event has a weight yet.
+            weight = weight / keras.ops.maximum(keras.ops.mean(weight), 1e-6)
+            sample_weight = weight if sample_weight is None else weight * sample_weight
+        losses = {}
+        for term in self.terms:
+            values = term.loss(y[term.name], keras.ops.cast(y_pred[term.name], "float32"))
+            for weight in (term.chain.weight(inputs), sample_weight):
+                values = values if weight is None else values * weight
+            losses[loss_name(term.name)] = keras.ops.mean(values) / term.mean_weight
+        losses |= self.physics_losses(x, y_pred, inputs, training) if self.constraints else {}
+        added = {name: (weight, 0.0) for name, weight in self.weights_of_terms.items()}
+        if training and self.balance:
+            shares = self.constraints.warmup(self.epoch) if self.constraints else {}
+            balanced = self.balance(self.epoch)
+            added = {n: (w * shares.get(n, 1.0), offset * shares.get(n, 1.0)) for n, (w, offset) in balanced.items()}
+        self.update_trackers(losses, added)
         return sum(weight * losses[name] + offset for name, (weight, offset) in added.items())
 
-    def _physics(self, x: Any, y_pred: Any, inputs: Mapping[str, Any], training: bool) -> dict[str, Any]:
+    def physics_losses(self, x: Any, y_pred: Any, inputs: Mapping[str, Any], training: bool) -> dict[str, Any]:
+        """Return the mean over the batch of each constraint's term, of labelled and unlabelled states together."""
         if isinstance(self.constraints, HitConstraints):
             return {n: keras.ops.mean(v) for n, v in self.constraints(y_pred[SCORES], x).items()}
         code = y_pred[TRACK_CODE]
@@ -103,51 +115,36 @@ class Objective(keras.Model):
             inputs = {name: keras.ops.concatenate([value, more[name]]) for name, value in inputs.items()}
         task = self.terms[0]
         weight = task.chain.weight(inputs)
-        found = self.constraints(code, inputs, self.generator, training)  # type: ignore[misc]
-        return {n: keras.ops.mean(v if weight is None else v * weight) / task.mean_weight for n, v in found.items()}
+        values = self.constraints(code, inputs, self.generator, training)  # type: ignore[misc]
+        return {n: keras.ops.mean(v if weight is None else v * weight) / task.mean_weight for n, v in values.items()}
 
-    def _added(self) -> dict[str, tuple[Any, Any]]:
-        """Return weight and offset of each term in this epoch, those in their warm-up with a share of them."""
-        shares = self.constraints.warmup(self.epoch) if self.constraints else {}
-        found = self.balance(self.epoch)  # type: ignore[misc]
-        return {n: (w * shares.get(n, 1.0), offset * shares.get(n, 1.0)) for n, (w, offset) in found.items()}
+    def update_trackers(self, losses: Mapping[str, Any], added: Mapping[str, tuple[Any, Any]]) -> None:
+        """Update the trackers.
 
-    def _weighted(self, losses: Mapping[str, Any], names: Any) -> Any:
-        return sum(self.weights_of_terms[name] * losses[name] for name in names)
-
-    def _track(self, losses: Mapping[str, Any], added: Mapping[str, tuple[Any, Any]]) -> None:
+        Args:
+            losses: the value of each term.
+            added: weight and offset of each term in the total loss.
+        """
         if not self.trackers:
             return
-        tasks = [_tracked(term.name) for term in self.terms]
-        sums = {"data_loss": self._weighted(losses, tasks)}
+        tasks = [loss_name(term.name) for term in self.terms]
+        sums = {"data_loss": sum(self.weights_of_terms[name] * losses[name] for name in tasks)}
         if self.constraints:
-            sums["physics_loss"] = self._weighted(losses, self.constraints.terms())
-        used = {_weight_of(name): keras.ops.cast(weight, "float32") for name, (weight, _) in added.items()}
+            physics = self.constraints.terms()
+            sums["physics_loss"] = sum(self.weights_of_terms[name] * losses[name] for name in physics)
+        used = {weight_name(name): keras.ops.cast(weight, "float32") for name, (weight, _) in added.items()}
         for name, value in {**losses, **sums, **used}.items():
             self.trackers[name].update_state(keras.ops.where(self.sound > 0, value, 0.0), self.sound)
-        # One step after a term that is not finite all of them are: what they are then is not written down, so that the
-        # first is named also where several steps are one execution.
+        # One step after a term that is not finite none is finite. Later steps are not tracked, so that the error names
+        # the first term also where several steps are one execution.
         self.sound.assign(self.sound * keras.ops.cast(keras.ops.isfinite(sum(losses.values())), "float32"))
 
 
-def _tracked(task: str) -> str:
+def loss_name(task: str) -> str:
+    """Return what the figure of a task's loss is called: <task>_loss."""
     return f"{task}_loss"
 
 
-def _weight_of(term: str) -> str:
-    """Name the figure of what a term's loss is multiplied with: <task>_weight."""
+def weight_name(term: str) -> str:
+    """Return what the figure of a term's factor in the total loss is called: <task>_weight."""
     return f"{term.removesuffix('_loss')}_weight"
-
-
-def _scheduled(weight: Any, sample_weight: Any) -> Any:
-    """Return the weights with mean 1 over the batch; 0 for all when no event has a weight yet."""
-    weight = weight / keras.ops.maximum(keras.ops.mean(weight), 1e-6)
-    return weight if sample_weight is None else weight * sample_weight
-
-
-def _mean_loss(term: Term, y_true: Any, y_pred: Any, inputs: Mapping[str, Any], sample_weight: Any) -> Any:
-    values = term.loss(y_true, keras.ops.cast(y_pred, "float32"))
-    for weight in (term.chain.weight(inputs), sample_weight):
-        if weight is not None:
-            values = values * weight
-    return keras.ops.mean(values) / term.mean_weight

@@ -1,6 +1,4 @@
-"""The one callback of a training: it judges every epoch, in this order, and writes it down."""
-
-from __future__ import annotations
+"""The one callback of a training: it judges every epoch and writes it down."""
 
 import logging
 import math
@@ -21,6 +19,7 @@ from app.training.checkpoint import Arrays, Progress
 logger = logging.getLogger(__name__)
 
 CHECKPOINT_SHARE = 0.05
+"""The largest share of the training time that checkpoints may take, but for those of `keep_every`."""
 
 
 class Recorder(keras.callbacks.Callback):
@@ -31,7 +30,7 @@ class Recorder(keras.callbacks.Callback):
         schedule: learning-rate schedule, asked after each epoch.
         run: where checkpoints go.
         validate: returns the validation metrics of the network as it is.
-        report: told the progress after each epoch.
+        report: called with the progress after each epoch.
         epochs: the last of this training; default: the job's.
     """
 
@@ -60,7 +59,7 @@ class Recorder(keras.callbacks.Callback):
 
     def resume(self) -> None:
         """Continue from the newest checkpoint, if there is one."""
-        path = checkpoint.latest(self.run.checkpoints)
+        path = checkpoint.find_latest(self.run.checkpoints)
         if path is None:
             return
         self.progress, self.best = checkpoint.restore(path, self.variables())
@@ -80,21 +79,35 @@ class Recorder(keras.callbacks.Callback):
         self._refuse_nan(logs or {}, f"batch {batch + 1} of epoch {self.progress.epoch + 1}")
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Judge the epoch."""
+        """Judge the epoch: history, best weights, learning rate, early stopping, checkpoint, time limit."""
         figures = {name: float(value) for name, value in (logs or {}).items()}
         self._refuse_nan(figures, f"epoch {epoch + 1}")
-        self.progress.epoch = epoch + 1
-        self._remember(figures)
-        self._keep_best(figures["val_loss"])
-        self._adapt(figures["val_loss"])
-        self._stop_early(figures["val_loss"])
-        seconds = self._lap()
-        self.progress.seconds += seconds
-        last = self.model.stop_training or self.progress.epoch == self.epochs
+        progress, loss = self.progress, figures["val_loss"]
+        progress.epoch = epoch + 1
+        train = {name: value for name, value in figures.items() if not name.startswith("val_")}
+        # Validation adds the terms with the job's own weights in every epoch, which need no figure.
+        kept = [name for name in figures if name.startswith("val_") and not name.endswith("_weight")]
+        val = {name.removeprefix("val_"): figures[name] for name in kept}
+        rate = float(self.model.optimizer.learning_rate)
+        progress.train.append({"epoch": progress.epoch, **history_entry(train), "lr": rate})
+        progress.val.append({"epoch": progress.epoch, **history_entry(val), **self.validate()})
+        if progress.best_val_loss is None or loss < progress.best_val_loss:
+            progress.best_val_loss, progress.best_epoch = loss, progress.epoch
+            self.best = self.model.network.get_weights()
+        new_rate = self.schedule.update(loss)
+        if new_rate is not None:
+            self.model.optimizer.learning_rate = new_rate
+        progress.schedule = self.schedule.state()
+        self._stop_early(loss)
+        now = time.monotonic()
+        seconds, self._begun = now - self._begun, now
+        progress.seconds += seconds
+        last = self.model.stop_training or progress.epoch == self.epochs
         leave = not last and self._limit.ends_in(seconds)
-        if last or leave or self._checkpoint_is_due():
+        due = time.monotonic() - self._saved >= self._cost / CHECKPOINT_SHARE
+        if last or leave or due or progress.epoch % (self.training.keep_every or progress.epoch + 1) == 0:
             self.save()
-        self.report(self.progress)
+        self.report(progress)
         if leave:
             raise Interrupted(f"the time limit of {self._limit.seconds:g} s")
 
@@ -103,25 +116,6 @@ class Recorder(keras.callbacks.Callback):
             if not math.isfinite(float(value)):
                 advice = "a lower learning_rate or 'global_clipnorm' in the optimizer may help"
                 raise WirechamberError(f"{name} is {float(value)} in {where}; the training was stopped ({advice})")
-
-    def _remember(self, figures: Mapping[str, float]) -> None:
-        epoch = self.progress.epoch
-        train = {name: value for name, value in figures.items() if not name.startswith("val_")}
-        val = {name.removeprefix("val_"): value for name, value in figures.items() if _is_judged(name)}
-        rate = float(self.model.optimizer.learning_rate)
-        self.progress.train.append({"epoch": epoch, **_with_data_loss(train), "lr": rate})
-        self.progress.val.append({"epoch": epoch, **_with_data_loss(val), **self.validate()})
-
-    def _keep_best(self, loss: float) -> None:
-        if self.progress.best_val_loss is None or loss < self.progress.best_val_loss:
-            self.progress.best_val_loss, self.progress.best_epoch = loss, self.progress.epoch
-            self.best = self.model.network.get_weights()
-
-    def _adapt(self, loss: float) -> None:
-        rate = self.schedule.update(loss)
-        if rate is not None:
-            self.model.optimizer.learning_rate = rate
-        self.progress.schedule = self.schedule.state()
 
     def _stop_early(self, loss: float) -> None:
         rule = self.training.early_stopping
@@ -133,19 +127,8 @@ class Recorder(keras.callbacks.Callback):
         self.progress.stopping = {"lowest": loss if improved else before["lowest"], "wait": wait}
         if wait >= rule.patience:
             self.progress.stopped_early = self.model.stop_training = True
-            logger.info(
-                "early stopping: no improvement in %d epochs, the best was epoch %d", wait, self.progress.best_epoch
-            )
-
-    def _lap(self) -> float:
-        begun, self._begun = self._begun, time.monotonic()
-        return self._begun - begun
-
-    def _checkpoint_is_due(self) -> bool:
-        """Checkpoints may cost a twentieth of the time: each waits for twenty times what the last one took."""
-        every = self.training.keep_every
-        due = time.monotonic() - self._saved >= self._cost / CHECKPOINT_SHARE
-        return due or bool(every and self.progress.epoch % every == 0)
+            message = "early stopping: no improvement in %d epochs, the best was epoch %d"
+            logger.info(message, wait, self.progress.best_epoch)
 
     def save(self) -> None:
         """Write the checkpoint of the finished epoch."""
@@ -155,14 +138,10 @@ class Recorder(keras.callbacks.Callback):
         self._cost = self._saved - before
 
 
-def _is_judged(name: str) -> bool:
-    """Validation adds the terms with the job's own weights in every epoch: these need no figure."""
-    return name.startswith("val_") and not name.endswith("_weight")
-
-
-def _with_data_loss(figures: Mapping[str, float]) -> dict[str, Any]:
-    stages = [name for name in figures if name.startswith("stage_") and name.endswith("_loss")]
-    named: dict[str, Any] = {"loss": figures["loss"], "data_loss": figures.get("data_loss", figures["loss"]), **figures}
+def history_entry(figures: Mapping[str, float]) -> dict[str, Any]:
+    """Return figures as history.json has them: always with `data_loss`, and losses of stages as one list."""
+    entry: dict[str, Any] = {"loss": figures["loss"], "data_loss": figures.get("data_loss", figures["loss"]), **figures}
+    stages = sorted(name for name in figures if name.startswith("stage_") and name.endswith("_loss"))
     if stages:
-        named["stage_losses"] = [named.pop(name) for name in sorted(stages)]
-    return named
+        entry["stage_losses"] = [entry.pop(name) for name in stages]
+    return entry

@@ -11,7 +11,7 @@ import gzip, pathlib, sys, tempfile
 from app.core.libraries import keras, tf
 path = pathlib.Path(tempfile.mkdtemp()) / "model.keras"
 path.write_bytes(gzip.decompress(pathlib.Path("tests/data/v0_1/models/mlp.keras.gz").read_bytes()))
-app.evaluation.inference._register_layers()
+app.evaluation.inference.register_layers()
 print(keras.saving.load_model(path).name, keras.backend.backend(), keras.ops is sys.modules["keras"].ops)
 """
 DRAW = """

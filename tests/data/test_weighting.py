@@ -8,11 +8,11 @@ import re
 import numpy as np
 import pytest
 
-from app.checks import check_jobs
+from app.checks.jobs import check_jobs
 from app.config.job_file import parse
 from app.core.errors import Interrupted, UserError
 from app.data.loading import load_data
-from app.data.weighting import curriculum, make_weighting
+from app.data.weighting import make_curriculum, make_weighting
 from app.execution.session import Options
 from app.execution.single import train_job
 from app.layers.physical_outputs import make_chain
@@ -136,7 +136,7 @@ def objective(small_job, *specs):
     inputs = {"state": keras.Input((2,), name="state")}
     network = keras.Model(inputs, {"state": keras.layers.Dense(1, name="state_head")(inputs["state"])})
     term = Term("state", 1.0, lambda true, pred: (true - pred)[:, 0] ** 2, make_chain([], ["x"]))
-    return Objective(network, [term], {"state": ["x", "qop"]}, curriculum=curriculum(job, ["x", "qop"]))
+    return Objective(network, [term], {"state": ["x", "qop"]}, curriculum=make_curriculum(job, ["x", "qop"]))
 
 
 def loss(model, epoch, weight=None, training=True, rows=slice(None)):
@@ -180,7 +180,7 @@ def test_a_batch_without_a_track_above_the_threshold_costs_nothing_and_pulls_now
 def test_a_curriculum_needs_the_momentum_among_the_inputs(small_job):
     job = parse({**small_job, "weighting": ["uniform", "curriculum"]})
     with pytest.raises(UserError) as caught:
-        curriculum(job, ["theta", "phi"])
+        make_curriculum(job, ["theta", "phi"])
     assert str(caught.value) == "weighting.1: 'curriculum' needs the input column 'qop'. Received ['theta', 'phi']."
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from app.config.job_file import parse
-from app.data.loading import load_data
-from app.data.tables import tables
-from app.evaluation.baselines import fit_baselines
+from app.data.loading import baseline_tables, load_data
+from app.evaluation.metrics import fit_baselines
 
 
 def test_the_momentum_of_a_track_is_no_feature_of_the_polynomial(small_job):
@@ -13,7 +12,7 @@ def test_the_momentum_of_a_track_is_no_feature_of_the_polynomial(small_job):
     job = parse(small_job)
     data = load_data(job)
     assert "p" in data.source.extras
-    train, validation = tables(data)
+    train, validation = baseline_tables(data)
     inputs = {"x", "y", "tx", "ty", "qop", "dz"}
     assert set(train) == set(validation) == inputs | {f"true_{name}" for name in ("x", "y", "tx", "ty")}
     fitted = fit_baselines(data, job)["state"]

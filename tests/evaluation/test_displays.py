@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from app.core.errors import UserError
-from app.evaluation.displays import _images, choose
+from app.evaluation.displays import choose_events, read_images
 from app.plots.drawing.displays import Displays, merit
 from app.predictions import Predictions
 from app.runs.directory import RunDirectory
@@ -30,16 +30,16 @@ def pointing(angles):
 
 def test_the_best_have_the_smallest_angles_and_no_event_is_shown_twice():
     angles = np.random.default_rng(0).permutation(np.linspace(1, 170, 40))
-    found = choose(pointing(angles), {"direction": AXES}, seed=1)
+    found = choose_events(pointing(angles), {"direction": AXES}, seed=1)
     rows = {kind: [row for _, k, row in found if k == kind] for kind in ("best", "worst", "random")}
     assert angles[rows["best"]].tolist() == sorted(angles)[:3]
     assert angles[rows["worst"]].tolist() == sorted(angles)[:-4:-1]
     assert len({row for _, _, row in found}) == len(found) == 9
-    assert choose(pointing(angles), {"direction": AXES}, seed=1) == found
-    assert [row for *_, row in choose(pointing(angles), {"direction": AXES}, seed=2)][:6] == [
+    assert choose_events(pointing(angles), {"direction": AXES}, seed=1) == found
+    assert [row for *_, row in choose_events(pointing(angles), {"direction": AXES}, seed=2)][:6] == [
         row for *_, row in found[:6]
     ]
-    few = choose(pointing([10.0, 20, 30, 40]), {"direction": AXES}, seed=1)
+    few = choose_events(pointing([10.0, 20, 30, 40]), {"direction": AXES}, seed=1)
     assert [(kind, row) for _, kind, row in few] == [("best", 0), ("best", 1), ("best", 2), ("worst", 3)]
 
 
@@ -52,7 +52,7 @@ def test_of_a_class_the_probability_of_the_true_one_counts():
     assert merit(Predictions(key, {"is_es": true}, {"is_es": np.round(p)})) is None
     assert merit(Predictions(key, {"energy": true + 5}, {"energy": p})) is None
     assert merit(pointing([])) is None
-    assert choose(Predictions(key, {"energy": true + 5}, {"energy": p}), {"energy": ["energy"]}, 0) == []
+    assert choose_events(Predictions(key, {"energy": true + 5}, {"energy": p}), {"energy": ["energy"]}, 0) == []
     assert np.degrees(-merit(pointing([30.0, 120.0]))).tolist() == pytest.approx([30, 120])
 
 
@@ -69,7 +69,7 @@ def test_images_of_clusters_are_found_block_by_block():
             read.append(cut)
             yield every[cut]
 
-    found = _images(inputs, blocks(), np.array([5, 2, 5]))
+    found = read_images(inputs, blocks(), np.array([5, 2, 5]))
     assert list(found) == ["u", "x"]
     np.testing.assert_array_equal(found["x"], images["plane_x"][[5, 2, 5]])
     assert len(read) == 2  # the last block has none of them
@@ -82,7 +82,7 @@ def test_volumes_are_turned_so_that_rows_are_ticks():
     volumes = Sparse.of(flat.astype(np.int32), dense[1].ravel()[flat], np.array([0, 0, 2]), (5, 7, 2))
     layer = {"name": "adc", "ticks": "columns"}
     inputs = {"volume": Input((Column("adc_u"), Column("adc_x")), (5, 7, 2), layer=layer)}
-    found = _images(inputs, [Events({"volume": volumes}, {}, np.arange(2, dtype=np.uint64))], np.array([1]))
+    found = read_images(inputs, [Events({"volume": volumes}, {}, np.arange(2, dtype=np.uint64))], np.array([1]))
     assert {plane: values.shape for plane, values in found.items()} == {"u": (1, 7, 5), "x": (1, 7, 5)}
     assert (found["u"][0, 6, 3], found["x"][0, 4, 2]) == (8, 9)
 

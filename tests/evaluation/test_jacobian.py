@@ -14,11 +14,11 @@ from app.evaluation.jacobian import (
     STEP_SIZES,
     by_momentum,
     check_states,
-    compare,
+    compare_jacobians,
     measure_jacobian,
-    of_task,
     reference_jacobian,
     straight_line_jacobian,
+    task_jacobian,
     transport_jacobian,
 )
 from app.layers.features import Features
@@ -93,7 +93,7 @@ def in_gaussian(field, z, dz, nodes=60):
 
 
 def worst(found, reference, columns):
-    return np.max(compare(found, reference, columns["dz"])["relative_error"])
+    return np.max(compare_jacobians(found, reference, columns["dz"])["relative_error"])
 
 
 def test_without_a_field_the_reference_is_the_straight_line():
@@ -181,7 +181,7 @@ def test_a_silent_network_on_runge_kutta_has_its_jacobian(steps, slopes, mirror)
     assert found.shape == (100, 4, 5)
     same = reference_jacobian(DIPOLES, columns, steps=steps)
     assert worst(found, same, columns) < 1e-5
-    exact = compare(found, reference_jacobian(DIPOLES, columns), columns["dz"])["relative_error"]
+    exact = compare_jacobians(found, reference_jacobian(DIPOLES, columns), columns["dz"])["relative_error"]
     assert (np.max(exact) < 1e-3) == (steps == 5)  # few steps are not the track itself
 
 
@@ -204,7 +204,7 @@ def test_a_silent_network_on_the_straight_line():
     model = silent({"name": "straight_line_residual"}, GAUSSIAN)
     found = transport_jacobian(model, {"state": tensor(columns)}, COLUMNS, TARGETS)
     np.testing.assert_allclose(found, straight_line_jacobian(columns["dz"]), rtol=1e-6)
-    content = compare(found, reference_jacobian(GAUSSIAN, columns), columns["dz"])
+    content = compare_jacobians(found, reference_jacobian(GAUSSIAN, columns), columns["dz"])
     for values, ofs in zip(content["relative_error"], content["of"], strict=True):
         assert ofs == ["line", "line", "field", "field", "field"]  # a field By(z) knows no position
         assert values == pytest.approx([0, 0, 1, 1, 1], abs=1e-5)
@@ -263,7 +263,7 @@ def test_the_figures_by_hand():
         [[1, 1, 50, 1000, 400], [1, 1, 1000, 1000, 300], [1e-3, 1e-3, 0.1, 1, 0.9], [1e-3, 1e-3, 1, 1, 0.9]]
     )
     found = reference + 0.01 * size * np.array([1.0, -1.0])[:, None, None]
-    content = compare(found, reference, np.full(2, 1000.0))
+    content = compare_jacobians(found, reference, np.full(2, 1000.0))
     np.testing.assert_allclose(content["relative_error"], 0.01, rtol=1e-6)
     of = np.array(content["of"])
     assert np.argwhere(of == "field").tolist() == [[0, 2], [0, 4], [1, 4], [2, 2], [2, 4]]  # 1e-4 of 0.9 is too little
@@ -293,7 +293,7 @@ def test_the_content_of_the_file():
     assert content["reference"]["steps"] == 200
     assert 1e-10 < np.max(content["reference"]["uncertainty"]) < 1e-7
     assert 1e-3 < np.max(content["relative_error"]) < 1e-1
-    told = of_task(content, ["tx", "x"])
+    told = task_jacobian(content, ["tx", "x"])
     assert list(told["relative_error"]) == ["x", "tx"]
     assert told["relative_error"]["tx"]["qop"] == content["relative_error"][2][4]
 
@@ -311,11 +311,11 @@ def test_what_has_no_jacobian():
         "Expected 'field' in the dataset, or data of 'simulate'."
     )
     assert refused(GAUSSIAN, {"state": ["x", "y", "tx", "ty", "dz"]}) == (
-        "--jacobian: a transport Jacobian needs the input column 'qop', which the model has not. Expected a model with "
+        "--jacobian: a transport Jacobian needs the input column 'qop', which the model lacks. Expected a model with "
         "the input columns x, y, tx, ty, qop, dz. Received ['x', 'y', 'tx', 'ty', 'dz']."
     )
     assert refused(GAUSSIAN, targets={"a": ["x", "y"], "b": ["tx"]}) == (
-        "--jacobian: a transport Jacobian needs the target 'ty', which the model has not. Expected a model with "
+        "--jacobian: a transport Jacobian needs the target 'ty', which the model lacks. Expected a model with "
         "the targets x, y, tx, ty. Received ['x', 'y', 'tx']."
     )
     nowhere = Magnet(GAUSSIAN.field_json, None)

@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 
 from app.config.job_file import parse
-from app.data.loading import load_data
-from app.data.tables import first_events
+from app.data.loading import first_events, load_data
 from app.export.graph import output_names, to_onnx
-from app.export.parity import TOLERANCE, compare, session_of
+from app.export.parity import TOLERANCE, compare, open_session
 from app.models import MODELS
 from app.training.build import build
 from datasets.pipeline.arrays import dense
@@ -112,7 +111,7 @@ def test_a_family_says_the_same_as_in_keras(name, simulated, monkeypatch):
     found = compare(deployed, content, inputs, names)
     assert set(found) == set(names.values())
     assert max(one["max_rel"] for one in found.values()) < TOLERANCE / 10
-    session = session_of(content)
+    session = open_session(content)
     assert {one.name for one in session.get_inputs()} == set(deployed.input)
     for rows in (1, 3):  # dynamic: others than those that it was made or compared with
         cut = {n: np.asarray(dense(inputs[n][:rows]), np.float32) for n in deployed.input}
@@ -128,7 +127,7 @@ def test_a_family_says_the_same_as_in_keras(name, simulated, monkeypatch):
 def test_padding_says_nothing(simulated, monkeypatch):
     """The same hits with more padding behind them give the same answer."""
     _, data, deployed = made("deep_sets", monkeypatch, simulated)
-    session = session_of(to_onnx(deployed, "model").SerializeToString())
+    session = open_session(to_onnx(deployed, "model").SerializeToString())
     inputs = first_events(data.splits.validation, 4).inputs
     cut = {n: np.asarray(dense(inputs[n]), np.float32) for n in deployed.input}
     wide = {n: np.pad(v, [(0, 0), (0, 23)] + [(0, 0)] * (v.ndim - 2)) for n, v in cut.items()}

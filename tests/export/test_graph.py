@@ -134,7 +134,7 @@ def test_a_run_is_done_whatever_becomes_of_its_export(monkeypatch, caplog, tmp_p
     monkeypatch.setattr(onnx_file, "export_onnx", lambda *_: 1 / 0)
     job, run = SimpleNamespace(export=SimpleNamespace(onnx=True)), RunDirectory(tmp_path)
     results = {"state": {"model": {}}}
-    assert onnx_file.after_run(job, run, None, None, results) is results
+    assert onnx_file.export_after_run(job, run, None, None, results) is results
     assert "no model.onnx: division by zero" in caplog.text
 
 
@@ -203,7 +203,7 @@ def test_functions_that_the_converter_does_not_know():
     outputs = {"gelu": keras.layers.Activation("gelu")(tensor), "log1p": keras.ops.log1p(tensor * tensor),
                "expm1": keras.ops.expm1(tensor)}  # fmt: skip
     model = keras.Model(inputs, outputs)
-    session = parity.session_of(to_onnx(model, "model").SerializeToString())
+    session = parity.open_session(to_onnx(model, "model").SerializeToString())
     values = np.linspace(-6, 3, 30, dtype=np.float32).reshape(10, 3)
     for name, said in zip(outputs, session.run(list(outputs), {"a": values}), strict=True):
         assert said == pytest.approx(np.asarray(model({"a": values})[name]), rel=1e-4, abs=1e-6)
@@ -225,10 +225,12 @@ def test_outputs_stand_with_their_task():
 
 def test_what_is_finite_in_one_alone_differs():
     one, other = np.array([[1.0, np.nan]]), np.array([[1.0, 2.0]])
-    assert parity._worst([parity._compared(one, other)]) == {"max_abs": None, "max_rel": None}
-    assert parity._worst([parity._compared(one, one)]) == {"max_abs": 0.0, "max_rel": 0.0}
-    found = parity._worst(
-        [parity._compared(np.array([[100.0, 0.5], [50.0, 1.0]]), np.array([[101.0, 0.5], [50.0, 0.9]]))]
+    assert parity.largest_difference([parity.compare_arrays(one, other)]) == {"max_abs": None, "max_rel": None}
+    assert parity.largest_difference([parity.compare_arrays(one, one)]) == {"max_abs": 0.0, "max_rel": 0.0}
+    found = parity.largest_difference(
+        [parity.compare_arrays(np.array([[100.0, 0.5], [50.0, 1.0]]), np.array([[101.0, 0.5], [50.0, 0.9]]))]
     )
     assert found == {"max_abs": 1.0, "max_rel": pytest.approx(0.1)}
-    assert parity.differing({"x": {"max_abs": None, "max_rel": None}}) == ["x is finite in one of the two alone"]
+    assert parity.describe_differences({"x": {"max_abs": None, "max_rel": None}}) == [
+        "x is finite in one of the two alone"
+    ]

@@ -35,9 +35,9 @@ def angles(tmp_path_factory):
         settings = ["name=pointing", "plots=[]", "dataset.simulate.events=25000"]
         words = ["run", "--config", str(job), *(word for setting in settings for word in ("--set", setting))]
         assert main(words) == 0
-        from _real_electrons import CONTROLS, pointed
+        from _real_electrons import CONTROLS, predict_directions
 
-        yield {control: pointed(folder / "runs" / "pointing", FILE, control) for control in CONTROLS}
+        yield {control: predict_directions(folder / "runs" / "pointing", FILE, control) for control in CONTROLS}
 
 
 def test_real_scatters_are_pointed_by_a_network_trained_on_the_simulation(angles):

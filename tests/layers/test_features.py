@@ -10,7 +10,7 @@ import pytest
 
 from app.config.job_file import parse
 from app.core.errors import UserError
-from app.data.loading import Data, _prepare
+from app.data.loading import Data, make_batch
 from app.layers.features import LENS, Features, check_features, split_columns
 from app.physics.extrapolation.thin_lens import thin_lens
 from app.physics.magnet import Magnet
@@ -135,7 +135,7 @@ def build_job(tmp_path):
         named = {"name": "a", "application": "b", "dataset": content, "model": model, "tasks": {"state": task}}
         job = parse(named)
         source = job.dataset.build([tmp_path / "t.npz"])
-        data = Data(source, split(source, job.dataset.options), False, partial(_prepare, tasks=job.tasks))
+        data = Data(source, split(source, job.dataset.options), False, partial(make_batch, tasks=job.tasks))
         keras.utils.set_random_seed(1)
         return data, build(job, data)
 

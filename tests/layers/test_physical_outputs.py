@@ -11,8 +11,8 @@ import tensorflow as tf
 
 from app.config.job_file import parse
 from app.core.errors import UserError
-from app.data.loading import Data, _prepare
-from app.evaluation.predictor import Predictor
+from app.data.loading import Data, make_batch
+from app.evaluation.predict import Predictor
 from app.layers.features import split_columns
 from app.layers.physical_outputs import HEAD_OUTPUTS, Physical
 from app.models import HEADS
@@ -40,7 +40,7 @@ def build_job(tmp_path):
         model = {"name": "mlp", "hidden": [8]}
         job = parse({"name": "a", "application": "b", "dataset": content, "model": model, "tasks": tasks})
         source = DATASETS.parse(content).build([tmp_path / "t.npz"])
-        data = Data(source, split(source, job.dataset.options), False, partial(_prepare, tasks=job.tasks))
+        data = Data(source, split(source, job.dataset.options), False, partial(make_batch, tasks=job.tasks))
         return data, build(job, data)
 
     return make

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app.evaluation.displays import choose
+from app.evaluation.displays import choose_events
 from app.physics.argon.planes import project
 from app.plots.drawing.displays import Displays
 from app.plots.drawing.draw import draw
@@ -59,7 +59,7 @@ def shown():
     predicted = true + 0.5 * random.normal(size=(20, 3))
     named = [dict(zip(AXES, values.T, strict=True)) for values in (true, predicted)]
     events = Predictions(np.arange(20, dtype=np.uint64), *named, {}, {"energy": np.full(20, 0.0123)})
-    task, kind, row = (np.array(one) for one in zip(*choose(events, {"direction": AXES}, 0), strict=True))
+    task, kind, row = (np.array(one) for one in zip(*choose_events(events, {"direction": AXES}, 0), strict=True))
     images = [track(true[i]) for i in row]
     stacks = {plane: np.stack([one[plane] for one in images]) for plane in "uvx"}
     displays = Displays(task, kind, row, events.key[row], stacks)

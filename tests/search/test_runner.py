@@ -16,7 +16,7 @@ from app.search.devices import gpus, slots
 from app.search.runner import report_no_result
 from app.search.state import SearchState, Trial
 from app.search.trial import NeverLogged, TrialTask, describe_failure, score_of
-from app.training.checkpoint import latest
+from app.training.checkpoint import find_latest
 
 LONG = {"epochs": 60, "batch_size": 64, "optimizer": {"name": "adam", "learning_rate": 1e-2}, "xla": False}
 SHORT = {**LONG, "epochs": 2}
@@ -36,7 +36,7 @@ def run_of(state, trial):
 def checkpoint_of(state, trials):
     """Return the number of the last epoch that the running trial has saved, or 0."""
     running = [trial for trial in trials if trial.state == "running"]
-    found = latest(run_of(state, running[0]) / "checkpoints") if running else None
+    found = find_latest(run_of(state, running[0]) / "checkpoints") if running else None
     return int(found.name.removeprefix("epoch_")) if found else 0
 
 

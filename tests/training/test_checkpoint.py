@@ -41,7 +41,7 @@ def test_what_is_saved_comes_back_bit_by_bit(tmp_path):
     progress = Progress(epoch=3, train=[{"epoch": 3, "loss": 0.1}], best_epoch=2, best_val_loss=0.25, seconds=1.5)
     checkpoint.save(tmp_path / "c", progress, before, [np.arange(4.0)], None)
     after = [Variable(np.zeros_like(v.value)) for v in before]
-    found, best = checkpoint.restore(checkpoint.latest(tmp_path / "c"), after)
+    found, best = checkpoint.restore(checkpoint.find_latest(tmp_path / "c"), after)
     assert found == progress
     np.testing.assert_array_equal(best[0], np.arange(4.0))
     for one, other in zip(before, after, strict=True):
@@ -59,31 +59,31 @@ def test_two_checkpoints_are_kept_and_every_nth_when_asked(tmp_path, keep_every,
 def test_a_half_written_checkpoint_is_never_the_latest_and_is_swept(tmp_path):
     checkpoint.save(tmp_path, Progress(epoch=1), variables(), [], None)
     (tmp_path / ".abc.part").mkdir()
-    assert checkpoint.latest(tmp_path).name == "epoch_000001"
+    assert checkpoint.find_latest(tmp_path).name == "epoch_000001"
     checkpoint.save(tmp_path, Progress(epoch=2), variables(), [], None)
     assert not list(tmp_path.glob(".*.part"))
 
 
 def test_no_checkpoint_is_none(tmp_path):
-    assert checkpoint.latest(tmp_path / "never made") is None
+    assert checkpoint.find_latest(tmp_path / "never made") is None
 
 
 def test_another_models_checkpoint_is_refused(tmp_path):
     checkpoint.save(tmp_path, Progress(epoch=1), variables(), [], None)
     with pytest.raises(WirechamberError, match="belongs to another model; start again with --overwrite"):
-        checkpoint.restore(checkpoint.latest(tmp_path), variables()[:2])
+        checkpoint.restore(checkpoint.find_latest(tmp_path), variables()[:2])
 
 
 @pytest.mark.parametrize("name", ["variables.npz", "progress.json"])
 def test_a_damaged_checkpoint_is_named(tmp_path, name):
     checkpoint.save(tmp_path, Progress(epoch=1), variables(), [np.ones(3)], None)
-    path = checkpoint.latest(tmp_path) / name
+    path = checkpoint.find_latest(tmp_path) / name
     path.write_bytes(path.read_bytes()[:20])
     with pytest.raises(WirechamberError, match=r"epoch_000001: the checkpoint is damaged .* remove it to resume"):
-        checkpoint.restore(checkpoint.latest(tmp_path), variables())
+        checkpoint.restore(checkpoint.find_latest(tmp_path), variables())
 
 
 def test_progress_is_plain_json(tmp_path):
     checkpoint.save(tmp_path, Progress(epoch=1, stopping={"lowest": 0.5, "wait": 2}), variables(), [], None)
-    content = json.loads((checkpoint.latest(tmp_path) / "progress.json").read_text())
+    content = json.loads((checkpoint.find_latest(tmp_path) / "progress.json").read_text())
     assert content["stopping"] == {"lowest": 0.5, "wait": 2}

@@ -4,7 +4,17 @@ import pytest
 
 from app.cli import main
 from app.config.job_file import parse
-from app.training.estimate import FLOAT, GPU_CONTEXT, GPU_HOST, HELD, MARGIN, PROCESS, Estimate, advise, estimate
+from app.training.estimate import (
+    FLOAT,
+    GPU_CONTEXT,
+    GPU_HOST,
+    HELD,
+    MARGIN,
+    PROCESS,
+    Estimate,
+    estimate,
+    memory_requests,
+)
 
 MIB = 2**20
 SOME = Estimate(
@@ -56,8 +66,8 @@ def test_data_that_stream_are_not_held_and_equal_jobs_are_built_once(small_job):
     small_job["dataset"]["streaming"] = True
     assert estimate(parse(small_job)).held == 0.0
     jobs = [parse({**small_job, "name": f"seed_{n}", "seed": n}) for n in range(50)]
-    assert set(advise(jobs)) == {job.name for job in jobs}
-    assert len(set(advise(jobs).values())) == 1
+    assert set(memory_requests(jobs)) == {job.name for job in jobs}
+    assert len(set(memory_requests(jobs).values())) == 1
 
 
 def test_the_verb_says_it_in_a_table(small_job, tmp_path, capsys):

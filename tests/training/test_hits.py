@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from app.checks.jobs import check_jobs
-from app.config.job import job_file
+from app.config import job_file
 from app.core.errors import UserError
 from app.evaluation import load
 from app.execution.session import Options

@@ -11,9 +11,9 @@ import pytest
 
 import registry
 from app.config.job_file import parse
-from app.data.loading import Data, _prepare
-from app.evaluation.measure import test_metrics
-from app.evaluation.predictor import Predictor
+from app.data.loading import Data, make_batch
+from app.evaluation.metrics import measure_events
+from app.evaluation.predict import Predictor
 from app.runs.directory import RunDirectory
 from app.runs.record import result_fields
 from app.training import checkpoint
@@ -73,7 +73,7 @@ def data(of):
     inputs = {plane: Input((Column("adc", "ADC"),), (32, 8), layer=layer) for plane in PLANES}
     source = Source(inputs, named(VECTOR), named(AXIS), [events], ["memory"], 300, "f", "300 tracks")
     splits = split(source, of.dataset.options)
-    return Data(source, splits, True, lambda found: _prepare(found, of.tasks))
+    return Data(source, splits, True, lambda events: make_batch(events, of.tasks))
 
 
 @pytest.fixture(scope="module")
@@ -170,7 +170,7 @@ def test_saved_and_loaded_it_predicts_the_same(trained, tmp_path):
 def test_the_verdict_leaves_out_the_baseline_that_knows_the_truth(trained, caplog):
     of, known, built, _, _ = trained
     with caplog.at_level(logging.INFO):
-        results, predictions = test_metrics(of, known, built.deployed)
+        results, predictions = measure_events(of, known, known.splits.test, built.deployed)
     shown = results["direction"]["baselines"]
     assert set(shown) == {"isotropic", "principal_axis", "principal_axis_true_sign"}
     assert shown["principal_axis"]["angle_mean_deg"] == pytest.approx(0, abs=0.1)  # they are the other way round
@@ -199,7 +199,7 @@ def test_predictions_are_made_in_parts_that_fit_and_do_not_depend_on_them(traine
     inputs = known.splits.test.events().inputs
     whole = Predictor(built.deployed)
     assert whole.rows_at_once == 8192
-    monkeypatch.setattr("app.evaluation.predictor.NUMBERS_AT_ONCE", 16 * 8 * 4 * 7 + 1)
+    monkeypatch.setattr("app.evaluation.predict.NUMBERS_AT_ONCE", 16 * 8 * 4 * 7 + 1)
     parts = Predictor(built.deployed)
     assert parts.rows_at_once == 7
     np.testing.assert_allclose(parts(inputs)["direction"], whole(inputs)["direction"], rtol=1e-4, atol=1e-6)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from app.data.split_report import compared, hash_inputs
+from app.data.job_report import compare_splits, hash_inputs
 from datasets.pipeline.arrays import Sparse
 from datasets.pipeline.events import Events
 from datasets.pipeline.split import Part, Splits
@@ -19,14 +19,14 @@ def test_keys_and_images_that_another_split_has_too():
     images = np.arange(24, dtype=np.float32).reshape(6, 2, 2)
     train = part(images[[0, 1, 2, 3]], [1, 1, 2, 3])
     splits = Splits(train, part(images[[4, 0]], [4, 5]), part(images[[5, 2, 2]], [3, 6, 7]))
-    assert compared(splits) == [
+    assert compare_splits(splits) == [
         ["train", "4", "3", "1", "2"], ["validation", "2", "2", "0", "1"], ["test", "3", "3", "1", "2"],
     ]  # fmt: skip
 
 
 def test_an_empty_split():
     none = Part([], [])
-    rows = compared(Splits(part(np.ones((2, 2, 2)), [1, 2]), none, none))
+    rows = compare_splits(Splits(part(np.ones((2, 2, 2)), [1, 2]), none, none))
     assert rows[0] == ["train", "2", "2", "0", "0"]
     assert rows[1:] == [["validation", "0", "0", "0", "0"], ["test", "0", "0", "0", "0"]]
 
