@@ -1,15 +1,40 @@
-"""`wirechamber list`: the components, and what each takes."""
+"""`wirechamber list`: the components, and what each takes.
 
-from __future__ import annotations
+Names and summaries are read from the text of the components' files: importing all of them takes a second. A component
+that is explained by name is imported.
+"""
 
 import argparse
+import ast
+import importlib
 import inspect
+from collections.abc import Iterator
 from typing import Any
 
-from app.config.reference import CATALOGS, arguments_of, default_of, describe_type, markdown
-from app.core.catalog import Component
 from app.core.errors import UserError, unknown
+from app.core.files import REPOSITORY
 from app.runtime.console import console
+
+PLACES = {
+    "datasets": ("DATASETS", "datasets"),
+    "simulators": ("SIMULATORS", "datasets/simulate"),
+    "converters": ("CONVERTERS", "datasets/convert"),
+    "fields": ("FIELDS", "app/physics/fields"),
+    "extrapolations": ("EXTRAPOLATIONS", "app/physics/extrapolation"),
+    "models": ("MODELS", "app/models"),
+    "heads": ("HEADS", "app/models/heads.py"),
+    "losses": ("LOSSES", "losses"),
+    "constraints": ("CONSTRAINTS", "losses/constraints"),
+    "weightings": ("WEIGHTINGS", "losses/weighting"),
+    "balancings": ("BALANCINGS", "losses/balancing"),
+    "transforms": ("TRANSFORMS", "datasets/transforms"),
+    "metrics": ("METRICS", "app/metrics"),
+    "baselines": ("BASELINES", "app/metrics/baselines"),
+    "plots": ("PLOTS", "app/plots"),
+    "optimizers": ("OPTIMIZERS", "app/optimizers.py"),
+    "schedules": ("SCHEDULES", "app/schedules.py"),
+}
+"""The catalog of each kind and the package, or module, whose public modules register its components."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,21 +47,38 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(options: argparse.Namespace) -> int:
     """List all kinds, one kind, or explain one component."""
     if options.markdown:
-        console.print(markdown(), end="")
+        console.print(importlib.import_module("app.config.reference").markdown(), end="")
         return 0
-    if options.kind is not None and options.kind not in CATALOGS:
-        raise UserError(unknown("kind of component", options.kind, list(CATALOGS)))
+    if options.kind is not None and options.kind not in PLACES:
+        raise UserError(unknown("kind of component", options.kind, list(PLACES)))
     if options.name is not None:
-        _explain(CATALOGS[options.kind][options.name])
+        _explain(importlib.import_module("app.config.reference").CATALOGS[options.kind][options.name])
         return 0
-    for kind in [options.kind] if options.kind else CATALOGS:
+    for kind in [options.kind] if options.kind else PLACES:
         console.print(kind, style="bold")
-        for component in CATALOGS[kind]:
-            console.print(f"  {component.name:<24} {component.summary}")
+        for name, summary in sorted(read_summaries(kind)):
+            console.print(f"  {name:<24} {summary}")
     return 0
 
 
-def _explain(component: Component[Any]) -> None:
+def read_summaries(kind: str) -> Iterator[tuple[str, str]]:
+    """Yield the name and the first line of the docstring of each component of a kind, without importing it."""
+    catalog, place = PLACES[kind]
+    path = REPOSITORY / place
+    for file in [path] if path.is_file() else sorted(path.glob("[!_]*.py")):
+        text = file.read_text(encoding="utf-8")
+        if f"@{catalog}(" not in text:
+            continue
+        for node in ast.parse(text, str(file)).body:
+            if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+                for decorator in node.decorator_list:
+                    if isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == catalog:
+                        yield ast.literal_eval(decorator.args[0]), (ast.get_docstring(node) or "").partition("\n")[0]
+
+
+def _explain(component: Any) -> None:
+    from app.config.reference import arguments_of, default_of, describe_type
+
     console.print(component.name, style="bold")
     console.print(inspect.getdoc(component.call) or "")
     fields = {name: field for name, field in component.model.model_fields.items() if name != "name"}
