@@ -14,6 +14,7 @@ import importlib
 import inspect
 import json
 import pkgutil
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -147,7 +148,7 @@ class Catalog(Generic[Made, Known]):
             TypeError: a fact is unknown, missing or of another type, as with a wrong keyword argument.
         """
         try:
-            known = self.facts.model_validate(facts)
+            checked = self.facts.model_validate(facts)
         except ValidationError as error:
             mistakes = (p.under(f"{self.kind} {name!r}") for p in problems(error, self.facts))
             raise TypeError("\n".join(str(replace(p, what=p.what.replace("key", "fact"))) for p in mistakes)) from None
@@ -155,7 +156,7 @@ class Catalog(Generic[Made, Known]):
         def register(call: Function) -> Function:
             for taken in {name, *aliases} & (self._components.keys() | self._aliases.keys()):
                 raise ValueError(f"two {self.kind} components are named {taken!r}")
-            self._components[name] = Component(name, call, known, self.options)
+            self._components[name] = Component(name, call, checked, self.options)
             self._aliases.update(dict.fromkeys(aliases, name))
             return call
 
@@ -167,15 +168,24 @@ class Catalog(Generic[Made, Known]):
         self._loaded = True  # first, for a component's module may ask for its own catalog
         try:
             for name in self._modules():
-                importlib.import_module(f"{self.package}.{name}")
+                self._import(f"{self.package}.{name}")
         except BaseException:  # the next question must fail as well, not find half of the components
             self._loaded = False
             raise
 
     def _modules(self) -> list[str]:
         """Return the public modules of the package, none of a single module, which this imports."""
-        path = getattr(importlib.import_module(self.package), "__path__", ())
+        path = getattr(self._import(self.package), "__path__", ())
         return [module.name for module in pkgutil.iter_modules(path) if not module.name.startswith("_")]
+
+    def _import(self, module: str) -> Any:
+        """Import a module; where that fails, forget its components, for the next attempt registers them again."""
+        try:
+            return importlib.import_module(module)
+        except BaseException:
+            left = {name: c for name, c in self._components.items() if c.call.__module__ in sys.modules}
+            self._components, self._aliases = left, {a: name for a, name in self._aliases.items() if name in left}
+            raise
 
     def __iter__(self) -> Iterator[Component[Made, Known]]:
         self._load()
@@ -187,13 +197,13 @@ class Catalog(Generic[Made, Known]):
 
     def __getitem__(self, name: str) -> Component[Made, Known]:
         if not self._loaded and name not in self._components and name in self._modules():
-            importlib.import_module(f"{self.package}.{name}")  # a job needs few of all components
+            self._import(f"{self.package}.{name}")  # a job needs few of all components
         if name not in self._components:
             self._load()
-        found = self._components.get(self._aliases.get(name, name))
-        if found is None:
+        component = self._components.get(self._aliases.get(name, name))
+        if component is None:
             raise UserError(unknown(self.kind, name, self.names()))
-        return found
+        return component
 
     def parse(self, value: Any) -> Spec[Made]:
         """Turn `"mse"` or `{"name": "mse", ...}` into a Spec; raises UserError with every mistake in it."""
@@ -240,7 +250,7 @@ class _SpecType:
 
     def __get_pydantic_json_schema__(self, _schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         names = {"enum": self.catalog.names()}
-        if self.catalog in _DESCRIBING:  # a component that takes one of its own kind: a schema cannot go on for ever
+        if self.catalog in _DESCRIBING:  # a component that takes one of its own kind: the schema must end
             return {"anyOf": [names, {"type": "object", "properties": {"name": names}, "required": ["name"]}]}
         _DESCRIBING.append(self.catalog)
         try:

@@ -13,9 +13,24 @@ from app.core.errors import Place, Problem, UserError, unknown
 
 
 def problems(error: ValidationError, model: type[BaseModel]) -> list[Problem]:
-    """Return one Problem for each mistake that pydantic found in the JSON of `model`."""
-    found = [(_Place.of(detail["loc"], model), dict(detail)) for detail in error.errors()]
-    return _without_repetition([(place, p) for place, detail in found for p in _translate(place, detail)])
+    """Return one Problem for each mistake that pydantic found in the JSON of `model`.
+
+    Pydantic complains for each member of a union; the complaints of the members that came furthest are kept, and equal
+    ones become one.
+    """
+    places = [(_Place.of(detail["loc"], model), dict(detail)) for detail in error.errors()]
+    described = [(place, problem) for place, detail in places for problem in place.describe(detail)]
+    kept: dict[Any, Problem] = {}
+    for number, (place, problem) in enumerate(described):
+        deepest = max(len(p.where) for other, p in described if other.union == place.union)
+        if place.union is None:
+            kept[number] = problem
+        elif len(problem.where) > len(place.union) or deepest == len(place.union):
+            key = (place.union, problem.where, problem.what)
+            equal = kept.get(key, problem)
+            expected = dict.fromkeys(p.expected for p in (equal, problem) if p.expected)
+            kept[key] = replace(equal, expected=" or ".join(expected) or None)
+    return list(kept.values())
 
 
 @dataclass
@@ -29,61 +44,40 @@ class _Place:
 
     @classmethod
     def of(cls, loc: Sequence[str | int], model: type[BaseModel]) -> _Place:
+        """Follow the path of one of pydantic's errors from `model` on."""
         place = cls(types=[model])
         for part in loc:
-            members = [_members(annotation) for annotation in place.types]
-            if any(len(choice) > 1 for choice in members):  # the part names one of them, it is not a key
+            choices = [_members(annotation) for annotation in place.types]
+            members = [member for choice in choices for member in choice]
+            if any(len(choice) > 1 for choice in choices):  # the part names one of them, it is not a key
                 place.union = tuple(place.where) if place.union is None else place.union
-                place.types = [member for choice in members for member in choice]
+                place.types = members
             elif part != "[key]":
                 place.where.append(part)
-                place.parents = [member for choice in members for member in choice]
-                place.types = [child for parent in place.parents for child in _children(parent, part)]
+                place.parents = members
+                place.types = [child for parent in members for child in _children(parent, part)]
         return place
 
-    def keys(self) -> list[str]:
-        """The keys that are known where the last one was not."""
-        return [f.alias or name for parent in self.parents for name, f in _fields(parent).items()]
-
-
-def _translate(place: _Place, detail: dict[str, Any]) -> list[Problem]:
-    where = tuple(place.where)
-    cause = detail.get("ctx", {}).get("error")
-    if isinstance(cause, UserError):
-        return [problem.under(*where) for problem in cause.problems]
-    if detail["type"] == "extra_forbidden":
-        return [unknown("key", where[-1], place.keys(), where)]
-    if detail["type"] == "missing":
-        return [Problem("missing key", where, expected="it to be given")]
-    if detail["type"] == "json_invalid":
-        return [Problem(f"not JSON: {cause}", where)]
-    if cause is not None:
-        return [Problem(str(cause), where, received=detail["input"])]
-    return [
-        Problem("not valid", where, expected=detail["msg"].removeprefix("Input should be "), received=detail["input"])
-    ]
-
-
-def _without_repetition(found: list[tuple[_Place, Problem]]) -> list[Problem]:
-    """Tell a mistake once where pydantic complains for each member of a union: the member that came furthest counts."""
-    told: dict[Any, Problem] = {}
-    for number, (place, problem) in enumerate(found):
-        deepest = max(len(p.where) for other, p in found if other.union == place.union)
-        if place.union is None:
-            told[number] = problem
-        elif len(problem.where) > len(place.union) or deepest == len(place.union):
-            key = (place.union, problem.where, problem.what)
-            told[key] = _either(told[key], problem) if key in told else problem
-    return list(told.values())
-
-
-def _either(one: Problem, other: Problem) -> Problem:
-    choices = dict.fromkeys(e for e in (one.expected, other.expected) if e)
-    return replace(one, expected=" or ".join(choices) or None)
+    def describe(self, detail: dict[str, Any]) -> list[Problem]:
+        """Return what one of pydantic's errors says; several problems where a validator raised a UserError."""
+        where, received = tuple(self.where), detail["input"]
+        cause = detail.get("ctx", {}).get("error")
+        if isinstance(cause, UserError):
+            return [problem.under(*where) for problem in cause.problems]
+        if detail["type"] == "extra_forbidden":
+            keys = [f.alias or name for parent in self.parents for name, f in _fields(parent).items()]
+            return [unknown("key", where[-1], keys, where)]
+        if detail["type"] == "missing":
+            return [Problem("required key is missing", where)]
+        if detail["type"] == "json_invalid":
+            return [Problem(f"not JSON: {cause}", where)]
+        if cause is not None:
+            return [Problem(str(cause), where, received=received)]
+        return [Problem("not valid", where, expected=detail["msg"].removeprefix("Input should be "), received=received)]
 
 
 def _members(annotation: Any) -> list[Any]:
-    """Return what a value may be, without None; more than one when it is a union."""
+    """Return the types that a value may have, without None; more than one when it is a union."""
     if get_origin(annotation) is Annotated:
         return _members(get_args(annotation)[0])
     if get_origin(annotation) in (Union, UnionType):
@@ -96,10 +90,10 @@ def _fields(annotation: Any) -> Mapping[str, Any]:
 
 
 def _children(annotation: Any, part: str | int) -> list[Any]:
-    """Return the type below `part` of a model, mapping or sequence; empty where there is no telling."""
-    for name, known in _fields(annotation).items():
-        if part in (name, known.alias):
-            return [known.annotation]
+    """Return the type below `part` of a model, mapping or sequence; none where these do not say it."""
+    for name, child in _fields(annotation).items():
+        if part in (name, child.alias):
+            return [child.annotation]
     origin, arguments = get_origin(annotation), [a for a in get_args(annotation) if a is not Ellipsis]
     if not isinstance(origin, type) or not arguments:
         return []

@@ -62,8 +62,8 @@ def _grow(gpu: object) -> None:
 
 
 def describe(gpus: list[object]) -> str:
-    """Return e.g. 'GPU NVIDIA H200' or 'CPU with 2 cores, no GPU was seen'."""
+    """Return e.g. 'GPU NVIDIA H200' or 'CPU with 2 cores, no GPU found'."""
     if not gpus:
-        return f"CPU with {cores()} cores, no GPU was seen"
+        return f"CPU with {cores()} cores, no GPU found"
     names = [str(tf.config.experimental.get_device_details(gpu).get("device_name", "unknown")) for gpu in gpus]
     return "GPU " + ", ".join(names)

@@ -127,7 +127,7 @@ def test_the_registry_knows_the_result(trained):
 
 def test_the_log_names_device_data_and_verdict(trained):
     log = (trained / "runs" / "trained" / "log.txt").read_text()
-    assert "no GPU was seen" in log
+    assert "no GPU found" in log
     assert "SIMULATED, 600 tracks" in log
     assert "does NOT beat polynomial" in log
     assert log.count("WARNING") == 1

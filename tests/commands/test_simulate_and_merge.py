@@ -55,7 +55,7 @@ def test_other_options_do_not_mix_into_one_folder(shards, capsys):
         (("--tracks", "many"), "tracks: not valid. Expected a valid integer. Received 'many'."),
         (("--tracks", "5", "--field", "dipole"), "field.name: unknown field."),
         (("--tracks", "5", "--momentum", "100", "2"), "momentum: the lower end 100.0 lies above the upper end 2.0"),
-        ((), "tracks: missing key."),
+        ((), "tracks: required key is missing."),
     ],
 )
 def test_wrong_values_are_named(words, text, tmp_path, capsys):

@@ -97,8 +97,7 @@ def test_one_mistake_is_one_line(changes, line):
 
 def test_missing_keys_are_all_named():
     assert lines({}) == [
-        f"job.{key}: missing key. Expected it to be given."
-        for key in ("name", "application", "dataset", "model", "tasks")
+        f"job.{key}: required key is missing." for key in ("name", "application", "dataset", "model", "tasks")
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import sys
 from collections.abc import Callable, Iterator
@@ -200,14 +201,14 @@ METRICS = Catalog[dict[str, float], MetricFacts]("metric", __name__, facts=Metri
             {"primary": True, "better": "lower"},
             "metric 'rms'.primary: not valid. Expected a valid string. Received True.",
         ),
-        ({"primary": "rms"}, "metric 'rms'.better: missing fact. Expected it to be given."),
+        ({"primary": "rms"}, "metric 'rms'.better: required fact is missing."),
         (
             {"primary": "rms", "better": "lower", "inputs": "x"},
             "metric 'rms'.inputs: not valid. Expected a valid tuple. Received 'x'.",
         ),
         (
             {"primry": "rms", "better": 1},
-            "metric 'rms'.primary: missing fact. Expected it to be given.\n"
+            "metric 'rms'.primary: required fact is missing.\n"
             "metric 'rms'.better: not valid. Expected 'lower' or 'higher'. Received 1.\n"
             "metric 'rms'.primry: unknown fact. Did you mean 'primary'? Expected one of [primary, better, inputs]. "
             "Received 'primry'.",
@@ -241,7 +242,7 @@ def test_facts_cannot_be_changed() -> None:
         ({"name": "mse", "scale": "1"}, "scale: not valid. Expected a valid number. Received '1'."),
         ({"name": "mse", "scale": None}, "scale: not valid. Expected a valid number. Received None."),
         ({"name": "mse", "scale": 0}, "scale: not valid. Expected greater than 0. Received 0."),
-        ({"name": "shifted"}, "by: missing key. Expected it to be given."),
+        ({"name": "shifted"}, "by: required key is missing."),
         ({"nam": "mse"}, 'does not name the loss. Expected "<name>" or {"name": "<name>", ...} with a name from [m'),
         (3, "does not name the loss. Expected"),
         (None, "does not name the loss. Expected"),
@@ -333,3 +334,22 @@ def test_a_module_that_cannot_be_imported_is_an_error_each_time(package: Path) -
     for _ in range(2):
         with pytest.raises(ModuleNotFoundError, match="a_module_that_does_not_exist"):
             CATALOG.names()
+
+
+def test_a_module_that_fails_after_it_registered_a_component_gives_the_same_cause_each_time(package: Path) -> None:
+    some = "from some_components import CATALOG\n@CATALOG('{0}', aliases=('{0}_alias',))\ndef {0}(): ...\n"
+    (package / "other.py").write_text(some.format("other"))
+    (package / "zwei.py").write_text(
+        "import some_components.other\n" + some.format("two") + "raise RuntimeError('the first cause')\n"
+    )
+    from some_components import CATALOG
+
+    for ask in (CATALOG.names, lambda: CATALOG["zwei"], lambda: CATALOG["two"], lambda: CATALOG["two_alias"]):
+        for _ in range(2):
+            with pytest.raises(RuntimeError, match="the first cause"):
+                ask()
+    assert CATALOG["other"].name == "other"
+
+    (package / "zwei.py").write_text(some.format("two"))
+    importlib.invalidate_caches()
+    assert CATALOG.names() == ["one", "other", "two"]

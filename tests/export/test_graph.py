@@ -144,7 +144,7 @@ def test_a_run_is_done_whatever_becomes_of_its_export(monkeypatch, caplog, tmp_p
     (lambda run: run.model.write_bytes(run.model.read_bytes()[:5000]), "model.keras: cannot be read as a model"),
     (lambda run: _archive(run.model, "[]"), "model.keras: cannot be read as a model (list indices"),
     (lambda run: run.metrics.write_text("{}"), "metrics.json: holds no task"),
-    (lambda run: run.normalization.write_text("{}"), "normalization.json.columns: missing key"),
+    (lambda run: run.normalization.write_text("{}"), "normalization.json.columns: required key is missing"),
     (lambda run: run.provenance.unlink(), "provenance.json: is missing"),
     (lambda run: run.job.unlink(), "job.json: is missing"),
     (lambda run: run.metrics.write_text("{"), "metrics.json: cannot be read"),

@@ -196,7 +196,7 @@ def test_every_state_has_a_symbol_and_the_legend_says_what_it_means() -> None:
     [
         ('{"run": "bad", "appl', "damaged record: not JSON: EOF while parsing"),
         ("", "damaged record: not JSON: EOF while parsing"),
-        ('{"run": "bad"}', "damaged record: application: missing key"),
+        ('{"run": "bad"}', "damaged record: application: required key is missing"),
         ('{"run": "bad", "application": "x", "valeu": 1}', "valeu: unknown key. Did you mean 'value'?"),
         (
             '{"run": "other", "application": "x"}',
