@@ -8,8 +8,6 @@ What else the program must know of a component before it is built are its facts:
 catalog's model of facts checks at once, so that `@MODELS("mine", ligth=True)` cannot be imported.
 """
 
-from __future__ import annotations
-
 import importlib
 import inspect
 import json
@@ -50,25 +48,24 @@ class Component(Generic[Made, Known]):
     @cached_property
     def parameters(self) -> tuple[inspect.Parameter, ...]:
         """The keyword-only parameters: what a job file may set, or what shares its options with others."""
-        every = inspect.signature(self.call).parameters.values()
-        return tuple(p for p in every if p.kind is inspect.Parameter.KEYWORD_ONLY)
+        parameters = inspect.signature(self.call).parameters.values()
+        return tuple(p for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY)
 
     @cached_property
     def model(self) -> type[BaseModel]:
         """The pydantic model of the component's JSON: its name, its parameters and the family's common options."""
-        fields: dict[str, Any] = {"name": (Literal[self.name], ...)}
-        return create_model(self.name, __base__=self.options, __doc__=self.summary, **fields | self.keys)
+        fields: dict[str, Any] = {"name": (Literal[self.name], ...), **self.keys}
+        return create_model(self.name, __base__=self.options, __doc__=self.summary, **fields)
 
     @cached_property
     def keys(self) -> dict[str, tuple[Any, Any]]:
         """What a job file may set, with types and defaults; shared options stand in the place of their parameter."""
         keys: dict[str, tuple[Any, Any]] = {}
         for p in self.parameters:
-            kind = self.types[p.name]
-            if _is_shared(kind):
-                keys |= {name: (field.annotation, field) for name, field in kind.model_fields.items()}
+            if shared := self.shared.get(p.name):
+                keys |= {name: (field.annotation, field) for name, field in shared.model_fields.items()}
             else:
-                keys[p.name] = (kind, ... if p.default is inspect.Parameter.empty else p.default)
+                keys[p.name] = (self.types[p.name], ... if p.default is inspect.Parameter.empty else p.default)
         return keys
 
     @cached_property
@@ -76,12 +73,13 @@ class Component(Generic[Made, Known]):
         """The types of the keyword-only parameters."""
         made_by = inspect.unwrap(self.call.__init__ if inspect.isclass(self.call) else self.call)
         names = getattr(made_by, "__globals__", {})  # a class without __init__ has none
-        annotations = {p.name: p.annotation for p in self.parameters}
-        return {name: eval(a, names) if isinstance(a, str) else a for name, a in annotations.items()}
+        annotations = ((p.name, p.annotation) for p in self.parameters)
+        return {name: eval(a, names) if isinstance(a, str) else a for name, a in annotations}
 
-
-def _is_shared(annotation: Any) -> bool:
-    return inspect.isclass(annotation) and issubclass(annotation, Shared)
+    @cached_property
+    def shared(self) -> dict[str, type[Shared]]:
+        """The types of those keyword-only parameters that take options of several components."""
+        return {name: t for name, t in self.types.items() if inspect.isclass(t) and issubclass(t, Shared)}
 
 
 @dataclass(frozen=True)
@@ -104,9 +102,9 @@ class Spec(Generic[Made]):
     @property
     def arguments(self) -> dict[str, Any]:
         """The keyword arguments of the component: its parameters, shared options as one value each."""
-        values, shared = self.parameters, {n: t for n, t in self.component.types.items() if _is_shared(t)}
+        values, shared = self.parameters, self.component.shared
         made = {n: t.model_construct(**{f: values[f] for f in t.model_fields}) for n, t in shared.items()}
-        return {name: made[name] if name in made else values[name] for name in self.component.types}
+        return {name: (made if name in made else values)[name] for name in self.component.types}
 
     def build(self, *supplied: Any) -> Made:
         """Call the component with what the program supplies and what the job says."""
@@ -162,21 +160,10 @@ class Catalog(Generic[Made, Known]):
 
         return register
 
-    def _load(self) -> None:
-        if self._loaded:
-            return
-        self._loaded = True  # first, for a component's module may ask for its own catalog
-        try:
-            for name in self._modules():
-                self._import(f"{self.package}.{name}")
-        except BaseException:  # the next question must fail as well, not find half of the components
-            self._loaded = False
-            raise
-
     def _modules(self) -> list[str]:
         """Return the public modules of the package, none of a single module, which this imports."""
-        path = getattr(self._import(self.package), "__path__", ())
-        return [module.name for module in pkgutil.iter_modules(path) if not module.name.startswith("_")]
+        modules = pkgutil.iter_modules(getattr(self._import(self.package), "__path__", ()))
+        return [module.name for module in modules if not module.name.startswith("_")]
 
     def _import(self, module: str) -> Any:
         """Import a module; where that fails, forget its components, for the next attempt registers them again."""
@@ -185,10 +172,14 @@ class Catalog(Generic[Made, Known]):
         except BaseException:
             left = {name: c for name, c in self._components.items() if c.call.__module__ in sys.modules}
             self._components, self._aliases = left, {a: name for a, name in self._aliases.items() if name in left}
+            self._loaded = False
             raise
 
     def __iter__(self) -> Iterator[Component[Made, Known]]:
-        self._load()
+        if not self._loaded:
+            self._loaded = True  # first, for a component's module may ask for its own catalog
+            for name in self._modules():
+                self._import(f"{self.package}.{name}")
         return iter(sorted(self._components.values(), key=lambda c: c.name))
 
     def names(self) -> list[str]:
@@ -199,7 +190,7 @@ class Catalog(Generic[Made, Known]):
         if not self._loaded and name not in self._components and name in self._modules():
             self._import(f"{self.package}.{name}")  # a job needs few of all components
         if name not in self._components:
-            self._load()
+            self.names()
         component = self._components.get(self._aliases.get(name, name))
         if component is None:
             raise UserError(unknown(self.kind, name, self.names()))
@@ -217,7 +208,12 @@ class Catalog(Generic[Made, Known]):
             component = self[content["name"]]
         except UserError as error:
             raise error.under("name") from None
-        text = json.dumps(self.complete({**content, "name": component.name}), default=_jsonable)
+
+        def dump(value: Any) -> Any:
+            options = value.options if isinstance(value, Spec) else value
+            return options.model_dump(mode="json") if isinstance(options, BaseModel) else str(options)
+
+        text = json.dumps(self.complete({**content, "name": component.name}), default=dump)
         try:
             return Spec(component, component.model.model_validate_json(text, strict=True))
         except ValidationError as error:
@@ -227,12 +223,6 @@ class Catalog(Generic[Made, Known]):
     def spec(self) -> Any:
         """The pydantic type of a component of this catalog inside a signature or a model."""
         return Annotated[Any, _SpecType(self)]
-
-
-def _jsonable(value: Any) -> Any:
-    if isinstance(value, Spec):
-        return value.dump()
-    return value.model_dump(mode="json") if isinstance(value, BaseModel) else str(value)
 
 
 _DESCRIBING: list[Catalog[Any, Any]] = []
