@@ -6,8 +6,7 @@ import argparse
 from typing import Any
 
 from app.commands._parser import at_most, positive
-from app.core.destination import check_folder
-from app.core.files import write_json
+from app.core.files import check_folder, write_json
 from app.runs.files import read_file
 from app.runs.finished import find_all_finished
 from app.runtime.console import console, table

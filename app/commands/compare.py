@@ -9,8 +9,7 @@ from app.commands._parser import at_most
 from app.comparison.compare import compare
 from app.comparison.compared_run import read_compared_runs
 from app.comparison.tables import markdown, tables
-from app.core.destination import check_file, check_folder, make_folder
-from app.core.files import write_json, write_text
+from app.core.files import check_file, check_folder, make_folder, write_json, write_text
 from app.runtime.console import console, table
 
 

@@ -6,8 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from app.core.destination import check_folder
-from app.core.files import write_json
+from app.core.files import check_folder, write_json
 from app.runs.files import read_file
 from app.runs.finished import find_finished
 from app.runtime.console import console, table

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import registry
 from app.commands._parser import natural
-from app.core.destination import check_file, make_folder
-from app.core.files import write_text
+from app.core.files import check_file, make_folder, write_text
 from app.report.page import render
 from app.runs.directory import runs_root
 from app.runtime.console import console

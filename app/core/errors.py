@@ -1,11 +1,9 @@
 """Errors that say where, what, the nearest valid value, what was expected and what came."""
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
-from typing import Any
+from typing import Self
 
 Place = tuple[str | int, ...]
 """Where a problem is: the parts of a JSON path, a file, a file with a row."""
@@ -32,7 +30,7 @@ class Problem:
     expected: str | None = None
     received: object = ...
 
-    def under(self, *prefix: str | int) -> Problem:
+    def under(self, *prefix: str | int) -> Self:
         """Return the same problem seen from `prefix` further out."""
         return replace(self, where=(*prefix, *self.where))
 
@@ -44,7 +42,8 @@ class Problem:
         if self.expected is not None:
             sentences.append(f"Expected {self.expected}")
         if self.received is not ...:
-            sentences.append(f"Received {_short(self.received)}")
+            received = repr(self.received)
+            sentences.append(f"Received {received if len(received) <= 120 else received[:117] + '...'}")
         text = " ".join(s if s.endswith((".", "?")) else s + "." for s in sentences)
         return " ".join(text.splitlines())
 
@@ -53,11 +52,6 @@ def unknown(what: str, name: object, choices: Sequence[str], where: Place = ()) 
     """Describe a name that is none of `choices`."""
     expected = f"one of [{', '.join(choices)}]" if choices else "none"
     return Problem(f"unknown {what}", where, nearest=nearest(name, choices), expected=expected, received=name)
-
-
-def _short(value: Any, width: int = 120) -> str:
-    text = repr(value)
-    return text if len(text) <= width else text[: width - 3] + "..."
 
 
 class WirechamberError(Exception):
@@ -78,7 +72,7 @@ class UserError(WirechamberError, ValueError):
         self.problems = tuple(Problem(p) if isinstance(p, str) else p for p in problems)
         super().__init__("\n".join(map(str, self.problems)))
 
-    def under(self, *prefix: str | int) -> UserError:
+    def under(self, *prefix: str | int) -> Self:
         """Return the same error seen from `prefix` further out."""
         return type(self)(*(problem.under(*prefix) for problem in self.problems))
 

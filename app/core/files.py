@@ -1,6 +1,4 @@
-"""The paths that a job means, and atomic writes: a reader sees the old file or the new one, never half of one."""
-
-from __future__ import annotations
+"""The files that a job names, folders that can be written to, and atomic writes: a reader never sees half a file."""
 
 import contextlib
 import glob
@@ -96,15 +94,15 @@ def expand(text: str, place: Place = ()) -> Path:
 
 def matching(patterns: Sequence[str], place: Place = ()) -> list[Path]:
     """Return the files that the patterns of a job file mean, in order; raises UserError with all that mean none."""
-    found, mistakes = list[Path](), list[Problem]()
+    files, mistakes = list[Path](), list[Problem]()
     for number, pattern in enumerate(patterns):
         try:
-            found += _matching(pattern, (*place, number))
+            files += _matching(pattern, (*place, number))
         except UserError as error:
             mistakes += error.problems
     if mistakes:
         raise UserError(*mistakes)
-    return found
+    return files
 
 
 def _matching(pattern: str, place: Place) -> list[Path]:
@@ -112,30 +110,59 @@ def _matching(pattern: str, place: Place) -> list[Path]:
     if path.is_file():  # even when its name looks like a pattern
         return [path]
     if path.is_dir():
-        return _data_files(path, place)
-    if not glob.has_magic(str(path)):
-        if not Path(str(path).partition(".root:")[0] + ".root" if ".root:" in str(path) else path).is_file():
-            near = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
-            raise UserError(
-                Problem(
-                    "no such file",
-                    place,
-                    nearest=nearest(path.name, near),
-                    expected="an existing file",
-                    received=str(path),
-                )
-            )
-        return [path]
-    found = sorted(Path(name) for name in glob.glob(str(path), recursive=True))  # noqa: PTH207 - an absolute one
-    if not found:
-        raise UserError(Problem("the pattern matches no file", place, expected="at least one file", received=str(path)))
-    return found
+        files = sorted(p for p in path.rglob("*") if p.suffix in DATA_SUFFIXES and not p.name.startswith("."))
+        what, expected = "no data file in this folder", f"files whose names end in {' or '.join(DATA_SUFFIXES)}"
+    elif glob.has_magic(str(path)):
+        files = sorted(Path(name) for name in glob.glob(str(path), recursive=True))  # noqa: PTH207 - an absolute one
+        what, expected = "the pattern matches no file", "at least one file"
+    else:
+        file, tree, _ = str(path).partition(".root:")
+        files = [path] if tree and Path(f"{file}.root").is_file() else []
+        what, expected = "no such file", "an existing file"
+    if not files:
+        names = [p.name for p in path.parent.iterdir()] if what == "no such file" and path.parent.is_dir() else []
+        near = nearest(path.name, names)
+        raise UserError(Problem(what, place, nearest=near, expected=expected, received=str(path)))
+    return files
 
 
-def _data_files(folder: Path, place: Place) -> list[Path]:
-    """Return the data files in and below a folder."""
-    found = sorted(p for p in folder.rglob("*") if p.suffix in DATA_SUFFIXES and not p.name.startswith("."))
-    if not found:
-        expected = f"files whose names end in {' or '.join(DATA_SUFFIXES)}"
-        raise UserError(Problem("no data file in this folder", place, expected=expected, received=str(folder)))
-    return found
+def check_folder(path: Path, option: str = "") -> None:
+    """Raise UserError unless `path` is a folder that can be written to, or one can be made there.
+
+    Args:
+        path: the folder.
+        option: the one that names it, e.g. "--out"; empty for a run's own folder.
+    """
+    place = next(p for p in (path.absolute(), *path.absolute().parents) if _exists(p, option))
+    where = (f"{option} {place}".strip(),)
+    if not place.is_dir():
+        raise UserError(Problem("cannot be made (a file is in its place)", where, expected="a folder"))
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise UserError(Problem("cannot be written to", where, expected="a writable folder"))
+
+
+def check_file(path: Path, option: str) -> None:
+    """Raise UserError unless a file can be written at `path`, where one may be already."""
+    if _exists(path, option) and path.is_dir():
+        raise UserError(Problem("is a folder", (f"{option} {path}",), expected="a file, or a name for one"))
+    check_folder(path.parent, option)
+
+
+def make_folder(path: Path, option: str = "") -> None:
+    """Make the folder, after `check_folder` found it possible; raises UserError where the system refuses."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        what = f"cannot be made ({error.strerror})"
+        raise UserError(Problem(what, (f"{option} {path}".strip(),), expected="a writable folder")) from None
+
+
+def _exists(path: Path, option: str) -> bool:
+    """Whether something is there; nothing can be seen in a folder that is closed to this user."""
+    try:
+        return path.exists()
+    except PermissionError:
+        return False
+    except OSError as error:
+        what = f"no path ({error.strerror})"
+        raise UserError(Problem(what, (option,), expected="a path", received=str(path))) from None

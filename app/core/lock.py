@@ -1,7 +1,5 @@
 """A lock file that works on AFS, EOS and NFS and outlives nobody: O_EXCL, no flock."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os
@@ -11,8 +9,9 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Self
 
 from app.core.errors import WirechamberError
 from app.core.files import not_written
@@ -33,7 +32,7 @@ def locked(path: Path, *, wait: float = 60.0, stale: float = STALE) -> Iterator[
     elsewhere proves that it lives by touching the file every few seconds, and has lost the lock when a waiter watched
     the file unchanged for `stale` seconds of its own clock, so that it does not matter whether two clocks agree.
 
-    A machine that sleeps longer than `stale` while it holds the lock may wake up beside a second holder: what is done
+    A machine that sleeps longer than `stale` while it holds the lock may wake up next to a second holder: what is done
     under the lock must leave whole files in either order, as atomic writes do.
 
     Args:
@@ -46,29 +45,68 @@ def locked(path: Path, *, wait: float = 60.0, stale: float = STALE) -> Iterator[
         LockTaken: a living holder kept the lock longer than `wait`.
         NotWritten: the lock file cannot be written.
     """
-    me = replace(_myself(), token=uuid.uuid4().hex)
+    me = Holder.of_this_process()
+
+    def is_ours() -> bool:
+        sight = _look(path)
+        return sight is not None and sight[0].token == me.token
+
+    def touch() -> None:
+        while not stop.wait(HEARTBEAT):
+            with contextlib.suppress(OSError):
+                if is_ours():
+                    os.utime(path)
+
     _acquire(path, me, wait, stale)
     stop = threading.Event()
-    beat = threading.Thread(target=_heartbeat, args=(path, me.token, stop), daemon=True)
-    beat.start()
+    heartbeat = threading.Thread(target=touch, daemon=True)
+    heartbeat.start()
     try:
         yield
     finally:
         stop.set()
-        beat.join()
-        if _holds(path, me.token):
+        heartbeat.join()
+        if is_ours():
             path.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)
 class Holder:
-    """Who holds a lock; a file that is being written, or is damaged, names nobody."""
+    """Who holds a lock; a file that is being written, or is damaged, names nobody.
+
+    Attributes:
+        host: for the error message.
+        machine: one machine between two boots, in one namespace (container), where a process number means something.
+        pid: the process number.
+        born: when the process started.
+        token: tells two locks of one process apart.
+    """
 
     host: str = "an unknown host"
     machine: str = ""
     pid: int = 0
     born: str = ""
     token: str = ""
+
+    @classmethod
+    def of_this_process(cls) -> Self:
+        """Return this process as the holder of a new lock."""
+        try:
+            namespace = str(Path("/proc/self/ns/pid").readlink())
+        except OSError:  # not Linux
+            namespace = ""
+        machine = " ".join((socket.gethostname(), _read("/proc/sys/kernel/random/boot_id"), namespace))
+        return cls(socket.gethostname(), machine, os.getpid(), _born(os.getpid()), uuid.uuid4().hex)
+
+    def has_ended(self) -> bool:
+        """Whether the process, which ran on this machine, is gone."""
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return True
+        except PermissionError:  # it is another user's
+            pass
+        return _born(self.pid) != self.born
 
 
 def _acquire(path: Path, me: Holder, wait: float, stale: float) -> None:
@@ -82,9 +120,11 @@ def _acquire(path: Path, me: Holder, wait: float, stale: float) -> None:
         if sight != seen:
             seen, since = sight, now
         holder, touched = sight
-        if _dead(holder, me, now - since >= stale):
+        here = holder.machine == me.machine  # the process can be looked up; anybody else is judged by the silence
+        looks_old = not here and abs(time.time() - touched) > stale
+        if holder.has_ended() if here else now - since >= stale:
             _break(path, sight, stale)
-        elif now - start >= wait + (stale if _looks_old(holder, me, touched, stale) else 0):
+        elif now - start >= wait + (stale if looks_old else 0):
             raise LockTaken(
                 f"{path}: held by process {holder.pid} on {holder.host}; wait until it ends, "
                 "or remove the file if that process is gone"
@@ -123,45 +163,6 @@ def _look(path: Path) -> tuple[Holder, float] | None:
         return Holder(), touched
 
 
-def _holds(path: Path, token: str) -> bool:
-    sight = _look(path)
-    return sight is not None and sight[0].token == token
-
-
-def _dead(holder: Holder, me: Holder, silent: bool) -> bool:
-    """A process on this machine is looked up; anybody else is judged by the silence."""
-    if holder.machine != me.machine:
-        return silent
-    return not _alive(holder.pid) or _born(holder.pid) != holder.born
-
-
-def _looks_old(holder: Holder, me: Holder, touched: float, stale: float) -> bool:
-    return holder.machine != me.machine and abs(time.time() - touched) > stale
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # it is another user's
-        return True
-    return True
-
-
-def _myself() -> Holder:
-    """A process number means something on one machine, between two boots, in one namespace (container)."""
-    machine = " ".join((socket.gethostname(), _read("/proc/sys/kernel/random/boot_id"), _namespace()))
-    return Holder(socket.gethostname(), machine, os.getpid(), _born(os.getpid()))
-
-
-def _namespace() -> str:
-    try:
-        return str(Path("/proc/self/ns/pid").readlink())
-    except OSError:  # not Linux
-        return ""
-
-
 def _born(pid: int) -> str:
     """Return the start time of a process, which tells it from a later one of the same number; '' where not known.
 
@@ -188,10 +189,3 @@ def _break(path: Path, sight: tuple[Holder, float], stale: float) -> None:
     with locked(path.with_name(f"{path.name}.break"), stale=stale):
         if _look(path) == sight:
             path.unlink(missing_ok=True)
-
-
-def _heartbeat(path: Path, token: str, stop: threading.Event) -> None:
-    while not stop.wait(HEARTBEAT):
-        with contextlib.suppress(OSError):
-            if _holds(path, token):
-                os.utime(path)

@@ -1,18 +1,9 @@
 """Types that several component signatures share; pydantic validates the JSON against them."""
 
-from __future__ import annotations
-
 import os
 from typing import Annotated, Any
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    GetCoreSchemaHandler,
-    GetJsonSchemaHandler,
-)
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 # Without plugins pydantic does not search the metadata of all installed packages: a tenth of the time of `validate`.
@@ -56,15 +47,14 @@ class OneOrMore:
     """Lets a job write one value where a list of them is meant, and tells editors so."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_before_validator_function(_listed, handler(source))
+        def listed(value: Any) -> Any:
+            return tuple(value) if isinstance(value, (list, tuple)) else (value,)
+
+        return core_schema.no_info_before_validator_function(listed, handler(source))
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         array = handler(schema)
         return {"anyOf": [array.get("items", {}), array]}
-
-
-def _listed(value: Any) -> Any:
-    return tuple(value) if isinstance(value, (list, tuple)) else (value,)
 
 
 Positive = Annotated[float, Field(gt=0)]

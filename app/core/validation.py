@@ -1,11 +1,9 @@
 """From pydantic's errors to Problems: JSON path, nearest valid key, what was expected, what came."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import NoneType, UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, Self, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -43,7 +41,7 @@ class _Place:
     parents: list[Any] = field(default_factory=list)
 
     @classmethod
-    def of(cls, loc: Sequence[str | int], model: type[BaseModel]) -> _Place:
+    def of(cls, loc: Sequence[str | int], model: type[BaseModel]) -> Self:
         """Follow the path of one of pydantic's errors from `model` on."""
         place = cls(types=[model])
         for part in loc:
@@ -65,7 +63,9 @@ class _Place:
         if isinstance(cause, UserError):
             return [problem.under(*where) for problem in cause.problems]
         if detail["type"] == "extra_forbidden":
-            keys = [f.alias or name for parent in self.parents for name, f in _fields(parent).items()]
+            keys = [
+                f.alias or name for parent in self.parents for name, f in getattr(parent, "model_fields", {}).items()
+            ]
             return [unknown("key", where[-1], keys, where)]
         if detail["type"] == "missing":
             return [Problem("required key is missing", where)]
@@ -85,13 +85,9 @@ def _members(annotation: Any) -> list[Any]:
     return [annotation]
 
 
-def _fields(annotation: Any) -> Mapping[str, Any]:
-    return getattr(annotation, "model_fields", {}) if isinstance(annotation, type) else {}
-
-
 def _children(annotation: Any, part: str | int) -> list[Any]:
     """Return the type below `part` of a model, mapping or sequence; none where these do not say it."""
-    for name, child in _fields(annotation).items():
+    for name, child in getattr(annotation, "model_fields", {}).items():
         if part in (name, child.alias):
             return [child.annotation]
     origin, arguments = get_origin(annotation), [a for a in get_args(annotation) if a is not Ellipsis]

@@ -18,7 +18,7 @@ from app.runs.directory import RunDirectory
 from app.runs.existing import refuse_existing
 from app.runs.record import facts_of
 from app.runtime.console import logged_to
-from app.runtime.time_limit import TimeLimit
+from app.runtime.processes import TimeLimit
 
 logger = logging.getLogger(__name__)
 

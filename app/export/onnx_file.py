@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from app.config import Job
-from app.core.destination import make_folder
 from app.core.errors import UserError, WirechamberError
-from app.core.files import read_json, write_bytes
+from app.core.files import make_folder, read_json, write_bytes
 from app.core.libraries import keras
 from app.data.loading import Data, first_events
 from app.export import parity

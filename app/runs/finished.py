@@ -6,9 +6,8 @@ from functools import partial
 from pathlib import Path
 
 import registry
-from app.core.destination import check_folder, make_folder
 from app.core.errors import Problem, UserError
-from app.core.files import write_file
+from app.core.files import check_folder, make_folder, write_file
 from app.core.lock import LockTaken, locked
 from app.runs.directory import RunDirectory, find_run, runs_root
 from app.runs.files import check_file

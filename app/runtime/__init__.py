@@ -1,1 +1,1 @@
-"""The process that runs: its console, device, time limit, child processes and provenance."""
+"""The process that runs: its console, device, child processes, time limit and provenance."""

@@ -1,7 +1,6 @@
 """The machine a process computes on: memory growth, seeds, determinism, and the devices that it has."""
 
-from __future__ import annotations
-
+import contextlib
 import importlib
 import os
 import sys
@@ -13,16 +12,25 @@ from app.core.system import cores, output_redirected
 
 
 def prepare(seed: int, deterministic: bool = False) -> str:
-    """Seed every random source, let GPU memory grow as needed, and return the device in words.
+    """Seed every random source, let GPU memory grow as needed, and return a description of the device.
 
     Args:
         seed: seed of Python, NumPy and TensorFlow.
         deterministic: ask TensorFlow for operations whose results are bitwise reproducible, which may be slower.
     """
-    _load_quietly()
+    if "tensorflow.python" not in sys.modules:
+        with tempfile.TemporaryFile() as notes:  # on CUDA, which TensorFlow writes past every log level
+            try:
+                with output_redirected(notes, (2,)):
+                    tf.config.list_physical_devices("GPU")
+            except BaseException:
+                notes.seek(0)
+                os.write(2, notes.read())
+                raise
     gpus = tf.config.list_physical_devices("GPU")
     for gpu in gpus:
-        _grow(gpu)
+        with contextlib.suppress(RuntimeError):  # this process uses the GPU already, with growth as it was set then
+            tf.config.experimental.set_memory_growth(gpu, True)
     keras.utils.set_random_seed(seed)
     if deterministic:
         tf.config.experimental.enable_op_determinism()
@@ -38,27 +46,6 @@ def version(package: str) -> tuple[int, int]:
     """Return the first two numbers of an installed package's version."""
     major, minor = metadata.version(package).split(".")[:2]
     return int(major), int(minor)
-
-
-def _load_quietly() -> None:
-    """Load TensorFlow without the notes on CUDA that it writes past every log level; an error is still shown."""
-    if "tensorflow.python" in sys.modules:
-        return
-    with tempfile.TemporaryFile() as notes:
-        try:
-            with output_redirected(notes, (2,)):
-                tf.config.list_physical_devices("GPU")
-        except BaseException:
-            notes.seek(0)
-            os.write(2, notes.read())
-            raise
-
-
-def _grow(gpu: object) -> None:
-    try:
-        tf.config.experimental.set_memory_growth(gpu, True)
-    except RuntimeError:  # the GPU is in use by this process already, with growth as it was set then
-        return
 
 
 def describe(gpus: list[object]) -> str:

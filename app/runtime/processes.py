@@ -1,21 +1,21 @@
-"""Processes that load TensorFlow so that the worker need not: one for each trial, one for the result."""
-
-from __future__ import annotations
+"""Child processes, which load TensorFlow so that the worker need not, and how long a process may run."""
 
 import contextlib
+import math
 import multiprocessing
 import os
 import signal
 import sys
 import tempfile
 import threading
+import time
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from multiprocessing import forkserver
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self
 
-from app.core.errors import Interrupted, WirechamberError
+from app.core.errors import Interrupted, Problem, UserError, WirechamberError
 from app.core.system import output_redirected
 from app.runtime import device as _device  # noqa: F401 - chooses Keras' backend before anything loads it
 
@@ -23,7 +23,12 @@ WARM = ("keras", "tensorflow", "keras_tuner")
 GRACE = 60.0
 """Seconds that a process has to stop after SIGTERM: what a long step of XLA takes."""
 STOPPED = (Interrupted.exit_code, -signal.SIGTERM, -signal.SIGINT)
-"""Exit codes of what was asked to stop."""
+"""Exit codes of a process that was asked to stop."""
+TIME_LIMIT = "WIRECHAMBER_TIME_LIMIT"
+"""The environment variable that holds the time limit of a process [s]."""
+SHARE = 0.8
+"""The share of the time limit that a run uses: the rest is for its measurement and the start of the worker."""
+_BEGUN = time.monotonic()
 
 
 @dataclass(frozen=True)
@@ -39,7 +44,13 @@ class Processes:
 
     def start(self, work: Callable[..., int], *arguments: Any, environment: Mapping[str, str]) -> Any:
         """Start `work(*arguments)`; what it returns is the exit code."""
-        child = self._context().Process(target=_begin, args=(dict(environment), work, arguments))
+        context: Any = multiprocessing.get_context("forkserver" if self.warm else "spawn")
+        if self.warm:
+            context.set_forkserver_preload(list(WARM))
+            # What is written while the server starts is dropped; a process that fails says so itself.
+            with tempfile.TemporaryFile() as notes, output_redirected(notes, (2,)):
+                forkserver.ensure_running()
+        child = context.Process(target=_begin, args=(dict(environment), work, arguments))
         child.start()
         return child
 
@@ -60,15 +71,6 @@ class Processes:
             raise receive.recv()
         if child.exitcode:
             raise WirechamberError(f"the process that publishes the result {ended(child.exitcode)}")
-
-    def _context(self) -> Any:
-        if not self.warm:
-            return multiprocessing.get_context("spawn")
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(list(WARM))
-        with tempfile.TemporaryFile() as notes, output_redirected(notes, (2,)):  # a process that fails says so itself
-            forkserver.ensure_running()
-        return context
 
 
 def stop(child: Any) -> None:
@@ -95,7 +97,15 @@ def _begin(environment: dict[str, str], work: Callable[..., int], arguments: tup
     """Do the work and end the process at once: nothing waits for TensorFlow's threads."""
     os.environ.clear()
     os.environ.update(environment)
-    threading.Thread(target=_follow_the_worker, daemon=True).start()
+
+    def follow_the_worker() -> None:
+        """Stop when the worker dies, even by SIGKILL: nobody would look after this process."""
+        parent = multiprocessing.parent_process()
+        if parent is not None:
+            parent.join()
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=follow_the_worker, daemon=True).start()
     from app.runtime.console import configure
 
     configure()
@@ -111,14 +121,6 @@ def _begin(environment: dict[str, str], work: Callable[..., int], arguments: tup
     os._exit(code)
 
 
-def _follow_the_worker() -> None:
-    """Stop when the worker dies, even by SIGKILL: nobody would look after this process."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os.kill(os.getpid(), signal.SIGTERM)
-
-
 def _run_and_send(send: Any, work: Callable[..., None], arguments: tuple[Any, ...]) -> int:
     try:
         work(*arguments)
@@ -126,3 +128,34 @@ def _run_and_send(send: Any, work: Callable[..., None], arguments: tuple[Any, ..
         send.send(error)
         return error.exit_code
     return 0
+
+
+@dataclass(frozen=True)
+class TimeLimit:
+    """A limit [s], and since when it runs (time.monotonic)."""
+
+    seconds: float = math.inf
+    begun: float = _BEGUN
+
+    @classmethod
+    def of_process(cls) -> Self:
+        """Return what $WIRECHAMBER_TIME_LIMIT [s] says, counted from the start of the process; no limit without it."""
+        text = os.environ.get(TIME_LIMIT)
+        if not text:
+            return cls()
+        try:
+            seconds = float(text)
+        except ValueError:
+            seconds = math.nan
+        if not seconds > 0:
+            raise UserError(Problem("not a time limit", (TIME_LIMIT,), expected="seconds above 0", received=text))
+        return cls(seconds)
+
+    @property
+    def end(self) -> float:
+        """When the share that may be used is over, as time.monotonic() counts."""
+        return self.begun + SHARE * self.seconds
+
+    def ends_in(self, seconds: float) -> bool:
+        """Whether so many more seconds would exceed the share of the limit that may be used."""
+        return time.monotonic() + seconds > self.end

@@ -1,7 +1,6 @@
 """Where a run comes from: commit, versions, host and time."""
 
-from __future__ import annotations
-
+import contextlib
 import os
 import platform
 import socket
@@ -19,10 +18,14 @@ PACKAGES = ("tensorflow", "keras", "numpy", "uproot", "awkward", "pydantic", "ma
 def provenance(facts: Mapping[str, Any]) -> dict[str, Any]:
     """Return what made this run: commit, versions, host, and the given facts."""
     commit, dirty = commit_of(REPOSITORY)
+    versions: dict[str, str | None] = {"python": platform.python_version(), **dict.fromkeys(PACKAGES)}
+    for name in PACKAGES:
+        with contextlib.suppress(PackageNotFoundError):
+            versions[name] = version(name)
     return {
         "commit": commit,
         "dirty": dirty,
-        "versions": {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}},
+        "versions": versions,
         "host": socket.gethostname(),
         "cpus": os.cpu_count(),
         **facts,
@@ -31,25 +34,13 @@ def provenance(facts: Mapping[str, Any]) -> dict[str, Any]:
 
 def commit_of(repository: Path) -> tuple[str | None, bool]:
     """Return the commit and whether tracked files outside registry/ differ from it; (None, False) without git."""
-    commit = _git(repository, "rev-parse", "--short=12", "HEAD")
-    status = (
-        _git(repository, "status", "--porcelain", "--untracked-files=no", "--", ".", ":!registry") if commit else None
-    )
-    return commit, bool(status)
 
+    def git(*arguments: str) -> str | None:
+        command = ["git", "-C", str(repository), *arguments]
+        try:
+            return subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout.strip()
+        except (OSError, subprocess.SubprocessError):
+            return None
 
-def _git(repository: Path, *words: str) -> str | None:
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(repository), *words], capture_output=True, text=True, timeout=20, check=True
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout.strip()
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
+    commit = git("rev-parse", "--short=12", "HEAD")
+    return commit, bool(commit and git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!registry"))

@@ -15,8 +15,7 @@ from app.core.lock import LockTaken, locked
 from app.execution.session import Options, session
 from app.runs import directory
 from app.runs.directory import RunDirectory
-from app.runtime.processes import STOPPED, Processes, ended, stop
-from app.runtime.time_limit import TimeLimit
+from app.runtime.processes import STOPPED, Processes, TimeLimit, ended, stop
 from app.search.devices import describe_device, slots
 from app.search.publish import is_published, publish
 from app.search.state import SearchState, Trial, best_trial, owner

@@ -25,7 +25,7 @@ from app.execution.single import train_job
 from app.history import flatten_epoch
 from app.runs import directory
 from app.runs.directory import RunDirectory
-from app.runtime import time_limit
+from app.runtime.processes import TIME_LIMIT
 from app.search.devices import describe_device
 from app.search.oracle import ask
 from app.search.state import SearchState, Trial, owner
@@ -55,7 +55,7 @@ class TrialTask:
         state = SearchState(self.run)
         folders = replace(roots(), runs=state.runs, registry=state.registry).environment
         gpu = {} if self.device is None else {"CUDA_VISIBLE_DEVICES": self.device}
-        kept = {name: value for name, value in os.environ.items() if name != time_limit.VARIABLE}
+        kept = {name: value for name, value in os.environ.items() if name != TIME_LIMIT}
         return {**kept, **folders, **gpu}
 
 

@@ -11,7 +11,7 @@ from app.core.errors import Interrupted, WirechamberError
 from app.core.libraries import keras
 from app.history import SUMS
 from app.runs.directory import RunDirectory
-from app.runtime.time_limit import TimeLimit
+from app.runtime.processes import TimeLimit
 from app.schedules import Schedule
 from app.training import checkpoint
 from app.training.checkpoint import Arrays, Progress

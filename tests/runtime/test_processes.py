@@ -13,11 +13,11 @@ import pytest
 
 from app.core.errors import UserError
 from app.core.files import REPOSITORY
-from app.runtime.time_limit import SHARE, VARIABLE, TimeLimit
+from app.runtime.processes import SHARE, TIME_LIMIT, TimeLimit
 
 
 def test_without_a_limit_there_is_all_the_time(monkeypatch):
-    monkeypatch.delenv(VARIABLE, raising=False)
+    monkeypatch.delenv(TIME_LIMIT, raising=False)
     limit = TimeLimit.of_process()
     assert limit.seconds == math.inf
     assert not limit.ends_in(1e9)
@@ -32,8 +32,8 @@ def test_four_fifths_of_the_limit_may_be_used():
 
 @pytest.mark.parametrize("text", ["soon", "0", "-3", "nan"])
 def test_a_bad_limit_is_the_users_mistake(monkeypatch, text):
-    monkeypatch.setenv(VARIABLE, text)
-    with pytest.raises(UserError, match=f"{VARIABLE}: not a time limit"):
+    monkeypatch.setenv(TIME_LIMIT, text)
+    with pytest.raises(UserError, match=f"{TIME_LIMIT}: not a time limit"):
         TimeLimit.of_process()
 
 
@@ -43,7 +43,7 @@ def test_a_run_leaves_with_85_after_an_epoch_and_goes_on(small_job, tmp_path):
     path = tmp_path / "small.json"
     path.write_text(json.dumps({**small_job, "training": {**small_job["training"], "epochs": 2}}))
     command = [sys.executable, "app/run.py", "--config", str(path), "--resume"]
-    environment = {**os.environ, VARIABLE: "0.5"}
+    environment = {**os.environ, TIME_LIMIT: "0.5"}
     found = []
     for _ in range(2):
         done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False)
