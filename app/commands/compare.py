@@ -1,7 +1,5 @@
 """`wirechamber compare`: runs of one application compared on the same events; no TensorFlow."""
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 
@@ -17,14 +15,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
     parser.add_argument("compared", nargs="+", metavar="RUN", help="names or paths of finished runs")
     parser.add_argument("--reference", metavar="RUN", help="the run that the others are compared with; else the first")
-    parser.add_argument("--draws", type=at_most(10**6), default=300, metavar="N", help="of the test events (300)")
+    parser.add_argument("--draws", type=at_most(10**6), default=300, metavar="N", help="draws of the bootstrap (300)")
     parser.add_argument("--output-dir", type=Path, metavar="DIR", help="draw the plots into this folder")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure to this file")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every metric to this file")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables to this file")
 
 
 def execute(options: argparse.Namespace) -> int:
-    """Print the tables; draw the plots and write the figures where asked."""
+    """Print the tables; draw the plots, write the metrics and the tables where asked."""
     runs = read_compared_runs(options.compared)
     if options.output_dir:
         check_folder(options.output_dir, "--output-dir")
@@ -32,21 +30,21 @@ def execute(options: argparse.Namespace) -> int:
         if path:
             check_file(path, option)
     reference = options.reference and options.reference.rstrip("/").rpartition("/")[2]
-    found = compare(runs, reference, options.draws)
-    for one in tables(found):
-        table(one.title, one.header, one.rows, one.numbers_from)
+    comparison = compare(runs, reference, options.draws)
+    for content in tables(comparison):
+        table(content.title, content.header, content.rows, content.numbers_from)
     if options.output_dir:
         from app.comparison.figures import draw
 
         make_folder(options.output_dir, "--output-dir")
-        for path in draw(found, options.output_dir):
+        for path in draw(comparison, options.output_dir):
             console.print(f"plot: {path}")
     if options.json:
         make_folder(options.json.parent, "--json")
-        write_json(options.json, found.dump())
-        console.print(f"figures: {options.json}")
+        write_json(options.json, comparison.dump())
+        console.print(f"metrics: {options.json}")
     if options.markdown:
         make_folder(options.markdown.parent, "--markdown")
-        write_text(options.markdown, markdown(tables(found)))
+        write_text(options.markdown, markdown(tables(comparison)))
         console.print(f"tables: {options.markdown}")
     return 0

@@ -1,18 +1,13 @@
-"""The comparison of runs as one value: figures, changes against a reference, convergence."""
-
-from __future__ import annotations
+"""The comparison of runs as one value: metrics, changes against a reference, convergence."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app.comparison.bootstrap import Sampled, sampled
-from app.comparison.change import Change, changes
-from app.comparison.compared_run import ComparedRun
-from app.comparison.convergence import Convergence, convergence
-from app.comparison.measures import Measures, measures_of
-from app.comparison.same_events import aligned
-from app.comparison.throughput import throughput
+from app.comparison.bootstrap import BootstrapMetrics, Change, bootstrap_metrics, changes_of_task
+from app.comparison.compared_run import ComparedRun, align_events
+from app.comparison.convergence import Convergence, describe_convergence
+from app.comparison.run_metrics import RunMetrics, read_run_metrics
 from app.core.errors import Problem, UserError, unknown
 
 DRAWS = 300
@@ -27,8 +22,8 @@ class Comparison:
         reference: the name of the run that the others are compared with.
         events: number of test events.
         draws: of the bootstrap.
-        measures: what the reference measures, its tasks' leading figures foremost.
-        figures: the values and their draws.
+        run_metrics: of the reference: its tasks and their leading metrics.
+        metrics: the values and their draws.
         changes: against the reference, by run and task.
         convergence: of the trainings.
     """
@@ -37,55 +32,48 @@ class Comparison:
     reference: str
     events: int
     draws: int
-    measures: Measures
-    figures: Mapping[str, Sampled]
+    run_metrics: RunMetrics
+    metrics: Mapping[str, BootstrapMetrics]
     changes: Mapping[str, Mapping[str, Sequence[Change]]]
     convergence: Mapping[str, Convergence]
 
     @property
     def names(self) -> list[str]:
-        """Every figure of all events that each run has, in the order of the reference."""
-        common = [p for p in self.figures[self.reference].value if not p.task]
-        return [p.name for p in common if all(p in found.value for found in self.figures.values())]
+        """Every metric on all events that each run has, in the order of the reference."""
+        keys = [key for key in self.metrics[self.reference].value if not key.task]
+        return [key.name for key in keys if all(key in metrics.value for metrics in self.metrics.values())]
 
     def dump(self) -> dict[str, Any]:
         """Return everything but the draws as JSON."""
-        first = self.runs[0]
+        runs = {}
+        for run in self.runs:
+            metrics, changes = self.metrics[run.name], self.changes.get(run.name, {})
+            values = [(key, value) for key, value in metrics.value.items() if not key.task]
+            runs[run.name] = {
+                "model": run.model,
+                "parameters": run.parameters,
+                "train_rows": run.train_rows,
+                "training_time": run.training_time,
+                "throughput_cpu": run.throughput("cpu"),
+                "throughput_gpu": run.throughput("gpu"),
+                "figures": {key.name: {"value": value, "error": metrics.error(key)} for key, value in values},
+                "changes": {task: [_dump_change(change) for change in of_task] for task, of_task in changes.items()},
+                "convergence": self.convergence[run.name].dump(),
+            }
+        leading = self.run_metrics.leading.items()
         return {
-            "application": first.application,
+            "application": self.runs[0].application,
             "reference": self.reference,
             "events": self.events,
             "draws": self.draws,
-            "leading": {t: {"metric": m, "better": self.measures.better[t]} for t, m in self.measures.leading.items()},
-            "runs": {run.name: self._run(run) for run in self.runs},
-        }
-
-    def _run(self, run: ComparedRun) -> dict[str, Any]:
-        found = self.figures[run.name]
-        return {
-            **facts(run),
-            "figures": {p.name: {"value": v, "error": found.error(p)} for p, v in found.value.items() if not p.task},
-            "changes": {task: [_change(c) for c in cs] for task, cs in self.changes.get(run.name, {}).items()},
-            "convergence": self.convergence[run.name].dump(),
+            "leading": {task: {"metric": name, "better": self.run_metrics.better[task]} for task, name in leading},
+            "runs": runs,
         }
 
 
-def facts(run: ComparedRun) -> dict[str, Any]:
-    """Return what is known of a run apart from its figures."""
-    return {
-        "model": run.model,
-        "parameters": run.parameters,
-        "train_rows": run.train_rows,
-        "training_time": run.training_time,
-        "throughput_cpu": throughput(run.benchmark),
-        "throughput_gpu": throughput(run.benchmark, "gpu"),
-    }
-
-
-def _change(one: Change) -> dict[str, Any]:
-    where = {"bin": one.place.label}
-    figures = {name: value for name, value in one.__dict__.items() if name != "place"}
-    return {**where, **figures, "verdict": one.verdict}
+def _dump_change(change: Change) -> dict[str, Any]:
+    values = {name: value for name, value in change.__dict__.items() if name != "key"}
+    return {"bin": change.key.label, **values, "verdict": change.verdict}
 
 
 def compare(runs: Sequence[ComparedRun], reference: str | None = None, draws: int = DRAWS) -> Comparison:
@@ -104,23 +92,22 @@ def compare(runs: Sequence[ComparedRun], reference: str | None = None, draws: in
         raise UserError(Problem("nothing to compare with", tuple(names), expected="two runs or more"))
     if reference is not None and reference not in names:
         raise UserError(unknown("reference", reference, names, ("--reference",)))
-    chosen = reference or names[0]
-    predictions = aligned(runs)
-    measures = {run.name: measures_of(run) for run in runs}
-    _refuse_other_tasks(measures, chosen)
-    figures = sampled(predictions, measures, draws)
-    own = measures[chosen]
-    against = {
-        name: {task: changes(figures[name], figures[chosen], own, task) for task in own.tasks}
+    base = reference or names[0]
+    predictions = align_events(runs)
+    run_metrics = {run.name: read_run_metrics(run) for run in runs}
+    leading = {name: sorted(metrics.leading.items()) for name, metrics in run_metrics.items()}
+    for name in names:
+        if leading[name] != leading[base]:
+            received = f"{leading[name]}, {base}: {leading[base]}"
+            raise UserError(Problem(f"has other leading metrics than {base}", (name,), received=received))
+    metrics = bootstrap_metrics(predictions, run_metrics, draws)
+    changes = {
+        name: {
+            task: changes_of_task(metrics[name], metrics[base], run_metrics[base], task)
+            for task in run_metrics[base].tasks
+        }
         for name in names
-        if name != chosen
+        if name != base
     }
-    lines = {run.name: convergence(run) for run in runs}
-    return Comparison(tuple(runs), chosen, len(predictions[chosen]), draws, own, figures, against, lines)
-
-
-def _refuse_other_tasks(measures: Mapping[str, Measures], reference: str) -> None:
-    for name, own in measures.items():
-        if own.leading != measures[reference].leading:
-            said = f"{sorted(own.leading.items())}, {reference}: {sorted(measures[reference].leading.items())}"
-            raise UserError(Problem(f"is judged by other figures than {reference}", (name,), received=said))
+    trainings = {run.name: describe_convergence(run) for run in runs}
+    return Comparison(tuple(runs), base, len(predictions[base]), draws, run_metrics[base], metrics, changes, trainings)

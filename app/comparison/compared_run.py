@@ -1,12 +1,12 @@
-"""A finished run as a comparison reads it: its small files, its predictions, and what they say."""
-
-from __future__ import annotations
+"""A finished run as a comparison reads it: its small files, its predictions, and the speed in its benchmark.json."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
+
+import numpy as np
 
 from app.core.errors import Problem, UserError, unknown
 from app.predictions import Predictions
@@ -16,6 +16,8 @@ from app.runs.finished import find_all_finished
 from app.runs.record import describe_model
 
 FILES = ("history", "provenance", "model_config", "predictions")
+BETTER = 0.99
+"""An error counts as smaller only when it is below this fraction of the other: smaller differences are rounding."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,6 @@ class ComparedRun:
     application = property(lambda self: self.job["application"])
     parameters = property(lambda self: self.model_config.get("parameters"))
     training_time = property(lambda self: self.history.get("training_time"))
-    epochs = property(lambda self: len(self.history.get("train", ())))
 
     @property
     def family(self) -> str:
@@ -56,6 +57,35 @@ class ComparedRun:
     def predictions(self) -> Predictions:
         """The predictions on the test split."""
         return Predictions.read(self.run.predictions)
+
+    def throughput(self, device: str = "cpu") -> float | None:
+        """The highest throughput [events/s] on "cpu" or "gpu", None where none was measured."""
+        return highest_throughput(self.benchmark, device)
+
+
+@dataclass(frozen=True)
+class RungeKutta:
+    """One row of Runge-Kutta: how accurate, and how fast.
+
+    Attributes:
+        engine: e.g. rk4_cpp_1_thread.
+        steps: of a track.
+        mean: position error [mm].
+        tail: 95 % of the tracks are better [mm].
+        throughput: tracks/s.
+    """
+
+    engine: str
+    steps: int
+    mean: float
+    tail: float
+    throughput: float
+
+    @property
+    def name(self) -> str:
+        """As in a table: 'RK4, 5 steps (cpp 1 thread)'."""
+        engine = self.engine.removeprefix("rk4_").replace("_", " ")
+        return f"RK4, {self.steps} step{'s' if self.steps > 1 else ''} ({engine})"
 
 
 def read_compared_runs(names: Sequence[str]) -> list[ComparedRun]:
@@ -81,3 +111,72 @@ def read_compared_runs(names: Sequence[str]) -> list[ComparedRun]:
         what, received = "the runs are of different applications", ", ".join(f"{r.name}: {r.application}" for r in runs)
         raise UserError(Problem(what, expected="runs of one application", received=received))
     return runs
+
+
+def align_events(runs: Sequence[ComparedRun]) -> dict[str, Predictions]:
+    """Return the predictions of each run, events in the order of their keys.
+
+    The keys of the test events and their truth decide, not the fingerprint of the data: a run on a share of the
+    training events has the same test events as one on all of them, and the two may be compared.
+
+    Raises:
+        UserError: the runs were tested on different events, have keys that occur twice, or learn different targets.
+    """
+    aligned: dict[str, Predictions] = {}
+    for run in runs:
+        order = np.argsort(run.predictions.key)
+        if not len(order):
+            expected = "predictions of at least one event"
+            raise UserError(Problem("the run has no test events", (run.name,), expected=expected))
+        if (np.diff(run.predictions.key[order]) == 0).any():
+            raise UserError(Problem("test events have the same key", (run.name,), expected="a key for each event"))
+        aligned[run.name] = run.predictions.select(order)
+    (first, events), *others = aligned.items()
+    what, expected = f"tested on other data than {first}", "runs on the same test events"
+    for name, other in others:
+        common = len(np.intersect1d(events.key, other.key))
+        if not common == len(events) == len(other):
+            received = f"{len(events):,} and {len(other):,} test events, {common:,} of them in both"
+            raise UserError(Problem(what, (name,), expected=expected, received=received))
+        for target in sorted(events.true.keys() & other.true.keys()):
+            if not np.allclose(events.true[target], other.true[target], rtol=1e-5, atol=1e-6):
+                what += f": equal keys, but another true {target}"
+                raise UserError(Problem(what, (name,), expected=expected))
+    return aligned
+
+
+def highest_throughput(benchmark: Mapping[str, Any], device: str = "cpu") -> float | None:
+    """Return the highest throughput [events/s] of any engine and batch size, None where none was measured.
+
+    Args:
+        benchmark: content of benchmark.json.
+        device: "cpu" or "gpu".
+    """
+    rates = (row.get(f"throughput_{device}") for _, row in batch_sizes(benchmark))
+    return max((float(rate) for rate in rates if isinstance(rate, int | float)), default=None)
+
+
+def batch_sizes(benchmark: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    """Return each batch size of benchmark.json with its measurements; nothing where the file is damaged."""
+    sizes = benchmark.get("batch_sizes")
+    return [(s, row) for s, row in sizes.items() if isinstance(row, Mapping)] if isinstance(sizes, Mapping) else []
+
+
+def best_runge_kutta(benchmarks: Iterable[Mapping[str, Any]]) -> list[RungeKutta]:
+    """Return the rows of Runge-Kutta that no other one beats in speed and accuracy, the fastest first.
+
+    Args:
+        benchmarks: contents of benchmark.json of runs on the same data.
+    """
+    rows = []
+    for benchmark in benchmarks:
+        contents = benchmark.get("runge_kutta")
+        for row in contents if isinstance(contents, Sequence) else ():
+            if isinstance(row, Mapping) and {"engine", "steps", "pos_mean_mm", "pos_95_mm", "throughput"} <= row.keys():
+                errors = float(row["pos_mean_mm"]), float(row["pos_95_mm"])
+                rows.append(RungeKutta(str(row["engine"]), int(row["steps"]), *errors, float(row["throughput"])))
+    best: list[RungeKutta] = []
+    for candidate in sorted(rows, key=lambda row: -row.throughput):
+        if not best or candidate.mean < BETTER * best[-1].mean:
+            best.append(candidate)
+    return best

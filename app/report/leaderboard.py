@@ -1,18 +1,37 @@
-"""The runs of one application in order, and the summary of the track suite."""
+"""The runs of one application in order, their speed in one picture, and the summary of the track suite."""
 
-from __future__ import annotations
-
-from collections.abc import Iterator, Mapping, Sequence
+import base64
+import io
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from app.comparison.throughput import runge_kutta
+from app.comparison.compared_run import best_runge_kutta
+from app.comparison.curves import BenchmarkedRun, speed_and_accuracy
+from app.plots.drawing.style import style
 from app.report.section import Section
-from app.report.speed_figure import speed_picture
 from registry import Record, ranking
 from registry.notes import Notes
 from registry.store import Contents
 
 TRACKS = "track_extrapolation"
+MOST = 24
+"""The most runs in one picture, the best ones: more have no room in its legend."""
+
+
+@dataclass(frozen=True)
+class SuiteRow:
+    """One row of the track suite's summary; None where it was not measured."""
+
+    run: str
+    anchor: str
+    model: str
+    data: str
+    parameters: int | None
+    mean: float | None
+    tail: float | None
+    throughput: float | None
+    time: float | None
+    is_reference: bool = False
 
 
 @dataclass(frozen=True)
@@ -28,20 +47,39 @@ class Leaderboard:
     @property
     def speeds(self) -> list[tuple[str, str]]:
         """Data set and its picture of accuracy against speed, where runs were benchmarked."""
-        drawn = [(data, speed_picture(_done(group), self.metric, self.better)) for data, group in self.groups]
-        return [(data, address) for data, address in drawn if address]
+        pictures = [(data, speed_picture(sections, self.metric, self.better)) for data, sections in self.finished]
+        return [(data, address) for data, address in pictures if address]
 
     @property
     def sections(self) -> list[Section]:
         """All runs in order."""
-        return [one for _, group in self.groups for one in group]
+        return [section for _, sections in self.groups for section in sections]
 
     @property
-    def suite(self) -> list[Suite]:
-        """The rows of the summary: finished runs, then the references that they are compared with."""
+    def finished(self) -> list[tuple[str, list[Section]]]:
+        """The groups without the runs that are not done."""
+        return [(data, [s for s in sections if s.record.state == "done"]) for data, sections in self.groups]
+
+    @property
+    def suite(self) -> list[SuiteRow]:
+        """The rows of the summary: finished runs, then the references that they are compared with.
+
+        Runge-Kutta, as measured with the runs on the same data, is one of the references.
+        """
+        rows: list[SuiteRow] = []
         if self.application != TRACKS:
-            return []
-        rows = [row for data, group in self.groups for row in _of_group(data, _done(group))]
+            return rows
+        for data, sections in self.finished:
+            for section in sections:
+                record, reference = section.record, section.is_reference
+                mean, tail = record.figure("pos_mean_mm"), record.figure("pos_95_mm")
+                speed = (section.throughput, record.training_time)
+                values = (data, record.parameters, mean, tail, *speed, reference)
+                rows.append(SuiteRow(record.run, section.anchor, record.model, *values))
+            measured = [section for section in sections if section.benchmark.get("runge_kutta")]
+            for row in best_runge_kutta(section.benchmark for section in measured):
+                values = (data, None, row.mean, row.tail, row.throughput, None, True)
+                rows.append(SuiteRow("measured with these runs", measured[0].anchor, row.name, *values))
         return sorted(rows, key=lambda row: row.is_reference)
 
     @property
@@ -50,61 +88,47 @@ class Leaderboard:
         return any("rk4" in row.model.lower() and row.is_reference for row in self.suite)
 
 
-@dataclass(frozen=True)
-class Suite:
-    """One row of the track suite's summary; None where it was not measured."""
-
-    run: str
-    anchor: str
-    model: str
-    data: str
-    parameters: int | None
-    mean: float | None
-    tail: float | None
-    throughput: float | None
-    time: float | None
-    is_reference: bool = False
-
-
-def _done(group: Sequence[Section]) -> list[Section]:
-    return [one for one in group if one.record.state == "done"]
-
-
-def _of_group(data: str, done: Sequence[Section]) -> Iterator[Suite]:
-    """Yield the rows of runs on the same data, then Runge-Kutta as measured with them."""
-    yield from (_of_run(one, data) for one in done)
-    measured = [one for one in done if one.benchmark.get("runge_kutta")]
-    for row in runge_kutta(one.benchmark for one in measured):
-        figures = (None, row.mean, row.tail, row.throughput, None)
-        yield Suite("measured with these runs", measured[0].anchor, row.name, data, *figures, is_reference=True)
-
-
-def _of_run(one: Section, data: str) -> Suite:
-    record = one.record
-    mean, tail = (record.figure(name) for name in ("pos_mean_mm", "pos_95_mm"))
-    figures = (record.parameters, mean, tail, one.throughput, record.training_time)
-    return Suite(record.run, one.anchor, record.model, data, *figures, is_reference=one.is_reference)
-
-
-def leaderboards(contents: Contents, sections: Mapping[str, Section]) -> list[Leaderboard]:
+def make_leaderboards(contents: Contents, sections: Mapping[str, Section]) -> list[Leaderboard]:
     """Return one leaderboard for each application that has runs."""
-    names = sorted({one.record.application for one in sections.values()})
-    return [_leaderboard(name, contents, sections) for name in names]
+    boards = []
+    for application in sorted({section.record.application for section in sections.values()}):
+        notes = contents.notes.get(application, Notes())
+        records = [record for record in contents.records if record.application == application]
+        metric, better = ranking.metric_of(notes, records)
+        groups = []
+        for group in ranking.comparable(records):
+            ranked = ranking.by_metric(group, metric, better)
+            groups.append((describe_data(ranked), [sections[record.run] for record in ranked]))
+        groups.sort(key=lambda group: -len(group[1]))  # first the data on which most runs can be compared
+        boards.append(Leaderboard(application, metric, better, notes.goal, groups))
+    return boards
 
 
-def _leaderboard(name: str, contents: Contents, sections: Mapping[str, Section]) -> Leaderboard:
-    notes = contents.notes.get(name, Notes())
-    records = [record for record in contents.records if record.application == name]
-    metric, better = ranking.metric_of(notes, records)
-    groups = []
-    for group in ranking.comparable(records):
-        ranked = ranking.by_metric(group, metric, better)
-        groups.append((_data(ranked), [sections[record.run] for record in ranked]))
-    groups.sort(key=lambda group: -len(group[1]))  # what most runs can be compared on stands first
-    return Leaderboard(name, metric, better, notes.goal, groups)
+def describe_data(group: Sequence[Record]) -> str:
+    """Return the description of the data of runs on the same data, with the first letters of its fingerprint."""
+    fingerprint = next((record.fingerprint[:8] for record in group if record.fingerprint), "")
+    description = group[0].dataset or "data not named"
+    return f"{description} ({fingerprint})" if fingerprint else description
 
 
-def _data(group: Sequence[Record]) -> str:
-    mark = next((r.fingerprint[:8] for r in group if r.fingerprint), "")
-    said = group[0].dataset or "data not named"
-    return f"{said} ({mark})" if mark else said
+def speed_picture(sections: Sequence[Section], metric: str, better: str) -> str:
+    """Return accuracy against speed as the data address of a PNG, "" where it would have fewer than two points.
+
+    Args:
+        sections: finished runs on the same data, the best first.
+        metric: the leading metric.
+        better: "lower" or "higher".
+    """
+    benchmarked = []
+    for section in sections:
+        record, value = section.record, section.record.figure(metric)
+        if value is not None and section.throughput:
+            benchmarked.append(BenchmarkedRun(record.run, section.family, section.throughput, value))
+    runge_kutta = best_runge_kutta(section.benchmark for section in sections) if metric == "pos_mean_mm" else []
+    if not benchmarked or len(benchmarked[:MOST]) + len(runge_kutta) < 2:
+        return ""
+    buffer = io.BytesIO()
+    figure = speed_and_accuracy(benchmarked[:MOST], runge_kutta, metric, better)
+    with style():
+        figure.savefig(buffer, format="png", dpi=100)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()

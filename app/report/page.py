@@ -1,8 +1,5 @@
-"""The page: what the registry and the runs say, filled into the template."""
+"""The page: the content of the registry and of the runs, filled into the template."""
 
-from __future__ import annotations
-
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,11 +8,10 @@ from typing import Any
 import registry
 from app.core.errors import Problem, UserError, unknown
 from app.plots.drawing.thumbnails import embed_pictures
-from app.report.leaderboard import Leaderboard, leaderboards
-from app.report.section import Section, section_of
+from app.report.leaderboard import Leaderboard, make_leaderboards
+from app.report.section import read_section
 from registry import cells
 from registry.record import number
-from registry.store import Contents
 
 HERE = Path(__file__).parent
 
@@ -33,49 +29,43 @@ def render(root: Path, runs: Path, application: str | None, pictured: int) -> st
         UserError: the registry holds no run, or none of the application.
     """
     contents = registry.read_all(root)
-    chosen = _chosen(contents, root, application)
-    sections = {r.run: section_of(r, runs, contents.remarks.get(r.run, "")) for r in chosen.records}
-    boards = [_with_pictures(board, pictured) for board in leaderboards(chosen, sections)]
-    made = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    facts = {"boards": boards, "damaged": contents.damaged, "made": made, "pictured": pictured}
-    return str(_environment().get_template("report.html").render(**facts))
-
-
-def _chosen(contents: Contents, root: Path, application: str | None) -> Contents:
-    known = sorted({record.application for record in contents.records})
-    if not known:
+    applications = sorted({record.application for record in contents.records})
+    if not applications:
         raise UserError(Problem("no run to report", (str(root),), expected="a registry with one run or more"))
-    if application is not None and application not in known:
-        raise UserError(unknown("application", application, known, ("--application",)))
-    records = tuple(r for r in contents.records if application in (None, r.application))
-    return replace(contents, records=records)
+    if application is not None and application not in applications:
+        raise UserError(unknown("application", application, applications, ("--application",)))
+    contents = replace(contents, records=tuple(r for r in contents.records if application in (None, r.application)))
+    sections = {r.run: read_section(r, runs, contents.remarks.get(r.run, "")) for r in contents.records}
+    values = {
+        "boards": [with_pictures(board, pictured) for board in make_leaderboards(contents, sections)],
+        "damaged": contents.damaged,
+        "made": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "pictured": pictured,
+    }
+    return str(_environment().get_template("report.html").render(**values))
 
 
-def _with_pictures(board: Leaderboard, pictured: int) -> Leaderboard:
-    best = [one for one in _best_of_each(board.groups) if one.plots][:pictured]
-    made = embed_pictures(path for one in best for path in one.plots)
-    names = {one.record.run for one in best}
+def with_pictures(board: Leaderboard, count: int) -> Leaderboard:
+    """Return the leaderboard with the plots of `count` runs: the best on each data set, then the second best, ..."""
+    ranked = [(rank, section) for _, group in board.groups for rank, section in enumerate(group) if section.plots]
+    best = [section for _, section in sorted(ranked, key=lambda pair: pair[0])][:count]
+    addresses = embed_pictures(path for section in best for path in section.plots)
+    pictures = {
+        section.record.run: {p.stem.replace("_", " "): addresses[p] for p in section.plots if p in addresses}
+        for section in best
+    }
     groups = [
-        (data, [_pictures(one, made) if one.record.run in names else one for one in g]) for data, g in board.groups
+        (data, [replace(section, pictures=pictures.get(section.record.run, {})) for section in group])
+        for data, group in board.groups
     ]
     return replace(board, groups=groups)
-
-
-def _best_of_each(groups: Sequence[tuple[str, Sequence[Section]]]) -> list[Section]:
-    """Return the best of every data set first, then the second best, and so on."""
-    ranked = [(rank, one) for _, group in groups for rank, one in enumerate(group)]
-    return [one for _, one in sorted(ranked, key=lambda pair: pair[0])]
-
-
-def _pictures(one: Section, made: dict[Path, str]) -> Section:
-    return replace(one, pictures={path.stem.replace("_", " "): made[path] for path in one.plots if path in made})
 
 
 def _environment() -> Any:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
-    made = Environment(
+    environment = Environment(
         loader=FileSystemLoader(HERE / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -83,11 +73,7 @@ def _environment() -> Any:
         lstrip_blocks=True,
     )
     static = {path.name: Markup(path.read_text(encoding="utf-8")) for path in (HERE / "static").iterdir()}
-    made.policies["json.dumps_kwargs"] = {"sort_keys": False}  # the first lines of a chart are drawn thick
-    made.globals.update(static=static, cells=cells)
-    made.filters.update(figure=_figure, duration=cells.duration)
-    return made
-
-
-def _figure(value: float | None) -> str:
-    return "" if value is None else number(value)
+    environment.policies["json.dumps_kwargs"] = {"sort_keys": False}  # the first lines of a chart are drawn thick
+    environment.globals.update(static=static, cells=cells)
+    environment.filters.update(duration=cells.duration, figure=lambda v: "" if v is None else number(v))
+    return environment

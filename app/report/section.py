@@ -1,14 +1,12 @@
 """What the report says of one run: its record in the registry, and what its directory holds."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from app.comparison.throughput import batch_sizes, throughput
+from app.comparison.compared_run import batch_sizes, highest_throughput
 from app.core.errors import UserError
 from app.history import flatten_epoch
 from app.runs.directory import RunDirectory
@@ -17,6 +15,7 @@ from registry import Record, cells
 
 CLASSICAL = ("polynomial", "rk4", "straight_line", "thin_lens")
 """Models without a training, which are the references of networks in a table."""
+Row = tuple[str, list[float | None]]
 
 
 @dataclass(frozen=True)
@@ -35,11 +34,11 @@ class Section:
     remark: str = ""
     pictures: Mapping[str, str] = field(default_factory=dict)
 
-    throughput = property(lambda self: throughput(self.benchmark))
-    is_reference = property(lambda self: self.job.get("model", {}).get("name") in CLASSICAL)
+    throughput = property(lambda self: highest_throughput(self.benchmark))
+    family = property(lambda self: str(self.job.get("model", {}).get("name", "?")))
+    is_reference = property(lambda self: self.family in CLASSICAL)
     state = property(lambda self: cells.state(self.record).partition(" ")[2])  # not every screen has the symbols
     time = property(lambda self: cells.duration(self.record.training_time))
-    against = property(lambda self: _against(self.record))
     job_text = property(lambda self: json.dumps(self.job, indent=2))
     provenance_text = property(lambda self: json.dumps(self.provenance, indent=2))
 
@@ -47,6 +46,13 @@ class Section:
     def anchor(self) -> str:
         """The section's address in the page."""
         return f"run-{self.record.run}"
+
+    @property
+    def against(self) -> str:
+        """How the run compares with the baselines; of a run that is not done, why."""
+        if self.record.state != "done":
+            return self.record.reason
+        return cells.against(self.record).removeprefix(cells.UNBEATEN).strip()
 
     @property
     def devices(self) -> list[str]:
@@ -57,17 +63,36 @@ class Section:
     @property
     def inference(self) -> list[tuple[str, list[str]]]:
         """Rows of the benchmark: batch size, and for each device the time [ms] and the events/s."""
-        return [(size, [_speed(row, device) for device in self.devices]) for size, row in batch_sizes(self.benchmark)]
+        rows = []
+        for size, row in batch_sizes(self.benchmark):
+            texts = []
+            for device in self.devices:
+                seconds, rate = row.get(f"inference_time_{device}"), row.get(f"throughput_{device}")
+                if isinstance(seconds, int | float) and isinstance(rate, int | float):
+                    texts.append(f"{1e3 * seconds:.3g} ms, {rate:,.0f} events/s")
+                else:
+                    texts.append("")
+            rows.append((size, texts))
+        return rows
 
     @property
-    def tasks(self) -> list[tuple[str, str, list[tuple[str, list[float | None]]]]]:
-        """Task, leading figure, and its value by bin, of the run and each baseline: (bin, values)."""
-        return [(name, found["metric"], _rows(found)) for name, found in self.metrics.items()]
+    def tasks(self) -> list[tuple[str, str, list[Row]]]:
+        """Task, leading metric, and its value by bin, of the run and each baseline: (bin, values)."""
+        tasks = []
+        for name, results in self.metrics.items():
+            metric, models = results["metric"], [results["model"], *results["baselines"].values()]
+            rows: list[Row] = [("all", [model.get(metric) for model in models])]
+            for position, content in enumerate(results["model"].get("bins", ())):
+                bins = [model.get("bins", ()) for model in models]
+                values = [b[position].get(metric) if position < len(b) else None for b in bins]
+                rows.append((f"{content['low']:g} - {content['high']:g}", values))
+            tasks.append((name, metric, rows))
+        return tasks
 
     @property
     def names(self) -> dict[str, list[str]]:
         """The columns of each task's table."""
-        return {name: [self.record.run, *found["baselines"]] for name, found in self.metrics.items()}
+        return {name: [self.record.run, *results["baselines"]] for name, results in self.metrics.items()}
 
     @property
     def curves(self) -> dict[str, Any]:
@@ -75,61 +100,36 @@ class Section:
         train, val = self.history.get("train", []), self.history.get("val", [])
         rows = [flatten_epoch(epoch) for epoch in train]
         terms = sorted({key for row in rows for key in row if key.endswith("_loss")} - {"data_loss"})
-        lines = {"training": [_short(row.get("loss")) for row in rows]}
-        lines["validation"] = [_short(row.get("loss")) for row in val]
+        lines = {"training": [_shorten(row.get("loss")) for row in rows]}
+        lines["validation"] = [_shorten(row.get("loss")) for row in val]
         if len(terms) > 1:
-            lines |= {term.removesuffix("_loss"): [_short(row.get(term)) for row in rows] for term in terms}
+            lines |= {term.removesuffix("_loss"): [_shorten(row.get(term)) for row in rows] for term in terms}
         return {"epochs": [row["epoch"] for row in rows], "lines": lines}
 
 
-def _against(record: Record) -> str:
-    return cells.against(record).removeprefix(cells.UNBEATEN).strip() if record.state == "done" else record.reason
-
-
-def _speed(row: Mapping[str, Any], device: str) -> str:
-    seconds, rate = row.get(f"inference_time_{device}"), row.get(f"throughput_{device}")
-    if isinstance(seconds, int | float) and isinstance(rate, int | float):
-        return f"{1e3 * seconds:.3g} ms, {rate:,.0f} events/s"
-    return ""
-
-
-def _rows(found: Mapping[str, Any]) -> list[tuple[str, list[float | None]]]:
-    metric, every = found["metric"], [found["model"], *found["baselines"].values()]
-    rows = [("all", [one.get(metric) for one in every])]
-    for position, part in enumerate(found["model"].get("bins", ())):
-        bins = [one.get("bins", ()) for one in every]
-        values = [parts[position].get(metric) if position < len(parts) else None for parts in bins]
-        rows.append((f"{part['low']:g} - {part['high']:g}", values))
-    return rows
-
-
-def _short(value: Any) -> float | None:
-    """Return a loss with the digits that a screen shows; a logarithm has no other values."""
+def _shorten(value: Any) -> float | None:
+    """Return a loss with the digits that a screen shows; None where it has no logarithm."""
     return float(f"{value:.4g}") if isinstance(value, int | float) and 0 < value < 1e300 else None
 
 
-def section_of(record: Record, root: Path, remark: str = "") -> Section:
-    """Read what is there of a run; a run that has not finished lacks files, which is no fault."""
+def read_section(record: Record, root: Path, remark: str = "") -> Section:
+    """Read the files of a run that are there; only a run that is done is expected to have all of them."""
     run, troubles = RunDirectory(root / record.run), list[str]()
     done = record.state == "done" and run.path.is_dir()
     if record.state == "done" and not done:
         troubles.append("its directory is not on this machine")
-    job, provenance, metrics, history = (
-        _read(p, troubles, done) for p in (run.job, run.provenance, run.metrics, run.history)
-    )
-    if not all(isinstance(found, dict) and "model" in found for found in metrics.values()):
+    contents = []
+    for path in (run.job, run.provenance, run.metrics, run.history, run.benchmark):
+        content: dict[str, Any] = {}
+        if path.exists() or (done and path != run.benchmark):
+            try:
+                content = read_file(path)
+            except UserError as error:
+                troubles.append(str(error))
+        contents.append(content)
+    job, provenance, metrics, history, benchmark = contents
+    if not all(isinstance(results, dict) and "model" in results for results in metrics.values()):
         metrics = {}
-        troubles.append(f"{run.metrics.name} does not hold the figures of tasks")
-    benchmark = _read(run.path / "benchmark.json", troubles, wanted=False)
+        troubles.append(f"{run.metrics.name} does not hold the metrics of tasks")
     plots = sorted(run.plots.glob("*.png")) if done else []
     return Section(record, run.path, job, provenance, metrics, history, benchmark, plots, troubles, remark)
-
-
-def _read(path: Path, troubles: list[str], wanted: bool) -> dict[str, Any]:
-    if not path.exists() and not wanted:
-        return {}
-    try:
-        return read_file(path)
-    except UserError as error:
-        troubles.append(str(error))
-        return {}

@@ -28,7 +28,7 @@ def test_it_prints_and_copies_the_best_run(run, tmp_path, capsys):
     assert "no model.onnx" not in words
     (run / "model.onnx").unlink()
     assert main(["best", "track_extrapolation", "--copy-to", str(folder)]) == 2
-    assert "model.onnx: would stay beside the model of trained" in capsys.readouterr().err
+    assert "model.onnx: would stay next to the model of trained" in capsys.readouterr().err
     assert main(["best", "track_extrapolation", "--copy-to", str(tmp_path / "empty")]) == 0
     assert "no model.onnx: `wirechamber export trained` writes it" in capsys.readouterr().out
 

@@ -1,7 +1,5 @@
 """Runs compared with each other: uncertainties, paired changes, what must not be compared."""
 
-from __future__ import annotations
-
 import json
 import re
 
@@ -9,13 +7,12 @@ import numpy as np
 import pytest
 
 from app.cli import main
-from app.comparison.bootstrap import Sampled
-from app.comparison.change import changes
+from app.comparison.bootstrap import BootstrapMetrics, changes_of_task
 from app.comparison.compare import compare
 from app.comparison.compared_run import read_compared_runs
-from app.comparison.measures import Measures, Place
+from app.comparison.run_metrics import MetricKey, RunMetrics
 
-MEAN = Place("pos_mean_mm")
+MEAN = MetricKey("pos_mean_mm")
 
 
 def compared(*names, **options):
@@ -26,18 +23,18 @@ def test_the_uncertainty_of_a_mean_is_that_of_statistics(made_run):
     """The standard deviation of a mean over N events is their standard deviation / sqrt(N)."""
     made_run("one")
     made_run("other", 2.0)
-    found = compared("one", "other", draws=400)
+    comparison = compared("one", "other", draws=400)
     events = read_compared_runs(["one"])[0].predictions
     distance = np.hypot(*(events.predicted[t] - events.true[t] for t in ("x", "y")))
-    assert found.figures["one"].value[MEAN] == pytest.approx(distance.mean())
-    assert found.figures["one"].error(MEAN) == pytest.approx(distance.std() / np.sqrt(400), rel=0.12)
+    assert comparison.metrics["one"].value[MEAN] == pytest.approx(distance.mean())
+    assert comparison.metrics["one"].error(MEAN) == pytest.approx(distance.std() / np.sqrt(400), rel=0.12)
 
 
 def test_a_change_has_the_sign_that_means_better(made_run):
     made_run("one")
     made_run("half", 0.5)
     change = compared("one", "half", draws=100).changes["half"]["state"]
-    assert [c.place.label for c in change] == ["all", "5 - 10", "10 - 20", "20 - 50", "50 - 100"]
+    assert [c.key.label for c in change] == ["all", "5 - 10", "10 - 20", "20 - 50", "50 - 100"]
     assert change[0].percent == pytest.approx(50, abs=5)
     assert change[0].verdict == "better"
     assert change[0].p_value == pytest.approx(2 / 101)
@@ -47,14 +44,14 @@ def test_a_change_has_the_sign_that_means_better(made_run):
     assert back.verdict == "worse"
 
 
-def sampled(value, draws):
-    return Sampled({MEAN: value}, {MEAN: np.array(draws)})
+def bootstrap(value, draws):
+    return BootstrapMetrics({MEAN: value}, {MEAN: np.array(draws)})
 
 
 @pytest.mark.parametrize(("better", "percent"), [("lower", -25.0), ("higher", 25.0)])
 def test_a_change_by_hand(better, percent):
-    measures = Measures({}, {"state": "pos_mean_mm"}, {"state": better}, {})
-    (change,) = changes(sampled(5.0, [4.0, 6.0, 6.0]), sampled(4.0, [4.0, 4.0, 4.0]), measures, "state")
+    metrics = RunMetrics({}, {"state": "pos_mean_mm"}, {"state": better}, {})
+    (change,) = changes_of_task(bootstrap(5.0, [4.0, 6.0, 6.0]), bootstrap(4.0, [4.0, 4.0, 4.0]), metrics, "state")
     assert change.percent == percent
     assert change.error == pytest.approx(np.std([0, 50, 50], ddof=1))
     assert change.p_value == 1.0  # one draw of three is equal: min(2 (1 + 1) / 4, 1)
@@ -76,23 +73,23 @@ def test_a_perfect_reference_has_no_per_cent(made_run):
     assert change.percent is None
 
 
-def test_the_verb_writes_tables_plots_and_json(made_run, tmp_path, capsys):
+def test_the_command_writes_tables_plots_and_json(made_run, tmp_path, capsys):
     made_run("one")
     made_run("half", 0.5, train_rows=4000)
     out = tmp_path / "out"
-    words = ["compare", "one", "half", "--draws", "60", "--json", str(out / "c.json"), "--output-dir", str(out)]
-    assert main(words) == 0
-    said = capsys.readouterr().out
-    assert re.search(r"one .* reference", said)
-    assert re.search(r"half .* \+[45]\d ± .* %.*: better", said)
+    arguments = ["compare", "one", "half", "--draws", "60", "--json", str(out / "c.json"), "--output-dir", str(out)]
+    assert main(arguments) == 0
+    output = capsys.readouterr().out
+    assert re.search(r"one .* reference", output)
+    assert re.search(r"half .* \+[45]\d ± .* %.*: better", output)
     assert {p.name for p in out.iterdir()} == {
         *("c.json", "metric_state.png", "change_state.png", "learning_curve_state.png"),
         *("loss_curves.png", "convergence.png"),
     }
-    found = json.loads((out / "c.json").read_text())
-    assert found["runs"]["half"]["train_rows"] == 4000
-    assert found["runs"]["half"]["changes"]["state"][0]["verdict"] == "better"
-    assert found["runs"]["one"]["convergence"]["epochs_to_90"] == 5
+    content = json.loads((out / "c.json").read_text())
+    assert content["runs"]["half"]["train_rows"] == 4000
+    assert content["runs"]["half"]["changes"]["state"][0]["verdict"] == "better"
+    assert content["runs"]["one"]["convergence"]["epochs_to_90"] == 5
 
 
 def test_a_job_that_names_no_model_is_drawn_all_the_same(made_run, tmp_path):
@@ -123,16 +120,16 @@ def test_many_runs_have_a_row_each_and_nothing_is_cut(made_run, capsys):
         made_run(f"a_run_with_a_long_name_{number}", 1.0 + 0.5 * number)
     names = [f"a_run_with_a_long_name_{number}" for number in range(6)]
     assert main(["compare", *names, "--draws", "60"]) == 0
-    said = capsys.readouterr().out
-    assert "…" not in said
-    assert "change of pos_mean_mm in % against a_run_with_a_long_name_0" in said
-    last = said[said.index("change of pos_mean_mm in %") :]
+    output = capsys.readouterr().out
+    assert "…" not in output
+    assert "change of pos_mean_mm in % against a_run_with_a_long_name_0" in output
+    last = output[output.index("change of pos_mean_mm in %") :]
     assert re.search(r"name_5 │ +-2[0-9][0-9] ± \d", last)
-    assert "Figures 1 to 6 of" in said
+    assert "Metrics 1 to 6 of" in output
 
 
-def refused(words, capsys):
-    assert main(["compare", *words]) == 2
+def refused(arguments, capsys):
+    assert main(["compare", *arguments]) == 2
     captured = capsys.readouterr()
     assert not captured.out
     assert captured.err.count("\n") == 1

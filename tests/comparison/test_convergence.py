@@ -1,13 +1,11 @@
 """How a training went, from its history."""
 
-from __future__ import annotations
-
 import math
 
 import pytest
 
 from app.comparison.compared_run import ComparedRun
-from app.comparison.convergence import convergence, epochs_to
+from app.comparison.convergence import describe_convergence, epochs_to
 from app.runs.directory import of
 
 
@@ -33,27 +31,32 @@ def test_of_an_error_90_per_cent_is_reached_at_its_smallest_over_nine_tenths():
 def test_the_leading_figure_of_the_validation_split_decides():
     train = epochs(loss=[4.0, 2.0, 1.0, 0.5])
     val = epochs(loss=[4.0, 3.0, 2.0, 2.5], score=[0.2, 0.7, 0.8, 0.75])
-    found = convergence(run(train, val, 3, "higher"))
-    assert (found.epochs_to_90, found.seconds_to_90) == (3, 15.0)
-    assert (found.best_epoch, found.at_the_end, found.overfitting) == (3, False, 2.0)
-    assert found.terms == {}
-    assert convergence(run(train, val, 3, "lower")).epochs_to_90 == 1
+    convergence = describe_convergence(run(train, val, 3, "higher"))
+    assert (convergence.epochs_to_90, convergence.seconds_to_90) == (3, 15.0)
+    assert (convergence.best_epoch, convergence.at_the_end, convergence.overfitting) == (3, False, 2.0)
+    assert convergence.terms == {}
+    assert describe_convergence(run(train, val, 3, "lower")).epochs_to_90 == 1
 
 
 def test_without_the_figure_the_loss_decides():
-    found = convergence(run(epochs(loss=[3.0, 2.0]), epochs(loss=[2.0, 1.0]), 2))
-    assert found.epochs_to_90 == 2
-    assert found.at_the_end
+    convergence = describe_convergence(run(epochs(loss=[3.0, 2.0]), epochs(loss=[2.0, 1.0]), 2))
+    assert convergence.epochs_to_90 == 2
+    assert convergence.at_the_end
 
 
 def test_every_term_at_the_best_epoch():
     train = epochs(loss=[3.0, 2.0], data_loss=[2.0, 1.0], pde_loss=[1.0, 0.5], stage_losses=[[1, 2], [0.25, 0.125]])
-    found = convergence(run(train, epochs(loss=[3.0, 2.0]), 2))
-    assert found.terms == pytest.approx(
+    convergence = describe_convergence(run(train, epochs(loss=[3.0, 2.0]), 2))
+    assert convergence.terms == pytest.approx(
         {"data_loss": 1.0, "pde_loss": 0.5, "stage_1_loss": 0.25, "stage_2_loss": 0.125}
     )
 
 
 def test_a_classical_model_has_no_epochs():
-    found = convergence(run([], [], None))
-    assert (found.epochs, found.epochs_to_90, found.overfitting, found.best_epoch) == (0, None, None, None)
+    convergence = describe_convergence(run([], [], None))
+    assert (convergence.epochs, convergence.epochs_to_90, convergence.overfitting, convergence.best_epoch) == (
+        0,
+        None,
+        None,
+        None,
+    )

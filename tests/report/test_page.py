@@ -1,7 +1,5 @@
 """The page: what stands in it, what is left out, and that nothing in it comes from elsewhere."""
 
-from __future__ import annotations
-
 import base64
 import io
 import json
@@ -19,10 +17,10 @@ from PIL import Image
 from untraced import process_environment
 
 from app.cli import main
-from app.comparison.throughput import runge_kutta, throughput
+from app.comparison.compared_run import best_runge_kutta, highest_throughput
 from app.plots.drawing.thumbnails import embed_pictures
-from app.report import speed_figure
-from app.report.section import section_of
+from app.report import leaderboard
+from app.report.section import read_section
 from registry import Record
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -160,11 +158,11 @@ def test_the_track_suite_holds_the_benchmark(made_run, tmp_path):
 
 def test_a_picture_of_speed_has_room_for_the_best_runs(made_run, tmp_path, monkeypatch):
     drawn = []
-    original = speed_figure.speed_and_accuracy
+    original = leaderboard.speed_and_accuracy
     monkeypatch.setattr(
-        speed_figure, "speed_and_accuracy", lambda points, *rest: drawn.append(points) or original(points, *rest)
+        leaderboard, "speed_and_accuracy", lambda points, *rest: drawn.append(points) or original(points, *rest)
     )
-    monkeypatch.setattr(speed_figure, "MOST", 2)
+    monkeypatch.setattr(leaderboard, "MOST", 2)
     for name, error in (("worst", 3.0), ("best", 1.0), ("good", 2.0)):
         benchmark = {"batch_sizes": {"1": {"throughput_cpu": 1e3}}}
         (made_run(name, error) / "benchmark.json").write_text(json.dumps(benchmark))
@@ -178,13 +176,13 @@ def test_the_rows_of_runge_kutta_that_no_other_one_beats():
 
     one = {"runge_kutta": [row(5, 0.0138, 100), row(10, 0.001, 50), row(20, 0.002, 40), "damaged"]}
     other = {"runge_kutta": [row(5, 0.01379, 90), row(40, 1e-5, 30), {"steps": 3}]}
-    assert [found.steps for found in runge_kutta([one, other, {}])] == [5, 10, 40]
-    assert [found.throughput for found in runge_kutta([one, other, {}])] == [100, 50, 30]
+    assert [row.steps for row in best_runge_kutta([one, other, {}])] == [5, 10, 40]
+    assert [row.throughput for row in best_runge_kutta([one, other, {}])] == [100, 50, 30]
 
 
 @pytest.mark.parametrize("content", [{}, {"batch_sizes": []}, {"batch_sizes": {"1": 3}}, {"batch_sizes": {"1": {}}}])
 def test_a_benchmark_without_figures_has_no_throughput(content):
-    assert throughput(content) is None
+    assert highest_throughput(content) is None
 
 
 def test_plots_of_the_best_runs_only(made_run, tmp_path, picture):
@@ -193,7 +191,7 @@ def test_plots_of_the_best_runs_only(made_run, tmp_path, picture):
     text = report(tmp_path, "--pictures", "1")
     assert 'alt="roc of best"' in text
     assert 'alt="roc of worse"' not in text
-    assert re.search(r"1 plots? lies? in .*worse/plots", text)
+    assert re.search(r"1 plot is in .*worse/plots", text)
 
 
 def test_a_large_picture_is_reduced(tmp_path, picture):
@@ -225,7 +223,7 @@ def test_curves_leave_gaps_where_a_logarithm_has_no_value(made_run, tmp_path):
     history = json.loads((folder / "history.json").read_text())
     history["train"][1]["loss"] = 0.0
     (folder / "history.json").write_text(json.dumps(history))
-    section = section_of(Record(run="one", application="track_extrapolation", state="done"), tmp_path / "runs")
+    section = read_section(Record(run="one", application="track_extrapolation", state="done"), tmp_path / "runs")
     assert section.curves["lines"]["training"] == [1.0, None, 0.3333, 0.25, 0.2]
     assert section.curves["epochs"] == [1, 2, 3, 4, 5]
 
