@@ -15,7 +15,7 @@ Decay = Annotated[float, Field(ge=0, lt=1)]
 
 
 class OptimizerOptions(Strict):
-    """The keys that every optimizer takes besides its own."""
+    """The keys that every optimizer takes in addition to its own."""
 
     learning_rate: Positive = Field(
         default=1e-3, description="learning rate, the highest one where a schedule changes it"

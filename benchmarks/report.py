@@ -34,7 +34,7 @@ def copy_runs(run: Path, record: Path, folder: Path, count: int) -> None:
 
 
 def build_report(folder: Path, pictured: int) -> tuple[float, float, Path]:
-    """Return the seconds that the verb takes as a process, those of its processors, and the page."""
+    """Return the wall time of the command as a process [s], its processor time [s], and the page."""
     out = folder / f"report_{pictured}.html"
     words = ["report", "--out", str(out), "--pictures", str(pictured)]
     folders = {"WIRECHAMBER_RUNS": str(folder / "runs"), "WIRECHAMBER_REGISTRY": str(folder / "registry")}

@@ -1,4 +1,4 @@
-"""The rules of the house that a machine can check: what lies where, and what may import what."""
+"""The conventions that a machine can check: where a module is, and what it may import."""
 
 from __future__ import annotations
 

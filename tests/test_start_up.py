@@ -14,7 +14,7 @@ from app.commands._table import COMMANDS
 ROOT = Path(__file__).resolve().parents[1]
 HEAVY = ("tensorflow", "keras", "uproot", "awkward", "matplotlib", "sklearn", "scipy", "pandas", "numba", "tf2onnx")
 JOB = "json/track_extrapolation/mlp_tiny.json"
-VERB = ("-c", "import sys; from app.cli import main; sys.exit(main(sys.argv[1:]))")
+COMMAND = ("-c", "import sys; from app.cli import main; sys.exit(main(sys.argv[1:]))")
 
 
 def loaded(*arguments, among=HEAVY):
@@ -31,7 +31,7 @@ def loaded(*arguments, among=HEAVY):
     "arguments",
     [
         ["--help"],
-        *[[verb, "--help"] for verb in COMMANDS],
+        *[[command, "--help"] for command in COMMANDS],
         ["list"],
         ["list", "losses"],
         ["schema"],
@@ -40,8 +40,8 @@ def loaded(*arguments, among=HEAVY):
     ],
     ids=" ".join,
 )
-def test_light_verbs_do_not_load_tensorflow(arguments):
-    code, heavy, output = loaded(*VERB, *arguments)
+def test_light_commands_do_not_load_tensorflow(arguments):
+    code, heavy, output = loaded(*COMMAND, *arguments)
     assert code == 0, output
     assert not heavy
     assert output.strip()
@@ -53,15 +53,15 @@ def test_light_verbs_do_not_load_tensorflow(arguments):
     ids=" ".join,
 )
 def test_what_a_shell_waits_for_loads_next_to_nothing(arguments):
-    code, heavy, output = loaded(*VERB, *arguments, among=(*HEAVY, "pydantic", "rich", "numpy"))
+    code, heavy, output = loaded(*COMMAND, *arguments, among=(*HEAVY, "pydantic", "rich", "numpy"))
     assert (code, heavy) == (0, set()), output
 
 
 def test_a_job_is_validated_without_the_components_that_it_does_not_name():
     others = ("rich", "datasets.simulate.xenon", "datasets.simulate.argon", "app.models.pinn", "app.metrics.timing")
-    code, heavy, output = loaded(*VERB, "validate", JOB, among=(*HEAVY, *others, "app.search", "app.workflows.plan"))
+    code, heavy, output = loaded(*COMMAND, "validate", JOB, among=(*HEAVY, *others, "app.search", "app.workflows.plan"))
     assert (code, heavy) == (0, set()), output
-    code, heavy, output = loaded(*VERB, "list", among=(*HEAVY, "rich", "numpy", "pydantic"))
+    code, heavy, output = loaded(*COMMAND, "list", among=(*HEAVY, "rich", "numpy", "pydantic"))
     assert (code, heavy) == (0, set()), output
 
 
@@ -77,7 +77,7 @@ def test_the_script_does_not_load_tensorflow_before_the_job_is_read(tmp_path):
 def test_a_bad_job_is_refused_without_tensorflow(tmp_path):
     bad = tmp_path / "bad.json"
     bad.write_text('{"name": "bad", "traning": {}}')
-    code, heavy, output = loaded(*VERB, "validate", str(bad))
+    code, heavy, output = loaded(*COMMAND, "validate", str(bad))
     assert code == 2, output
     assert not heavy
     assert "traning: unknown key. Did you mean 'training'?" in output

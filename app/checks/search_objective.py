@@ -30,7 +30,7 @@ def direction(job: Job) -> Direction:
     """Return whether the search wants the lowest or the highest value; `hyperopt.direction` has the last word.
 
     Raises:
-        UserError: nobody knows.
+        UserError: the figure may be good low or high.
     """
     search = search_of(job)
     name = key(search.objective)
@@ -45,8 +45,8 @@ def direction(job: Job) -> Direction:
     if any(name.endswith(word) for word in HIGHER):
         return "max"
     if any(word in name for word in NEITHER) or any(one.better == "higher" for one in facts.values()):
-        what = f"nobody says whether a low or a high {name!r} is better"
-        raise UserError(Problem(what, ("hyperopt", "objective"), expected="'direction': 'min' or 'max' beside it"))
+        what = f"cannot tell whether a low or a high {name!r} is better"
+        raise UserError(Problem(what, ("hyperopt", "objective"), expected="'direction': 'min' or 'max'"))
     return "min"
 
 

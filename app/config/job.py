@@ -131,8 +131,7 @@ class Unlabelled(Strict):
     @model_validator(mode="after")
     def _exactly_one_origin(self) -> Unlabelled:
         if (self.files is None) == (self.simulate is None):
-            expected = "exactly one of 'files' and 'simulate'"
-            raise UserError(Problem("no single origin of the unlabelled states", expected=expected))
+            raise UserError(Problem("give exactly one of 'files' and 'simulate'"))
         return self
 
 

@@ -214,5 +214,5 @@ def _without_repeats(pairs: list[tuple[str, Any]]) -> Content:
     if len(content) < len(pairs):
         names = [name for name, _ in pairs]
         repeated = next(name for name in names if names.count(name) > 1)
-        raise UserError(Problem(f"the key {repeated!r} stands twice in one object"))
+        raise UserError(Problem(f"duplicate key {repeated!r}"))
     return content

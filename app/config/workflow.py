@@ -50,7 +50,9 @@ class Step(Strict):
     command: Annotated[tuple[str, ...], Field(min_length=1)] | None = Field(
         None, description='any command with its arguments; "{step}" means the runs or files of that step'
     )
-    after: Listed = Field((), description="steps that must be finished before, besides those whose data are used")
+    after: Listed = Field(
+        (), description="steps that must be finished before, in addition to those whose data are used"
+    )
     resources: Resources = Field(Resources(), description="of the nodes in a pool; jobs say it themselves")
 
     @model_validator(mode="after")

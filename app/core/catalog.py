@@ -121,7 +121,7 @@ class Catalog(Generic[Made, Known]):
     Args:
         kind: what an error message calls them, e.g. "loss".
         package: the package (or single module) whose public modules register components.
-        options: pydantic model of the keys that every component of the family takes besides its own.
+        options: pydantic model of the keys that every component of the family takes in addition to its own.
         complete: fills in what the JSON of a component may leave out because it follows from the rest.
         facts: model of what a component's decorator must or may say of it.
     """

@@ -55,7 +55,7 @@ def follow_registry(jobs: Sequence[JobState], asked: bool) -> list[Record]:
 
     Args:
         jobs: what is known of the runs.
-        asked: whether a pool was asked; only then a job that nobody knows is lost.
+        asked: whether a pool was asked; only then a job that it does not know is lost.
     """
     root, workers = registry.root(), Counter(job.run for job in jobs)
     news = []

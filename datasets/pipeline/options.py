@@ -1,4 +1,4 @@
-"""The keys that every dataset takes besides its own."""
+"""The keys that every dataset takes in addition to its own."""
 
 from __future__ import annotations
 
@@ -63,6 +63,5 @@ class DatasetOptions(Strict):
     def _exactly_one_origin(self) -> DatasetOptions:
         if (self.files is None) == (self.simulate is None):
             came = "both" if self.files is not None else "neither"
-            expected = "exactly one of 'files' and 'simulate'"
-            raise UserError(Problem("no single origin of the data", expected=expected, received=came))
+            raise UserError(Problem("give exactly one of 'files' and 'simulate'", received=came))
         return self

@@ -22,13 +22,13 @@ def simulated_in(field, **changes):
 
 @pytest.fixture
 def told(small_job, tmp_path, capsys):
-    """Return a function from a verb and changes of a job to exit code and the lines on standard error."""
+    """Return a function from a command and changes of a job to exit code and the lines on standard error."""
 
-    def teller(verb, changes):
+    def teller(command, changes):
         path = tmp_path / "job.json"
         path.write_text(json.dumps({**small_job, "model": PINN, **changes}))
         capsys.readouterr()
-        code = main([*(["run", "--config"] if verb == "run" else [verb]), str(path)])
+        code = main([*(["run", "--config"] if command == "run" else [command]), str(path)])
         captured = capsys.readouterr()
         assert "Traceback" not in captured.out + captured.err
         return code, captured.err.splitlines()
@@ -85,10 +85,7 @@ def told(small_job, tmp_path, capsys):
             {"model": {**PINN, "inputs": {"mirror": True}}, "dataset": simulated_in({"name": "uniform", "bz": 0.1})},
             "small.model.inputs.mirror: the field 'uniform' is not symmetric in y.",
         ),
-        (
-            {"unlabelled": {}},
-            "job.unlabelled: no single origin of the unlabelled states. Expected exactly one of 'files' and",
-        ),
+        ({"unlabelled": {}}, "job.unlabelled: give exactly one of 'files' and 'simulate'."),
     ],
 )
 def test_before_any_data_are_read(told, changes, start):

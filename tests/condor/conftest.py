@@ -39,14 +39,14 @@ def content(small_job, pool):
 
 @pytest.fixture
 def wirechamber(tmp_path, capsys):
-    """Return a function that runs a verb on a content and gives (exit code, output)."""
+    """Return a function that runs a command on a content and gives (exit code, output)."""
 
-    def run(verb, *arguments, job=None):
+    def run(command, *arguments, job=None):
         if job is not None:
             path = tmp_path / f"{job['name'].replace('{seed}', 'all')}.json"
             path.write_text(json.dumps(job))
             arguments = (str(path), "--no-estimate", *arguments)
-        code = main([verb, *arguments])
+        code = main([command, *arguments])
         caught = capsys.readouterr()
         return code, caught.out + caught.err
 

@@ -58,7 +58,7 @@ def test_two_workers_of_which_one_ends(search, wirechamber, record, pool, tmp_pa
     trials = state.trials()
     assert len(trials) == TRIALS
     assert len({trial.id for trial in trials}) == TRIALS
-    # Of a killed worker's trial nobody said that it failed: the other one took it up.
+    # The trial of the killed worker was not recorded as failed: the other worker took it over.
     assert {trial.state for trial in trials} == {"done"}
     assert (run / "metrics.json").exists()
     assert "1 done" in wirechamber("status")[1]

@@ -80,7 +80,10 @@ def test_only_what_the_file_and_the_loss_state_counts_as_set():
     ("changes", "line"),
     [
         ({"tasks": {}}, "job.tasks: not valid."),
-        ({"dataset": {"name": "track_states"}}, "job.dataset: no single origin of the data."),
+        (
+            {"dataset": {"name": "track_states"}},
+            "job.dataset: give exactly one of 'files' and 'simulate'. Received 'neither'.",
+        ),
         ({"name": "../evil"}, "job.name: not valid."),
         ({"model": 5}, "job.model: does not name the model."),
         ({"model": {"hidden": [8]}}, "job.model: does not name the model."),

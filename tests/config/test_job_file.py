@@ -205,8 +205,8 @@ def test_mistakes_in_a_sweep(write, changes, text):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ('{"name": "a",\n "name": "b"}', "the key 'name' stands twice in one object"),
-        ('{"model": {"name": "mlp", "hidden": [4], "hidden": [8]}}', "the key 'hidden' stands twice in one object"),
+        ('{"name": "a",\n "name": "b"}', "duplicate key 'name'"),
+        ('{"model": {"name": "mlp", "hidden": [4], "hidden": [8]}}', "duplicate key 'hidden'"),
         ('{"name": "a",}', "bad.json:1:14: not JSON"),
         ("[]", "bad.json: not a job. Expected a JSON object. Received []."),
         ("", "bad.json:1:1: not JSON"),

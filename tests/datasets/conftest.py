@@ -61,7 +61,7 @@ def the_events(load):
 
 @pytest.fixture(scope="module")
 def refused(load):
-    """The function refused(message, *files, lines=1, **options): what the user is told, which must match."""
+    """The function refused(message, *files, lines=1, **options): the message that the user gets, which must match."""
 
     def text(message, *files, lines=1, **options):
         with pytest.raises(UserError, match=message) as caught:

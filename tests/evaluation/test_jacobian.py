@@ -221,7 +221,7 @@ def test_a_kick_that_is_a_constant_by_hand():
 
 
 def test_of_a_network_it_is_the_derivative_of_its_predictions():
-    """Two inputs, tasks in another order, targets apart: held against differences of the model itself in float64."""
+    """Two inputs, tasks in another order, targets apart: compared with finite differences of the model in float64."""
     keras.utils.set_random_seed(1)
     names = {"first": ["ty", "dz", "x"], "second": ["qop", "y", "tx"]}
     inputs = {name: keras.Input((3,), name=name, dtype="float64") for name in names}

@@ -1,4 +1,4 @@
-"""A training that is killed and resumed ends with the same bits as one that was not."""
+"""A training that is killed and resumed ends bitwise equal to one that was not."""
 
 from __future__ import annotations
 

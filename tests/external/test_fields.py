@@ -1,4 +1,4 @@
-"""Fields and propagation held against real maps and real tracks; needs the external data."""
+"""Fields and propagation compared with real maps and real tracks; needs the external data."""
 
 import os
 from pathlib import Path

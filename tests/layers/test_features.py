@@ -149,7 +149,7 @@ RK4 = {"name": "kick", "baseline": {"name": "rk4", "steps": 1}, "slopes": "momen
 @pytest.mark.parametrize("transform", ["kick", "standardize", RK4], ids=["kick", "standardize", "rk4"])
 @pytest.mark.parametrize("features", [None, ["tx", "qop", "lens_x", "lens_v"]], ids=["columns", "features"])
 def test_a_network_behind_the_mirror_is_exactly_symmetric(build_job, transform, features):
-    """An untrained one: mirrored starts give mirrored ends, bit by bit, and the three of them are not the same."""
+    """An untrained one: mirrored starts give bitwise mirrored ends, and the three of them differ."""
     _, built = build_job({"mirror": True, "features": features}, transform, field=DIPOLE)
     state, _ = states(200, seed=9)
     found = np.asarray(built.deployed({"state": state})["state"])

@@ -54,7 +54,7 @@ def test_an_event_does_not_see_the_others(component):
 
 @derived
 def test_the_gradient_is_the_numerical_derivative(component):
-    """Unless the loss says that its gradient is another by design; then its own test holds it against a formula."""
+    """Unless the loss says that its gradient is another by design; then its own test compares it with a formula."""
     y_true, y_pred = (array.astype(np.float64) for array in example(component))
     _, gradient = value_and_gradient(component.call, y_true, y_pred)
     numerical = np.zeros_like(y_pred)

@@ -1,4 +1,4 @@
-"""The registry in the terminal: filters, order, and names that nobody knows."""
+"""The registry in the terminal: filters, order, and unknown names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is said of runs that are not finished, and that one place says it to every verb."""
+"""Runs that are not finished are reported in the same way by every command."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from app.core.lock import locked
 from app.runs.directory import RunDirectory, of
 from app.runs.finished import find_all_finished, find_finished, refuse_unfinished
 
-VERBS = (["compare", "one", "two"], ["export", "one"], ["benchmark", "one"], ["best", "track_extrapolation"])
+COMMANDS = (["compare", "one", "two"], ["export", "one"], ["benchmark", "one"], ["best", "track_extrapolation"])
 
 
 def said(*words, **options):
@@ -34,7 +34,7 @@ def one(made_run):
     return folder
 
 
-@pytest.mark.parametrize("words", VERBS, ids=lambda words: words[0])
+@pytest.mark.parametrize("words", COMMANDS, ids=lambda words: words[0])
 def test_every_verb_says_the_same_of_a_run_that_a_process_works_on(one, made_run, tmp_path, capsys, words):
     made_run("two", 9.0)
     words = [*words, "--copy-to", str(tmp_path / "copy")] if words[0] == "best" else words

@@ -113,7 +113,7 @@ def test_failures_are_told_and_never_the_best(searched, state, tuner):
     trials = state.trials()
     assert len(trials) >= 4
     assert best_trial(job, trials) is None
-    state.write(done(trials[2], 5.0))  # was killed and has gone on: it is told again
+    state.write(done(trials[2], 5.0))  # was killed and has continued: it is reported again
     ask(job, state)
     content = json.loads(state.oracle.read_text())["trials"]
     assert (content[trials[2].id]["status"], content[trials[2].id]["score"]) == ("COMPLETED", 5.0)

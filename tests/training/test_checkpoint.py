@@ -1,4 +1,4 @@
-"""Checkpoints: whole or absent, two of them kept, and restored to the same bits."""
+"""Checkpoints: complete or absent, two of them kept, and restored bitwise."""
 
 from __future__ import annotations
 

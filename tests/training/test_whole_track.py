@@ -1,4 +1,4 @@
-"""Physics-informed training as a job does it: what is added up, when, on which states, and what is told about it."""
+"""Physics-informed training as a job does it: which terms are added, when, on which states, and what is logged."""
 
 from __future__ import annotations
 

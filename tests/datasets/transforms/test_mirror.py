@@ -82,7 +82,7 @@ def test_a_mirrored_track_ends_at_the_mirrored_end(field):
 @pytest.mark.parametrize("baseline", ["straight_line", "thin_lens", "rk4"])
 @pytest.mark.parametrize("slopes", ["plain", "momentum"])
 def test_a_chain_behind_the_mirror_is_symmetric_and_undone(baseline, slopes):
-    """One output for a track and its mirror images, and from it the mirrored states: the same bits."""
+    """One output for a track and its mirror images, and from it the mirrored states: bitwise equal."""
     magnet = Magnet({"name": "two_dipoles"}, Z)
     spec = TRANSFORMS.parse({"name": "kick", "baseline": baseline, "slopes": slopes})
     chain = Chain(spec.build(TARGETS, magnet), TARGETS, Mirror())
