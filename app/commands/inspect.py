@@ -89,7 +89,7 @@ def _show_quality(spec: Any, paths: Sequence[Path], folder: Path) -> None:
 
 
 def _overrides(texts: list[str]) -> dict[str, Any]:
-    from app.config.overrides import assign, parse_override
+    from app.config.job_file import assign, parse_override
 
     content: dict[str, Any] = {}
     for text in texts:

@@ -1,14 +1,11 @@
 """Jobs that are made from another one: with changed values, the trials of a search, the members of an ensemble."""
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app.config.job import Job
-from app.config.job_file import parse
-from app.config.overrides import assign
+from app.config.job_file import assign, parse
 from app.config.search_space import Entry, Hyperopt, below, entries
 from app.core.errors import UserError
 
@@ -90,20 +87,14 @@ def members(job: Job) -> list[Job]:
     if job.ensemble is None:
         return []
     common: dict[str, Any] = {"ensemble": None, "rationale": f"A member of {job.name}.", "export": {}}
-    return [
-        changed(
-            job,
-            {
-                **common,
-                "name": f"{job.name}_seed{seed}",
-                "seed": seed,
-                "training.bootstrap": seed if job.ensemble.bootstrap else None,
-            },
-        )
-        for seed in job.ensemble.all_seeds(job.seed)
-    ]
+    jobs = []
+    for seed in job.ensemble.all_seeds(job.seed):
+        bootstrap = seed if job.ensemble.bootstrap else None
+        own = {"name": f"{job.name}_seed{seed}", "seed": seed, "training.bootstrap": bootstrap}
+        jobs.append(changed(job, common | own))
+    return jobs
 
 
 def with_members(jobs: Sequence[Job]) -> list[Job]:
     """Return the jobs with the members of those that are ensembles."""
-    return [part for job in jobs for part in (job, *members(job))]
+    return [each for job in jobs for each in (job, *members(job))]

@@ -1,7 +1,5 @@
 """From files to jobs: "extends", --set, sweeps and the paths inside, with every mistake of a file reported at once."""
 
-from __future__ import annotations
-
 import itertools
 import json
 import re
@@ -12,15 +10,15 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationError
 
 from app.config.job import Job
-from app.config.overrides import Content, apply_override, assign
+from app.config.search_space import MISSING, below
 from app.core.errors import Problem, UserError, nearest
 from app.core.types import Strict
 from app.core.validation import problems
 
+Content = dict[str, Any]
+"""The content of a JSON object."""
 Values = Annotated[tuple[Any, ...] | dict[str, Any], Field(min_length=1)]
-"""What a path of a sweep takes: a list, or an object from the words of the name to the values."""
-
-
+"""The values of a path in a sweep: a list, or an object from the texts that the name shows to the values."""
 WHOLE = "*"
 """The path of a sweep whose values are merged into the whole job: several keys that change together."""
 
@@ -57,9 +55,20 @@ def load(path: Path | str, overrides: Sequence[str] = ()) -> list[Job]:
         raise UserError(Problem("a workflow", (str(path),), expected=expected))
     contents = _expand(content, path) if "sweep" in content else [_extended(content, path)]
     for text in overrides:
-        for one in contents:
-            apply_override(one, text)
-    jobs = _all([(one, path) for one in contents])
+        keys, value = parse_override(text)
+        for job in contents:
+            try:
+                assign(job, keys, value)
+            except UserError as error:
+                raise error.under("--set") from None
+    jobs, mistakes = list[Job](), list[Problem]()
+    for job in contents:
+        try:
+            jobs.append(parse(job, path.stem if len(contents) == 1 else f"{path.stem}:{job.get('name')}"))
+        except UserError as error:
+            mistakes += error.problems
+    if mistakes:
+        raise UserError(*mistakes)
     refuse_equal_names(jobs, path)
     return jobs
 
@@ -72,19 +81,6 @@ def parse(content: Content, place: str = "job") -> Job:
         raise UserError(*problems(error, Job)).under(place) from None
 
 
-def _all(contents: Sequence[tuple[Content, Path]]) -> list[Job]:
-    jobs: list[Job] = []
-    found: list[Problem] = []
-    for content, path in contents:
-        try:
-            jobs.append(parse(content, path.stem if len(contents) == 1 else f"{path.stem}:{content.get('name')}"))
-        except UserError as error:
-            found += error.problems
-    if found:
-        raise UserError(*found)
-    return jobs
-
-
 def _extended(content: Content, path: Path, seen: tuple[Path, ...] = ()) -> Content:
     """Merge `content` into the file that it extends, and that into the one that it extends."""
     content = dict(content)
@@ -92,9 +88,8 @@ def _extended(content: Content, path: Path, seen: tuple[Path, ...] = ()) -> Cont
     if parent is None:
         return content
     if not isinstance(parent, str):
-        raise UserError(
-            Problem("not valid", (str(path), "extends"), expected="the path of a job file", received=parent)
-        )
+        where = (str(path), "extends")
+        raise UserError(Problem("not valid", where, expected="the path of a job file", received=parent))
     parent_path = (path.parent / parent).resolve()
     if parent_path in seen:
         raise UserError(Problem("the files extend each other in a circle", (str(path), "extends"), received=parent))
@@ -106,14 +101,14 @@ def merge(base: Content, changes: Mapping[str, Any]) -> Content:
 
     An object that names another component than the base's replaces it whole: its parameters belong to the other one.
     """
-    return {**base, **{key: _merged(base.get(key), value) for key, value in changes.items()}}
-
-
-def _merged(old: Any, new: Any) -> Any:
-    if isinstance(old, str) and isinstance(new, dict):  # a short component
-        old = {"name": old}
-    same = isinstance(old, dict) and isinstance(new, dict) and new.get("name", old.get("name")) == old.get("name")
-    return merge(old, new) if same else new
+    merged = dict(base)
+    for key, new in changes.items():
+        old = base.get(key)
+        if isinstance(old, str) and isinstance(new, dict):  # a short component
+            old = {"name": old}
+        same = isinstance(old, dict) and isinstance(new, dict) and new.get("name", old.get("name")) == old.get("name")
+        merged[key] = merge(old, new) if same else new
+    return merged
 
 
 def _expand(content: Content, path: Path) -> list[Content]:
@@ -123,52 +118,46 @@ def _expand(content: Content, path: Path) -> list[Content]:
         raise UserError(*problems(error, Sweep)).under(path.stem) from None
     job_path = path.parent / sweep.job
     base = json.dumps(_extended(read(job_path), job_path))
+    # Pairs of a text for the name, None where the value itself is shown, and a value.
+    choices = [list(v.items()) if isinstance(v, dict) else [(None, value) for value in v] for v in sweep.sweep.values()]
     try:
-        combinations = itertools.product(*map(_named, sweep.sweep.values()))
-        return [_one(json.loads(base), sweep, chosen) for chosen in combinations]
+        return [_combine(json.loads(base), sweep, chosen) for chosen in itertools.product(*choices)]
     except UserError as error:
         raise error.under(path.stem) from None
 
 
-def _named(values: tuple[Any, ...] | dict[str, Any]) -> list[tuple[str | None, Any]]:
-    """Return (word, value) pairs; the word is None where the value speaks for itself."""
-    return list(values.items()) if isinstance(values, dict) else [(None, value) for value in values]
-
-
-def _one(content: Content, sweep: Sweep, chosen: Sequence[tuple[str | None, Any]]) -> Content:
-    words = {where: word for where, (word, _) in zip(sweep.sweep, chosen, strict=True) if word is not None}
-    for where, (_, value) in zip(sweep.sweep, chosen, strict=True):
+def _combine(content: Content, sweep: Sweep, chosen: Sequence[tuple[str | None, Any]]) -> Content:
+    """Return one job of a sweep: the content with the chosen values, and the name that shows them."""
+    texts = dict[str, str]()
+    for where, (text, value) in zip(sweep.sweep, chosen, strict=True):
+        if text is not None:
+            texts[where] = text
         try:
-            content = _with(content, where, value)
+            if where != WHOLE:
+                assign(content, where.split("."), value)
+            elif isinstance(value, dict):
+                content = merge(content, value)
+            else:
+                expected = "an object that is merged into the job"
+                raise UserError(Problem("not a part of a job", expected=expected, received=value))
         except UserError as error:
             raise error.under("sweep", where) from None
     if sweep.rationale is not None:
         content["rationale"] = sweep.rationale
-    content["name"] = re.sub(r"{([^}]*)}", lambda match: words.get(match[1]) or _shown(content, match[1]), sweep.name)
-    return content
 
-
-def _with(content: Content, where: str, value: Any) -> Content:
-    if where != WHOLE:
-        assign(content, where.split("."), value)
-        return content
-    if not isinstance(value, dict):
-        raise UserError(
-            Problem("not a part of a job", (), expected="an object that is merged into the job", received=value)
-        )
-    return merge(content, value)
-
-
-def _shown(content: Content, where: str) -> str:
-    current: Any = content
-    for part in where.split("."):
-        if not isinstance(current, dict) or part not in current:
+    def show(match: re.Match[str]) -> str:
+        if text := texts.get(match[1]):
+            return text
+        value = below(content, match[1], MISSING)
+        if value is MISSING:
             raise UserError(
-                Problem("no such path in the job", ("name",), expected="a path of the sweep", received=where)
+                Problem("no such path in the job", ("name",), expected="a path of the sweep", received=match[1])
             )
-        current = current[part]
-    name = current.get("name") if isinstance(current, dict) else current
-    return "-".join(map(str, name)) if isinstance(name, (list, tuple)) else str(name)
+        value = value.get("name") if isinstance(value, dict) else value
+        return "-".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+
+    content["name"] = re.sub(r"{([^}]*)}", show, sweep.name)
+    return content
 
 
 def refuse_equal_names(jobs: Sequence[Job], path: Path | None = None) -> None:
@@ -177,9 +166,8 @@ def refuse_equal_names(jobs: Sequence[Job], path: Path | None = None) -> None:
     repeated = next((name for name in names if names.count(name) > 1), None)
     if repeated is not None:
         where = () if path is None else (path.stem, "name")
-        raise UserError(
-            Problem("two jobs have one name", where, expected="a name of its own for each", received=repeated)
-        )
+        expected = "a name of its own for each"
+        raise UserError(Problem("two jobs have one name", where, expected=expected, received=repeated))
 
 
 def is_workflow(content: Content) -> bool:
@@ -189,13 +177,21 @@ def is_workflow(content: Content) -> bool:
 
 def read(path: Path) -> Content:
     """Return the JSON object in a file; raises UserError when there is none."""
+
+    def refuse_repeats(pairs: list[tuple[str, Any]]) -> Content:
+        content = dict(pairs)
+        if len(content) < len(pairs):  # JSON lets a later key silently replace an earlier equal one
+            names = [name for name, _ in pairs]
+            repeated = next(name for name in names if names.count(name) > 1)
+            raise UserError(Problem(f"duplicate key {repeated!r}"))
+        return content
+
     if not path.is_file():
         near = sorted(p.name for p in path.parent.glob("*.json")) if path.parent.is_dir() else []
-        raise UserError(
-            Problem("no such file", (str(path),), nearest=nearest(path.name, near), expected="a job file (JSON)")
-        )
+        where, close = (str(path),), nearest(path.name, near)
+        raise UserError(Problem("no such file", where, nearest=close, expected="a job file (JSON)"))
     try:
-        content = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_without_repeats)
+        content = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=refuse_repeats)
     except json.JSONDecodeError as error:
         place = f"{path}:{error.lineno}:{error.colno}"
         raise UserError(Problem(f"not JSON, {error.msg}", (place,))) from None
@@ -208,11 +204,32 @@ def read(path: Path) -> Content:
     return content
 
 
-def _without_repeats(pairs: list[tuple[str, Any]]) -> Content:
-    """JSON lets a later key silently replace an earlier equal one; here that is a mistake."""
-    content = dict(pairs)
-    if len(content) < len(pairs):
-        names = [name for name, _ in pairs]
-        repeated = next(name for name in names if names.count(name) > 1)
-        raise UserError(Problem(f"duplicate key {repeated!r}"))
-    return content
+def parse_override(text: str) -> tuple[tuple[str, ...], Any]:
+    """Split `training.epochs=5` into its path and its value."""
+    path, sign, value = text.partition("=")
+    if not sign or not path:
+        raise UserError(Problem("not an assignment", ("--set",), expected="path.to.key=value", received=text))
+    try:
+        return tuple(path.split(".")), json.loads(value)
+    except json.JSONDecodeError:
+        return tuple(path.split(".")), value
+
+
+def assign(content: Content, path: Sequence[str], value: Any) -> None:
+    """Set the value at `path`; a short component ("mse") on the way becomes {"name": "mse"}."""
+    current: Any = content
+    for number, part in enumerate(path, start=1):
+        key: str | int = part
+        if isinstance(current, list):
+            if not re.fullmatch(r"\d+", part) or int(part) >= len(current):
+                expected = f"a position from 0 to {len(current) - 1}"
+                raise UserError(Problem("no such list element", (part,), expected=expected, received=part))
+            key = int(part)
+        if number == len(path):
+            current[key] = value
+            return
+        child = current[key] if isinstance(current, list) else current.get(key)
+        if not isinstance(child, (dict, list)):
+            child = {} if child is None else {"name": child}
+            current[key] = child
+        current = child

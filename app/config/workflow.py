@@ -1,17 +1,15 @@
 """A workflow file: steps that simulate, merge, train and look at what came out, and their order."""
 
-from __future__ import annotations
-
 import json
 import logging
 import math
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from app.config.overrides import Content
+from app.config.job_file import Content
 from app.core.catalog import Spec
 from app.core.errors import Problem, UserError, nearest
 from app.core.types import Count, Listed, Name, Strict
@@ -23,11 +21,13 @@ logger = logging.getLogger(__name__)
 
 KINDS = ("simulate", "merge", "jobs", "command")
 BELONGS = {"shards": "simulate", "reads": "jobs", "set": "jobs", "name": "jobs"}
-"""Keys of a step that say something about one kind only."""
+"""Keys of a step that one kind of steps has, with this kind."""
 COUNTS = ("tracks", "events")
-"""What simulators call the number of their events."""
+"""The names of the number of events among the keys of simulators."""
 RESERVED = ("parent", "child", "all_nodes")
-"""What no node of a DAG may be called."""
+"""Names that DAGMan does not accept for a node."""
+DATA = ("simulate", "merge")
+"""Kinds of steps that make data."""
 StepName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=60)]
 
 
@@ -56,15 +56,15 @@ class Step(Strict):
     resources: Resources = Field(Resources(), description="of the nodes in a pool; jobs say it themselves")
 
     @model_validator(mode="after")
-    def _one_kind(self) -> Step:
+    def _one_kind(self) -> Self:
         given = [kind for kind in KINDS if getattr(self, kind) is not None]
         if len(given) != 1:
             raise UserError(Problem("not one kind of step", expected=f"one of {', '.join(KINDS)}", received=given))
-        said = {field.alias or name for name, field in type(self).model_fields.items() if name in self.model_fields_set}
+        keys = {field.alias or name for name, field in type(self).model_fields.items() if name in self.model_fields_set}
         for key, kind in BELONGS.items():
-            if key in said and kind != given[0]:
-                raise UserError(Problem(f"belongs to {kind!r}", (key,), expected=f"no {key} beside {given[0]!r}"))
-        if self.jobs and "resources" in said:
+            if key in keys and kind != given[0]:
+                raise UserError(Problem(f"belongs to {kind!r}", (key,), expected=f"no {key} next to {given[0]!r}"))
+        if self.jobs and "resources" in keys:
             expected = 'resources of the jobs, e.g. "set": ["resources.flavour=workday"]'
             raise UserError(Problem("jobs say themselves what they ask for", ("resources",), expected=expected))
         if self.resources.transfer:
@@ -83,8 +83,10 @@ class Step(Strict):
     @property
     def needs(self) -> tuple[str, ...]:
         """Names of the steps that must be finished before."""
-        used = [word[1:-1] for word in self.command or () if is_reference(word)]
-        return tuple(dict.fromkeys([*self.after, *(self.merge or ()), *([self.reads] if self.reads else []), *used]))
+        used = [argument[1:-1] for argument in self.command or () if is_reference(argument)]
+        return tuple(
+            dict.fromkeys([*self.after, *(self.merge or ()), *([] if self.reads is None else [self.reads]), *used])
+        )
 
 
 class Workflow(Strict):
@@ -96,7 +98,7 @@ class Workflow(Strict):
     steps: Annotated[dict[StepName, Step], Field(min_length=1)]
 
     @model_validator(mode="after")
-    def _in_order(self) -> Workflow:
+    def _in_order(self) -> Self:
         mistakes = [problem.under("steps", name) for name in self.steps for problem in self._mistakes(name)]
         if mistakes:
             raise UserError(*mistakes)
@@ -104,51 +106,44 @@ class Workflow(Strict):
             TopologicalSorter({name: step.needs for name, step in self.steps.items()}).prepare()
         except CycleError as error:
             circle = " -> ".join(reversed(error.args[1]))
-            raise UserError(
-                Problem("steps wait for each other", ("steps",), expected="no circle", received=circle)
-            ) from None
+            mistake = Problem("steps wait for each other", ("steps",), expected="no circle", received=circle)
+            raise UserError(mistake) from None
         return self
 
     def _mistakes(self, name: str) -> list[Problem]:
-        step = self.steps[name]
-        found = [
-            Problem(
-                "no such step",
-                (),
-                nearest=nearest(other, self.steps),
-                expected=f"one of [{', '.join(self.steps)}]",
-                received=other,
-            )
+        """Return what is wrong with the steps that one step needs, and with its name."""
+        step, names = self.steps[name], list(self.steps)
+        expected = f"one of [{', '.join(names)}]"
+        mistakes = [
+            Problem("no such step", nearest=nearest(other, names), expected=expected, received=other)
             for other in step.needs
-            if other not in self.steps
+            if other not in names
         ]
         if name.lower() in RESERVED:
-            found.append(Problem("DAGMan's own word", (), expected="another name"))
-        if found:
-            return found
-        for key, others, kinds in (("merge", step.merge or (), ("simulate",)), ("reads", _one(step.reads), DATA)):
-            for other in others:
-                if not any(getattr(self.steps[other], kind) for kind in kinds):
-                    expected = f"a step with {' or '.join(map(repr, kinds))}"
-                    found.append(Problem("not such a step", (key,), expected=expected, received=other))
-            if key == "merge":
-                found += [
-                    Problem("ROOT files are not merged", (key,), expected="npz shards", received=other)
-                    for other in others
-                    if (spec := self.steps[other].simulate) is not None and suffix_of(spec) == ".root"
-                ]
-        return found
+            mistakes.append(Problem("DAGMan's own word", expected="another name"))
+        if mistakes:
+            return mistakes
+        for other in step.merge or ():
+            simulator = self.steps[other].simulate
+            if simulator is None:
+                mistakes.append(
+                    Problem("not such a step", ("merge",), expected="a step with 'simulate'", received=other)
+                )
+            elif suffix_of(simulator) == ".root":
+                mistakes.append(Problem("ROOT files are not merged", ("merge",), expected="npz shards", received=other))
+        if step.reads is not None and not any(getattr(self.steps[step.reads], kind) for kind in DATA):
+            expected = f"a step with {' or '.join(map(repr, DATA))}"
+            mistakes.append(Problem("not such a step", ("reads",), expected=expected, received=step.reads))
+        return mistakes
 
     @property
     def order(self) -> list[str]:
         """Names of the steps, each after those that it needs, otherwise as they stand in the file."""
-        found: list[str] = []
-        while len(found) < len(self.steps):
-            found += [n for n, step in self.steps.items() if n not in found and set(step.needs) <= set(found)][:1]
-        return found
-
-
-DATA = ("simulate", "merge")
+        ordered: list[str] = []
+        while len(ordered) < len(self.steps):
+            ready = (n for n, step in self.steps.items() if n not in ordered and set(step.needs) <= set(ordered))
+            ordered.append(next(ready))
+        return ordered
 
 
 def suffix_of(spec: Spec[None]) -> str:
@@ -156,38 +151,25 @@ def suffix_of(spec: Spec[None]) -> str:
     return str(spec.component.facts.suffix)
 
 
-def is_reference(word: str) -> bool:
+def is_reference(argument: str) -> bool:
     """Whether an argument of a command means what another step made.
 
     >>> is_reference("{train}"), is_reference("train")
     (True, False)
     """
-    return word.startswith("{") and word.endswith("}")
-
-
-def _one(name: str | None) -> tuple[str, ...]:
-    return () if name is None else (name,)
+    return argument.startswith("{") and argument.endswith("}")
 
 
 def parse(content: Content, path: Path) -> Workflow:
     """Validate the content of a workflow file; raises UserError with every mistake in it."""
+    steps = content.get("steps")
+    if isinstance(steps, dict) and any(isinstance(step, dict) and "verb" in step for step in steps.values()):
+        logger.warning('%s: the key "verb" of a step is called "command" now; the old name is still accepted', path)
+        content = content | {"steps": dict(steps)}
+        for name, step in steps.items():
+            if isinstance(step, dict) and "command" not in step:  # a step that has both is refused below
+                content["steps"][name] = {("command" if k == "verb" else k): value for k, value in step.items()}
     try:
-        return Workflow.model_validate_json(json.dumps(_rename_old_keys(content, path)), strict=True)
+        return Workflow.model_validate_json(json.dumps(content), strict=True)
     except ValidationError as error:
         raise UserError(*problems(error, Workflow)).under(path.stem) from None
-
-
-def _rename_old_keys(content: Content, path: Path) -> Content:
-    """Return the content with the key that version 0.1 called "verb" under its present name, and say so once."""
-    steps = content.get("steps")
-    if not isinstance(steps, dict) or not any(isinstance(step, dict) and "verb" in step for step in steps.values()):
-        return content
-    logger.warning('%s: the key "verb" of a step is called "command" now; the old name is still accepted', path)
-    return content | {"steps": {name: _rename_key(step, "verb", "command") for name, step in steps.items()}}
-
-
-def _rename_key(step: Any, old: str, new: str) -> Any:
-    """Return a step with one key renamed, the others in their places; a step that has both is refused later."""
-    if not isinstance(step, dict) or new in step:
-        return step
-    return {(new if key == old else key): value for key, value in step.items()}

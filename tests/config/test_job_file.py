@@ -6,8 +6,7 @@ import json
 
 import pytest
 
-from app.config.job_file import load, merge, refuse_equal_names
-from app.config.overrides import assign, parse_override
+from app.config.job_file import assign, load, merge, parse_override, refuse_equal_names
 from app.core.errors import UserError
 
 JOB = {
