@@ -1,8 +1,6 @@
 """A job, its parts, and nothing else: frozen, typed, parsed once. What reads the file is in app/config/job_file.py."""
 
-from __future__ import annotations
-
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -98,7 +96,7 @@ class Ensemble(Strict):
     )
 
     @model_validator(mode="after")
-    def _one_seed_each(self) -> Ensemble:
+    def _one_seed_each(self) -> Self:
         if self.seeds is not None and len(set(self.seeds)) < len(self.seeds):
             what = "two members with one seed are equal"
             raise UserError(Problem(what, ("seeds",), expected="different ones", received=self.seeds))
@@ -126,10 +124,10 @@ class Unlabelled(Strict):
 
     files: Listed | None = None
     simulate: dict[str, Any] | None = Field(None, description="as in the dataset; the ends of the tracks are not used")
-    batch_size: Count | None = Field(None, description="states beside each labelled batch; default: as many")
+    batch_size: Count | None = Field(None, description="states next to each labelled batch; default: as many")
 
     @model_validator(mode="after")
-    def _exactly_one_origin(self) -> Unlabelled:
+    def _exactly_one_origin(self) -> Self:
         if (self.files is None) == (self.simulate is None):
             raise UserError(Problem("give exactly one of 'files' and 'simulate'"))
         return self
@@ -148,10 +146,6 @@ class Tracking(Strict):
     mlflow: Mlflow | None = None
 
 
-def _drop(_value: str | None) -> None:
-    """Drop `$schema`: it is for editors, and two jobs that differ in it alone are equal."""
-
-
 class Export(Strict):
     """What else a finished run writes, for programs that do not use Keras."""
 
@@ -162,7 +156,8 @@ class Export(Strict):
 class Job(Strict):
     """One training, complete: the same file on the same data gives the same run."""
 
-    schema_: Annotated[str | None, AfterValidator(_drop), Field(alias="$schema", exclude=True)] = None
+    schema_: Annotated[str | None, AfterValidator(lambda _: None), Field(alias="$schema", exclude=True)] = None
+    """For editors; it is dropped, so that two jobs that differ in it alone are equal."""
     name: Name
     application: Name
     rationale: str = Field("", description="why this training is made; the registry shows it")
@@ -184,7 +179,7 @@ class Job(Strict):
     plots: tuple[PLOTS.spec, ...] | None = Field(default=None, description="null: all that apply; []: none")
 
     @model_validator(mode="after")
-    def _each_target_once(self) -> Job:
+    def _each_target_once(self) -> Self:
         seen: dict[str, str] = {}
         for name, task in self.tasks.items():
             for target in task.targets:

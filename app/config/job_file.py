@@ -103,7 +103,7 @@ def merge(base: Content, changes: Mapping[str, Any]) -> Content:
     """
     merged = dict(base)
     for key, new in changes.items():
-        old = base.get(key)
+        old: Any = base.get(key)
         if isinstance(old, str) and isinstance(new, dict):  # a short component
             old = {"name": old}
         same = isinstance(old, dict) and isinstance(new, dict) and new.get("name", old.get("name")) == old.get("name")
@@ -219,7 +219,7 @@ def assign(content: Content, path: Sequence[str], value: Any) -> None:
     """Set the value at `path`; a short component ("mse") on the way becomes {"name": "mse"}."""
     current: Any = content
     for number, part in enumerate(path, start=1):
-        key: str | int = part
+        key: Any = part
         if isinstance(current, list):
             if not re.fullmatch(r"\d+", part) or int(part) >= len(current):
                 expected = f"a position from 0 to {len(current) - 1}"

@@ -1,6 +1,4 @@
-"""What a job file may hold, in words: from the same signatures that validate it."""
-
-from __future__ import annotations
+"""The description of what a job file may hold, from the same signatures that validate it."""
 
 import inspect
 import json
@@ -52,9 +50,7 @@ CATALOGS: dict[str, Catalog[Any]] = {
     "optimizers": OPTIMIZERS,
     "schedules": SCHEDULES,
 }
-
-
-WORDS = {bool: "true or false", int: "whole number", float: "number", str: "text", NoneType: "null", Any: "anything"}
+TYPES = {bool: "true or false", int: "whole number", float: "number", str: "text", NoneType: "null", Any: "anything"}
 LIMITS = (("gt", ">"), ("ge", ">="), ("lt", "<"), ("le", "<="))
 TITLE = """\
 # Job files
@@ -68,32 +64,25 @@ an error, always. `wirechamber list KIND NAME` explains a component at length, `
 
 def markdown() -> str:
     """Return docs/job_files.md: the parts of a job, then every component of every catalog."""
-    return "\n".join([TITLE, *_parts(), *_components()])
-
-
-def _parts() -> Iterator[str]:
+    lines = [TITLE]
     options = (field.annotation for catalog in CATALOGS.values() for field in catalog.options.model_fields.values())
-    waiting: list[type[BaseModel]] = [Job, Sweep, Workflow, *(model for one in options for model in _models(one))]
+    waiting: list[type[BaseModel]] = [Job, Sweep, Workflow, *(model for o in options for model in _models(o))]
     seen: list[type[BaseModel]] = []
     while waiting:
         model = waiting.pop(0)
-        if model in seen:
-            continue
-        seen.append(model)
-        yield f"## {model.__name__}\n\n{_prose(inspect.getdoc(model) or '')}\n"
-        yield from _rows(model, {})
-        waiting += [found for field in model.model_fields.values() for found in _models(field.annotation)]
-
-
-def _components() -> Iterator[str]:
+        if model not in seen:
+            seen.append(model)
+            first = (inspect.getdoc(model) or "").partition("\n\n")[0].replace("\n", " ")
+            lines += [f"## {model.__name__}\n\n{first}\n", *_rows(model, {})]
+            waiting += [part for field in model.model_fields.values() for part in _models(field.annotation)]
     for kind, catalog in CATALOGS.items():
-        yield f"## {kind.capitalize()}\n"
+        lines.append(f"## {kind.capitalize()}\n")
         if catalog.options.model_fields:
-            yield f"Every {catalog.kind} also takes:\n"
-            yield from _rows(catalog.options, {})
+            lines += [f"Every {catalog.kind} also takes:\n", *_rows(catalog.options, {})]
         for component in catalog:
-            yield f"### {component.name}\n\n{component.summary}\n"
-            yield from _rows(component.model, arguments_of(component), component.keys)
+            lines.append(f"### {component.name}\n\n{component.summary}\n")
+            lines += _rows(component.model, arguments_of(component), component.keys)
+    return "\n".join(lines)
 
 
 def _rows(model: type[BaseModel], explained: dict[str, str], only: Iterable[str] | None = None) -> Iterator[str]:
@@ -109,7 +98,7 @@ def _rows(model: type[BaseModel], explained: dict[str, str], only: Iterable[str]
 
 def describe_type(field: FieldInfo) -> str:
     """Return what a key takes, e.g. 'list of whole numbers >= 1'."""
-    return _words(field.annotation, field.metadata)
+    return _describe(field.annotation, field.metadata)
 
 
 def default_of(field: FieldInfo, quote: str = "") -> str:
@@ -133,31 +122,30 @@ def _section(title: str, documented: Any) -> dict[str, str]:
     """Return a section of a docstring by name."""
     doc = inspect.getdoc(documented) or ""
     block = re.search(rf"^{title}:\n((?:[ ]{{4}}.*\n?)+)", doc, re.MULTILINE)
-    found = re.findall(r"^ {4}(\w+): (.*(?:\n {8}.*)*)", block[1] if block else "", re.MULTILINE)
-    return {name: " ".join(text.split()) for name, text in found}
+    entries = re.findall(r"^ {4}(\w+): (.*(?:\n {8}.*)*)", block[1] if block else "", re.MULTILINE)
+    return {name: " ".join(text.split()) for name, text in entries}
 
 
-def _words(annotation: Any, metadata: Iterable[Any] = ()) -> str:
+def _describe(annotation: Any, metadata: Iterable[Any] = ()) -> str:
+    """Describe a type with what its `Annotated` or field says of it."""
     if get_origin(annotation) is Annotated:
-        return _words(get_args(annotation)[0], (*annotation.__metadata__, *metadata))
-    facts = [m for one in metadata for m in (one.metadata if isinstance(one, FieldInfo) else [one])]
-    catalog = next((fact.catalog for fact in facts if hasattr(fact, "catalog")), None)
-    words = f"{'an' if catalog.kind[0] in 'aeiou' else 'a'} {catalog.kind}" if catalog else _plain(annotation)
-    limits = [f"{sign} {getattr(fact, name)}" for fact in facts for name, sign in LIMITS if hasattr(fact, name)]
-    return " ".join([words, " and ".join(limits)]).strip()
-
-
-def _plain(annotation: Any) -> str:
+        return _describe(get_args(annotation)[0], (*annotation.__metadata__, *metadata))
+    facts = [fact for m in metadata for fact in (m.metadata if isinstance(m, FieldInfo) else [m])]
     origin, inner = get_origin(annotation), get_args(annotation)
-    if origin is Literal:
-        return " or ".join(json.dumps(value) for value in inner)
-    if origin in (Union, UnionType):
-        return " or ".join(_words(one) for one in inner)
-    if origin is tuple:
-        return f"list of: {_words(inner[0])}" if Ellipsis in inner else f"[{', '.join(map(_words, inner))}]"
-    if origin is dict:
-        return f"object of: {_words(inner[1])}"
-    return WORDS.get(annotation) or f"[{annotation.__name__}](#{annotation.__name__.lower()})"
+    if catalog := next((fact.catalog for fact in facts if hasattr(fact, "catalog")), None):
+        text = f"{'an' if catalog.kind[0] in 'aeiou' else 'a'} {catalog.kind}"
+    elif origin is Literal:
+        text = " or ".join(json.dumps(value) for value in inner)
+    elif origin in (Union, UnionType):
+        text = " or ".join(map(_describe, inner))
+    elif origin is tuple:
+        text = f"list of: {_describe(inner[0])}" if Ellipsis in inner else f"[{', '.join(map(_describe, inner))}]"
+    elif origin is dict:
+        text = f"object of: {_describe(inner[1])}"
+    else:
+        text = TYPES.get(annotation) or f"[{annotation.__name__}](#{annotation.__name__.lower()})"
+    limits = [f"{sign} {getattr(fact, name)}" for fact in facts for name, sign in LIMITS if hasattr(fact, name)]
+    return f"{text} {' and '.join(limits)}".strip()
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:
@@ -165,7 +153,3 @@ def _models(annotation: Any) -> Iterator[type[BaseModel]]:
         yield annotation
     for inner in get_args(annotation):
         yield from _models(inner)
-
-
-def _prose(doc: str) -> str:
-    return doc.partition("\n\n")[0].replace("\n", " ")

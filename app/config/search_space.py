@@ -1,11 +1,9 @@
 """The `hyperopt` block of a job: what is searched, by whom, for how long."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -13,14 +11,13 @@ from app.core.errors import Problem, UserError, nearest
 from app.core.types import Count, Strict
 
 MISSING = object()
-
-
+"""The answer of `below` where a path leads nowhere, for callers to whom None is a value."""
 Tuner = Literal["random", "hyperband", "bayesian", "grid"]
 TRIALS = 20
-"""Of a tuner that would never stop by itself."""
+"""The default number of trials of a tuner that would never stop by itself."""
 KINDS = ("choice", "int", "float", "bool")
 DIGITS = 6
-"""Of a drawn number: a learning rate of 0.00123457 is as good as one with seventeen digits, and can be read."""
+"""Significant digits of a drawn number: a learning rate of 0.00123457 is as good as one with 17 digits."""
 
 
 class Dimension(Strict):
@@ -37,51 +34,41 @@ class Dimension(Strict):
     when: dict[str, Any] = Field({}, description="only where these paths have the value, or one of the list of values")
 
     @model_validator(mode="after")
-    def _one_kind(self) -> Dimension:
-        given = [kind for kind in KINDS if self._given(kind) is not None]
+    def _check(self) -> Self:
+        given = list(self.given)
         if len(given) != 1:
-            raise UserError(
-                Problem("not one kind of values", (), expected=f"exactly one of {list(KINDS)}", received=given)
-            )
-        if self.kind in ("choice", "bool") and (self.log or self.step is not None):
-            raise UserError(
-                Problem("'step' and 'log' belong to numbers", (), expected="'int' or 'float'", received=self.kind)
-            )
-        if self.kind in ("int", "float"):
-            self._check_range()
+            raise UserError(Problem("not one kind of values", expected=f"exactly one of {list(KINDS)}", received=given))
+        if self.values:
+            if self.log or self.step is not None:
+                what = "'step' and 'log' belong to numbers"
+                raise UserError(Problem(what, expected="'int' or 'float'", received=self.kind))
+            return self
+        (low, high), step, place = self.range, self.step, (self.kind,)
+        if low >= high:
+            raise UserError(Problem("an empty range", place, expected="the lower end first", received=[low, high]))
+        if self.log and low <= 0:
+            raise UserError(Problem("a logarithm needs positive values", place, expected="above 0", received=low))
+        if self.log and step is not None and step <= 1:
+            raise UserError(Problem("with 'log' the step is a factor", ("step",), expected="above 1", received=step))
+        if self.kind == "int" and step is not None and step != int(step):
+            raise UserError(Problem("not a whole number", ("step",), expected="as the values are", received=step))
         return self
 
-    def _given(self, kind: str) -> Any:
-        return self.choice if kind == "choice" else getattr(self, f"{kind}_")
-
-    def _check_range(self) -> None:
-        low, high = self._given(self.kind)
-        if low >= high:
-            raise UserError(
-                Problem("an empty range", (self.kind,), expected="the lower end first", received=[low, high])
-            )
-        if self.log and low <= 0:
-            raise UserError(
-                Problem("a logarithm needs positive values", (self.kind,), expected="above 0", received=low)
-            )
-        if self.step is None:
-            return
-        if self.log and self.step <= 1:
-            raise UserError(
-                Problem("with 'log' the step is a factor", ("step",), expected="above 1", received=self.step)
-            )
-        if self.kind == "int" and self.step != int(self.step):
-            raise UserError(Problem("not a whole number", ("step",), expected="as the values are", received=self.step))
+    @property
+    def given(self) -> dict[str, Any]:
+        """The kinds of values that are set, with their values; a valid dimension has one."""
+        values = zip(KINDS, (self.choice, self.int_, self.float_, self.bool_), strict=True)
+        return {kind: value for kind, value in values if value is not None}
 
     @property
     def kind(self) -> str:
         """Which of KINDS it is."""
-        return next(kind for kind in KINDS if self._given(kind) is not None)
+        return next(iter(self.given))
 
     @property
     def range(self) -> tuple[float, float]:
         """Both ends of numbers."""
-        low, high = self._given(self.kind)
+        low, high = self.given[self.kind]
         return low, high
 
     @property
@@ -152,6 +139,21 @@ class Condition:
     parent: str
     positions: tuple[int, ...]
 
+    @classmethod
+    def on(cls, parent: str, dimension: Dimension, where: str, accepted: list[Any]) -> Self:
+        """Return the condition that what lies at `where`, in or below the dimension `parent`, is accepted."""
+        if not dimension.values:
+            expected = "one on a choice or bool"
+            raise UserError(Problem("a condition on a range of numbers", expected=expected, received=parent))
+        rest = where.removeprefix(parent).removeprefix(".")
+        known = [below(value, rest, MISSING) for value in dimension.values]
+        for value in accepted:
+            if value not in known:
+                names = [str(value) for value in known if value is not MISSING]
+                near, expected = nearest(value, names), f"one of {names}"
+                raise UserError(Problem("never has this value", nearest=near, expected=expected, received=value))
+        return cls(parent, tuple(i for i, value in enumerate(known) if value in accepted))
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -176,14 +178,15 @@ def entries(space: Mapping[str, Dimension], job: Mapping[str, Any]) -> list[Entr
     Raises:
         UserError: a condition that nothing can fulfil, or conditions in a circle.
     """
-    found = {path: _entry(path, dimension, space, job) for path, dimension in space.items()}
+    waiting = {path: _entry(path, dimension, space, job) for path, dimension in space.items()}
     ordered: dict[str, Entry] = {}
-    while len(ordered) < len(found):
-        ready = [e for p, e in found.items() if p not in ordered and all(c.parent in ordered for c in e.conditions)]
+    while waiting:
+        ready = {p: e for p, e in waiting.items() if all(c.parent in ordered for c in e.conditions)}
         if not ready:
-            circle = sorted(found.keys() - ordered.keys())
+            circle = sorted(waiting)
             raise UserError(Problem("the conditions go in a circle", (circle[0], "when"), received=circle))
-        ordered |= {entry.path: entry for entry in ready}
+        ordered |= ready
+        waiting = {p: e for p, e in waiting.items() if p not in ready}
     return [entry for entry in ordered.values() if not entry.never]
 
 
@@ -194,39 +197,14 @@ def _entry(path: str, dimension: Dimension, space: Mapping[str, Dimension], job:
         parent = next((p for p in space if p != path and (where == p or where.startswith(f"{p}."))), None)
         try:
             if parent is not None:
-                conditions.append(_on_dimension(parent, space[parent], where, accepted))
-            elif not _in_job(job, where, accepted):
+                conditions.append(Condition.on(parent, space[parent], where, accepted))
+                continue
+            value = below(job, where, MISSING)
+            if value is MISSING:
+                expected = "a path of the space or of the job"
+                raise UserError(Problem("neither in the space nor in the job", expected=expected, received=where))
+            if value not in accepted:
                 return Entry(path, dimension, never=True)
         except UserError as error:
             raise error.under(path, "when", where) from None
     return Entry(path, dimension, tuple(conditions))
-
-
-def _on_dimension(parent: str, dimension: Dimension, where: str, accepted: list[Any]) -> Condition:
-    rest = where.removeprefix(parent).removeprefix(".")
-    if not dimension.values:
-        raise UserError(
-            Problem("a condition on a range of numbers", (), expected="one on a choice or bool", received=parent)
-        )
-    known = [below(value, rest, MISSING) for value in dimension.values]
-    for value in accepted:
-        if value not in known:
-            words = [str(one) for one in known if one is not MISSING]
-            raise UserError(
-                Problem(
-                    "never has this value",
-                    (),
-                    nearest=nearest(value, words),
-                    expected=f"one of {words}",
-                    received=value,
-                )
-            )
-    return Condition(parent, tuple(i for i, value in enumerate(known) if value in accepted))
-
-
-def _in_job(job: Mapping[str, Any], where: str, accepted: list[Any]) -> bool:
-    value = below(job, where, MISSING)
-    if value is MISSING:
-        what = "neither in the space nor in the job"
-        raise UserError(Problem(what, (), expected="a path of the space or of the job", received=where))
-    return value in accepted
