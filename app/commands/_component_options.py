@@ -1,21 +1,24 @@
 """Every parameter of a component as an option of the command line."""
 
-from __future__ import annotations
-
+import argparse
 import json
 from typing import Any
 
 from app.commands._parser import Parser
 from app.config.reference import arguments_of, default_of, describe_type
-from app.core.catalog import Component
+from app.core.catalog import Catalog, Component
+from app.core.errors import Problem, UserError
+from app.runtime.console import console
 
 
-def parsed(component: Component[Any], words: list[str], prog: str, usage: str, files: bool = False) -> dict[str, Any]:
+def parse_component_options(
+    component: Component[Any], arguments: list[str], prog: str, usage: str, files: bool = False
+) -> dict[str, Any]:
     """Turn `--momentum 2 100 --tracks 1000 --trust-pickle` into {"momentum": [2, 100], ..., "trust_pickle": true}.
 
     Args:
         component: whose parameters may be given.
-        words: of the command line.
+        arguments: of the command line.
         prog: what the command is called in messages.
         usage: the line that shows how it is called.
         files: whether names of files come first; they are in the result as `files`.
@@ -23,27 +26,39 @@ def parsed(component: Component[Any], words: list[str], prog: str, usage: str, f
     parser = Parser(prog=prog, usage=usage)
     if files:
         parser.add_argument("files", nargs="*", metavar="FILE", help="a file, a pattern or a folder")
-    explained = arguments_of(component)
+    descriptions = arguments_of(component)
     for name, field in component.model.model_fields.items():
         if name != "name":
-            text = f"{explained.get(name, '')} ({describe_type(field)}; {default_of(field)})".replace("%", "%%")
+            text = f"{descriptions.get(name, '')} ({describe_type(field)}; {default_of(field)})".replace("%", "%%")
             option = f"--{name.replace('_', '-')}"
             if field.annotation is bool:
                 parser.add_argument(option, dest=name, action="store_const", const=["true"], help=text)
             else:
                 parser.add_argument(option, dest=name, nargs="+", metavar="VALUE", help=text)
-    given = vars(parser.parse_args(words))
-    named = {"files": given.pop("files")} if files else {}
-    return {name: _value(texts) for name, texts in given.items() if texts is not None} | named
+    options = vars(parser.parse_args(arguments))
+    content = {"files": options.pop("files")} if files else {}
+    for name, texts in options.items():
+        if texts is not None:
+            values = [_read_value(text) for text in texts]
+            content[name] = values[0] if len(values) == 1 else values
+    return content
 
 
-def _value(texts: list[str]) -> Any:
-    values = [_json(text) for text in texts]
-    return values[0] if len(values) == 1 else values
-
-
-def _json(text: str) -> Any:
+def _read_value(text: str) -> Any:
     try:
         return json.loads(text)
     except json.JSONDecodeError:
         return text
+
+
+def print_help(options: argparse.Namespace, catalog: Catalog[Any, Any]) -> int:
+    """Print the help of a command that was called without a component.
+
+    Raises:
+        UserError: help was not asked for.
+    """
+    console.print(options.usage(), end="")
+    if not {"-h", "--help"} & set(options.rest):
+        names = ", ".join(catalog.names())
+        raise UserError(Problem("missing argument", (options.command,), expected=f"one of [{names}]"))
+    return 0

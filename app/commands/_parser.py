@@ -1,7 +1,5 @@
 """The command line's parser, whose mistakes read like those of job files."""
 
-from __future__ import annotations
-
 import argparse
 import re
 import sys
@@ -17,18 +15,18 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**{"allow_abbrev": False, **options})
-        self._words: list[str] = []
+        self.arguments: list[str] = []
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """Parse, and remember the words for `error`."""
-        self._words = list(sys.argv[1:] if args is None else args)
-        return super().parse_known_args(self._words, namespace)
+        """Parse the arguments, and keep them for `error`."""
+        self.arguments = list(sys.argv[1:] if args is None else args)
+        return super().parse_known_args(self.arguments, namespace)
 
     def error(self, message: str) -> Any:
-        """End with exit code 2 and one line that names the nearest word."""
-        known = [word for action in self._actions for word in (*action.option_strings, *(action.choices or ()))]
-        words = [word.partition("=")[0] for word in self._words]
-        unknown = (word for word in words if word not in known and (word.startswith("--") or repr(word) in message))
+        """End with exit code 2 and one line that names the nearest command or option."""
+        known = [name for action in self._actions for name in (*action.option_strings, *(action.choices or ()))]
+        names = [argument.partition("=")[0] for argument in self.arguments]
+        unknown = (name for name in names if name not in known and (name.startswith("--") or repr(name) in message))
         near = nearest(next(unknown, ""), known)
         hint = f" Did you mean {near!r}?" if near else ""
         chosen = re.match(r"argument COMMAND: invalid choice: (.*?) \(", message)
@@ -36,29 +34,21 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message}.{hint}\n")
 
 
-def positive(text: str) -> int:
-    """Return a count of at least 1 from the command line."""
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, received {text!r}")
-    return int(text)
+def whole_number(least: int, most: int | None = None) -> Callable[[str], int]:
+    """Return a function that reads a whole number from `least` to `most` from the command line.
 
+    Args:
+        least: 0 or more.
+        most: where more would not fit into memory; else there is no limit.
+    """
 
-def at_most(most: int) -> Callable[[str], int]:
-    """Return what takes a count from 1 to `most` from the command line: more would not fit into memory."""
-
-    def count(text: str) -> int:
-        if not text.isdigit() or not 1 <= int(text) <= most:
-            raise argparse.ArgumentTypeError(f"expected a whole number from 1 to {most}, received {text!r}")
+    def read(text: str) -> int:
+        if not text.isdigit() or int(text) < least or (most is not None and int(text) > most):
+            limits = f"of at least {least}" if most is None else f"from {least} to {most}"
+            raise argparse.ArgumentTypeError(f"expected a whole number {limits}, received {text!r}")
         return int(text)
 
-    return count
-
-
-def natural(text: str) -> int:
-    """Return a number of at least 0 from the command line."""
-    if not text.isdigit():
-        raise argparse.ArgumentTypeError(f"expected a whole number of at least 0, received {text!r}")
-    return int(text)
+    return read
 
 
 def add_overrides(parser: argparse.ArgumentParser) -> None:

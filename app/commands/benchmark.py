@@ -1,11 +1,9 @@
 """`wirechamber benchmark`: how fast finished runs predict; track models are compared with Runge-Kutta."""
 
-from __future__ import annotations
-
 import argparse
 from typing import Any
 
-from app.commands._parser import at_most, positive
+from app.commands._parser import whole_number
 from app.core.files import check_folder, write_json
 from app.runs.files import read_file
 from app.runs.finished import find_all_finished
@@ -15,13 +13,13 @@ from registry.record import number
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
+    count = whole_number(1)
     parser.add_argument("finished", nargs="+", metavar="RUN", help="name or path of a finished run")
-    parser.add_argument("--batch-sizes", nargs="+", type=positive, default=[1, 32, 256, 1024, 4096], metavar="N")
-    parser.add_argument("--warmup", type=positive, default=10, metavar="N", help="calls that are not measured")
-    parser.add_argument("--iterations", type=positive, default=100, metavar="N", help="calls that are measured")
-    parser.add_argument(
-        "--n-tracks", type=at_most(10**7), default=10000, metavar="N", help="tracks for the comparison with Runge-Kutta"
-    )
+    parser.add_argument("--batch-sizes", nargs="+", type=count, default=[1, 32, 256, 1024, 4096], metavar="N")
+    parser.add_argument("--warmup", type=count, default=10, metavar="N", help="calls that are not measured")
+    parser.add_argument("--iterations", type=count, default=100, metavar="N", help="calls that are measured")
+    text = "tracks for the comparison with Runge-Kutta"
+    parser.add_argument("--n-tracks", type=whole_number(1, 10**7), default=10000, metavar="N", help=text)
 
 
 def execute(options: argparse.Namespace) -> int:
@@ -38,39 +36,38 @@ def execute(options: argparse.Namespace) -> int:
     from app.evaluation import load
 
     jobs = [parse(read_file(run.job), str(run.job)) for run in runs]
+    settings = (sorted(set(options.batch_sizes)), options.warmup, options.iterations, options.n_tracks)
     known: dict[str, Any] = {}
     for run, job in zip(runs, jobs, strict=True):
-        calls = (sorted(set(options.batch_sizes)), options.warmup, options.iterations, options.n_tracks)
-        found = benchmark(job, load_data(job), load(str(run.path)).model, *calls, known)
-        write_json(run.benchmark, found)
-        show(run.name, found)
+        content = benchmark(job, load_data(job), load(str(run.path)).model, *settings, known)
+        write_json(run.benchmark, content)
+        show_throughput(run.name, content)
+        if "runge_kutta" in content:
+            show_runge_kutta(run.name, content)
         console.print(f"benchmark: {run.benchmark}")
     return 0
 
 
-def show(run: str, found: dict[str, Any]) -> None:
-    """Print events/s by batch size and engine, and the rows of Runge-Kutta."""
-    sizes = list(found["batch_sizes"])
-    names = [(d, n) for d, known in found["batch_sizes"][sizes[0]]["engines"].items() for n in known] if sizes else []
-    rows = [[f"{d} {n}", *(_cell(found["batch_sizes"][size]["engines"][d][n]) for size in sizes)] for d, n in names]
-    words = f"{found['parameters']:,} parameters, {found['flops_per_event']:,} FLOPs per event"
-    title = f"{run}: events/s (ms per batch, 95 %; share of the matmul peak); {words}; {found['device']}"
-    table(title, ["batch", *sizes], rows)
-    if "runge_kutta" in found:
-        _show_runge_kutta(run, found)
+def show_throughput(run: str, content: dict[str, Any]) -> None:
+    """Print events/s by batch size and engine."""
+    sizes = content["batch_sizes"]
+    rows: dict[tuple[str, str], list[str]] = {}
+    for of_size in sizes.values():
+        for device, engines in of_size["engines"].items():
+            for engine, values in engines.items():
+                times = f"{1e3 * values['median']:.3g}, {1e3 * values['quantile_95']:.3g}"
+                cell = f"{values['throughput']:,.0f} ({times}; {values['share_of_matmul_peak']:.1%})"
+                rows.setdefault((device, engine), []).append(cell)
+    model = f"{content['parameters']:,} parameters, {content['flops_per_event']:,} FLOPs per event"
+    title = f"{run}: events/s (ms per batch, 95 %; share of the matmul peak); {model}; {content['device']}"
+    table(title, ["batch", *sizes], [[f"{device} {engine}", *cells] for (device, engine), cells in rows.items()])
 
 
-def _cell(figures: dict[str, Any]) -> str:
-    times = f"{1e3 * figures['median']:.3g}, {1e3 * figures['quantile_95']:.3g}"
-    return f"{figures['throughput']:,.0f} ({times}; {figures['share_of_matmul_peak']:.1%})"
-
-
-def _show_runge_kutta(run: str, found: dict[str, Any]) -> None:
-    best = max(figures["throughput_cpu"] for figures in found["batch_sizes"].values())
-    rows = [[run, "", number(found["pos_mean_mm"]), f"{best:,.0f}"]]
-    rows += [
-        [row["engine"], str(row["steps"]), number(row["pos_mean_mm"]), f"{row['throughput']:,.0f}"]
-        for row in found["runge_kutta"]
-    ]
+def show_runge_kutta(run: str, content: dict[str, Any]) -> None:
+    """Print the accuracy and the speed of the run and of each row of Runge-Kutta, and which of them wins."""
+    best = max(of_size["throughput_cpu"] for of_size in content["batch_sizes"].values())
+    rows = [[run, "", number(content["pos_mean_mm"]), f"{best:,.0f}"]]
+    for row in content["runge_kutta"]:
+        rows.append([row["engine"], str(row["steps"]), number(row["pos_mean_mm"]), f"{row['throughput']:,.0f}"])
     table("Runge-Kutta on the same tracks", ["", "steps", "mean error [mm]", "tracks/s"], rows)
-    console.print(found["verdict"])
+    console.print(content["verdict"])

@@ -1,7 +1,5 @@
 """`wirechamber best`: the best run of an application, and a copy of its model."""
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 
@@ -22,19 +20,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Print the best run, and copy its files where it was asked for."""
-    found = best_run(registry.root(), options.application, options.data)
-    record, metric = found.record, found.metric
+    best = best_run(registry.root(), options.application, options.data)
+    record, metric = best.record, best.metric
     value = number(record.figure(metric))
     run = directory.of(record.run)
     simulated = "SIMULATED, " if record.simulated else ""
     lines = [
-        f"{record.run}: {metric} {value}, the best of {found.runs} on {simulated}{record.dataset}",
+        f"{record.run}: {metric} {value}, the best of {best.runs} on {simulated}{record.dataset}",
         f"  {record.model}, {record.verdict}",
         f"  {run.path if run.model.exists() else 'its directory is not on this machine'}",
     ]
     lines += [
         f"on other data ({other.dataset}): {other.run} {number(other.figure(metric))}; --data {other.fingerprint[:8]}"
-        for other in found.elsewhere
+        for other in best.elsewhere
     ]
     for line in lines:
         console.print(line)

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from app.commands._parser import at_most
+from app.commands._parser import whole_number
 from app.comparison.compare import compare
 from app.comparison.compared_run import read_compared_runs
 from app.comparison.tables import markdown, tables
@@ -15,7 +15,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
     parser.add_argument("compared", nargs="+", metavar="RUN", help="names or paths of finished runs")
     parser.add_argument("--reference", metavar="RUN", help="the run that the others are compared with; else the first")
-    parser.add_argument("--draws", type=at_most(10**6), default=300, metavar="N", help="draws of the bootstrap (300)")
+    draws = whole_number(1, 10**6)
+    parser.add_argument("--draws", type=draws, default=300, metavar="N", help="draws of the bootstrap (300)")
     parser.add_argument("--output-dir", type=Path, metavar="DIR", help="draw the plots into this folder")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every metric to this file")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables to this file")

@@ -1,7 +1,5 @@
 """`wirechamber estimate`: what the jobs of a file need, before they are run."""
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 
@@ -23,24 +21,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(options: argparse.Namespace) -> int:
     """Build each job's networks on a few events and print what a run would need."""
     for job in load_checked_jobs(options.config, options.overrides):
-        _show(job, estimate(job))
+        show_estimate(job, estimate(job))
     return 0
 
 
-def _show(job: Job, found: Estimate) -> None:
-    held = f"{found.held / MIB:,.0f} MiB" if found.held else "streamed"
+def show_estimate(job: Job, estimate: Estimate) -> None:
+    """Print the size of a job's networks and data, the memory that it needs, and the batches that fit a GPU."""
+    held = f"{estimate.held / MIB:,.0f} MiB" if estimate.held else "streamed"
+    activations = f"{estimate.batch_size * estimate.activations / MIB:,.1f} MiB"
     rows = [
-        ("parameters", f"{found.parameters:,}"),
-        ("training events", f"{found.rows:,}"),
+        ("parameters", f"{estimate.parameters:,}"),
+        ("training events", f"{estimate.rows:,}"),
         ("data in memory", held),
-        (f"activations of a batch of {found.batch_size}", f"{found.batch_size * found.activations / MIB:,.1f} MiB"),
-        ("weights with gradients and optimizer", f"{found.weights / MIB:,.1f} MiB"),
-        ("memory of the process", f"{found.host / MIB:,.0f} MiB"),
-        ("request_memory to ask for", f"{found.request_memory} MB"),
-        ("memory on a GPU", f"{found.gpu / MIB:,.0f} MiB"),
-        *((f"largest batch on a GPU of {size} GB", f"{found.largest_batch(size):,}") for size in GPUS),
+        (f"activations of a batch of {estimate.batch_size}", activations),
+        ("weights with gradients and optimizer", f"{estimate.weights / MIB:,.1f} MiB"),
+        ("memory of the process", f"{estimate.host / MIB:,.0f} MiB"),
+        ("request_memory to ask for", f"{estimate.request_memory} MB"),
+        ("memory on a GPU", f"{estimate.gpu / MIB:,.0f} MiB"),
+        *((f"largest batch on a GPU of {size} GB", f"{estimate.largest_batch(size):,}") for size in GPUS),
     ]
     table(job.name, ("", "about"), rows)
     asked = job.resources.request_memory
     if asked is not None:
-        console.print(f"the job asks for {asked} itself")
+        console.print(f"the job itself asks for {asked}")

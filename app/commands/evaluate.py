@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app.commands._parser import positive
+from app.commands._parser import whole_number
 from app.core.errors import Problem, UserError
-from app.core.files import read_json, write_json
+from app.core.files import make_folder, read_json, write_json
 from app.runs.directory import RunDirectory, find_run
 from app.runtime.console import console, table
 
@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--jacobian",
         nargs="?",
-        type=positive,
+        type=whole_number(1),
         const=1000,
         metavar="N",
         help="compare d(x, y, tx, ty) out / d(x, y, tx, ty, q/p) in of N tracks (1000) with Runge-Kutta: jacobian.json",
@@ -41,10 +41,7 @@ def execute(options: argparse.Namespace) -> int:
     if not run.model.exists():
         raise UserError(Problem("the run has no model yet", (str(run.path),), expected="a run that is done"))
     folder: Path = options.out or (run.path if options.data is None else run.path / "evaluation")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(Problem(f"cannot be made ({error.strerror})", (str(folder),))) from None
+    make_folder(folder)
     from app.runtime import device
 
     device.prepare(0)
@@ -60,13 +57,13 @@ def execute(options: argparse.Namespace) -> int:
     data = load_data(job)
     blocks = data.splits.test if options.data is None else [read_events(job, data, options.data)]
     model = load(str(run.path)).model
-    jacobian = _jacobian(job, data, blocks, model, options.jacobian) if options.jacobian else None
+    jacobian = first_jacobian(job, data, blocks, model, options.jacobian) if options.jacobian else None
     results, predictions = measure_events(job, data, blocks, model)
     predictions.write(folder / "predictions.csv")
     if options.root:
         write_root(folder / run.root_predictions.name, predictions, run_facts(run))
     if jacobian:
-        _write_jacobian(run, job, data, jacobian, results, folder)
+        write_jacobian(run, job, data, jacobian, results, folder)
     if folder == run.path:
         results = with_old_parity(results, run.metrics)
     write_json(folder / "metrics.json", results)
@@ -76,7 +73,7 @@ def execute(options: argparse.Namespace) -> int:
     return 0
 
 
-def _jacobian(job: Job, data: Data, blocks: Iterable[Events], model: Any, rows: int) -> dict[str, Any]:
+def first_jacobian(job: Job, data: Data, blocks: Iterable[Events], model: Any, rows: int) -> dict[str, Any]:
     """Return the content of jacobian.json for the first `rows` tracks."""
     from app.data.loading import first_events
     from app.evaluation.jacobian import check_states, measure_jacobian
@@ -87,7 +84,7 @@ def _jacobian(job: Job, data: Data, blocks: Iterable[Events], model: Any, rows: 
     return measure_jacobian(model, magnet, inputs, data.columns, targets)
 
 
-def _write_jacobian(
+def write_jacobian(
     run: RunDirectory, job: Job, data: Data, content: dict[str, Any], results: dict[str, Any], folder: Path
 ) -> None:
     """Write jacobian.json and its plot, and add the errors to each task's metrics."""
@@ -98,8 +95,8 @@ def _write_jacobian(
     write_json(folder / run.jacobian.name, content)
     for name, task in job.tasks.items():
         results[name]["jacobian"] = task_jacobian(content, task.targets)
-    seen = PlotInputs(title=run.name, simulated=data.simulated, subtitle=data.source.description, jacobian=content)
-    draw(seen, folder / run.plots.name, ["jacobian"])
+    inputs = PlotInputs(title=run.name, simulated=data.simulated, subtitle=data.source.description, jacobian=content)
+    draw(inputs, folder / run.plots.name, ["jacobian"])
 
 
 def show_jacobian(run: str, content: dict[str, Any]) -> None:

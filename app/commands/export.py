@@ -1,7 +1,5 @@
 """`wirechamber export`: a finished run's model as ONNX, and its predictions as a ROOT tree."""
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 from typing import Any
@@ -48,7 +46,7 @@ def execute(options: argparse.Namespace) -> int:
         write_json(run.metrics, error.results)
         raise
     write_json(run.metrics, results)
-    show(run.name, results)
+    show_differences(run.name, results)
     console.print(f"ONNX: {path}")
     if predictions is not None:
         path = folder / run.root_predictions.name
@@ -57,13 +55,10 @@ def execute(options: argparse.Namespace) -> int:
     return 0
 
 
-def show(run: str, results: dict[str, Any]) -> None:
-    """Print the largest differences of each output."""
-    told = [figures["onnx"] for figures in results.values()]
-    rows = [
-        [name, f"{found['max_abs']:.2g}", f"{found['max_rel']:.2g}"]
-        for one in told
-        for name, found in one["outputs"].items()
-    ]
-    title = f"{run}: ONNX against Keras on {told[0]['events']} validation events"
+def show_differences(run: str, results: dict[str, Any]) -> None:
+    """Print the largest difference between ONNX and Keras of each output."""
+    tasks = [content["onnx"] for content in results.values()]
+    outputs = [(name, values) for task in tasks for name, values in task["outputs"].items()]
+    rows = [[name, f"{values['max_abs']:.2g}", f"{values['max_rel']:.2g}"] for name, values in outputs]
+    title = f"{run}: ONNX against Keras on {tasks[0]['events']} validation events"
     table(title, ["output", "largest difference", "of its largest value"], rows)

@@ -1,7 +1,5 @@
 """`wirechamber init`: a job skeleton from a data file's own columns."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import logging
@@ -17,6 +15,7 @@ from datasets.files import root
 from datasets.tracks.files import END, NEEDED, OPTIONAL, START
 
 log = logging.getLogger(__name__)
+NO_DZ = 'the file holds no dz: add "z": [z_start, z_end] in mm to the dataset'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,7 +44,7 @@ def skeleton(path: Path) -> dict[str, Any]:
         "name": re.sub(r"[^A-Za-z0-9_.+-]+", "_", root.split_name(path)[0].stem).strip("_.+-") + "_mlp",
         "application": "track_extrapolation",
         "rationale": "First look.",
-        "dataset": {"name": "track_states", "files": [str(path)], **_columns(path)},
+        "dataset": {"name": "track_states", "files": [str(path)], **guess_keys(path)},
         "model": {"name": "mlp", "preset": "small"},
         "tasks": {
             "state": {
@@ -59,25 +58,26 @@ def skeleton(path: Path) -> dict[str, Any]:
     }
 
 
-def _columns(path: Path) -> dict[str, Any]:
-    found = {name: [c.name for c in columns] for name, columns in summarize(path).items()}
-    if "" in found:
-        return _arrays(found[""])
-    if not found:
+def guess_keys(path: Path) -> dict[str, Any]:
+    """Return the keys of the dataset that name the arrays or the branches of a file of track states."""
+    names_of = {name: [c.name for c in columns] for name, columns in summarize(path).items()}
+    if "" in names_of:
+        return guess_arrays(names_of[""])
+    if not names_of:
         raise UserError(Problem("the file has no tree", (str(path),), expected="a tree of track states"))
-    tree, names = max(found.items(), key=lambda item: len(_branches(item[1])[0]))
-    known, missing = _branches(names)
+    tree, names = max(names_of.items(), key=lambda item: len(guess_branches(item[1])[0]))
+    known, missing = guess_branches(names)
     if missing:
         log.warning('name the branches of %s under "branches" in the dataset', ", ".join(missing))
     if "dz" not in known:
-        _ask_for_planes()
+        log.warning(NO_DZ)
     branches = {column: branch for column, branch in known.items() if column != branch}
     branches |= dict.fromkeys(missing, "?")
     return {"tree": tree.removeprefix(":"), **({"branches": branches} if branches else {})}
 
 
-def _branches(names: list[str]) -> tuple[dict[str, str], list[str]]:
-    """Return the branch of each column that one can guess, and the needed columns without one."""
+def guess_branches(names: list[str]) -> tuple[dict[str, str], list[str]]:
+    """Return the branch of each column where its name is enough to guess it, and the needed columns without one."""
     lower = {name.lower(): name for name in names}
     known: dict[str, str] = {}
     for column in (*NEEDED, *OPTIONAL):
@@ -86,8 +86,12 @@ def _branches(names: list[str]) -> tuple[dict[str, str], list[str]]:
     return known, [column for column in NEEDED if column not in known]
 
 
-def _arrays(names: list[str]) -> dict[str, Any]:
-    """Take X and Y, else the first array of five or more columns as start and another of four or more as end."""
+def guess_arrays(names: list[str]) -> dict[str, Any]:
+    """Return the arrays of the start and the end of the tracks, nothing where these are X and Y.
+
+    The start is X, else the first array of five or more columns; the end is Y, else the first other array of four or
+    more.
+    """
     width: dict[str, int] = {}
     for name in names:
         array, table, _ = name.partition("[")
@@ -98,11 +102,7 @@ def _arrays(names: list[str]) -> dict[str, Any]:
     if not starts or ends == starts[:1]:
         expected = "two arrays, of x, y, tx, ty, q/p, dz (N, 5 or more) and of x, y, tx, ty (N, 4 or more)"
         raise UserError(Problem("no arrays that look like track states", expected=expected, received=names))
-    found = {"start": starts[0], "end": next(array for array in ends if array != starts[0])}
+    arrays = {"start": starts[0], "end": next(array for array in ends if array != starts[0])}
     if width[starts[0]] < len(START) and not width.get("Z"):
-        _ask_for_planes()
-    return {} if found == {"start": "X", "end": "Y"} else found
-
-
-def _ask_for_planes() -> None:
-    log.warning('the file holds no dz: add "z": [z_start, z_end] in mm to the dataset')
+        log.warning(NO_DZ)
+    return {} if arrays == {"start": "X", "end": "Y"} else arrays

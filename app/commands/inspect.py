@@ -1,23 +1,21 @@
-"""`wirechamber inspect`: what is in a data file, and what a loader makes of it."""
-
-from __future__ import annotations
+"""`wirechamber inspect`: the content of a data file, and how a loader reads it."""
 
 import argparse
 import importlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from app.commands._parser import add_overrides
-from app.config.job_file import load
+from app.config.job_file import assign, load, parse_override
 from app.core.errors import Problem, UserError
 from app.core.files import matching
-from app.data.columns import ROWS, Summary, summarize
+from app.data.columns import ROWS, summarize
 from app.runtime.console import console, table
 from datasets import DATASETS
 
-if TYPE_CHECKING:
-    from app.config import Job
+HEADER = ("column", "unit", "rows", "type", "least", "median", "largest", "NaN", "duplicates")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,97 +27,70 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace) -> int:
-    """Print every column of every file, then what the dataset's checks say; of a job its splits and weights too."""
+    """Print every column of every file and the checks of the dataset; of a job also its splits and weights."""
     if options.files[0].endswith(".json"):
-        return _job(options)
+        return inspect_job(options)
     for path in matching(options.files, ("inspect",)):
         for name, columns in summarize(path).items():
-            some = f" (figures of the first {ROWS:,} rows)" if any(c.rows > ROWS for c in columns) else ""
-            _show(f"{path}{name}{some}", columns)
-    spec = DATASETS.parse({"name": options.dataset, "files": options.files, **_overrides(options.overrides)})
-    _show_quality(spec, matching(options.files, ("inspect",)), options.output_dir)
-    _try(spec, options.files)
+            note = f" (figures of the first {ROWS:,} rows)" if any(c.rows > ROWS for c in columns) else ""
+            rows = [[c.name, c.unit, str(c.rows), c.kind, *c.figures()] for c in columns]
+            table(f"{path}{name}{note}", HEADER, rows, numbers_from=2)
+    content: dict[str, Any] = {}
+    for text in options.overrides:
+        keys, value = parse_override(text)
+        assign(content, keys[1:] if keys[0] == "dataset" else keys, value)
+    spec = DATASETS.parse({"name": options.dataset, "files": options.files, **content})
+    show_quality(spec, matching(options.files, ("inspect",)), options.output_dir)
+    try_loader(spec, options.files)
     return 0
 
 
-def _job(options: argparse.Namespace) -> int:
+def inspect_job(options: argparse.Namespace) -> int:
+    """Print the quality of the files that each job reads, or simulates first, and its splits and weights."""
     from app.data.job_report import show_events
+    from app.data.loading import data_root, simulated_files
     from app.runtime import device
 
     if len(options.files) > 1:
         raise UserError(Problem("one job file at a time", ("inspect",), received=options.files))
     for job in load(Path(options.files[0]), options.overrides):
         device.prepare(job.seed)
-        _show_quality_of_job(job, options.output_dir)
+        if job.dataset.component.facts.quality:
+            files = job.dataset.options.files
+            paths = matching(files, ("dataset", "files")) if files else simulated_files(job.dataset, data_root())
+            show_quality(job.dataset, paths, options.output_dir)
         show_events(job, options.output_dir)
     return 0
 
 
-def _show_quality_of_job(job: Job, folder: Path) -> None:
-    """Look at the files that the job reads, or simulates first."""
-    wanted = job.dataset.options
-    if job.dataset.component.facts.quality:
-        from app.data.loading import data_root, simulated_files
-
-        files = matching(wanted.files, ("dataset", "files")) if wanted.files else None
-        _show_quality(job.dataset, files or simulated_files(job.dataset, data_root()), folder)
-
-
-def _show(title: str, columns: list[Summary]) -> None:
-    rows = [[c.name, c.unit, str(c.rows), c.kind, *c.figures()] for c in columns]
-    table(
-        title,
-        ["column", "unit", "rows", "type", "least", "median", "largest", "NaN", "duplicates"],
-        rows,
-        numbers_from=2,
-    )
-
-
-def _show_quality(spec: Any, paths: Sequence[Path], folder: Path) -> None:
-    """Print and draw what the dataset itself has to say about the quality of its files."""
+def show_quality(spec: Any, paths: Sequence[Path], folder: Path) -> None:
+    """Print and draw the dataset's own checks of the quality of its files, where it has any."""
     module = spec.component.facts.quality
     if module:
         from app.data.quality_figures import draw_quality
 
-        found = importlib.import_module(module).quality(paths, spec.parameters, spec.options.split)
-        for title, columns, rows in found.tables:
+        quality = importlib.import_module(module).quality(paths, spec.parameters, spec.options.split)
+        for title, columns, rows in quality.tables:
             table(title, columns, rows, numbers_from=1)
-        for path in draw_quality(found.samples, spec.options.split, spec.name, folder):
+        for path in draw_quality(quality.samples, spec.options.split, spec.name, folder):
             console.print(f"plot: {path}")
 
 
-def _overrides(texts: list[str]) -> dict[str, Any]:
-    from app.config.job_file import assign, parse_override
+def try_loader(spec: Any, files: list[str]) -> None:
+    """Read all files as a training would, and print what the loader makes of them.
 
-    content: dict[str, Any] = {}
-    for text in texts:
-        path, value = parse_override(text)
-        assign(content, path[1:] if path[0] == "dataset" else path, value)
-    return content
-
-
-def _try(spec: Any, files: list[str]) -> None:
-    """Read everything as a training would; a mistake is shown as it would be shown there."""
+    Raises:
+        UserError: with the mistakes that a training would report.
+    """
     name = f"the dataset {spec.name}"
     try:
         source = spec.build([Path(path) for path in matching(files, ("inspect",))])
-        rows = sum(len(events) for events in source)
+        count = sum(len(events) for events in source)
     except UserError as error:
-        raise UserError(
-            *(
-                Problem(
-                    f"{name} refuses this: {p.what}",
-                    p.where,
-                    nearest=p.nearest,
-                    expected=p.expected,
-                    received=p.received,
-                )
-                for p in error.problems
-            )
-        ) from None
+        raise UserError(*(replace(p, what=f"{name} refuses this: {p.what}") for p in error.problems)) from None
     inputs = ", ".join(f"{n} ({', '.join(c.name for c in i.columns)})" for n, i in source.inputs.items())
     console.print(
-        f"{name} reads {rows:,} events in {len(source.blocks)} block{'s' * (len(source.blocks) > 1)}; "
+        f"{name} reads {count:,} events in {len(source.blocks)} block{'s' * (len(source.blocks) > 1)}; "
         f"inputs {inputs}; targets {', '.join(source.targets)}"
     )
     console.print(f"fingerprint {source.fingerprint}")

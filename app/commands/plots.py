@@ -1,7 +1,5 @@
 """`wirechamber plots`: redraw a run's plots from its history and saved predictions alone; no TensorFlow."""
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

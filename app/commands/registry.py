@@ -1,7 +1,5 @@
 """`wirechamber registry`: the record of trainings in the terminal, and notes about runs."""
 
-from __future__ import annotations
-
 import argparse
 
 import registry
@@ -11,54 +9,52 @@ from app.runtime.console import console, table
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
-    parser.add_argument(
-        "words", nargs="*", metavar="note RUN TEXT", help="add a note to a run; without it, list the runs"
-    )
+    text = "add a note to a run; without it, list the runs"
+    parser.add_argument("subcommand", nargs="*", metavar="note RUN TEXT", help=text)
     parser.add_argument("--application", help="only this application")
     parser.add_argument("--state", help="only runs in this state")
     parser.add_argument("--sort", metavar="METRIC", help="sort by this metric")
-    parser.add_argument("--check", action="store_true", help="say where the registry and the run directories disagree")
-    parser.add_argument("--repair", action="store_true", help="say it, and repair the registry from the directories")
+    parser.add_argument("--check", action="store_true", help="show where the registry and the run directories disagree")
+    parser.add_argument("--repair", action="store_true", help="the same, and repair the registry from the directories")
 
 
 def execute(options: argparse.Namespace) -> int:
-    """List the runs, or add a note to one."""
+    """List the runs, check the registry, or add a note to a run."""
     root = registry.root()
-    if options.words:
-        _note(options.words)
+    if options.subcommand:
+        name, *arguments = options.subcommand
+        if name != "note" or len(arguments) < 2:
+            what = "missing argument" if name == "note" else "unknown subcommand"
+            received = " ".join(options.subcommand)
+            raise UserError(Problem(what, ("registry",), expected='note RUN "TEXT"', received=received))
+        registry.note(root, arguments[0], " ".join(arguments[1:]))
+        console.print(f"noted: {arguments[0]}")
         return 0
     if options.check or options.repair:
-        return _check(options.repair)
-    found = registry.list_runs(root, application=options.application, state=options.state, sort=options.sort)
-    if not found.rows:
+        return check_registry(options.repair)
+    listing = registry.list_runs(root, application=options.application, state=options.state, sort=options.sort)
+    if not listing.rows:
         console.print(f"no runs in {root}")
         return 0
-    for line in found.damaged:
+    for line in listing.damaged:
         console.print(line, style="yellow")
-    table(f"registry {root}", found.header, found.rows, numbers_from=len(found.header))
+    table(f"registry {root}", listing.header, listing.rows, numbers_from=len(listing.header))
     return 0
 
 
-def _check(fix: bool) -> int:
-    """Say where registry and run directories disagree; 1 when they do and nothing repaired it."""
+def check_registry(repair: bool) -> int:
+    """Print where registry and run directories disagree; return 1 when they still do after a repair that was asked."""
+    from app.runs import registry_drift
     from app.runs.directory import runs_root
-    from app.runs.registry_drift import find_drift, repair
 
     root, runs = registry.root(), runs_root()
-    found = find_drift(root, runs)
-    for drift in found:
-        cure = f" -> {drift.changes['state']}" if drift.changes else ""
-        console.print(": ".join(part for part in (drift.run, drift.what) if part) + cure)
-    if not found:
+    drifts = registry_drift.find_drift(root, runs)
+    for drift in drifts:
+        new_state = f" -> {drift.changes['state']}" if drift.changes else ""
+        console.print(": ".join(part for part in (drift.run, drift.what) if part) + new_state)
+    if not drifts:
         console.print(f"{root} and {runs} agree")
-    left = repair(root, found) if fix else [drift.what for drift in found]
-    if fix and found:
-        console.print(f"repaired {len(found) - len(left)} of {len(found)}")
+    left = len(registry_drift.repair(root, drifts) if repair else drifts)
+    if repair and drifts:
+        console.print(f"repaired {len(drifts) - left} of {len(drifts)}")
     return 1 if left else 0
-
-
-def _note(words: list[str]) -> None:
-    if words[0] != "note" or len(words) < 3:
-        raise UserError(Problem("not understood", ("registry",), expected='note RUN "TEXT"', received=" ".join(words)))
-    registry.note(registry.root(), words[1], " ".join(words[2:]))
-    console.print(f"noted: {words[1]}")

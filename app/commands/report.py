@@ -1,12 +1,10 @@
 """`wirechamber report`: one HTML page about all runs; no TensorFlow."""
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 
 import registry
-from app.commands._parser import natural
+from app.commands._parser import whole_number
 from app.core.files import check_file, make_folder, write_text
 from app.report.page import render
 from app.runs.directory import runs_root
@@ -17,13 +15,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
     parser.add_argument("--application", help="only this application")
     parser.add_argument("--out", type=Path, default=Path("report.html"), metavar="FILE", help="else report.html")
-    parser.add_argument(
-        "--pictures",
-        type=natural,
-        default=200,
-        metavar="N",
-        help="runs of each application, the best, with plots (200)",
-    )
+    text = "how many runs of each application, the best, have plots (200)"
+    parser.add_argument("--pictures", type=whole_number(0), default=200, metavar="N", help=text)
 
 
 def execute(options: argparse.Namespace) -> int:

@@ -1,14 +1,12 @@
-"""`wirechamber run`: a job, or every job of a sweep."""
-
-from __future__ import annotations
+"""`wirechamber run`: a job, every job of a sweep, or a workflow."""
 
 import argparse
 from collections.abc import Callable
 from pathlib import Path
 
 from app.checks.jobs import load_checked_jobs
-from app.commands._parser import add_overrides, positive
-from app.commands._results import show
+from app.commands._parser import add_overrides, whole_number
+from app.commands._results import show_run
 from app.config import Job
 from app.config.derived_jobs import with_members
 from app.config.job_file import is_workflow, read
@@ -20,8 +18,7 @@ from app.runs.directory import RunDirectory
 from app.runs.existing import refuse_existing
 from app.runtime.console import console
 from app.training.checkpoint import Progress
-from app.workflows.local import run_workflow
-from app.workflows.local import show as show_nodes
+from app.workflows import local
 from app.workflows.plan import plan_workflow
 
 
@@ -33,15 +30,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     kept.add_argument("--resume", action="store_true", help="continue a run from its last checkpoint, or begin it")
     kept.add_argument("--overwrite", action="store_true", help="replace a run of the same name")
     parser.add_argument("--dry-run", action="store_true", help="build everything on a few events, write nothing")
-    parser.add_argument("--workers", type=positive, metavar="N", help="of a workflow: at most N nodes at once (1)")
-    parser.add_argument("--limit", type=positive, metavar="N", help="at most N events in each split: a quick test run")
+    count = whole_number(1)
+    parser.add_argument("--workers", type=count, metavar="N", help="of a workflow: at most N nodes at once (1)")
+    parser.add_argument("--limit", type=count, metavar="N", help="at most N events in each split: a quick test run")
     parser.add_argument("--deterministic", action="store_true", help="bitwise reproducible; may be slower")
 
 
 def execute(options: argparse.Namespace) -> int:
     """Validate all jobs, then run them one after the other; of a workflow, its nodes."""
     if is_workflow(read(options.config)):
-        return _workflow(options)
+        return run_workflow_file(options)
     if options.workers:
         expected = "a workflow; jobs run one after the other"
         raise UserError(Problem("not a workflow", ("--workers",), expected=expected, received=str(options.config)))
@@ -54,23 +52,24 @@ def execute(options: argparse.Namespace) -> int:
         return 0
     settings = Options(options.config, options.resume, options.overwrite, options.deterministic, options.limit)
     refuse_existing(with_members(jobs), resume=options.resume, overwrite=options.overwrite)  # not after hours
-    return max(_one(job, settings, alone=len(jobs) == 1) for job in jobs)
+    return max(run_and_show(job, settings, alone=len(jobs) == 1) for job in jobs)
 
 
-def _workflow(options: argparse.Namespace) -> int:
+def run_workflow_file(options: argparse.Namespace) -> int:
+    """Run the nodes of a workflow on this machine; with --dry-run print them."""
     if options.overwrite:
         raise UserError(Problem("a workflow is not replaced", ("--overwrite",), expected="another name, or --resume"))
     extra = ["--deterministic"] if options.deterministic else []
     extra += ["--limit", str(options.limit)] if options.limit else []
     plan = plan_workflow(options.config, options.overrides, options.parse, extra)
     if options.dry_run:
-        show_nodes(plan)
+        local.show(plan)
         return 0
-    return run_workflow(plan, options.resume, options.workers or 1)
+    return local.run_workflow(plan, options.resume, options.workers or 1)
 
 
-def _one(job: Job, settings: Options, alone: bool) -> int:
-    """Run one job; what fails in one job of a sweep does not stop the others."""
+def run_and_show(job: Job, settings: Options, alone: bool) -> int:
+    """Run one job and print its results; the failure of one job of a sweep does not stop the others."""
     try:
         with show_progress(job) as report:
             run = run_job(job, settings, report)
@@ -79,8 +78,8 @@ def _one(job: Job, settings: Options, alone: bool) -> int:
             raise
         console.print(f"{job.name}: {error}", style="bold red")
         return error.exit_code
-    if run.metrics.exists():  # of a search another worker may publish them, later
-        show(run)
+    if run.metrics.exists():  # another worker of a search may write them later
+        show_run(run)
     return 0
 
 

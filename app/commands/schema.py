@@ -1,7 +1,5 @@
 """`wirechamber schema`: the JSON Schema of job files, with which an editor completes and checks them."""
 
-from __future__ import annotations
-
 import argparse
 import json
 from pathlib import Path
@@ -41,7 +39,7 @@ def schema() -> dict[str, Any]:
     extending = {"extends": {"type": "string", "description": "a job file whose content this one changes"}}
     job = {**whole, "properties": {**whole["properties"], **extending}}
     workflow = Workflow.model_json_schema(by_alias=True)
-    definitions |= {name: one for name, one in workflow.pop("$defs").items() if name not in definitions}
+    definitions |= {name: content for name, content in workflow.pop("$defs").items() if name not in definitions}
     alone = {"anyOf": [{"required": required}, {"required": ["extends"]}, {"not": {"required": ["name"]}}]}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -61,4 +59,4 @@ def _all_optional(schema: Any) -> Any:
     if isinstance(schema, dict):
         kept = {key: value for key, value in schema.items() if not (key == "required" and isinstance(value, list))}
         return {key: _all_optional(value) for key, value in kept.items()}
-    return [_all_optional(one) for one in schema] if isinstance(schema, list) else schema
+    return [_all_optional(content) for content in schema] if isinstance(schema, list) else schema

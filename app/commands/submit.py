@@ -1,7 +1,5 @@
 """`wirechamber submit`: the jobs of a file into an HTCondor pool."""
 
-from __future__ import annotations
-
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
@@ -38,33 +36,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(options: argparse.Namespace) -> int:
     """Validate everything, then register and submit; with --dry-run print what would be submitted."""
     if is_workflow(read(options.config)):
-        return _workflow(options)
+        return submit_workflow(options)
     jobs = load_checked_jobs(options.config, options.overrides)
     refuse_known(jobs, options.resume)
     for job in jobs:
         if job.ensemble is not None:
             console.print(f"{job.name}: one process trains the members of the ensemble one after the other")
-    memory = _memory(jobs, options.no_estimate)
+    memory = choose_memory(jobs, options.no_estimate)
     folder = options.logs or submissions_root(directory.runs_root())
     if options.dry_run:
-        _show(batches(jobs, memory), options.config.stem, folder)
+        show_submissions(batches(jobs, memory), options.config.stem, folder)
         return 0
     pool = connect()
     groups = batches(jobs, memory)
     commit = commit_of(REPOSITORY)
     for group in groups:
-        made = prepare(group, options.config.stem, folder, pool.version)
-        sent = send(group, made, pool, options.config, commit)
-        console.print(f"cluster {sent.cluster}: {_counted(sent.runs)}")
+        submission = prepare(group, options.config.stem, folder, pool.version)
+        sent = send(group, submission, pool, options.config, commit)
+        console.print(f"cluster {sent.cluster}: {describe_runs(sent.runs)}")
         console.print(f"logs: {sent.submission.path}")
-    console.print("see how they do: wirechamber status")
+    console.print("follow them with: wirechamber status")
     return 0
 
 
-def _workflow(options: argparse.Namespace) -> int:
+def submit_workflow(options: argparse.Namespace) -> int:
+    """Submit the nodes of a workflow file; with --dry-run print them."""
     plan = plan_workflow(options.config, options.overrides, options.parse, logs=options.logs)
     submit.refuse(plan, options.resume)
-    asked = _memory([training.stand_in for training in plan.trainings.values()], options.no_estimate)
+    asked = choose_memory([training.stand_in for training in plan.trainings.values()], options.no_estimate)
     memory = submit.memory_of(plan, asked)
     if options.dry_run:
         submit.show(plan, memory)
@@ -73,12 +72,15 @@ def _workflow(options: argparse.Namespace) -> int:
     again = ", those that are not done yet" if sent.rescued else ""
     console.print(f"cluster {sent.cluster}: {len(plan.nodes)} nodes of {plan.name}{again}")
     console.print(f"logs: {sent.dag.folder}")
-    console.print("see how they do: wirechamber status")
+    console.print("follow them with: wirechamber status")
     return 0
 
 
-def _memory(jobs: Sequence[Job], no_estimate: bool) -> dict[str, int]:
-    """Return the MiB to ask for; jobs that differ in nothing that takes memory are estimated once."""
+def choose_memory(jobs: Sequence[Job], no_estimate: bool) -> dict[str, int]:
+    """Return the MiB to ask for by job: what the job asks for itself, else an estimate.
+
+    Jobs that differ in nothing that takes memory are estimated once.
+    """
     advised: dict[str, int] = {}
     if not no_estimate:
         console.print("estimating the memory that the jobs need ...")
@@ -93,18 +95,20 @@ def _memory(jobs: Sequence[Job], no_estimate: bool) -> dict[str, int]:
     return {job.name: asked_memory(job) or advised.get(job.name, DEFAULT_MEMORY) for job in jobs}
 
 
-def _show(groups: Sequence[Batch], stem: str, folder: Path) -> None:
+def show_submissions(groups: Sequence[Batch], stem: str, folder: Path) -> None:
     """Print the submit description and the script of each cluster."""
     for group in groups:
-        request, made = request_of(group, UNKNOWN_VERSION), Submission(folder.resolve() / f"{stem}-TIME")
-        for path, text in ((made.description, description(made, request)), (made.script, script(made, request))):
+        request, submission = request_of(group, UNKNOWN_VERSION), Submission(folder.resolve() / f"{stem}-TIME")
+        for path, write in ((submission.description, description), (submission.script, script)):
             console.print(f"# {path}", style="bold")
-            console.print(text)
+            console.print(write(submission, request))
     console.print("nothing was submitted or written")
 
 
-def _counted(runs: Sequence[str]) -> str:
+def describe_runs(runs: Sequence[str]) -> str:
+    """Return the names of at most three runs and how many processes they have: 'a, b' or '9 runs (a, b, c, ...)'."""
     names = list(dict.fromkeys(runs))
-    shown = ", ".join(names[:3])
-    words = shown if len(names) <= 3 else f"{len(names)} runs ({shown}, ...)"
-    return words if len(names) == len(runs) else f"{words}, {len(runs)} processes"
+    text = ", ".join(names[:3])
+    if len(names) > 3:
+        text = f"{len(names)} runs ({text}, ...)"
+    return text if len(names) == len(runs) else f"{text}, {len(runs)} processes"

@@ -1,7 +1,5 @@
 """`wirechamber track`: finished runs to MLflow, those that it missed or all of them."""
 
-from __future__ import annotations
-
 import argparse
 
 from app.core.errors import UserError, WirechamberError

@@ -17,33 +17,33 @@ def test_runs_are_listed_with_result_and_verdict(copied, capsys):
 
 
 @pytest.mark.parametrize(
-    ("words", "listed"),
+    ("arguments", "listed"),
     [
         (["--application", "track_extrapolation"], True),
         (["--state", "done", "--sort", "slope_mean"], True),
         (["--state", "failed"], False),
     ],
 )
-def test_runs_are_chosen(copied, capsys, words, listed):
-    assert main(["registry", *words]) == 0
+def test_runs_are_chosen(copied, capsys, arguments, listed):
+    assert main(["registry", *arguments]) == 0
     assert ("trained" in capsys.readouterr().out.replace(str(copied), "")) is listed
 
 
 @pytest.mark.parametrize(
-    ("words", "line"),
+    ("arguments", "line"),
     [
         (["--application", "track_extrapolaton"], "unknown application. Did you mean 'track_extrapolation'?"),
         (["--state", "don"], "unknown state. Did you mean 'done'?"),
         (["--sort", "pos_mean"], "unknown metric. Did you mean 'pos_mean_mm'?"),
         (["note", "traned", "text"], "no such run in the registry. Did you mean 'trained'?"),
-        (["note", "trained"], "registry: not understood."),
-        (["nte", "trained", "text"], "registry: not understood."),
+        (["note", "trained"], "registry: missing argument."),
+        (["nte", "trained", "text"], "registry: unknown subcommand."),
         (["note", "trained", " "], "note: an empty note."),
     ],
 )
-def test_mistakes_are_named(copied, capsys, words, line):
+def test_mistakes_are_named(copied, capsys, arguments, line):
     before = (copied / "registry" / "README.md").read_bytes()
-    assert main(["registry", *words]) == 2
+    assert main(["registry", *arguments]) == 2
     assert line in capsys.readouterr().err
     assert (copied / "registry" / "README.md").read_bytes() == before
 
