@@ -1,23 +1,26 @@
 """Rules across fields and between a job and its machine, one small check each, before anything starts."""
 
-from __future__ import annotations
-
 import importlib.util
 import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
 from app.checks import physics, tasks
-from app.checks.classical import check_classical
 from app.config import Job
 from app.config.derived_jobs import with_members
 from app.config.job_file import load, refuse_equal_names
-from app.core.errors import Problem, UserError
+from app.core.errors import Problem, UserError, unknown
 from app.core.files import matching
+from app.models import Inputs
+
+UNUSED = ("training", "weighting", "balancing", "collocation")
+"""Keys of a job that a model without training does not use."""
+UNUSED_OF_TASK = ("transform", "head", "loss", "weight")
+"""Keys of a task that a model without training does not use."""
 
 
 def check_jobs(jobs: Sequence[Job]) -> None:
-    """Run every check on every job; raises UserError with all that they found."""
+    """Run every check on every job; raises UserError with all mistakes."""
     mistakes: list[Problem] = []
     for job, check in itertools.product(jobs, CHECKS):
         try:
@@ -59,9 +62,8 @@ def check_curriculum_ends(job: Job) -> None:
         start, end, epochs = (spec.parameters[name] for name in ("start", "end", "epochs"))
         where = ("weighting", position)
         if end >= start:
-            raise UserError(
-                Problem("the threshold does not fall", (*where, "end"), expected=f"below {start} GeV", received=end)
-            )
+            expected = f"below {start} GeV"
+            raise UserError(Problem("the threshold does not fall", (*where, "end"), expected=expected, received=end))
         if epochs >= job.training.epochs:
             what = "the curriculum is as long as the training"
             expected = f"fewer than the {job.training.epochs} epochs of the training"
@@ -69,7 +71,7 @@ def check_curriculum_ends(job: Job) -> None:
 
 
 def check_mlflow_is_installed(job: Job) -> None:
-    """It is an extra: said before the training, not after it."""
+    """MLflow is an extra: that it is missing is reported before the training, not after it."""
     if job.tracking.mlflow and importlib.util.find_spec("mlflow") is None:
         expected = "pip install 'wirechamber[mlflow]', or no tracking.mlflow"
         raise UserError(Problem("mlflow is not installed", ("tracking", "mlflow"), expected=expected))
@@ -88,6 +90,31 @@ def check_ensemble(job: Job) -> None:
     if job.training.bootstrap is not None:
         where = ("training", "bootstrap")
         raise UserError(Problem("each member of an ensemble has its own draw", where, expected="null, or no ensemble"))
+
+
+def check_classical(job: Job) -> None:
+    """Refuse what a model without training cannot do: other inputs or targets, states without truth."""
+    if not job.is_classical:
+        return
+    what = f"the model {job.model.name!r} needs no training and sees the raw columns"
+    if job.model.options.inputs != Inputs():
+        raise UserError(Problem(what, ("model", "inputs"), expected="no 'inputs', or a network"))
+    if job.unlabelled is not None:
+        raise UserError(Problem(what, ("unlabelled",), expected="null, or a network"))
+    known = job.model.component.facts.targets
+    for name, task in job.tasks.items():
+        for position, target in enumerate(task.targets):
+            if target not in known:
+                where = ("tasks", name, "targets", position)
+                raise UserError(unknown(f"target for the model {job.model.name!r}", target, known, where))
+
+
+def nothing_to_train(job: Job) -> str:
+    """Say that a job has nothing to train, and which of the keys that it sets are therefore not used."""
+    unused = [name for name in UNUSED if name in job.model_fields_set]
+    for name, task in job.tasks.items():
+        unused += [f"tasks.{name}.{key}" for key in UNUSED_OF_TASK if key in task.model_fields_set]
+    return f"nothing to train: {job.model.name!r} does not use {', '.join(unused)}" if unused else "nothing to train"
 
 
 def check_the_search(job: Job) -> None:

@@ -1,11 +1,6 @@
 """Rules between a model, its constraints and the field, before any data are read; app/checks/jobs.py runs them."""
 
-from __future__ import annotations
-
-from typing import Any
-
 from app.config import Job
-from app.core.catalog import Spec
 from app.core.errors import Problem, UserError
 from app.history import SUMS
 from app.models import HIT_PROBABILITY, SCORES, TRACK_CODE
@@ -14,7 +9,7 @@ from datasets.transforms.chain import HORIZONTAL, VERTICAL, check_mirror
 from losses.constraints import CONSTRAINTS, terms_of
 
 OUTPUTS = (TRACK_CODE, SCORES, HIT_PROBABILITY)
-"""What models call outputs of their own."""
+"""Names of outputs that models have in addition to the tasks."""
 
 
 def check_something_is_learned(job: Job) -> None:
@@ -34,23 +29,20 @@ def check_constraints_apply(job: Job) -> None:
             what = f"{spec.name!r} is at constraints.{seen[spec.name]} already"
             raise UserError(Problem(what, where, expected="each constraint once"))
         seen[spec.name] = position
-        if spec.options.weight > 0:
-            _check_offered(job, spec, where)
-
-
-def _check_offered(job: Job, spec: Spec[Any], where: tuple[str, int]) -> None:
-    facts = job.model.component.facts
-    offered = "scores" if facts.scores else "nothing"
-    offered = offered if facts.kind != "track" else "stages" if facts.stages else "along"
-    needs = spec.component.facts.needs
-    if needs != offered:
-        what = f"{spec.name!r} does not apply to the model {job.model.name!r}"
-        expected = {"stages": "'rk_pinn'", "along": "'pinn'", "scores": "'hit_pooling'"}[needs]
-        raise UserError(Problem(what, where, expected=f"the model {expected}", received=job.model.name))
-    asked = spec.parameters.get("stages", 0)
-    if asked > (facts.stages or asked):
-        what = "more stages than the model has heads"
-        raise UserError(Problem(what, (*where, "stages"), expected=f"at most {facts.stages}", received=asked))
+        if not spec.options.weight > 0:
+            continue
+        facts, needs, model = job.model.component.facts, spec.component.facts.needs, job.model.name
+        offered = "scores" if facts.scores else "nothing"
+        if facts.kind == "track":
+            offered = "stages" if facts.stages else "along"
+        if needs != offered:
+            expected = {"stages": "'rk_pinn'", "along": "'pinn'", "scores": "'hit_pooling'"}[needs]
+            what = f"{spec.name!r} does not apply to the model {model!r}"
+            raise UserError(Problem(what, where, expected=f"the model {expected}", received=model))
+        asked = spec.parameters.get("stages", 0)
+        if asked > (facts.stages or asked):
+            what, expected = "more stages than the model has heads", f"at most {facts.stages}"
+            raise UserError(Problem(what, (*where, "stages"), expected=expected, received=asked))
 
 
 def check_task_names(job: Job) -> None:
@@ -58,21 +50,15 @@ def check_task_names(job: Job) -> None:
     taken = {name for c in CONSTRAINTS for name in terms_of(CONSTRAINTS.parse(c.name))} | set(SUMS) - {"loss"}
     for name in job.tasks:
         if f"{name}_loss" in taken or name in OUTPUTS or name.startswith("val_"):
-            others = sorted({one.removesuffix("_loss") for one in taken} | {*OUTPUTS})
+            others = sorted({term.removesuffix("_loss") for term in taken} | {*OUTPUTS})
             expected = f"another name than those of the program: {', '.join(others)}, val_..."
             raise UserError(Problem("a task cannot have this name", ("tasks", name), expected=expected, received=name))
 
 
 def check_mirror_of_formula(job: Job) -> None:
     """The mirror asks for a field that has it; a field map shows it when the data are read."""
-    field = _field(job)
+    simulate = job.dataset.options.simulate
+    field = (simulate or job.dataset).parameters.get("field")  # that the job itself states
     if job.model.options.inputs.mirror and field is not None and "file" not in field.parameters:
         targets = [target for task in job.tasks.values() for target in task.targets]
         check_mirror(Magnet(field.dump(), None), (*HORIZONTAL, *VERTICAL), targets)
-
-
-def _field(job: Job) -> Spec[Any] | None:
-    """Return the field that the job itself states."""
-    simulate = job.dataset.options.simulate
-    found: Spec[Any] | None = (simulate if simulate else job.dataset).parameters.get("field")
-    return found

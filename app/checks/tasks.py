@@ -1,7 +1,5 @@
 """Rules between a task's loss, head, transform and targets."""
 
-from __future__ import annotations
-
 import logging
 from typing import Any
 
@@ -15,8 +13,9 @@ from app.predictions import TASK_OUTPUTS, VALUE, output_name
 logger = logging.getLogger(__name__)
 
 WIDTHS = {"huber": "delta", "smooth_l1": "beta"}
-"""The parameter of a loss that is a residual's size, below which it is a parabola."""
+"""Losses with the parameter that is the size of a residual, below which they are a parabola."""
 FAR_ABOVE = 3.0
+"""A width above so many standard deviations of the targets leaves nothing but the parabola."""
 
 
 def check_heads(job: Job) -> None:
@@ -40,7 +39,7 @@ def check_sigma_of_angles(job: Job) -> None:
 
 
 def check_outputs_are_learned(job: Job) -> None:
-    """Keras trains on silently when no loss sees an output, and hands out the numbers that it began with."""
+    """Keras trains on silently when no loss sees an output, whose values then come from random weights."""
     for name, task in job.tasks.items():
         if not task.weight and job.model.component.facts.kind not in ("track", "classical"):
             expected = 'a weight above 0, or "enabled": false'
@@ -62,7 +61,7 @@ def check_assignment_metric(job: Job) -> None:
 
 
 def check_output_names(job: Job) -> None:
-    """What a head says beside the value is an output of its own, which no task may be called."""
+    """What a head gives in addition to the value is an output of its own, which no task may be called."""
     outputs = {output_name(t, output): (t, output) for t in job.tasks for output in TASK_OUTPUTS if output != VALUE}
     for name in job.tasks:
         if name in outputs:
@@ -77,39 +76,27 @@ def check_relative_losses(job: Job) -> None:
         shifted = [t.name for t in task.transform if t.name in ("standardize", "kick")]
         if task.loss.component.facts.physical and shifted:
             what = f"the loss {task.loss.name!r} divides by the target, and {shifted[0]!r} shifts its 0"
-            raise UserError(
-                Problem(what, ("tasks", name, "transform"), expected="[], or another loss", received=shifted)
-            )
+            where = ("tasks", name, "transform")
+            raise UserError(Problem(what, where, expected="[], or another loss", received=shifted))
 
 
 def check_values(task: Task, values: Any) -> None:
     """Look at some transformed targets (N, columns): classes must be classes, and a width must be one of residuals."""
     if task.loss.component.facts.classes:
-        _check_classes(task, np.asarray(values))
+        classes, number, where = np.asarray(values), task.head.parameters.get("classes", 2), ("targets",)
+        if classes.shape[-1] != 1:
+            what = "classes of one target only"
+            raise UserError(Problem(what, where, expected="one target", received=list(task.targets)))
+        wrong = classes[(classes != np.round(classes)) | (classes < 0) | (classes >= number)]
+        if len(wrong):
+            what, expected = f"the target {task.targets[0]!r} is not a class", f"whole numbers from 0 to {number - 1}"
+            raise UserError(Problem(what, where, expected=expected, received=float(wrong[0])))
     if task.loss.name in WIDTHS:
-        _warn_of_width(task, np.asarray(values, np.float64))
-
-
-def _check_classes(task: Task, values: Any) -> None:
-    where, number = ("targets",), task.head.parameters.get("classes", 2)
-    if values.shape[-1] != 1:
-        raise UserError(
-            Problem("classes of one target only", where, expected="one target", received=list(task.targets))
-        )
-    wrong = values[(values != np.round(values)) | (values < 0) | (values >= number)]
-    if len(wrong):
-        what = f"the target {task.targets[0]!r} is not a class"
-        raise UserError(
-            Problem(what, where, expected=f"whole numbers from 0 to {number - 1}", received=float(wrong[0]))
-        )
-
-
-def _warn_of_width(task: Task, values: Any) -> None:
-    name = WIDTHS[task.loss.name]
-    width, spread = task.loss.parameters[name], float(values.std(axis=0).max())
-    if width > FAR_ABOVE * spread > 0:
-        logger.warning(
-            "%s of the targets %s: %s = %g is far above the spread %.3g of what is learned, so the loss is a mere "
-            "mean squared error; give %s the size of a residual, or standardise the targets",
-            task.loss.name, ", ".join(task.targets), name, width, spread, name,
-        )  # fmt: skip
+        name = WIDTHS[task.loss.name]
+        width, spread = task.loss.parameters[name], float(np.asarray(values, np.float64).std(axis=0).max())
+        if width > FAR_ABOVE * spread > 0:
+            logger.warning(
+                "%s of the targets %s: %s = %g is far above the spread %.3g of what is learned, so the loss is a mere "
+                "mean squared error; give %s the size of a residual, or standardise the targets",
+                task.loss.name, ", ".join(task.targets), name, width, spread, name,
+            )  # fmt: skip

@@ -3,7 +3,7 @@
 import tempfile
 from pathlib import Path
 
-from app.checks.classical import nothing_to_train
+from app.checks.jobs import nothing_to_train
 from app.config import Job
 from app.runtime.console import console
 from app.training.estimate import ROWS, estimate_built, reduce_simulation

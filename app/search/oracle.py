@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app.checks.search_objective import direction
+from app.checks.search import direction
 from app.config import Job
 from app.config.derived_jobs import dimensions, search_of, values_of
 from app.config.search_space import Entry

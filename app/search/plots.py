@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.checks.search_objective import direction
+from app.checks.search import direction
 from app.config import Job
 from app.config.derived_jobs import dimensions, search_of
 from app.core.files import write_bytes

@@ -7,7 +7,7 @@ import logging
 from typing import Any
 
 import registry
-from app.checks.search_objective import direction
+from app.checks.search import direction
 from app.config import Job
 from app.config.derived_jobs import best_job, search_of, trial_job, with_values
 from app.config.job_file import parse

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from app.checks.search_objective import direction
+from app.checks.search import direction
 from app.config import Job
 from app.core.errors import Problem, UserError
 from app.core.files import read_json, write_json

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import registry
-from app.checks.search_objective import direction, key, never_logged
+from app.checks.search import direction, key, never_logged
 from app.config import Job
 from app.config.derived_jobs import search_of, trial_job
 from app.config.job_file import parse

@@ -4,7 +4,7 @@ import time
 from functools import cache
 from typing import Any
 
-from app.checks.classical import check_classical
+from app.checks.jobs import check_classical
 from app.config import Job
 from app.core.errors import Problem, UserError
 from app.core.libraries import keras

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app import optimizers
-from app.checks.classical import nothing_to_train
+from app.checks.jobs import nothing_to_train
 from app.config import Job
 from app.data.loading import Data, first_events
 from app.evaluation.metrics import merge_tasks, task_metrics

@@ -5,7 +5,7 @@ import copy
 import pytest
 
 from app.checks.jobs import check_jobs
-from app.checks.search_objective import direction, logged
+from app.checks.search import direction, logged
 from app.config.derived_jobs import best_job, trial_job, values_of
 from app.config.job_file import parse
 from app.config.search_space import Condition, Dimension, Hyperopt, entries
