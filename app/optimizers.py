@@ -1,7 +1,5 @@
 """Optimizers: the rules by which Keras turns gradients into steps."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Annotated, Any
 

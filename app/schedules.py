@@ -1,7 +1,5 @@
 """Learning-rate schedules: functions of the step where possible, callback state where the validation loss decides."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Annotated, Any
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from app.core.errors import Interrupted, UserError, WirechamberError
 from app.core.files import read_json, write_json
 from app.core.lock import locked
-from app.core.system import now, signals_handled
+from app.core.system import handle_signals, now
 from jobs.nodes import Node, blocked_nodes
 
 POLL = 0.05
@@ -109,7 +109,7 @@ class _Call:
                 self.runner.on_change(node.name, "done before")
         lifeline = os.pipe()
         try:
-            with signals_handled(self.note_signal):
+            with handle_signals(self.note_signal):
                 while self.step(lifeline[0]):
                     time.sleep(POLL)
         finally:

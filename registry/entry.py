@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from app.core.errors import Problem, UserError
-from app.core.files import NotWritten, not_written, write_text
+from app.core.files import NotWritten, write_error, write_text
 from app.core.lock import LockTaken, locked
 from registry import notes, store
 from registry.record import Record, describe_results
@@ -36,7 +36,7 @@ def create_all(root: Path, records: Sequence[Record], *, replace: bool = False) 
     try:
         root.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise not_written(root, error) from None
+        raise write_error(root, error) from None
     what, expected = "a run of this name is registered already", "another name, --resume or --overwrite"
     with locked(root / ".lock"):
         paths = {} if replace else {record.run: store.path_of(root, record.run) for record in records}

@@ -10,7 +10,7 @@ from app.config import Job
 from app.config.derived_jobs import with_members
 from app.config.job_file import load, refuse_equal_names
 from app.core.errors import Problem, UserError, unknown
-from app.core.files import matching
+from app.core.files import find_files
 from app.models import Inputs
 
 UNUSED = ("training", "weighting", "balancing", "collocation")
@@ -34,7 +34,7 @@ def check_jobs(jobs: Sequence[Job]) -> None:
 def check_files_exist(job: Job) -> None:
     """Every file and pattern of the dataset means something."""
     if job.dataset.options.files is not None:
-        matching(job.dataset.options.files, ("dataset", "files"))
+        find_files(job.dataset.options.files, ("dataset", "files"))
 
 
 def check_warmup_fits(job: Job) -> None:

@@ -128,7 +128,7 @@ def direction(job: Job) -> Direction:
 def check_objective(job: Job) -> None:
     """Refuse an objective that the job never logs; what cannot be known before the data are read is not refused."""
     search = search_of(job)
-    names, complete = logged(job)
+    names, complete = logged_metrics(job)
     if complete and key(search.objective) not in names:
         raise UserError(never_logged(search.objective, names).under("hyperopt"))
     direction(job)
@@ -142,7 +142,7 @@ def never_logged(objective: str, names: Any) -> Problem:
     return Problem(what, ("objective",), nearest=near, expected=expected, received=objective)
 
 
-def logged(job: Job) -> tuple[list[str], bool]:
+def logged_metrics(job: Job) -> tuple[list[str], bool]:
     """Return the names of the validation figures, and whether these are all: physics terms have names of their own."""
     names = {"loss": 0.0, "data_loss": 0.0}
     complete = not job.constraints

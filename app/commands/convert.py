@@ -5,7 +5,7 @@ from pathlib import Path
 
 from app.commands._component_options import parse_component_options, print_help
 from app.core.errors import Problem, UserError
-from app.core.files import matching
+from app.core.files import find_files
 from app.runtime.console import console
 from datasets.convert import CONVERTERS
 
@@ -31,6 +31,6 @@ def execute(options: argparse.Namespace) -> int:
     if options.out is None:
         raise UserError(Problem("missing argument", ("--out",), expected="a folder for the converted files"))
     spec = CONVERTERS.parse({"name": component.name, **parameters})
-    spec.build(matching(files, ("convert",)), options.out)
+    spec.build(find_files(files, ("convert",)), options.out)
     console.print(f"written: {options.out}")
     return 0

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from app.core.errors import Problem, UserError
-from app.core.files import matching, write_text
+from app.core.files import find_files, write_text
 from app.data.columns import summarize
 from app.runtime.console import console
 from datasets.files import root
@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Print the skeleton, or write it to a new file."""
-    path = matching([str(options.data)], ("init",))[0]
+    path = find_files([str(options.data)], ("init",))[0]
     text = json.dumps(skeleton(path), indent=2) + "\n"
     if options.out is None:
         console.print(text, end="")

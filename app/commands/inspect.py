@@ -10,7 +10,7 @@ from typing import Any
 from app.commands._parser import add_overrides
 from app.config.job_file import assign, load, parse_override
 from app.core.errors import Problem, UserError
-from app.core.files import matching
+from app.core.files import find_files
 from app.data.columns import ROWS, summarize
 from app.runtime.console import console, table
 from datasets import DATASETS
@@ -30,7 +30,7 @@ def execute(options: argparse.Namespace) -> int:
     """Print every column of every file and the checks of the dataset; of a job also its splits and weights."""
     if options.files[0].endswith(".json"):
         return inspect_job(options)
-    for path in matching(options.files, ("inspect",)):
+    for path in find_files(options.files, ("inspect",)):
         for name, columns in summarize(path).items():
             note = f" (figures of the first {ROWS:,} rows)" if any(c.rows > ROWS for c in columns) else ""
             rows = [[c.name, c.unit, str(c.rows), c.kind, *c.figures()] for c in columns]
@@ -40,7 +40,7 @@ def execute(options: argparse.Namespace) -> int:
         keys, value = parse_override(text)
         assign(content, keys[1:] if keys[0] == "dataset" else keys, value)
     spec = DATASETS.parse({"name": options.dataset, "files": options.files, **content})
-    show_quality(spec, matching(options.files, ("inspect",)), options.output_dir)
+    show_quality(spec, find_files(options.files, ("inspect",)), options.output_dir)
     try_loader(spec, options.files)
     return 0
 
@@ -57,7 +57,7 @@ def inspect_job(options: argparse.Namespace) -> int:
         device.prepare(job.seed)
         if job.dataset.component.facts.quality:
             files = job.dataset.options.files
-            paths = matching(files, ("dataset", "files")) if files else simulated_files(job.dataset, data_root())
+            paths = find_files(files, ("dataset", "files")) if files else simulated_files(job.dataset, data_root())
             show_quality(job.dataset, paths, options.output_dir)
         show_events(job, options.output_dir)
     return 0
@@ -84,7 +84,7 @@ def try_loader(spec: Any, files: list[str]) -> None:
     """
     name = f"the dataset {spec.name}"
     try:
-        source = spec.build([Path(path) for path in matching(files, ("inspect",))])
+        source = spec.build([Path(path) for path in find_files(files, ("inspect",))])
         count = sum(len(events) for events in source)
     except UserError as error:
         raise UserError(*(replace(p, what=f"{name} refuses this: {p.what}") for p in error.problems)) from None

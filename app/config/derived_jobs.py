@@ -6,7 +6,7 @@ from typing import Any
 
 from app.config.job import Job
 from app.config.job_file import assign, parse
-from app.config.search_space import Entry, Hyperopt, below, entries
+from app.config.search_space import Entry, Hyperopt, entries, value_at
 from app.core.errors import UserError
 
 
@@ -41,7 +41,7 @@ def changed(job: Job, changes: Mapping[str, Any]) -> Job:
     for path in sorted(changes, key=lambda path: (path.count("."), path.rpartition(".")[2] != "name")):
         value = copy.deepcopy(changes[path])
         parent, _, key = path.rpartition(".")
-        before = below(content, parent) if parent else None
+        before = value_at(content, parent) if parent else None
         if key == "name" and isinstance(before, dict) and before.get("name") != value:
             kept = {name: part for name, part in before.items() if name == "inputs"}
             path, value = parent, {**kept, "name": value}

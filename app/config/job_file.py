@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationError
 
 from app.config.job import Job
-from app.config.search_space import MISSING, below
+from app.config.search_space import MISSING, value_at
 from app.core.errors import Problem, UserError, nearest
 from app.core.types import Strict
 from app.core.validation import problems
@@ -148,7 +148,7 @@ def _combine(content: Content, sweep: Sweep, chosen: Sequence[tuple[str | None, 
     def show(match: re.Match[str]) -> str:
         if text := texts.get(match[1]):
             return text
-        value = below(content, match[1], MISSING)
+        value = value_at(content, match[1], MISSING)
         if value is MISSING:
             raise UserError(
                 Problem("no such path in the job", ("name",), expected="a path of the sweep", received=match[1])

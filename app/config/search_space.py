@@ -11,7 +11,7 @@ from app.core.errors import Problem, UserError, nearest
 from app.core.types import Count, Strict
 
 MISSING = object()
-"""The answer of `below` where a path leads nowhere, for callers to whom None is a value."""
+"""The answer of `value_at` where a path leads nowhere, for callers to whom None is a value."""
 Tuner = Literal["random", "hyperband", "bayesian", "grid"]
 TRIALS = 20
 """The default number of trials of a tuner that would never stop by itself."""
@@ -118,7 +118,7 @@ class Hyperopt(Strict):
         return math.inf if self.tuner in ("hyperband", "grid") else TRIALS
 
 
-def below(content: Any, path: str, nothing: Any = None) -> Any:
+def value_at(content: Any, path: str, nothing: Any = None) -> Any:
     """Return what lies at `path` ("model.name") of some JSON; a short component "mlp" has this name."""
     for part in path.split(".") if path else ():
         if isinstance(content, str) and part == "name":
@@ -146,7 +146,7 @@ class Condition:
             expected = "one on a choice or bool"
             raise UserError(Problem("a condition on a range of numbers", expected=expected, received=parent))
         rest = where.removeprefix(parent).removeprefix(".")
-        known = [below(value, rest, MISSING) for value in dimension.values]
+        known = [value_at(value, rest, MISSING) for value in dimension.values]
         for value in accepted:
             if value not in known:
                 names = [str(value) for value in known if value is not MISSING]
@@ -199,7 +199,7 @@ def _entry(path: str, dimension: Dimension, space: Mapping[str, Dimension], job:
             if parent is not None:
                 conditions.append(Condition.on(parent, space[parent], where, accepted))
                 continue
-            value = below(job, where, MISSING)
+            value = value_at(job, where, MISSING)
             if value is MISSING:
                 expected = "a path of the space or of the job"
                 raise UserError(Problem("neither in the space nor in the job", expected=expected, received=where))

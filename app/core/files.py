@@ -21,13 +21,13 @@ class NotWritten(WirechamberError, OSError):  # noqa: N818 - what happened to th
     """A file could not be written: no space left, no permission, no such folder."""
 
 
-def not_written(path: Path, error: OSError) -> NotWritten:
+def write_error(path: Path, error: OSError) -> NotWritten:
     """Say which file could not be written and why."""
     return NotWritten(f"{path}: cannot be written ({error.strerror or error}).")
 
 
 def write_bytes(path: Path, write: Callable[[BinaryIO], Any]) -> None:
-    """Let `write` fill a temporary file beside `path`, flush it to disk and rename it into place.
+    """Let `write` fill a temporary file next to `path`, flush it to disk and rename it into place.
 
     Raises:
         NotWritten: the system refused; what lay at `path` still lies there.
@@ -53,7 +53,7 @@ def write_file(path: Path, write: Callable[[Path], Any]) -> None:
             os.fsync(file.fileno())
         part.replace(path)
     except OSError as error:
-        raise not_written(path, error) from error
+        raise write_error(path, error) from error
     finally:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
@@ -92,7 +92,7 @@ def expand(text: str, place: Place = ()) -> Path:
     return REPOSITORY / Path(os.path.expandvars(text)).expanduser()
 
 
-def matching(patterns: Sequence[str], place: Place = ()) -> list[Path]:
+def find_files(patterns: Sequence[str], place: Place = ()) -> list[Path]:
     """Return the files that the patterns of a job file mean, in order; raises UserError with all that mean none."""
     files, mistakes = list[Path](), list[Problem]()
     for number, pattern in enumerate(patterns):

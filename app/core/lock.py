@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Self
 
 from app.core.errors import WirechamberError
-from app.core.files import not_written
+from app.core.files import write_error
 
 HEARTBEAT = 5.0
 STALE = 30.0
@@ -140,13 +140,13 @@ def _create(path: Path, me: Holder) -> bool:
     except FileExistsError:
         return False
     except OSError as error:
-        raise not_written(path, error) from error
+        raise write_error(path, error) from error
     try:
         with os.fdopen(descriptor, "w") as file:
             json.dump(asdict(me), file)
     except OSError as error:  # a full disk must not leave a lock that nobody holds
         path.unlink(missing_ok=True)
-        raise not_written(path, error) from error
+        raise write_error(path, error) from error
     return True
 
 

@@ -58,7 +58,7 @@ def cores() -> int:
 
 
 @contextlib.contextmanager
-def signals_handled(handle: Callable[[str], None], once: bool = False) -> Iterator[None]:
+def handle_signals(handle: Callable[[str], None], once: bool = False) -> Iterator[None]:
     """Handle SIGTERM and Ctrl-C while the block runs, and restore the handlers of before.
 
     Args:
@@ -81,7 +81,7 @@ def signals_handled(handle: Callable[[str], None], once: bool = False) -> Iterat
 
 
 @contextlib.contextmanager
-def output_redirected(file: IO[Any], descriptors: Sequence[int] = (1, 2)) -> Iterator[None]:
+def redirect_output(file: IO[Any], descriptors: Sequence[int] = (1, 2)) -> Iterator[None]:
     """Send standard output (1) and error (2) to `file` while the block runs, also of libraries that bypass Python."""
     kept = [os.dup(number) for number in descriptors]
     sys.stdout.flush()

@@ -16,7 +16,7 @@ import numpy as np
 from app.config import Job, Task
 from app.core.catalog import Spec
 from app.core.errors import Problem, UserError, unknown
-from app.core.files import matching
+from app.core.files import find_files
 from app.core.lock import locked
 from app.core.system import roots
 from app.data.weighting import Weighting, make_weighting
@@ -82,7 +82,7 @@ def load_data(job: Job, limit: int | None = None, root: Path | None = None) -> D
         UserError: the data cannot be read or lack a target, or a split is empty.
     """
     options, root = job.dataset.options, root or data_root()
-    files = matching(options.files, ("dataset", "files")) if options.files else simulated_files(job.dataset, root)
+    files = find_files(options.files, ("dataset", "files")) if options.files else simulated_files(job.dataset, root)
     source = job.dataset.build(files)
     for name, task in job.tasks.items():
         for position, target in enumerate(task.targets):
@@ -122,7 +122,7 @@ def load_unlabelled(job: Job, source: Source, root: Path) -> Part:
         if "truth" in content:
             content["truth"] = False
         spec = DATASETS.parse(content)
-        files = matching(spec.options.files, ("files",)) if spec.options.files else simulated_files(spec, root)
+        files = find_files(spec.options.files, ("files",)) if spec.options.files else simulated_files(spec, root)
         states = spec.build(files)
         if states.magnet != source.magnet:
             what = "the unlabelled states lie in another magnet than the labelled ones"

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from app.config import Job, Task
-from app.core.files import matching
+from app.core.files import find_files
 from app.data.loading import Data, baseline_tables, event_table
 from app.evaluation.predict import Predictor, predict
 from app.metrics import baselines
@@ -101,7 +101,7 @@ def measure_events(job: Job, data: Data, blocks: Iterable[Events], deployed: Any
 
 def read_events(job: Job, data: Data, files: Sequence[str]) -> Events:
     """Return every event of other files of the job's kind, and warn of those that it was trained on."""
-    events = Events.concatenate(list(job.dataset.build(matching(files, ("--data",)))))
+    events = Events.concatenate(list(job.dataset.build(find_files(files, ("--data",)))))
     known = np.isin(events.key, np.concatenate([block.key for block in data.splits.train]))
     if known.any():
         logger.warning("the network was trained on %d of these %d events", known.sum(), len(events))

@@ -12,12 +12,12 @@ from app.config import Job
 from app.core.errors import Interrupted, Problem, UserError, WirechamberError
 from app.core.files import write_json
 from app.core.lock import LockTaken, locked
-from app.core.system import signals_handled
+from app.core.system import handle_signals
 from app.runs import directory
 from app.runs.directory import RunDirectory
 from app.runs.existing import refuse_existing
 from app.runs.record import facts_of
-from app.runtime.console import logged_to
+from app.runtime.console import log_to
 from app.runtime.processes import TimeLimit
 
 logger = logging.getLogger(__name__)
@@ -62,14 +62,14 @@ def session(job: Job, options: Options, shared: bool = False) -> Iterator[RunDir
                 stack.enter_context(locked(run.lock, wait=0.0))
             except LockTaken as error:
                 raise UserError(Problem(f"another process works on this run ({error})", (str(run.path),))) from None
-        stack.enter_context(signals_handled(interrupt, once=True))
+        stack.enter_context(handle_signals(interrupt, once=True))
         refuse_existing([job], resume=options.resume, overwrite=options.overwrite)
         if options.overwrite:
             run.clear()
         if not run.exists:
             run.provenance.unlink(missing_ok=True)
         write_json(run.job, job.dump())
-        with logged_to(run.log), registered(job, options):
+        with log_to(run.log), registered(job, options):
             yield run
 
 

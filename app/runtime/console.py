@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Console as RichConsole
 
 WIDTH_OF_FILES = 200
-"""Characters of a line in a file or a pipe; a table that needs more gets more."""
+"""The width of a line in a file or a pipe, in characters; a table that needs more gets more."""
 LIBRARIES = ("tensorflow", "absl", "matplotlib", "h5py")
 
 
@@ -54,16 +54,18 @@ def table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]], numb
     """
     from rich.table import Table
 
-    made = Table(title=title, title_justify="left", title_style="bold")
+    drawing = Table(title=title, title_justify="left", title_style="bold")
     for position, name in enumerate(header):
         longest = max((len(row[position]) for row in rows), default=0) if name == "run" or position == 0 else None
-        made.add_column(name, justify="right" if position >= numbers_from else "left", no_wrap=True, min_width=longest)
+        drawing.add_column(
+            name, justify="right" if position >= numbers_from else "left", no_wrap=True, min_width=longest
+        )
     for row in rows:
-        made.add_row(*row)
+        drawing.add_row(*row)
     rich = console.rich
     if not console.is_terminal:
-        rich.width = max(WIDTH_OF_FILES, rich.measure(made, options=rich.options.update(width=10**6)).maximum)
-    rich.print(made)
+        rich.width = max(WIDTH_OF_FILES, rich.measure(drawing, options=rich.options.update(width=10**6)).maximum)
+    rich.print(drawing)
 
 
 def configure(verbose: bool = False) -> None:
@@ -76,7 +78,7 @@ def configure(verbose: bool = False) -> None:
 
 
 @contextlib.contextmanager
-def logged_to(path: Path) -> Iterator[None]:
+def log_to(path: Path) -> Iterator[None]:
     """Write the log to `path` as well while the block runs."""
     handler = logging.FileHandler(path, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
@@ -99,7 +101,6 @@ class _ConsoleHandler(logging.Handler):
         """Print one record."""
         if getattr(record, "in_file_only", False):
             return
-        style = (
-            "bold red" if record.levelno >= logging.ERROR else "yellow" if record.levelno >= logging.WARNING else None
-        )
+        styles = ((logging.ERROR, "bold red"), (logging.WARNING, "yellow"))
+        style = next((style for level, style in styles if record.levelno >= level), None)
         console.print(self.format(record), style=style)

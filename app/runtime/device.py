@@ -8,7 +8,7 @@ import tempfile
 from importlib import metadata
 
 from app.core.libraries import keras, tf
-from app.core.system import cores, output_redirected
+from app.core.system import cores, redirect_output
 
 
 def prepare(seed: int, deterministic: bool = False) -> str:
@@ -21,7 +21,7 @@ def prepare(seed: int, deterministic: bool = False) -> str:
     if "tensorflow.python" not in sys.modules:
         with tempfile.TemporaryFile() as notes:  # on CUDA, which TensorFlow writes past every log level
             try:
-                with output_redirected(notes, (2,)):
+                with redirect_output(notes, (2,)):
                     tf.config.list_physical_devices("GPU")
             except BaseException:
                 notes.seek(0)

@@ -16,7 +16,7 @@ from multiprocessing import forkserver
 from typing import Any, NoReturn, Self
 
 from app.core.errors import Interrupted, Problem, UserError, WirechamberError
-from app.core.system import output_redirected
+from app.core.system import redirect_output
 from app.runtime import device as _device  # noqa: F401 - chooses Keras' backend before anything loads it
 
 WARM = ("keras", "tensorflow", "keras_tuner")
@@ -48,7 +48,7 @@ class Processes:
         if self.warm:
             context.set_forkserver_preload(list(WARM))
             # What is written while the server starts is dropped; a process that fails says so itself.
-            with tempfile.TemporaryFile() as notes, output_redirected(notes, (2,)):
+            with tempfile.TemporaryFile() as notes, redirect_output(notes, (2,)):
                 forkserver.ensure_running()
         child = context.Process(target=_begin, args=(dict(environment), work, arguments))
         child.start()
@@ -70,7 +70,7 @@ class Processes:
         with contextlib.suppress(EOFError):
             raise receive.recv()
         if child.exitcode:
-            raise WirechamberError(f"the process that publishes the result {ended(child.exitcode)}")
+            raise WirechamberError(f"the process that publishes the result {describe_end(child.exitcode)}")
 
 
 def stop(child: Any) -> None:
@@ -84,7 +84,7 @@ def stop(child: Any) -> None:
         child.join()
 
 
-def ended(code: int) -> str:
+def describe_end(code: int) -> str:
     """Say how a process ended by its exit code, a signal where it is negative."""
     if code >= 0:
         return f"ended with code {code}"

@@ -15,7 +15,7 @@ from app.core.files import read_json, write_json, write_text
 from app.execution.session import Options
 from app.runs import directory
 from app.runs.directory import RunDirectory
-from app.runtime.console import logged_to
+from app.runtime.console import log_to
 from app.search.state import SearchState, Trial, best_trial
 from app.search.trial import search_metrics
 
@@ -48,7 +48,7 @@ def publish(content: dict[str, Any], run: RunDirectory, options: Options, finish
     trials = state.trials()
     summary = summarise(job, trials)
     best = state.read(summary["winner"])
-    with logged_to(run.log):
+    with log_to(run.log):
         write_text(run.path / "trials.csv", table(job, trials))
         write_json(run.path / "best.json", best_job(job, best.values, f"{job.name}_best").dump())
         measure_best(job, run, options, state, best, len(trials))

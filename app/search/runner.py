@@ -15,7 +15,7 @@ from app.core.lock import LockTaken, locked
 from app.execution.session import Options, session
 from app.runs import directory
 from app.runs.directory import RunDirectory
-from app.runtime.processes import STOPPED, Processes, TimeLimit, ended, stop
+from app.runtime.processes import STOPPED, Processes, TimeLimit, describe_end, stop
 from app.search.devices import describe_device, slots
 from app.search.publish import is_published, publish
 from app.search.state import SearchState, Trial, best_trial, owner
@@ -178,13 +178,13 @@ class Worker:
         elif code in STOPPED:
             logger.info("trial %s stopped at its checkpoint", trial.id if trial else "")
         elif trial is None:
-            raise WirechamberError(f"the process of a trial {ended(code)} before it had one")
+            raise WirechamberError(f"the process of a trial {describe_end(code)} before it had one")
         else:
             if trial.state == "running":
                 with self.state.locked():
                     before, trial = trial, self.state.read(trial.id)
                     if trial.owner == before.owner and trial.state == "running":
-                        trial.state, trial.killed, trial.reason = "failed", True, f"the process {ended(code)}"
+                        trial.state, trial.killed, trial.reason = "failed", True, f"the process {describe_end(code)}"
                         self.state.write(trial)
             self.report(trial)
 

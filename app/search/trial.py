@@ -18,7 +18,7 @@ from app.config.job_file import parse
 from app.core.errors import UserError, WirechamberError
 from app.core.files import read_json, write_json
 from app.core.lock import LockTaken
-from app.core.system import output_redirected, roots
+from app.core.system import redirect_output, roots
 from app.execution.progress import show_progress
 from app.execution.session import Options
 from app.execution.single import train_job
@@ -182,7 +182,7 @@ def _output_to(path: Path) -> Any:
     """Send everything that is printed into a file, also the output of libraries that write past Python."""
     from app.runtime.console import configure
 
-    with path.open("a") as file, output_redirected(file):
+    with path.open("a") as file, redirect_output(file):
         configure()
         try:
             yield

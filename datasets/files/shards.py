@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.errors import Problem, UserError
-from app.core.files import not_written, write_bytes, write_file
+from app.core.files import write_bytes, write_error, write_file
 from app.core.libraries import uproot
 from datasets.files import npz, root
 
@@ -145,7 +145,7 @@ def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise not_written(folder, error) from None
+        raise write_error(folder, error) from None
 
 
 def unfinished_shards(

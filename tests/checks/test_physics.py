@@ -21,7 +21,7 @@ def simulated_in(field, **changes):
 
 
 @pytest.fixture
-def told(small_job, tmp_path, capsys):
+def run_command(small_job, tmp_path, capsys):
     """Return a function from a command and changes of a job to exit code and the lines on standard error."""
 
     def teller(command, changes):
@@ -88,18 +88,18 @@ def told(small_job, tmp_path, capsys):
         ({"unlabelled": {}}, "job.unlabelled: give exactly one of 'files' and 'simulate'."),
     ],
 )
-def test_before_any_data_are_read(told, changes, start):
-    code, lines = told("validate", changes)
+def test_before_any_data_are_read(run_command, changes, start):
+    code, lines = run_command("validate", changes)
     assert code == 2
     assert len(lines) == 1
     assert lines[0].startswith(start)
-    assert told("run", changes) == (code, lines)
+    assert run_command("run", changes) == (code, lines)
 
 
 @pytest.mark.parametrize(
     "changes",
     [
-        {"constraints": ["lorentz_residual", "initial_condition"]},  # of a hard form: an ablation, told in the log
+        {"constraints": ["lorentz_residual", "initial_condition"]},  # of a hard form: an ablation, reported in the log
         {"constraints": [{"name": "lorentz_residual", "weight": 0}], "model": {"name": "mlp", "hidden": [8]}},
         {"constraints": ["lorentz_residual"], "tasks": {"state": {**KICK, "weight": 0}}},  # physics alone
         {"constraints": [{"name": "stage_residual", "stages": 3}], "model": {**RK_PINN, "nodes": "quarters"}},
@@ -107,8 +107,8 @@ def test_before_any_data_are_read(told, changes, start):
         {"model": {**PINN, "inputs": {"mirror": True}}, "dataset": simulated_in({"name": "map", "file": "absent.npz"})},
     ],
 )
-def test_what_an_ablation_may_ask_for(told, changes):
-    assert told("validate", changes) == (0, [])
+def test_what_an_ablation_may_ask_for(run_command, changes):
+    assert run_command("validate", changes) == (0, [])
 
 
 def tilted_map(path):
@@ -120,30 +120,30 @@ def tilted_map(path):
     return {"name": "map", "file": str(path)}
 
 
-def test_a_mirror_in_a_map_without_the_symmetry(told, tmp_path):
+def test_a_mirror_in_a_map_without_the_symmetry(run_command, tmp_path):
     model, training = {**PINN, "inputs": {"mirror": True}}, {"epochs": 1, "xla": False}
     changes = {"model": model, "training": training, "dataset": simulated_in(tilted_map(tmp_path / "a.npz"))}
-    code, lines = told("run", changes)
+    code, lines = run_command("run", changes)
     assert code == 2
     assert len(lines) == 1
     assert lines[0].startswith("model.inputs.mirror: the field 'map' is not symmetric in x. Expected false, or a field")
 
 
-def test_momenta_that_a_logarithmic_weight_cannot_weigh(told):
+def test_momenta_that_a_logarithmic_weight_cannot_weigh(run_command):
     soft = simulated_in({"name": "uniform", "by": -1e-3}, momentum=[0.3, 1.0])
-    code, lines = told("run", {"dataset": soft, "weighting": "log_momentum"})
+    code, lines = run_command("run", {"dataset": soft, "weighting": "log_momentum"})
     assert code == 2
     assert len(lines) == 1
     assert lines[0].startswith("weighting.0: 'log_momentum': ")
     assert "Expected p above 1/e = 0.368 GeV" in lines[0]
 
 
-def test_another_field_than_the_files_were_made_in(told, tmp_path):
-    words = ("--tracks", "80", "--momentum", "5", "100", "--accuracy", "1")
-    assert main(["simulate", "track_states", "--out", str(tmp_path / "files"), *words]) == 0
+def test_another_field_than_the_files_were_made_in(run_command, tmp_path):
+    options = ("--tracks", "80", "--momentum", "5", "100", "--accuracy", "1")
+    assert main(["simulate", "track_states", "--out", str(tmp_path / "files"), *options]) == 0
     files = {"name": "track_states", "files": str(tmp_path / "files" / "*.npz")}
     other = {**files, "field": {"name": "gaussian_dipole", "peak": -1.0}}
-    code, lines = told("run", {"dataset": other, "constraints": ["lorentz_residual"]})
+    code, lines = run_command("run", {"dataset": other, "constraints": ["lorentz_residual"]})
     assert code == 2
     assert len(lines) == 1
     assert lines[0].startswith(
@@ -160,8 +160,8 @@ def foreign(path):
     return {"name": "track_states", "files": str(path)}
 
 
-def test_a_field_that_nobody_knows(told, tmp_path):
-    code, lines = told("run", {"dataset": foreign(tmp_path / "a.npz"), "constraints": ["lorentz_residual"]})
+def test_a_field_that_nobody_knows(run_command, tmp_path):
+    code, lines = run_command("run", {"dataset": foreign(tmp_path / "a.npz"), "constraints": ["lorentz_residual"]})
     assert code == 2
     assert lines == [
         "constraints: the field of the data is not known. Expected 'field' in the dataset, or data of 'simulate'."
@@ -169,11 +169,11 @@ def test_a_field_that_nobody_knows(told, tmp_path):
 
 
 @pytest.mark.parametrize("executed", [1, 8])
-def test_a_physics_term_that_is_not_finite_is_named(told, tmp_path, executed):
+def test_a_physics_term_that_is_not_finite_is_named(run_command, tmp_path, executed):
     """0 times infinity in the Maxwell term, in a file whose field the job states: the data loss itself is in order."""
     broken = {**foreign(tmp_path / "a.npz"), "field": {"name": "gaussian_dipole", "sigma": 1e-25, "maxwell": True}}
     training = {"epochs": 3, "batch_size": 16, "steps_per_epoch": 8, "steps_per_execution": executed, "xla": False}
-    code, lines = told("run", {"dataset": broken, "constraints": ["lorentz_residual"], "training": training})
+    code, lines = run_command("run", {"dataset": broken, "constraints": ["lorentz_residual"], "training": training})
     assert code == 1
     assert len(lines) == 1
     assert lines[0].startswith(f"pde_loss is nan in batch {executed} of epoch 1; the training was stopped")

@@ -31,7 +31,7 @@ def lines(changed):
 
 
 def test_every_mistake_is_told_at_once_under_its_path():
-    found = lines(
+    messages = lines(
         content(
             nmae="two",
             seed="42",
@@ -40,7 +40,7 @@ def test_every_mistake_is_told_at_once_under_its_path():
             training={"epochs": 0, "optimizer": {"name": "adamw", "learning_rte": 1e-3}, "xla": "yes"},
         )
     )
-    starts = {line.partition(": ")[0]: line for line in found}
+    starts = {line.partition(": ")[0]: line for line in messages}
     assert set(starts) == {
         "job.nmae",
         "job.seed",
@@ -52,7 +52,7 @@ def test_every_mistake_is_told_at_once_under_its_path():
         "job.training.optimizer.learning_rte",
         "job.training.xla",
     }
-    assert len(found) == len(starts)
+    assert len(messages) == len(starts)
     assert "unknown key. Did you mean 'name'?" in starts["job.nmae"]
     assert starts["job.seed"].endswith("Received '42'.")
     assert "unknown model. Did you mean 'mlp'?" in starts["job.model.name"]
@@ -94,8 +94,8 @@ def test_only_what_the_file_and_the_loss_state_counts_as_set():
     ],
 )
 def test_one_mistake_is_one_line(changes, line):
-    (found,) = lines(content(**changes))
-    assert found.startswith(line)
+    (messages,) = lines(content(**changes))
+    assert messages.startswith(line)
 
 
 def test_missing_keys_are_all_named():

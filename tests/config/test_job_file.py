@@ -176,8 +176,8 @@ def test_two_jobs_of_one_name_are_refused(write):
 def test_all_jobs_of_a_sweep_are_validated(write):
     write("one.json", JOB)
     path = write("s.json", {"job": "one.json", "sweep": {"training.epochs": [0, 1, "x"]}, "name": "n{training.epochs}"})
-    found = message(path).splitlines()
-    assert [line.partition(": ")[0] for line in found] == ["s:n0.training.epochs", "s:nx.training.epochs"]
+    messages = message(path).splitlines()
+    assert [line.partition(": ")[0] for line in messages] == ["s:n0.training.epochs", "s:nx.training.epochs"]
 
 
 @pytest.mark.parametrize(

@@ -1,18 +1,18 @@
-"""The `hyperopt` block: what is refused and in which words, conditions, and the values that a draw means."""
+"""The `hyperopt` block: what is refused and with which message, conditions, and the values that a draw means."""
 
 import copy
 
 import pytest
 
 from app.checks.jobs import check_jobs
-from app.checks.search import direction, logged
+from app.checks.search import direction, logged_metrics
 from app.config.derived_jobs import best_job, trial_job, values_of
 from app.config.job_file import parse
 from app.config.search_space import Condition, Dimension, Hyperopt, entries
 from app.core.errors import UserError
 
 
-@pytest.mark.parametrize(("content", "words"), [
+@pytest.mark.parametrize(("content", "text"), [
     ({}, "not one kind of values"),
     ({"choice": [1], "bool": True}, "not one kind of values"),
     ({"choice": []}, "at least 1 item"),
@@ -23,12 +23,12 @@ from app.core.errors import UserError
     ({"choice": [1, 2], "log": True}, "'step' and 'log' belong to numbers"),
     ({"flaot": [0, 1]}, "Did you mean 'float'"),
 ])  # fmt: skip
-def test_a_dimension_that_is_refused(content, words, searched):
-    with pytest.raises(UserError, match=words):
+def test_a_dimension_that_is_refused(content, text, searched):
+    with pytest.raises(UserError, match=text):
         parse(searched(space={"model.dropout": content}))
 
 
-@pytest.mark.parametrize(("space", "words"), [
+@pytest.mark.parametrize(("space", "text"), [
     ({"model.hiden": {"choice": [[4]]}}, "Did you mean 'hidden'"),
     ({"modl.hidden": {"choice": [[4]]}}, "Did you mean 'model'"),
     ({"model.dropout": {"float": [0, 1.5]}}, r"space.model.dropout: 1.5 makes no job: model.dropout: not valid"),
@@ -42,8 +42,8 @@ def test_a_dimension_that_is_refused(content, words, searched):
     ({"model.dropout": {"float": [0, 0.1], "when": {"training.batch_size": 32}},
       "training.batch_size": {"int": [16, 64]}}, "a condition on a range of numbers"),
 ])  # fmt: skip
-def test_a_space_that_is_refused(space, words, searched):
-    with pytest.raises(UserError, match=words):
+def test_a_space_that_is_refused(space, text, searched):
+    with pytest.raises(UserError, match=text):
         check_jobs([parse(searched(space=space))])
 
 
@@ -53,7 +53,7 @@ def test_an_objective_that_is_never_logged(searched):
 
 
 def test_the_figures_that_a_job_logs(searched):
-    names, complete = logged(parse(searched()))
+    names, complete = logged_metrics(parse(searched()))
     assert complete
     assert {"loss", "data_loss", "pos_mean_mm", "pos_95_mm", "slope_mean"} <= set(names)
     assert "rows" not in names
@@ -83,11 +83,11 @@ def test_a_search_of_what_needs_no_training_is_refused(searched, small_job):
 
 def test_conditions_are_on_dimensions_on_parts_of_choices_or_on_the_job(space):
     dims = {name: Dimension.model_validate(content) for name, content in space.items()}
-    found = {entry.path: entry for entry in entries(dims, {"training": {"xla": False}})}
-    assert list(found)[:2] == ["model", "training.optimizer.learning_rate"]
-    assert found["model.dropout"].conditions == (Condition("model", (1,)),)
-    assert found["model.dropout"].active({"model": 1})
-    assert not found["model.dropout"].active({"model": 0})
+    ordered = {entry.path: entry for entry in entries(dims, {"training": {"xla": False}})}
+    assert list(ordered)[:2] == ["model", "training.optimizer.learning_rate"]
+    assert ordered["model.dropout"].conditions == (Condition("model", (1,)),)
+    assert ordered["model.dropout"].active({"model": 1})
+    assert not ordered["model.dropout"].active({"model": 0})
     xla = Dimension.model_validate({"bool": True, "when": {"training.xla": True}})
     assert "a.b" not in {entry.path for entry in entries({"a.b": xla}, {"training": {"xla": False}})}
 

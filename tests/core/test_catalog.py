@@ -157,9 +157,9 @@ def test_shared_options_are_keys_in_the_place_of_their_parameter_and_arrive_as_o
 
 
 def test_a_mistake_in_shared_options_is_told_like_any_other() -> None:
-    told = problems(SHAPES, {"name": "cone", "layers": 0, "unit": 3, "size": {}, "loss": {"name": "msee"}})
-    assert sorted(line.partition(":")[0] for line in told) == ["last", "layers", "loss.name", "size", "unit"]
-    (line,) = (line for line in told if line.startswith("unit:"))
+    messages = problems(SHAPES, {"name": "cone", "layers": 0, "unit": 3, "size": {}, "loss": {"name": "msee"}})
+    assert sorted(line.partition(":")[0] for line in messages) == ["last", "layers", "loss.name", "size", "unit"]
+    (line,) = (line for line in messages if line.startswith("unit:"))
     assert "Did you mean 'units'? Expected one of [name, first, layers, units, loss, last]" in line
 
 
@@ -250,7 +250,7 @@ def test_facts_cannot_be_changed() -> None:
     ],
 )  # fmt: skip
 def test_a_mistake_is_one_line_with_place_nearest_expected_and_received(value: Any, line: str) -> None:
-    assert [told[: len(line)] for told in problems(LOSSES, value)] == [line]
+    assert [message[: len(line)] for message in problems(LOSSES, value)] == [line]
 
 
 def test_every_mistake_of_a_nested_component_is_reported_at_once() -> None:

@@ -25,8 +25,8 @@ from app.core.files import (
     check_file,
     check_folder,
     expand,
+    find_files,
     make_folder,
-    matching,
     read_json,
     write_bytes,
     write_file,
@@ -182,28 +182,28 @@ def test_relative_paths_start_at_the_repository(monkeypatch: pytest.MonkeyPatch,
 def test_a_variable_that_is_not_set_is_named_at_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NOWHERE", raising=False)
     with pytest.raises(UserError, match=r"^dataset\.files\.1: a variable in the path is not set.*variable NOWHERE"):
-        matching([__file__, "${NOWHERE}/x.npz"], ("dataset", "files"))
+        find_files([__file__, "${NOWHERE}/x.npz"], ("dataset", "files"))
 
 
 def test_patterns_give_their_files_in_order(tmp_path: Path) -> None:
     for name in ("b.npz", "a.npz", "c.txt", "odd[1].npz"):
         (tmp_path / name).touch()
-    assert [p.name for p in matching([f"{tmp_path}/?.npz"])] == ["a.npz", "b.npz"]
-    assert [p.name for p in matching([f"{tmp_path}/c.txt", f"{tmp_path}/a.npz"])] == ["c.txt", "a.npz"]
-    assert [p.name for p in matching([f"{tmp_path}/odd[1].npz"])] == ["odd[1].npz"]
+    assert [p.name for p in find_files([f"{tmp_path}/?.npz"])] == ["a.npz", "b.npz"]
+    assert [p.name for p in find_files([f"{tmp_path}/c.txt", f"{tmp_path}/a.npz"])] == ["c.txt", "a.npz"]
+    assert [p.name for p in find_files([f"{tmp_path}/odd[1].npz"])] == ["odd[1].npz"]
 
 
 def test_a_missing_file_is_named_with_the_nearest_and_an_empty_pattern_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "tracks.npz").touch()
     with pytest.raises(UserError, match=r"files\.0: no such file\. Did you mean 'tracks\.npz'\?"):
-        matching([f"{tmp_path}/track.npz"], ("files",))
+        find_files([f"{tmp_path}/track.npz"], ("files",))
     with pytest.raises(UserError, match=r"files\.0: the pattern matches no file\. Expected at least one file"):
-        matching([f"{tmp_path}/*.root"], ("files",))
+        find_files([f"{tmp_path}/*.root"], ("files",))
 
 
 def test_a_tree_inside_a_root_file_is_not_part_of_its_name(tmp_path: Path) -> None:
     (tmp_path / "hits.root").touch()
-    assert [p.name for p in matching([f"{tmp_path}/hits.root:MuonHitDump"])] == ["hits.root:MuonHitDump"]
+    assert [p.name for p in find_files([f"{tmp_path}/hits.root:MuonHitDump"])] == ["hits.root:MuonHitDump"]
 
 
 NOBODY = 65534
@@ -230,18 +230,18 @@ def runs(made_run, tmp_path):
 
 @pytest.mark.parametrize("command", OPTIONS)
 @pytest.mark.parametrize(
-    ("place", "words"),
+    ("place", "text"),
     [
         ("file/below/x", "file: cannot be made (a file is in its place). Expected a folder."),
         ("a" * 300 + "/x", ": no path (File name too long). Expected a path."),
     ],
 )
-def test_what_is_in_the_way(runs, capsys, command, place, words):
+def test_what_is_in_the_way(runs, capsys, command, place, text):
     before = sorted(runs.rglob("*"))
     assert main([*OPTIONS[command], str(runs / place)]) == 2
     error = capsys.readouterr().err
     assert error.startswith(OPTIONS[command][-1])
-    assert words in error
+    assert text in error
     assert len(error.splitlines()) == 1
     assert sorted(runs.rglob("*")) == before
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from app.core.files import REPOSITORY
-from app.core.system import Roots, cores, now, output_redirected, roots, signals_handled
+from app.core.system import Roots, cores, handle_signals, now, redirect_output, roots
 
 
 def test_the_folders_lie_in_the_repository_unless_the_environment_says_otherwise(monkeypatch, tmp_path):
@@ -52,7 +52,7 @@ def test_only_the_cores_that_the_process_may_use_count():
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_is_handled_by_its_name_inside_the_block_only(number):
     before, received = signal.getsignal(number), list[str]()
-    with signals_handled(received.append):
+    with handle_signals(received.append):
         os.kill(os.getpid(), number)
         os.kill(os.getpid(), number)
     assert received == [number.name, number.name]
@@ -64,15 +64,15 @@ def test_a_handler_may_raise_and_the_handlers_are_restored():
         raise RuntimeError(name)
 
     before = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(RuntimeError, match="SIGTERM"), signals_handled(refuse):
+    with pytest.raises(RuntimeError, match="SIGTERM"), handle_signals(refuse):
         os.kill(os.getpid(), signal.SIGTERM)
     assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_with_once_a_second_signal_ends_the_process():
     code = (
-        "import os, signal; from app.core.system import signals_handled\n"
-        "with signals_handled(lambda name: print(name, flush=True), once=True):\n"
+        "import os, signal; from app.core.system import handle_signals\n"
+        "with handle_signals(lambda name: print(name, flush=True), once=True):\n"
         "    os.kill(os.getpid(), signal.SIGINT); os.kill(os.getpid(), signal.SIGTERM); print('never')"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=REPOSITORY, check=False)
@@ -84,8 +84,8 @@ def test_with_once_a_second_signal_ends_the_process():
 )
 def test_output_goes_into_a_file_also_when_it_bypasses_python(descriptors, file, output, tmp_path):
     code = (
-        "import os, sys; from pathlib import Path; from app.core.system import output_redirected\n"
-        f"with Path(sys.argv[1]).open('wb') as file, output_redirected(file, {descriptors}):\n"
+        "import os, sys; from pathlib import Path; from app.core.system import redirect_output\n"
+        f"with Path(sys.argv[1]).open('wb') as file, redirect_output(file, {descriptors}):\n"
         "    print('out', flush=True); os.write(1, b'raw\\n'); print('err', file=sys.stderr)\n"
         "print('after')"
     )
@@ -100,7 +100,7 @@ def test_output_comes_back_after_an_error(tmp_path, capfd):
     with (
         pytest.raises(RuntimeError),
         (tmp_path / "output.txt").open("wb") as file,
-        output_redirected(file),
+        redirect_output(file),
     ):
         raise RuntimeError
     print("after")

@@ -69,7 +69,7 @@ def lines(content: dict[str, Any]) -> list[str]:
     ],
 )  # fmt: skip
 def test_a_mistake_is_told_once_at_its_json_path(content: dict[str, Any], line: str) -> None:
-    assert [told[: len(line)] for told in lines(content)] == [line]
+    assert [message[: len(line)] for message in lines(content)] == [line]
 
 
 def test_every_mistake_is_told_at_once() -> None:

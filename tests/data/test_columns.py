@@ -14,7 +14,7 @@ from app.cli import main
 from app.commands.init import skeleton
 from app.config.job_file import parse
 from app.core.errors import UserError
-from app.core.files import matching
+from app.core.files import find_files
 from app.data.columns import summarize
 
 
@@ -124,7 +124,7 @@ def test_inspect_prints_columns_and_what_the_loader_makes_of_them(tmp_path, caps
 
 
 def load(job):
-    (path,) = matching(job.dataset.options.files)
+    (path,) = find_files(job.dataset.options.files)
     return next(iter(job.dataset.build([path])))
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from app.core.errors import UserError
-from app.core.files import matching
+from app.core.files import find_files
 from datasets import DATASETS, SIMULATORS
 
 
@@ -42,7 +42,7 @@ def load(request):
     def loaded(*files, **options):
         """Build the source exactly as a job does, and read all of it."""
         spec = DATASETS.parse({"name": request.module.DATASET, "files": [str(f) for f in files], **options})
-        source = spec.build(matching(spec.options.files, ("dataset", "files")))
+        source = spec.build(find_files(spec.options.files, ("dataset", "files")))
         return source, list(source)
 
     return loaded

@@ -8,7 +8,7 @@ import logging
 import numpy as np
 import pytest
 
-from app.core.files import matching
+from app.core.files import find_files
 from datasets import DATASETS
 from datasets.pipeline.split import split
 
@@ -205,6 +205,6 @@ def test_streaming_and_in_memory_splits_agree(npz, tmp_path, tracks):
     found = []
     for streaming in (False, True):
         spec = DATASETS.parse({"name": "track_states", "files": files, "streaming": streaming})
-        part = split(spec.build(matching(spec.options.files)), spec.options).train
+        part = split(spec.build(find_files(spec.options.files)), spec.options).train
         found.append(np.concatenate([next(part.windows(4)).inputs["state"] for _ in range(2)]))
     assert np.array_equal(*found)

@@ -10,7 +10,7 @@ import pytest
 
 from app.commands.init import skeleton
 from app.core.errors import UserError
-from app.core.files import matching
+from app.core.files import find_files
 from datasets import DATASETS
 from datasets.pipeline.split import split
 
@@ -35,7 +35,7 @@ def _external_data(monkeypatch):
 
 def read(**changes):
     spec = DATASETS.parse({**CONTENT, **changes})
-    source = spec.build(matching(spec.options.files))
+    source = spec.build(find_files(spec.options.files))
     (events,) = source
     return spec, source, events
 

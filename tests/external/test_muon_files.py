@@ -11,7 +11,7 @@ import pytest
 import uproot
 
 from app.config.job_file import load
-from app.core.files import REPOSITORY, matching
+from app.core.files import REPOSITORY, find_files
 from datasets.pipeline.events import Events
 from datasets.pipeline.split import split
 
@@ -27,7 +27,7 @@ def _external_data(monkeypatch):
 
 def read(name):
     (job,) = load(REPOSITORY / "json" / "muon_hits" / f"{name}.json")
-    source = job.dataset.build(matching(job.dataset.options.files))
+    source = job.dataset.build(find_files(job.dataset.options.files))
     return job, source, Events.concatenate(list(source))
 
 

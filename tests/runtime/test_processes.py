@@ -44,10 +44,10 @@ def test_a_run_leaves_with_85_after_an_epoch_and_goes_on(small_job, tmp_path):
     path.write_text(json.dumps({**small_job, "training": {**small_job["training"], "epochs": 2}}))
     command = [sys.executable, "app/run.py", "--config", str(path), "--resume"]
     environment = {**os.environ, TIME_LIMIT: "0.5"}
-    found = []
+    ends = []
     for _ in range(2):
         done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False)
         record = json.loads((tmp_path / "registry/runs/small.json").read_text())
-        found.append((done.returncode, record["state"], record["epoch"]))
-    assert found == [(85, "interrupted", 1), (0, "done", 2)]
+        ends.append((done.returncode, record["state"], record["epoch"]))
+    assert ends == [(85, "interrupted", 1), (0, "done", 2)]
     assert "the time limit of 0.5 s" in (tmp_path / "runs/small/log.txt").read_text()

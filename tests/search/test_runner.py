@@ -11,7 +11,7 @@ from app.cli import main
 from app.config.job_file import load, parse
 from app.core.errors import WirechamberError
 from app.execution.session import Options
-from app.runtime.processes import ended
+from app.runtime.processes import describe_end
 from app.search.devices import gpus, slots
 from app.search.runner import report_no_result
 from app.search.state import SearchState, Trial
@@ -214,9 +214,9 @@ def test_each_process_sees_one_gpu_and_keeps_its_run_inside_the_search(tmp_path,
 
 
 def test_how_a_process_ended():
-    assert ended(3) == "ended with code 3"
-    assert ended(-9) == "was killed by SIGKILL, as the system does when memory runs out"
-    assert ended(-6) == "was killed by SIGABRT"
+    assert describe_end(3) == "ended with code 3"
+    assert describe_end(-9) == "was killed by SIGKILL, as the system does when memory runs out"
+    assert describe_end(-6) == "was killed by SIGABRT"
 
 
 @pytest.mark.parametrize(("error", "words"), [

@@ -10,7 +10,7 @@ import pytest
 import uproot
 
 from app.core.errors import UserError
-from app.core.files import matching
+from app.core.files import find_files
 from app.physics.magnet import Magnet
 from app.physics.magnetic_field import FIELDS
 from datasets import DATASETS
@@ -128,7 +128,7 @@ def load(tmp_path, tracks):
             content["metadata"] = np.array(json.dumps(metadata))
         np.savez(tmp_path / "t.npz", **content)
         spec = DATASETS.parse({"name": "track_states", "files": [str(tmp_path / "t.npz")], **options})
-        return spec.build(matching(spec.options.files))
+        return spec.build(find_files(spec.options.files))
 
     return make
 
