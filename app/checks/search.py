@@ -47,12 +47,12 @@ def check_search(job: Job, check: Check) -> None:
         raise UserError(Problem(what, where, expected=expected, received=tuner))
     check_objective(job)
     entries = dimensions(job)
-    mistakes = [problem for entry in entries for problem in _mistakes(job, entry, entries, check)]
+    mistakes = [problem for entry in entries for problem in _find_mistakes(job, entry, entries, check)]
     if mistakes:
         raise UserError(*dict.fromkeys(mistakes))
 
 
-def _mistakes(job: Job, entry: Entry, entries: Sequence[Entry], check: Check) -> Iterator[Problem]:
+def _find_mistakes(job: Job, entry: Entry, entries: Sequence[Entry], check: Check) -> Iterator[Problem]:
     """Yield what is wrong with one dimension: its path, or one of its extreme values as a job."""
     where = ("hyperopt", "space", entry.path)
     try:
@@ -61,7 +61,7 @@ def _mistakes(job: Job, entry: Entry, entries: Sequence[Entry], check: Check) ->
         yield from error.under(*where).problems
         return
     needed: dict[str, Any] = {}
-    _choose(entry, entries, needed)
+    _choose_parents(entry, entries, needed)
     for value in entry.dimension.corners:
         try:
             check([trial_job(job, {**needed, entry.path: value}, "0")])
@@ -88,11 +88,11 @@ def _check_path(job: Job, path: str) -> None:
         raise UserError(Problem(what, expected="a metric as the objective, e.g. val_<metric>"))
 
 
-def _choose(entry: Entry, entries: Sequence[Entry], values: dict[str, Any]) -> None:
+def _choose_parents(entry: Entry, entries: Sequence[Entry], values: dict[str, Any]) -> None:
     """Add to `values` what must be chosen for the dimension to be there."""
     for condition in entry.conditions:
         parent = next(other for other in entries if other.path == condition.parent)
-        _choose(parent, entries, values)
+        _choose_parents(parent, entries, values)
         values[parent.path] = parent.dimension.values[condition.positions[0]]
 
 

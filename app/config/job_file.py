@@ -53,7 +53,7 @@ def load(path: Path | str, overrides: Sequence[str] = ()) -> list[Job]:
     if is_workflow(content):
         expected = "a job or sweep; workflows go to run, submit and validate"
         raise UserError(Problem("a workflow", (str(path),), expected=expected))
-    contents = _expand(content, path) if "sweep" in content else [_extended(content, path)]
+    contents = _expand_sweep(content, path) if "sweep" in content else [_resolve_extends(content, path)]
     for text in overrides:
         keys, value = parse_override(text)
         for job in contents:
@@ -81,7 +81,7 @@ def parse(content: Content, place: str = "job") -> Job:
         raise UserError(*problems(error, Job)).under(place) from None
 
 
-def _extended(content: Content, path: Path, seen: tuple[Path, ...] = ()) -> Content:
+def _resolve_extends(content: Content, path: Path, seen: tuple[Path, ...] = ()) -> Content:
     """Merge `content` into the file that it extends, and that into the one that it extends."""
     content = dict(content)
     parent = content.pop("extends", None)
@@ -93,7 +93,7 @@ def _extended(content: Content, path: Path, seen: tuple[Path, ...] = ()) -> Cont
     parent_path = (path.parent / parent).resolve()
     if parent_path in seen:
         raise UserError(Problem("the files extend each other in a circle", (str(path), "extends"), received=parent))
-    return merge(_extended(read(parent_path), parent_path, (*seen, parent_path)), content)
+    return merge(_resolve_extends(read(parent_path), parent_path, (*seen, parent_path)), content)
 
 
 def merge(base: Content, changes: Mapping[str, Any]) -> Content:
@@ -111,22 +111,22 @@ def merge(base: Content, changes: Mapping[str, Any]) -> Content:
     return merged
 
 
-def _expand(content: Content, path: Path) -> list[Content]:
+def _expand_sweep(content: Content, path: Path) -> list[Content]:
     try:
         sweep = Sweep.model_validate_json(json.dumps(content), strict=True)
     except ValidationError as error:
         raise UserError(*problems(error, Sweep)).under(path.stem) from None
     job_path = path.parent / sweep.job
-    base = json.dumps(_extended(read(job_path), job_path))
+    base = json.dumps(_resolve_extends(read(job_path), job_path))
     # Pairs of a text for the name, None where the value itself is shown, and a value.
     choices = [list(v.items()) if isinstance(v, dict) else [(None, value) for value in v] for v in sweep.sweep.values()]
     try:
-        return [_combine(json.loads(base), sweep, chosen) for chosen in itertools.product(*choices)]
+        return [_combine_values(json.loads(base), sweep, chosen) for chosen in itertools.product(*choices)]
     except UserError as error:
         raise error.under(path.stem) from None
 
 
-def _combine(content: Content, sweep: Sweep, chosen: Sequence[tuple[str | None, Any]]) -> Content:
+def _combine_values(content: Content, sweep: Sweep, chosen: Sequence[tuple[str | None, Any]]) -> Content:
     """Return one job of a sweep: the content with the chosen values, and the name that shows them."""
     texts = dict[str, str]()
     for where, (text, value) in zip(sweep.sweep, chosen, strict=True):

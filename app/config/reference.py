@@ -66,26 +66,26 @@ def markdown() -> str:
     """Return docs/job_files.md: the parts of a job, then every component of every catalog."""
     lines = [TITLE]
     options = (field.annotation for catalog in CATALOGS.values() for field in catalog.options.model_fields.values())
-    waiting: list[type[BaseModel]] = [Job, Sweep, Workflow, *(model for o in options for model in _models(o))]
+    waiting: list[type[BaseModel]] = [Job, Sweep, Workflow, *(model for o in options for model in _models_in(o))]
     seen: list[type[BaseModel]] = []
     while waiting:
         model = waiting.pop(0)
         if model not in seen:
             seen.append(model)
             first = (inspect.getdoc(model) or "").partition("\n\n")[0].replace("\n", " ")
-            lines += [f"## {model.__name__}\n\n{first}\n", *_rows(model, {})]
-            waiting += [part for field in model.model_fields.values() for part in _models(field.annotation)]
+            lines += [f"## {model.__name__}\n\n{first}\n", *_table_rows(model, {})]
+            waiting += [part for field in model.model_fields.values() for part in _models_in(field.annotation)]
     for kind, catalog in CATALOGS.items():
         lines.append(f"## {kind.capitalize()}\n")
         if catalog.options.model_fields:
-            lines += [f"Every {catalog.kind} also takes:\n", *_rows(catalog.options, {})]
+            lines += [f"Every {catalog.kind} also takes:\n", *_table_rows(catalog.options, {})]
         for component in catalog:
             lines.append(f"### {component.name}\n\n{component.summary}\n")
-            lines += _rows(component.model, arguments_of(component), component.keys)
+            lines += _table_rows(component.model, arguments_of(component), component.keys)
     return "\n".join(lines)
 
 
-def _rows(model: type[BaseModel], explained: dict[str, str], only: Iterable[str] | None = None) -> Iterator[str]:
+def _table_rows(model: type[BaseModel], explained: dict[str, str], only: Iterable[str] | None = None) -> Iterator[str]:
     fields = [(name, f) for name, f in model.model_fields.items() if only is None or name in only]
     if fields:
         yield "| key | value | default | |\n|---|---|---|---|"
@@ -112,13 +112,15 @@ def default_of(field: FieldInfo, quote: str = "") -> str:
 
 
 def arguments_of(component: Component[Any]) -> dict[str, str]:
-    """Return what the docstrings say of the arguments by name: of shared options their own, unless the component's."""
+    """Return the explanations of the arguments by name; the component's own docstring comes before shared options."""
     shared = (kind for name, kind in component.types.items() if name not in component.keys)
-    texts = [_section("Attributes", part) for kind in shared for part in kind.__mro__ if issubclass(part, Shared)]
-    return dict(ChainMap(_section("Args", component.call), *texts))
+    texts = [
+        _docstring_section("Attributes", part) for kind in shared for part in kind.__mro__ if issubclass(part, Shared)
+    ]
+    return dict(ChainMap(_docstring_section("Args", component.call), *texts))
 
 
-def _section(title: str, documented: Any) -> dict[str, str]:
+def _docstring_section(title: str, documented: Any) -> dict[str, str]:
     """Return a section of a docstring by name."""
     doc = inspect.getdoc(documented) or ""
     block = re.search(rf"^{title}:\n((?:[ ]{{4}}.*\n?)+)", doc, re.MULTILINE)
@@ -148,8 +150,8 @@ def _describe(annotation: Any, metadata: Iterable[Any] = ()) -> str:
     return f"{text} {' and '.join(limits)}".strip()
 
 
-def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
     for inner in get_args(annotation):
-        yield from _models(inner)
+        yield from _models_in(inner)

@@ -99,7 +99,7 @@ class Workflow(Strict):
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
-        mistakes = [problem.under("steps", name) for name in self.steps for problem in self._mistakes(name)]
+        mistakes = [problem.under("steps", name) for name in self.steps for problem in self._find_mistakes(name)]
         if mistakes:
             raise UserError(*mistakes)
         try:
@@ -110,7 +110,7 @@ class Workflow(Strict):
             raise UserError(mistake) from None
         return self
 
-    def _mistakes(self, name: str) -> list[Problem]:
+    def _find_mistakes(self, name: str) -> list[Problem]:
         """Return what is wrong with the steps that one step needs, and with its name."""
         step, names = self.steps[name], list(self.steps)
         expected = f"one of [{', '.join(names)}]"

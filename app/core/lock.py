@@ -183,8 +183,8 @@ def _break(path: Path, sight: tuple[Holder, float], stale: float) -> None:
     """Take a dead holder's file away.
 
     Several waiters find a holder dead at once, and the slowest must not take away the lock of the first: they come one
-    by one, under a lock of their own, and look again. Nobody else removes a dead holder's file, so what is found
-    unchanged here stays so.
+    by one, under a lock of their own, and look again. Nobody else removes a dead holder's file, so a file that is
+    unchanged here stays unchanged.
     """
     with locked(path.with_name(f"{path.name}.break"), stale=stale):
         if _look(path) == sight:

@@ -44,7 +44,7 @@ def _ascending(value: tuple[Any, Any]) -> tuple[Any, Any]:
 
 
 class OneOrMore:
-    """Lets a job write one value where a list of them is meant, and tells editors so."""
+    """Lets a job write one value where a list of them is meant, and says so in the JSON Schema."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         def listed(value: Any) -> Any:

@@ -54,18 +54,16 @@ def table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]], numb
     """
     from rich.table import Table
 
-    drawing = Table(title=title, title_justify="left", title_style="bold")
+    grid = Table(title=title, title_justify="left", title_style="bold")
     for position, name in enumerate(header):
         longest = max((len(row[position]) for row in rows), default=0) if name == "run" or position == 0 else None
-        drawing.add_column(
-            name, justify="right" if position >= numbers_from else "left", no_wrap=True, min_width=longest
-        )
+        grid.add_column(name, justify="right" if position >= numbers_from else "left", no_wrap=True, min_width=longest)
     for row in rows:
-        drawing.add_row(*row)
+        grid.add_row(*row)
     rich = console.rich
     if not console.is_terminal:
-        rich.width = max(WIDTH_OF_FILES, rich.measure(drawing, options=rich.options.update(width=10**6)).maximum)
-    rich.print(drawing)
+        rich.width = max(WIDTH_OF_FILES, rich.measure(grid, options=rich.options.update(width=10**6)).maximum)
+    rich.print(grid)
 
 
 def configure(verbose: bool = False) -> None:
