@@ -18,8 +18,8 @@ from app.comparison.curves import (
     term_curves,
 )
 from app.comparison.run_metrics import MetricKey
-from app.core.files import write_bytes
-from app.plots.drawing.style import GREY, Axes, Figure, new_figure, style, styled
+from app.plots.drawing.save import save_figure
+from app.plots.drawing.style import GREY, Axes, Figure, new_figure, styled
 
 
 def draw(comparison: Comparison, folder: Path) -> list[Path]:
@@ -39,8 +39,7 @@ def draw(comparison: Comparison, folder: Path) -> list[Path]:
     for name, make in plots.items():
         figure, path = make(), folder / f"{name}.png"
         if figure is not None:
-            with style():
-                write_bytes(path, partial(figure.savefig, format="png"))
+            save_figure(figure, path)
             files.append(path)
     return files
 

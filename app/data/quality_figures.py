@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from app.core.files import write_bytes
 from app.plots.drawing.inputs import PlotInputs
-from app.plots.drawing.style import BLUE, GREEN, GREY, ORANGE, RED, label, new_figure, style, styled
+from app.plots.drawing.save import save_figure
+from app.plots.drawing.style import BLUE, GREEN, GREY, ORANGE, RED, label, new_figure, styled
 from datasets.argon.plane_layouts import MISMATCH
 from datasets.argon.quality import PER_PRIMITIVE, Sample, calibration, correction, count_repeats, percent, share_of
 from datasets.pipeline.options import Split
@@ -31,8 +31,7 @@ def draw_quality(samples: Sequence[Sample], split: Split, title: str, folder: Pa
     files = []
     for sample in samples:
         figure, path = quality_figure(sample, split, title), folder / f"quality_{sample.name.replace(' ', '_')}.png"
-        with style():
-            write_bytes(path, lambda file, figure=figure: figure.savefig(file, format="png"))  # type: ignore[misc]
+        save_figure(figure, path)
         files.append(path)
     return files
 

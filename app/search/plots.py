@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from app.checks.search import direction
 from app.config import Job
 from app.config.derived_jobs import dimensions, search_of
-from app.core.files import write_bytes
+from app.plots.drawing.save import save_figure
 from app.plots.drawing.style import BLUE, GREY, ORANGE, RED, new_figure, style
 from app.runs.directory import RunDirectory
 from app.search.state import Trial, scored
@@ -45,7 +45,7 @@ def draw(job: Job, trials: Sequence[Trial], run: RunDirectory) -> list[Path]:
             figures["search_importance"] = importances(job, shares, what)
         paths = [run.plots / f"{name}.png" for name in figures]
         for path, figure in zip(paths, figures.values(), strict=True):
-            write_bytes(path, lambda file, figure=figure: figure.savefig(file, format="png"))  # type: ignore[misc]
+            save_figure(figure, path)
     return paths
 
 

@@ -18,6 +18,7 @@ FUNCTIONS = {
     "keras.src.optimizers.base_optimizer": ["BaseOptimizer.apply"],
     "matplotlib.backends.backend_agg": ["FigureCanvasAgg.draw"],
     "matplotlib.figure": ["Figure.savefig"],
+    "matplotlib.layout_engine": ["ConstrainedLayoutEngine.execute"],
     "numba.core.dispatcher": ["Dispatcher._compile_for_args", "Dispatcher.compile"],
     "tensorflow.python.autograph.pyct.transpiler": ["PyToPy.transform_function"],
     "tensorflow.python.eager.backprop": ["GradientTape.gradient"],

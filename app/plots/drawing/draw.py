@@ -8,10 +8,9 @@ from typing import Any, Literal
 
 from app.core.catalog import Spec
 from app.core.errors import UserError, unknown
-from app.core.files import write_bytes
 from app.plots import PLOTS
 from app.plots.drawing.inputs import PlotInputs
-from app.plots.drawing.style import style
+from app.plots.drawing.save import save_figure
 
 log = logging.getLogger(__name__)
 Format = Literal["png", "pdf"]
@@ -53,7 +52,9 @@ def draw(
                 level = logging.DEBUG if needs.special and names is None else logging.INFO
                 log.log(level, "plot %s left out: it needs %s", stem, ", ".join(missing))
             else:
-                files += _save(spec.build(seen), folder / stem, written)
+                paths = [folder / f"{stem}.{form}" for form in written]
+                save_figure(spec.build(seen), *paths)
+                files += paths
     return files
 
 
@@ -69,12 +70,3 @@ def _drawn(spec: Spec[Any], inputs: PlotInputs) -> Iterator[tuple[str, PlotInput
     for task in inputs.tasks:
         title = f"{inputs.title}: {task}" if inputs.title else task
         yield f"{spec.name}_{task}", replace(inputs.of([task]), title=title)
-
-
-def _save(figure: Any, stem: Path, formats: Sequence[Format]) -> list[Path]:
-    paths = [stem.with_name(f"{stem.name}.{form}") for form in formats]
-    with style():  # fonts and resolution are looked up again when the figure is rendered
-        for path, form in zip(paths, formats, strict=True):
-            write_bytes(path, lambda file, form=form: figure.savefig(file, format=form))  # type: ignore[misc]
-            figure.set_layout_engine("none")  # the places found once are those of the next format too
-    return paths

@@ -57,6 +57,8 @@ RC: dict[str, Any] = {
     "legend.title_fontsize": 11.5,
     "legend.handlelength": 2.2,
     "savefig.dpi": 150,
+    "figure.autolayout": False,
+    "figure.constrained_layout.use": False,
     "figure.dpi": 100,
     "figure.facecolor": "white",
     "axes.facecolor": "white",
