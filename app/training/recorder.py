@@ -91,9 +91,7 @@ class Recorder(keras.callbacks.Callback):
         rate = float(self.model.optimizer.learning_rate)
         progress.train.append({"epoch": progress.epoch, **history_entry(train), "lr": rate})
         progress.val.append({"epoch": progress.epoch, **history_entry(val), **self.validate()})
-        if progress.best_val_loss is None or loss < progress.best_val_loss:
-            progress.best_val_loss, progress.best_epoch = loss, progress.epoch
-            self.best = self.model.network.get_weights()
+        self.keep_best(loss)
         new_rate = self.schedule.update(loss)
         if new_rate is not None:
             self.model.optimizer.learning_rate = new_rate
@@ -110,6 +108,12 @@ class Recorder(keras.callbacks.Callback):
         self.report(progress)
         if leave:
             raise Interrupted(f"the time limit of {self._limit.seconds:g} s")
+
+    def keep_best(self, loss: float) -> None:
+        """Keep the weights if the validation loss of the epoch is the lowest so far."""
+        if self.progress.best_val_loss is None or loss < self.progress.best_val_loss:
+            self.progress.best_val_loss, self.progress.best_epoch = loss, self.progress.epoch
+            self.best = self.model.network.get_weights()
 
     def _refuse_nan(self, figures: Mapping[str, Any], where: str) -> None:
         for name, value in sorted(figures.items(), key=lambda item: item[0] in SUMS):

@@ -127,16 +127,16 @@ def test_best_weights_and_checkpoints_hold_the_averages(trained):
     recorder = Recorder(of.training, None, run, dict, lambda _: None)
     recorder.set_model(built.objective)
     recorder.progress.epoch = history["best_epoch"]
-    recorder._keep_best(history["best_val_loss"])
+    recorder.keep_best(history["best_val_loss"])
     first = norms(built.network)[0]
     mean, variance = first.moving_mean.numpy(), first.moving_variance.numpy()
     first.moving_mean.assign(mean + 1)
-    recorder._keep_best(history["best_val_loss"] + 1)
+    recorder.keep_best(history["best_val_loss"] + 1)
     built.network.set_weights(recorder.best)
     np.testing.assert_array_equal(first.moving_mean, mean)
     names = [variable.path for variable in recorder.variables()]
     assert {first.moving_mean.path, first.moving_variance.path} <= set(names)
-    with np.load(checkpoint.latest(run.checkpoints) / "best.npz") as kept:
+    with np.load(checkpoint.find_latest(run.checkpoints) / "best.npz") as kept:
         best = [kept[f"arr_{n}"] for n in range(len(kept.files))]
     paths = [weight.path for weight in built.network.weights]
     np.testing.assert_array_equal(best[paths.index(first.moving_mean.path)], mean)
