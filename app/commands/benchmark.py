@@ -37,9 +37,9 @@ def execute(options: argparse.Namespace) -> int:
 
     jobs = [parse(read_file(run.job), str(run.job)) for run in runs]
     settings = (sorted(set(options.batch_sizes)), options.warmup, options.iterations, options.n_tracks)
-    known: dict[str, Any] = {}
+    runge_kutta: dict[str, Any] = {}
     for run, job in zip(runs, jobs, strict=True):
-        content = benchmark(job, load_data(job), load(str(run.path)).model, *settings, known)
+        content = benchmark(job, load_data(job), load(str(run.path)).model, *settings, runge_kutta)
         write_json(run.benchmark, content)
         show_throughput(run.name, content)
         if "runge_kutta" in content:

@@ -66,12 +66,12 @@ def guess_keys(path: Path) -> dict[str, Any]:
     if not names_of:
         raise UserError(Problem("the file has no tree", (str(path),), expected="a tree of track states"))
     tree, names = max(names_of.items(), key=lambda item: len(guess_branches(item[1])[0]))
-    known, missing = guess_branches(names)
+    branch_of, missing = guess_branches(names)
     if missing:
         log.warning('name the branches of %s under "branches" in the dataset', ", ".join(missing))
-    if "dz" not in known:
+    if "dz" not in branch_of:
         log.warning(NO_DZ)
-    branches = {column: branch for column, branch in known.items() if column != branch}
+    branches = {column: branch for column, branch in branch_of.items() if column != branch}
     branches |= dict.fromkeys(missing, "?")
     return {"tree": tree.removeprefix(":"), **({"branches": branches} if branches else {})}
 
@@ -79,11 +79,11 @@ def guess_keys(path: Path) -> dict[str, Any]:
 def guess_branches(names: list[str]) -> tuple[dict[str, str], list[str]]:
     """Return the branch of each column where its name is enough to guess it, and the needed columns without one."""
     lower = {name.lower(): name for name in names}
-    known: dict[str, str] = {}
+    branch_of: dict[str, str] = {}
     for column in (*NEEDED, *OPTIONAL):
         guesses = [column.replace("true_", prefix) for prefix in ("true_", "out_", "end_")]
-        known.update([(column, lower[guess]) for guess in guesses if guess in lower][:1])
-    return known, [column for column in NEEDED if column not in known]
+        branch_of.update([(column, lower[guess]) for guess in guesses if guess in lower][:1])
+    return branch_of, [column for column in NEEDED if column not in branch_of]
 
 
 def guess_arrays(names: list[str]) -> dict[str, Any]:

@@ -1,1 +1,1 @@
-"""Finished runs of one application compared: figures with uncertainties, changes, convergence."""
+"""Finished runs of one application compared: metrics with uncertainties, changes, convergence."""

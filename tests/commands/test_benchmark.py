@@ -1,7 +1,5 @@
 """`wirechamber benchmark` on a finished run, and what it refuses before it measures anything."""
 
-from __future__ import annotations
-
 import json
 import shutil
 
@@ -12,30 +10,30 @@ from app.benchmark import runge_kutta
 from app.cli import main
 
 
-def test_it_writes_and_prints_the_figures(copied, capsys, monkeypatch):
+def test_benchmark_writes_and_prints_its_measurements(copied, capsys, monkeypatch):
     monkeypatch.setattr(runge_kutta, "STEPS", (5, 10))
-    words = ["--batch-sizes", "32", "1", "--warmup", "1", "--iterations", "3", "--n-tracks", "500"]
+    arguments = ["--batch-sizes", "32", "1", "--warmup", "1", "--iterations", "3", "--n-tracks", "500"]
     shutil.copytree(copied / "runs" / "trained", copied / "runs" / "second")
-    assert main(["benchmark", "trained", "second", *words]) == 0
+    assert main(["benchmark", "trained", "second", *arguments]) == 0
     output = capsys.readouterr().out
     assert "FLOPs per event" in output
     assert "Runge-Kutta on the same tracks" in output
-    found = json.loads((copied / "runs" / "trained" / "benchmark.json").read_text())
-    assert list(found["batch_sizes"]) == ["1", "32"]
-    one = found["batch_sizes"]["32"]
+    content = json.loads((copied / "runs" / "trained" / "benchmark.json").read_text())
+    assert list(content["batch_sizes"]) == ["1", "32"]
+    one = content["batch_sizes"]["32"]
     fastest = min(figures["median"] for figures in one["engines"]["cpu"].values())
     assert one["inference_time_cpu"] == fastest
     assert one["throughput_cpu"] == pytest.approx(32 / fastest)
-    assert {row["steps"] for row in found["runge_kutta"]} == {5, 10}
+    assert {row["steps"] for row in content["runge_kutta"]} == {5, 10}
     metrics = json.loads((copied / "runs" / "trained" / "metrics.json").read_text())
-    assert found["pos_mean_mm"] == pytest.approx(metrics["state"]["model"]["pos_mean_mm"], rel=1e-4)
-    assert found["verdict"] in output
+    assert content["pos_mean_mm"] == pytest.approx(metrics["state"]["model"]["pos_mean_mm"], rel=1e-4)
+    assert content["verdict"] in output
     other = json.loads((copied / "runs" / "second" / "benchmark.json").read_text())
-    assert other["runge_kutta"] == found["runge_kutta"]  # measured once for runs on the same data
-    assert other["batch_sizes"] != found["batch_sizes"]
+    assert other["runge_kutta"] == content["runge_kutta"]  # measured once for runs on the same data
+    assert other["batch_sizes"] != content["batch_sizes"]
 
 
-def test_what_cannot_be_measured(copied, capsys):
+def test_runs_that_cannot_be_benchmarked(copied, capsys):
     with pytest.raises(SystemExit) as stopped:
         main(["benchmark", "trained", "--batch-sizes", "0"])
     assert stopped.value.code == 2
@@ -71,7 +69,7 @@ def test_batches_that_do_not_fit(copied, capsys):
 
 
 @pytest.mark.parametrize(
-    ("words", "line"),
+    ("arguments", "line"),
     [
         (["--batch-sizes", "-1"], "--batch-sizes: expected a whole number of at least 1, received '-1'."),
         (["--batch-sizes", "4", "1e9"], "--batch-sizes: expected a whole number of at least 1, received '1e9'."),
@@ -82,9 +80,9 @@ def test_batches_that_do_not_fit(copied, capsys):
         (["--iteration", "5"], "unknown argument --iteration. Did you mean '--iterations'?"),
     ],
 )
-def test_numbers_that_are_none(capsys, words, line):
+def test_invalid_numbers(capsys, arguments, line):
     with pytest.raises(SystemExit) as stopped:
-        main(["benchmark", "trained", *words])
+        main(["benchmark", "trained", *arguments])
     assert stopped.value.code == 2
     error = capsys.readouterr().err
     assert line in error

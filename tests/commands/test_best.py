@@ -1,7 +1,5 @@
 """`wirechamber best`: what it prints, what it copies, and what it cannot."""
 
-from __future__ import annotations
-
 import json
 import shutil
 
@@ -19,13 +17,13 @@ def run(copied):
 def test_it_prints_and_copies_the_best_run(run, tmp_path, capsys):
     folder = tmp_path / "deployed" / "tracks"
     assert main(["best", "track_extrapolation", "--copy-to", str(folder)]) == 0
-    words = " ".join(capsys.readouterr().out.split())
-    assert "trained: pos_mean_mm" in words
-    assert "the best of 1 on SIMULATED, 600 tracks" in words
+    output = " ".join(capsys.readouterr().out.split())
+    assert "trained: pos_mean_mm" in output
+    assert "the best of 1 on SIMULATED, 600 tracks" in output
     names = {"model.keras", "model.onnx", "job.json", "metrics.json", "provenance.json", "normalization.json"}
     assert {path.name for path in folder.iterdir()} == names
     assert all((folder / name).read_bytes() == (run / name).read_bytes() for name in names)
-    assert "no model.onnx" not in words
+    assert "no model.onnx" not in output
     (run / "model.onnx").unlink()
     assert main(["best", "track_extrapolation", "--copy-to", str(folder)]) == 2
     assert "model.onnx: would stay next to the model of trained" in capsys.readouterr().err
@@ -33,19 +31,19 @@ def test_it_prints_and_copies_the_best_run(run, tmp_path, capsys):
     assert "no model.onnx: `wirechamber export trained` writes it" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("spoil", "words"), [
+@pytest.mark.parametrize(("spoil", "message"), [
     (lambda run: (run / "provenance.json").write_text("{"), "provenance.json: cannot be read"),
     (lambda run: (run / "metrics.json").unlink(), "runs/trained: the run has not finished: there is no metrics.json"),
     (lambda run: (run / "model.keras").unlink(), "model.keras: the run has no model"),
 ])  # fmt: skip
-def test_nothing_is_copied_of_a_run_that_is_not_whole(run, tmp_path, capsys, spoil, words):
+def test_nothing_of_an_incomplete_run_is_copied(run, tmp_path, capsys, spoil, message):
     spoil(run)
     assert main(["best", "track_extrapolation", "--copy-to", str(tmp_path / "out")]) == 2
-    assert words in capsys.readouterr().err
+    assert message in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 
-def test_what_it_does_not_know(run, tmp_path, capsys):
+def test_unknown_names(run, tmp_path, capsys):
     assert main(["best", "track_extrapolatio"]) == 2
     assert "unknown application. Did you mean 'track_extrapolation'?" in capsys.readouterr().err
     (tmp_path / "file").write_text("")

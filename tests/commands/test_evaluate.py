@@ -1,7 +1,5 @@
 """`wirechamber evaluate` and the same from a notebook: a finished run's model measured again, or on other data."""
 
-from __future__ import annotations
-
 import csv
 import json
 
@@ -24,8 +22,8 @@ def metrics(path):
 @pytest.fixture
 def others(tmp_path):
     folder = tmp_path / "others"
-    words = ("--tracks", "80", "--seed", "7", "--momentum", "5", "100", "--accuracy", "1")
-    assert main(["simulate", "track_states", "--out", str(folder), *words]) == 0
+    arguments = ("--tracks", "80", "--seed", "7", "--momentum", "5", "100", "--accuracy", "1")
+    assert main(["simulate", "track_states", "--out", str(folder), *arguments]) == 0
     return folder / "shard_00000.npz"
 
 
@@ -42,22 +40,22 @@ def test_the_test_split_again_gives_the_same_figures(copied, capsys):
     assert "polynomial" in capsys.readouterr().out
 
 
-def test_other_files_are_measured_whole_beside_the_run(copied, others, capsys):
+def test_other_files_are_measured_whole_next_to_the_run(copied, others, capsys):
     run = copied / "runs" / "trained"
     before = (run / "metrics.json").read_bytes()
     assert main(["evaluate", str(run), "--data", str(others)]) == 0
     assert (run / "metrics.json").read_bytes() == before
-    found = metrics(run / "evaluation" / "metrics.json")
-    assert found["rows"] == 80
+    results = metrics(run / "evaluation" / "metrics.json")
+    assert results["rows"] == 80
     output = capsys.readouterr().out
     assert "pos_mean_mm on the given files (80 events)" in output
     assert "was trained on" not in output
     with (run / "evaluation" / "predictions.csv").open() as file:
         rows = list(csv.DictReader(file))
     error = [np.hypot(float(r["pred_x"]) - float(r["true_x"]), float(r["pred_y"]) - float(r["true_y"])) for r in rows]
-    assert np.mean(error) == pytest.approx(found["pos_mean_mm"], rel=1e-5)
+    assert np.mean(error) == pytest.approx(results["pos_mean_mm"], rel=1e-5)
     assert main(["evaluate", str(run), "--data", str(others), "--out", str(copied / "new" / "deep")]) == 0
-    assert metrics(copied / "new" / "deep" / "metrics.json") == found
+    assert metrics(copied / "new" / "deep" / "metrics.json") == results
 
 
 def test_events_that_were_trained_on_are_called_so(copied, simulated, predicted, capsys):
@@ -73,15 +71,15 @@ def test_a_notebook_gets_the_predictions_of_the_run(trained, predicted, tracks):
     """Input columns by name, as arrays or lists, to targets by name, in physical units."""
     loaded = load(str(trained / "runs" / "trained"))
     columns = {name: tracks["X"][:, i] for i, name in enumerate(INPUTS)}
-    found = loaded.predict(columns)
-    assert list(found) == ["x", "y", "tx", "ty"]
+    predicted = loaded.predict(columns)
+    assert list(predicted) == ["x", "y", "tx", "ty"]
     one = loaded.predict({name: [float(values[3])] for name, values in columns.items()})
-    for name, values in found.items():
+    for name, values in predicted.items():
         np.testing.assert_allclose(values, predicted[f"pred_{name}"], rtol=1e-5, atol=1e-4)
         assert one[name] == pytest.approx(values[3:4], rel=1e-5, abs=1e-4)
 
 
-def test_what_cannot_be_evaluated(copied, capsys, tmp_path):
+def test_runs_that_cannot_be_evaluated(copied, capsys, tmp_path):
     assert main(["evaluate", "traned"]) == 2
     assert "traned: no such run. Did you mean 'trained'?" in capsys.readouterr().err
     assert main(["evaluate", "trained", "--data", str(tmp_path / "absent.npz")]) == 2
@@ -96,7 +94,7 @@ def test_what_cannot_be_evaluated(copied, capsys, tmp_path):
         load("trained")
 
 
-def test_a_notebook_is_told_which_column_is_missing(trained):
+def test_a_missing_column_is_named(trained):
     loaded = load(str(trained / "runs" / "trained"))
     with pytest.raises(UserError, match=r"qop: missing input column\. Expected the columns \['x', 'y', 'tx'"):
         loaded.predict({name: [1.0] for name in INPUTS if name != "qop"})
@@ -115,9 +113,9 @@ def test_the_transport_jacobian_is_held_against_runge_kutta(copied, capsys):
     assert f" {content['relative_error'][0][4]:.2g} " in output
     assert f" {content['relative_error'][0][0]:.2g} * " in output
     after = json.loads((run / "metrics.json").read_text())["state"]
-    found = after.pop("jacobian")
-    assert found["rows"] == 40
-    assert [list(row.values()) for row in found["relative_error"].values()] == content["relative_error"]
+    jacobian = after.pop("jacobian")
+    assert jacobian["rows"] == 40
+    assert [list(row.values()) for row in jacobian["relative_error"].values()] == content["relative_error"]
     assert set(after) == set(before)
     assert (run / "plots" / "jacobian.png").read_bytes().startswith(b"\x89PNG")
 
@@ -137,12 +135,12 @@ def test_its_elements_are_those_of_the_model(copied):
     reference = reference_jacobian(Magnet({"name": "gaussian_dipole"}, 2665.0), columns)
     for i, (name, step) in enumerate(zip(START, (10, 10, 0.01, 0.01, 1e-3), strict=True)):
         ahead, behind = (loaded.predict(columns | {name: columns[name] + s}) for s in (step, -step))
-        found = np.stack([(ahead[n].astype(float) - behind[n]) / (2 * step) for n in OUTPUTS], axis=1)
-        error = np.sqrt(np.mean((found - reference[:, :, i]) ** 2, axis=0))
+        derivative = np.stack([(ahead[n].astype(float) - behind[n]) / (2 * step) for n in OUTPUTS], axis=1)
+        error = np.sqrt(np.mean((derivative - reference[:, :, i]) ** 2, axis=0))
         np.testing.assert_allclose(error, [row[i] for row in content["rms_error"]], rtol=0.05, atol=2e-6)
 
 
-def test_the_jacobian_of_other_files_lies_beside_them(copied, others):
+def test_the_jacobian_of_other_files_is_written_next_to_them(copied, others):
     run = copied / "runs" / "trained"
     assert main(["evaluate", "trained", "--data", str(others), "--jacobian"]) == 0
     assert json.loads((run / "evaluation" / "jacobian.json").read_text())["rows"] == 80  # all that there are

@@ -1,7 +1,5 @@
 """`wirechamber list`: the components and their keys; the page about job files follows from them."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

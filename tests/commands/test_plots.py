@@ -1,7 +1,5 @@
 """`wirechamber plots`: drawn again from the history and the saved predictions alone."""
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 import sys
@@ -39,7 +37,7 @@ def test_plots_need_neither_model_nor_data_nor_tensorflow(copied):
 
 
 def test_resolutions_are_made_again_from_the_predictions_alone(copied, tmp_path, capsys):
-    """Everything else of the run is gone; what cannot be known then is said."""
+    """Everything else of the run is gone; what cannot be known then is reported."""
     run = copied / "runs" / "trained"
     for path in run.iterdir():
         if path.name not in ("predictions.csv", "job.json"):
@@ -63,7 +61,7 @@ def test_one_plot_into_another_folder(trained, tmp_path, capsys):
     assert "slides" in capsys.readouterr().out
 
 
-def test_what_cannot_be_drawn(copied, capsys):
+def test_runs_that_cannot_be_drawn(copied, capsys):
     run = copied / "runs" / "trained"
     assert main(["plots", "trained", "--names", "loss_curve"]) == 2
     assert "Did you mean 'loss_curves'?" in capsys.readouterr().err

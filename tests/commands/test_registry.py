@@ -1,7 +1,5 @@
 """`wirechamber registry`: the runs in the terminal, and remarks by hand."""
 
-from __future__ import annotations
-
 import pytest
 
 import registry
@@ -48,7 +46,7 @@ def test_mistakes_are_named(copied, capsys, arguments, line):
     assert (copied / "registry" / "README.md").read_bytes() == before
 
 
-def test_a_note_stands_in_the_page(copied, capsys):
+def test_a_note_is_in_the_page(copied, capsys):
     assert main(["registry", "note", "trained", "Too few epochs", "to mean anything."]) == 0
     assert capsys.readouterr().out == "noted: trained\n"
     assert "Too few epochs to mean anything." in (copied / "registry" / "README.md").read_text()

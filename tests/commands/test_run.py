@@ -1,7 +1,5 @@
 """`wirechamber run`: everything that a run leaves behind, and everything that it must not touch."""
 
-from __future__ import annotations
-
 import json
 import re
 
@@ -73,7 +71,7 @@ def test_history_has_the_documented_form(trained):
     assert history["training_time"] > 0
 
 
-def test_metrics_stand_beside_the_baselines_and_agree_with_the_predictions(trained, predicted):
+def test_metrics_are_next_to_the_baselines_and_agree_with_the_predictions(trained, predicted):
     state = read(trained, "metrics.json")["state"]
     assert (state["metric"], state["better"]) == ("pos_mean_mm", "lower")
     assert set(state["baselines"]) == {"straight_line", "polynomial"}

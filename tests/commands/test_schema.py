@@ -1,7 +1,5 @@
 """`wirechamber schema`: what an editor learns, and that every shipped file agrees with it."""
 
-from __future__ import annotations
-
 import json
 from importlib.metadata import version
 from pathlib import Path
@@ -30,7 +28,7 @@ def test_shipped_files_name_the_schema_and_agree_with_it(path, validator):
     assert [f"{error.json_path}: {error.message}" for error in validator.iter_errors(content)] == []
 
 
-def test_the_shipped_schema_is_what_the_verb_writes(tmp_path, capsys):
+def test_the_shipped_schema_is_what_the_command_writes(tmp_path, capsys):
     """Another pydantic words the same schema differently: the shipped one is written with the pinned version."""
     if f"pydantic=={version('pydantic')}" not in (ROOT / "constraints.txt").read_text().splitlines():
         pytest.skip("another pydantic than the pinned one")
@@ -61,7 +59,7 @@ def test_an_editor_sees_the_mistake(small_job, validator, change):
     assert not validator.is_valid(small_job | change)
 
 
-def test_a_job_that_stands_alone_misses_a_key(small_job, validator):
+def test_a_job_that_extends_nothing_misses_a_key(small_job, validator):
     del small_job["model"]
     assert not validator.is_valid(small_job)
     assert validator.is_valid({**small_job, "extends": "base.json"})

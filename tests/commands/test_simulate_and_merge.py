@@ -1,7 +1,5 @@
 """`wirechamber simulate` and `merge`: options from the simulator's signature, shards that are continued and joined."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 
@@ -10,8 +8,8 @@ from app.cli import main
 SMALL = ("--tracks", "50", "--shard-size", "20", "--momentum", "5", "100", "--accuracy", "1")
 
 
-def simulate(folder, *words):
-    return main(["simulate", "track_states", "--out", str(folder), *words])
+def simulate(folder, *arguments):
+    return main(["simulate", "track_states", "--out", str(folder), *arguments])
 
 
 @pytest.fixture
@@ -29,7 +27,7 @@ def test_shards_hold_what_was_asked_for(shards):
     np.testing.assert_allclose(np.abs(arrays[0]["X"][:, 4]) * arrays[0]["P"], 1.0, rtol=1e-5)
 
 
-def test_what_is_there_already_is_kept_and_what_is_missing_is_made_again(shards):
+def test_shards_that_exist_are_kept_and_missing_ones_are_made(shards):
     before = [path.stat().st_mtime_ns for path in shards]
     content = shards[1].read_bytes()
     shards[1].unlink()
@@ -49,7 +47,7 @@ def test_other_options_do_not_mix_into_one_folder(shards, capsys):
 
 
 @pytest.mark.parametrize(
-    ("words", "text"),
+    ("arguments", "text"),
     [
         (("--tracks", "0"), "tracks: not valid. Expected greater than or equal to 1. Received 0."),
         (("--tracks", "many"), "tracks: not valid. Expected a valid integer. Received 'many'."),
@@ -58,8 +56,8 @@ def test_other_options_do_not_mix_into_one_folder(shards, capsys):
         ((), "tracks: required key is missing."),
     ],
 )
-def test_wrong_values_are_named(words, text, tmp_path, capsys):
-    assert simulate(tmp_path / "out", *words) == 2
+def test_wrong_values_are_named(arguments, text, tmp_path, capsys):
+    assert simulate(tmp_path / "out", *arguments) == 2
     assert text in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 

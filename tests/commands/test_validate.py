@@ -1,7 +1,5 @@
 """`wirechamber validate`: every mistake of every file at once."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

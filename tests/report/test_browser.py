@@ -1,7 +1,5 @@
 """The report in a real browser: sorting, filtering, links, charts, the keyboard, accessible names, print."""
 
-from __future__ import annotations
-
 import base64
 import shutil
 import time

@@ -1,4 +1,4 @@
-"""The page: what stands in it, what is left out, and that nothing in it comes from elsewhere."""
+"""The page: its content, what is left out, and that it loads nothing from elsewhere."""
 
 import base64
 import io
@@ -41,11 +41,11 @@ class Page(HTMLParser):
         self.feed(text)
 
     def handle_starttag(self, tag, attrs):
-        found = dict(attrs)
-        self.ids += [found["id"]] if "id" in found else []
-        self.links += [found["href"]] if tag == "a" else []
-        loads = [found.get(key) or "" for key in ("src", "srcset", "action", "data")]
-        loads += [found.get("href", "")] if tag == "link" else []
+        attributes = dict(attrs)
+        self.ids += [attributes["id"]] if "id" in attributes else []
+        self.links += [attributes["href"]] if tag == "a" else []
+        loads = [attributes.get(key) or "" for key in ("src", "srcset", "action", "data")]
+        loads += [attributes.get("href", "")] if tag == "link" else []
         self.outside += [value for value in loads if value and not value.startswith("data:")]
 
 
@@ -60,9 +60,9 @@ def picture():
     return write
 
 
-def report(tmp_path, *words):
+def report(tmp_path, *arguments):
     out = tmp_path / "report.html"
-    assert main(["report", "--out", str(out), *words]) == 0
+    assert main(["report", "--out", str(out), *arguments]) == 0
     return out.read_text()
 
 
@@ -105,7 +105,7 @@ def test_an_empty_registry(tmp_path, capsys):
     assert not (tmp_path / "r.html").exists()
 
 
-def test_damage_is_told_and_hides_nothing_else(made_run, tmp_path):
+def test_damage_is_reported_and_hides_nothing_else(made_run, tmp_path):
     (made_run("one") / "metrics.json").write_text("{")
     (made_run("two") / "history.json").unlink()
     (made_run("three") / "plots" / "roc.png").write_bytes(b"no picture" * 9999)
@@ -200,11 +200,11 @@ def test_a_large_picture_is_reduced(tmp_path, picture):
     large, small = plots / "large.png", plots / "small.png"
     picture(large)
     picture(small, 60, 40)
-    found = embed_pictures([large, small])
-    content = base64.b64decode(found[large].partition(",")[2])
+    addresses = embed_pictures([large, small])
+    content = base64.b64decode(addresses[large].partition(",")[2])
     assert Image.open(io.BytesIO(content)).size == (800, 600)
     assert len(content) < large.stat().st_size / 2
-    assert base64.b64decode(found[small].partition(",")[2]) == small.read_bytes()
+    assert base64.b64decode(addresses[small].partition(",")[2]) == small.read_bytes()
 
 
 def test_the_small_picture_is_kept_until_the_large_one_changes(tmp_path, picture):
@@ -228,13 +228,13 @@ def test_curves_leave_gaps_where_a_logarithm_has_no_value(made_run, tmp_path):
     assert section.curves["epochs"] == [1, 2, 3, 4, 5]
 
 
-@pytest.mark.parametrize("words", [["report"], ["compare", "one", "two", "--output-dir", "plots", "--draws", "5"]])
-def test_no_tensorflow_is_needed(made_run, tmp_path, words):
+@pytest.mark.parametrize("arguments", [["report"], ["compare", "one", "two", "--output-dir", "plots", "--draws", "5"]])
+def test_no_tensorflow_is_needed(made_run, tmp_path, arguments):
     made_run("one")
     made_run("two")
     environment = process_environment() | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(
-        [sys.executable, "-c", PROBE, *words],
+        [sys.executable, "-c", PROBE, *arguments],
         cwd=tmp_path,
         env=environment,
         capture_output=True,
