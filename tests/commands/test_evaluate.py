@@ -71,10 +71,10 @@ def test_a_notebook_gets_the_predictions_of_the_run(trained, predicted, tracks):
     """Input columns by name, as arrays or lists, to targets by name, in physical units."""
     loaded = load(str(trained / "runs" / "trained"))
     columns = {name: tracks["X"][:, i] for i, name in enumerate(INPUTS)}
-    predicted = loaded.predict(columns)
-    assert list(predicted) == ["x", "y", "tx", "ty"]
+    outputs = loaded.predict(columns)
+    assert list(outputs) == ["x", "y", "tx", "ty"]
     one = loaded.predict({name: [float(values[3])] for name, values in columns.items()})
-    for name, values in predicted.items():
+    for name, values in outputs.items():
         np.testing.assert_allclose(values, predicted[f"pred_{name}"], rtol=1e-5, atol=1e-4)
         assert one[name] == pytest.approx(values[3:4], rel=1e-5, abs=1e-4)
 
