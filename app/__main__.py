@@ -1,7 +1,5 @@
 """`python -m app COMMAND ...` from a checkout that is not installed; the nodes of a workflow run it."""
 
-from __future__ import annotations
-
 import os
 import signal
 import threading

@@ -1,7 +1,5 @@
 """The data of a job: read or simulated, split, and turned into batches, or into the tables that baselines take."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import logging

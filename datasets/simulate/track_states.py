@@ -1,7 +1,5 @@
 """Simulated track states before and after a magnet."""
 
-from __future__ import annotations
-
 import logging
 from dataclasses import asdict, dataclass
 from functools import cached_property

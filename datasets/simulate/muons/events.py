@@ -1,7 +1,5 @@
 """Whole events of the muon spectrometer: muons, their hits and noise, each event from its own random numbers."""
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor

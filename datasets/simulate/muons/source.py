@@ -1,7 +1,5 @@
 """Muons from their vertices through the calorimeter: straight, with energy loss and multiple scattering."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 

@@ -1,7 +1,5 @@
 """Simulated events of the calorimeter: the truth of a shard, and its readings computed by all processors."""
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor

@@ -1,7 +1,5 @@
 """Gammas from the target to the calorimeter: their vertices, flight, first interactions and showers."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import NamedTuple
 
