@@ -73,11 +73,6 @@ def state_on_line(columns: Mapping[str, Any], kick: Kick, change: Kick, zeta: An
     return state, (along_x + qop * change[0], along_y + qop * change[1], qop * change[2], qop * change[3])
 
 
-def stack_components(columns: Sequence[Any]) -> Any:
-    """Return four (N, ...) as (N, ..., 4)."""
-    return keras.ops.stack(columns, axis=-1)
-
-
 def unstack_components(values: Any) -> Kick:
     """Return (..., 4) as four (...)."""
     return values[..., 0], values[..., 1], values[..., 2], values[..., 3]
