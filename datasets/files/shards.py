@@ -117,11 +117,13 @@ def read_facts(path: Path) -> dict[str, Any]:
     """Return the metadata of an npz file, without reading its arrays; {} for files of other programs."""
     known = npz.array_names(path)
     name = metadata_name(known)
-    if name not in known or npz.read_header(path, name).dtype.kind != "U":
+    if name not in known:
         return {}
     try:
+        if npz.read_header(path, name).dtype.kind != "U":
+            return {}
         content = json.loads(str(npz.load_array(path, name)))
-    except ValueError:  # a text of that name from another program
+    except ValueError:  # a text, or pickled objects, of that name from another program
         return {}
     return dict(content) if isinstance(content, dict) else {}
 

@@ -1,5 +1,7 @@
 """The simulator of plane images: what it writes, that nothing but seed and options matters, and that it continues."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -104,7 +106,7 @@ def moments_of(image):
 
 
 def test_content_depends_on_seed_shard_and_options_alone(simulate, default, tmp_path, monkeypatch):
-    monkeypatch.setattr(argon_options.os, "sched_getaffinity", lambda _: {0})
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
     monkeypatch.setattr(argon_options, "TASK", 7)
     again = simulate(tmp_path / "again", events=50)
     for i in (0, 1):

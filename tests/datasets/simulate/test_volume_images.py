@@ -1,5 +1,7 @@
 """The simulator of volume images: sparse pixels, what is said about events, and that nothing else matters."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -102,7 +104,7 @@ def test_momenta_belong_together(default):
 
 
 def test_content_depends_on_seed_shard_and_options_alone(simulate, default, tmp_path, monkeypatch):
-    monkeypatch.setattr(argon_options.os, "sched_getaffinity", lambda _: {0})
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
     monkeypatch.setattr(argon_options, "TASK", 7)
     again = simulate(tmp_path / "again", events=50)
     assert all(np.array_equal(again[0][n], default[1][0][n]) for n in again[0] if n != "metadata")
