@@ -38,11 +38,13 @@ def follow(tmp_path, monkeypatch):
 
     def follower(kind):
         path, code, fragment = blocks(kind)
-        assert not (ROOT / path).exists()
         catalog = CATALOGS[KINDS[kind]]
         assert ".".join(path.parent.parts) == catalog.package
         catalog.names()
-        monkeypatch.setattr(catalog, "_components", dict(catalog._components))
+        others = {
+            name: one for name, one in catalog._components.items() if name != path.stem
+        }  # if it was followed before
+        monkeypatch.setattr(catalog, "_components", others)
         (tmp_path / path.name).write_text(code)
         name = ".".join(path.with_suffix("").parts)
         module = importlib.util.module_from_spec(
@@ -81,6 +83,11 @@ def test_the_loss(follow, small_job, tmp_path, capsys):
     name, module, fragment = follow("loss")
     found = module.cauchy(np.zeros((2, 2), np.float32), np.array([[0.0, 1.0], [2.0, 2.0]], np.float32), scale=2.0)
     np.testing.assert_allclose(found, [math.log(1.25) / 2, math.log(2.0)], rtol=1e-6)
+    with pytest.raises(ValueError, match="equal shapes"):
+        module.cauchy(np.zeros((2, 1), np.float32), np.zeros((2, 2), np.float32))
+    half = module.cauchy(np.zeros((2, 2), np.float16), np.full((2, 2), 300, np.float16))
+    assert half.dtype == "float32"
+    assert all(part in module.cauchy.__doc__ for part in ("Args:", "y_true:", "y_pred:", "scale:", "Returns:", "(N,)"))
     assert "number > 0; 1.0" in listed("loss", name, capsys)
     one_step(merge(small_job, fragment), tmp_path)
 
