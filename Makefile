@@ -1,6 +1,8 @@
 # Wirechamber: `make demo` and `make test` need Python >= 3.11, make and git, nothing else.
 PYTHON ?= python3
 WORKERS ?= 2
+# Folders that `make test-newest` runs; all without it.
+TESTS ?=
 BIN := .venv/bin
 PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 
@@ -43,7 +45,7 @@ test-lowest: .venv-lowest/installed  ## run the quick tests with the oldest vers
 	.venv-lowest/bin/python -m pytest -n $(WORKERS) -o filterwarnings=default
 
 test-newest: .venv-newest/installed  ## run the quick tests with the newest Python of setup.cfg that this machine has
-	.venv-newest/bin/python -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder
+	.venv-newest/bin/python -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder $(TESTS)
 
 lint: .venv/installed-test  ## ruff and mypy
 	$(BIN)/ruff check .

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 
@@ -206,7 +207,7 @@ def test_mistakes_in_a_sweep(write, changes, text):
     [
         ('{"name": "a",\n "name": "b"}', "duplicate key 'name'"),
         ('{"model": {"name": "mlp", "hidden": [4], "hidden": [8]}}', "duplicate key 'hidden'"),
-        ('{"name": "a",}', "bad.json:1:14: not JSON"),
+        ('{"name": "a",}', f"bad.json:1:{13 if sys.version_info >= (3, 13) else 14}: not JSON"),  # json words it anew
         ("[]", "bad.json: not a job. Expected a JSON object. Received []."),
         ("", "bad.json:1:1: not JSON"),
     ],
