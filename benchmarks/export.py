@@ -27,7 +27,8 @@ from app.config.derived_jobs import members
 from app.config.job_file import is_workflow, load, read
 from app.core.files import REPOSITORY
 from app.data.loading import Data, first_events, load_data
-from app.export.graph import output_names, parity, to_onnx
+from app.export import parity
+from app.export.graph import output_names, to_onnx
 from app.export.onnx_file import ROWS
 from app.layers.ensemble_mean import combine_members
 from app.runtime import device
