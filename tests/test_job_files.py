@@ -141,7 +141,7 @@ def agrees(run, outputs, rows):
     assert {one["events"] for one in told} == {rows}
     found = {name: one for task in told for name, one in task["outputs"].items()}
     assert set(found) == set(outputs)
-    assert parity.differing(found) == []
+    assert parity.describe_differences(found) == []
 
 
 def runs_anywhere(content, inputs):
