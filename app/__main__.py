@@ -5,7 +5,7 @@ import signal
 import threading
 
 from app.cli import command
-from jobs.local import LIFELINE
+from jobs.nodes import LIFELINE
 
 
 def _stop_with_parent(end: int) -> None:

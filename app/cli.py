@@ -74,13 +74,13 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     group = parser.add_subparsers(
         dest="command", metavar="COMMAND", prog=parser.prog, parser_class=Parser, help=argparse.SUPPRESS
     )
-    for known, summary in COMMANDS.items():
-        if known != name:
-            group.add_parser(known)
-            continue
+    if name in COMMANDS:
         has_help = name not in OPEN_COMMANDS
-        called = group.add_parser(name, description=summary, parents=[common], add_help=has_help)
+        called = group.add_parser(name, description=COMMANDS[name], parents=[common], add_help=has_help)
         importlib.import_module(f"app.commands.{name}").add_arguments(called)
+    else:
+        for known in COMMANDS:  # so that the nearest one can be named
+            group.add_parser(known)
     options: argparse.Namespace
     options, rest = parser.parse_known_args(arguments)
     if options.version:

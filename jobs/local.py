@@ -13,7 +13,7 @@ from app.core.errors import Interrupted, UserError, WirechamberError
 from app.core.files import read_json, write_json
 from app.core.lock import locked
 from app.core.system import handle_signals, now
-from jobs.nodes import Node, blocked_nodes
+from jobs.nodes import LIFELINE, Node, blocked_nodes
 
 POLL = 0.05
 """Seconds between two looks at the processes."""
@@ -21,8 +21,6 @@ GRACE = 60.0
 """Seconds that a process has from SIGTERM to SIGKILL."""
 AGAIN = 85
 """Exit code of a process that left with a checkpoint and is started again."""
-LIFELINE = "WIRECHAMBER_LIFELINE"
-"""Names the pipe that closes when the runner dies, so that a process does not outlive a SIGKILL of the runner."""
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+LIFELINE = "WIRECHAMBER_LIFELINE"
+"""Names the pipe that closes when the runner dies, so that a process does not outlive a SIGKILL of the runner."""
+
 
 @dataclass(frozen=True)
 class Node:

@@ -3,8 +3,8 @@
 import numpy as np
 
 from app.metrics.statistics.bins import CHARGES, PT, Edges, bins_of, is_positive, pt_of
-from app.plots import PLOTS
-from app.plots.drawing.inputs import Needs, PlotInputs
+from app.plots import PLOTS, Needs
+from app.plots.drawing.inputs import PlotInputs
 from app.plots.drawing.style import Figure, curves, label, new_figure, styled
 
 FEWEST = 20

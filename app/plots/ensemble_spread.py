@@ -10,8 +10,8 @@ from app.metrics.direction import COMPONENTS
 from app.metrics.statistics.bins import bins_of, edges_for
 from app.metrics.statistics.residuals import half_width_68
 from app.physics.directions import DEGREE
-from app.plots import PLOTS
-from app.plots.drawing.inputs import Needs, PlotInputs
+from app.plots import PLOTS, Needs
+from app.plots.drawing.inputs import PlotInputs
 from app.plots.drawing.residuals import differences, opening_angles, percentile_68
 from app.plots.drawing.style import BLUE, GREY, ORANGE, Axes, Figure, grid, label, scale_for, styled, symbol
 

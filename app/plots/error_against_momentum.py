@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.metrics.statistics.bins import Edges, bins_of
-from app.plots import PLOTS
-from app.plots.drawing.inputs import Needs, PlotInputs
+from app.plots import PLOTS, Needs
+from app.plots.drawing.inputs import PlotInputs
 from app.plots.drawing.style import Figure, curves, label, new_figure, styled
 from app.predictions import Predictions
 

@@ -11,9 +11,9 @@ from app.metrics.statistics.bins import energy_of
 from app.metrics.statistics.classes import classes_of
 from app.physics.argon.planes import PITCH, PLANES, PROJECTION, TICKS_PER_CM
 from app.physics.directions import unit
-from app.plots import PLOTS
+from app.plots import PLOTS, Needs
 from app.plots.drawing.displays import KINDS, Displays, merit
-from app.plots.drawing.inputs import Needs, PlotInputs
+from app.plots.drawing.inputs import PlotInputs
 from app.plots.drawing.style import BLUE, ORANGE, Axes, Figure, label, new_figure, scale_for, styled, symbol
 from app.predictions import Predictions
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from app.plots import PLOTS
-from app.plots.drawing.inputs import Needs, PlotInputs
+from app.plots import PLOTS, Needs
+from app.plots.drawing.inputs import PlotInputs
 from app.plots.drawing.style import Figure, label, new_figure, styled, symbol
 
 LEAST, MOST = 1e-6, 1.0

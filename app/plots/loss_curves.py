@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from app.history import flatten_epoch
-from app.plots import PLOTS
-from app.plots.drawing.inputs import Needs, PlotInputs
+from app.plots import PLOTS, Needs
+from app.plots.drawing.inputs import PlotInputs
 from app.plots.drawing.style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, Figure, label, new_figure, styled
 
 Epochs = Sequence[Mapping[str, Any]]

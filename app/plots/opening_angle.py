@@ -9,8 +9,8 @@ from app.core.types import Count
 from app.metrics.direction import COMPONENTS
 from app.metrics.pointing import SUPERNOVA_ENERGIES
 from app.metrics.statistics.bins import Edges, bins_of
-from app.plots import PLOTS
-from app.plots.drawing.inputs import Needs, PlotInputs
+from app.plots import PLOTS, Needs
+from app.plots.drawing.inputs import PlotInputs
 from app.plots.drawing.residuals import Reference, Residuals, find_reference, opening_angles, percentile_68
 from app.plots.drawing.style import GREY, Axes, Figure, label, new_figure, scale_for, styled
 

@@ -1,8 +1,8 @@
 """Distribution of prediction - truth, one panel for each target."""
 
 from app.core.types import Count
-from app.plots import PLOTS
-from app.plots.drawing.inputs import Needs, PlotInputs
+from app.plots import PLOTS, Needs
+from app.plots.drawing.inputs import PlotInputs
 from app.plots.drawing.residuals import differences, residual_histogram
 from app.plots.drawing.style import Figure, grid, label, styled, symbol
 

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from app.core.types import Count
 from app.metrics.statistics.bins import Edges, bins_of
 from app.metrics.statistics.classes import classes_of
-from app.plots import PLOTS
+from app.plots import PLOTS, Needs
 from app.plots.drawing.class_panels import class_figure
-from app.plots.drawing.inputs import Needs, PlotInputs
+from app.plots.drawing.inputs import PlotInputs
 from app.plots.drawing.residuals import (
     Reference,
     ResidualSet,

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from app.metrics.classification import classification
 from app.metrics.statistics.bins import Edges, energy_of
 from app.metrics.statistics.classes import area, as_classes, classes_of, log_charge, probabilities, roc
-from app.plots import PLOTS
-from app.plots.drawing.inputs import Needs, PlotInputs
+from app.plots import PLOTS, Needs
+from app.plots.drawing.inputs import PlotInputs
 from app.plots.drawing.style import (
     BLUE,
     GREEN,

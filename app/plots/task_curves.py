@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from app.plots import PLOTS
-from app.plots.drawing.inputs import Needs, PlotInputs
+from app.plots import PLOTS, Needs
+from app.plots.drawing.inputs import PlotInputs
 from app.plots.drawing.style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, Figure, label, new_figure, styled
 
 COLOURS = (BLUE, ORANGE, GREEN, RED, PURPLE, GREY)

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.types import Count
-from app.plots import PLOTS
-from app.plots.drawing.inputs import Needs, PlotInputs
+from app.plots import PLOTS, Needs
+from app.plots.drawing.inputs import PlotInputs
 from app.plots.drawing.style import BLUE, GREY, RED, Axes, Figure, Scale, label, new_figure, scale_for, styled, symbol
 
 CENTRAL = (0.25, 99.75)

@@ -4,8 +4,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from app.plots import Needs
 from app.plots.drawing.draw import draw
-from app.plots.drawing.inputs import Needs
 from app.plots.jacobian import jacobian as drawn
 
 

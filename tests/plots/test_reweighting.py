@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from app.plots import PLOTS
-from app.plots.drawing.inputs import Needs, PlotInputs
+from app.plots import PLOTS, Needs
+from app.plots.drawing.inputs import PlotInputs
 
 FOUND = {
     "targets": ["theta", "phi"],

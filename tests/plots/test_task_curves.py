@@ -1,7 +1,7 @@
 import numpy as np
 
-from app.plots import PLOTS
-from app.plots.drawing.inputs import Needs, PlotInputs
+from app.plots import PLOTS, Needs
+from app.plots.drawing.inputs import PlotInputs
 
 EPOCHS = range(1, 5)
 HISTORY = {

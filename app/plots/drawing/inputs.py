@@ -1,4 +1,4 @@
-"""The inputs of a plot, and which of them a plot needs."""
+"""The inputs of a plot."""
 
 from __future__ import annotations
 
@@ -61,8 +61,25 @@ class PlotInputs:
     @property
     def numbers(self) -> list[str]:
         """The targets that are not classes, which have residuals."""
-        classes = classes_of(self.events)
+        classes = self.classes
         return [target for target in self.events.true if target not in classes]
+
+    @property
+    def classes(self) -> Sequence[str]:
+        """The targets that are classes."""
+        return classes_of(self.events)
+
+    @property
+    def has_direction(self) -> bool:
+        """Whether the components of a direction are among the targets."""
+        return set(COMPONENTS) <= set(self.events.true)
+
+    @property
+    def has_uncertainty(self) -> bool:
+        """Whether there are standard deviations, concentrations or probabilities of classes."""
+        events = self.events
+        known = self.concentration or set(events.true) & set(events.sigma)
+        return bool(known) or any(has_probability(events, target) for target in self.classes)
 
     @property
     def concentration(self) -> Mapping[str, Any]:
@@ -81,72 +98,3 @@ class PlotInputs:
         if self.predictions is None:
             raise ValueError("there are no predictions to plot")
         return self.predictions
-
-
-@dataclass(frozen=True)
-class Needs:
-    """The inputs that a plot needs: `@PLOTS("...", needs=Needs(columns=("p",)))`.
-
-    One of the targets `any_of` is enough; a column may be a target as well.
-    """
-
-    history: bool = False
-    predictions: bool = False
-    numbers: bool = False
-    targets: tuple[str, ...] = ()
-    columns: tuple[str, ...] = ()
-    any_of: tuple[str, ...] = ()
-    jacobian: bool = False
-    weighting: bool = False
-    several_tasks: bool = False
-    classes: bool = False
-    direction: bool = False
-    uncertainty: bool = False
-    displays: bool = False
-    spread: bool = False
-
-    @property
-    def special(self) -> bool:
-        """Whether most runs lack what the plot needs, so that leaving it out is worth no line in the log."""
-        of_task = self.classes or self.direction or self.uncertainty or self.displays or self.spread or self.any_of
-        return bool(of_task) or self.jacobian or self.weighting or self.several_tasks
-
-    def missing(self, inputs: PlotInputs) -> list[str]:
-        """Return a phrase for each need that `inputs` does not fulfil."""
-        lacking = ["the training history"] if self.history and not inputs.history.get("train") else []
-        lacking += ["jacobian.json of evaluate --jacobian"] if self.jacobian and not inputs.jacobian else []
-        lacking += ["a histogram among the job's weightings"] if self.weighting and not inputs.weighting else []
-        lacking += ["several tasks"] if self.several_tasks and len(inputs.leading_metrics) < 2 else []
-        lacking += (
-            ["displays.npz of data that are images"]
-            if self.displays and not (inputs.displays and len(inputs.displays.row))
-            else []
-        )
-        of_targets = (self.numbers, self.targets, self.any_of, self.classes, self.direction)
-        of_events = (*of_targets, self.predictions, self.columns, self.uncertainty, self.displays, self.spread)
-        if not any(of_events):
-            return lacking
-        if inputs.predictions is None or not len(inputs.predictions):
-            return [*lacking, "predictions"]
-        lacking += ["a target that is no class"] if self.numbers and not inputs.numbers else []
-        lacking += ["a target that is a class"] if self.classes and not classes_of(inputs.events) else []
-        lacking += (
-            ["the components of a direction"]
-            if self.direction and not set(COMPONENTS) <= set(inputs.events.true)
-            else []
-        )
-        lacking += ["the spread of an ensemble's members"] if self.spread and not inputs.spread else []
-        lacking += ["predicted uncertainties"] if self.uncertainty and not _uncertain(inputs) else []
-        lacking += [f"the target {name}" for name in self.targets if name not in inputs.predictions.true]
-        if self.any_of and not set(self.any_of) & set(inputs.predictions.true):
-            lacking += [f"one of the targets {', '.join(self.any_of)}"]
-        known = inputs.predictions.columns.keys() | inputs.predictions.true.keys()
-        return lacking + [f"the column {name}" for name in self.columns if name not in known]
-
-
-def _uncertain(inputs: PlotInputs) -> bool:
-    """Return whether there are standard deviations, concentrations or probabilities of classes."""
-    events, own = inputs.events, set(inputs.events.true)
-    if inputs.concentration or own & set(events.sigma):
-        return True
-    return any(has_probability(events, target) for target in classes_of(events))

@@ -9,9 +9,9 @@ import pytest
 from untraced import process_environment
 
 from app.core.errors import UserError
-from app.plots import PLOTS
+from app.plots import PLOTS, Needs
 from app.plots.drawing.draw import draw
-from app.plots.drawing.inputs import Needs, PlotInputs
+from app.plots.drawing.inputs import PlotInputs
 from app.plots.drawing.style import RC
 
 ALL = [
