@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import gc
 import json
 import os
 import shutil
@@ -15,7 +16,7 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 import pytest
-from untraced import leave_out_libraries
+from untraced import leave_out_libraries, untraced_steps
 
 if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):  # else each process of the tests compiles all sources again
     sys.dont_write_bytecode = False
@@ -25,6 +26,8 @@ COMPILED = {
     "xenon": ("xenon", "photon"),
 }
 """Tests by the numba code that they call."""
+CASES: dict[str, int] = {}
+"""How many cases of a parametrized test have run."""
 RATE = {"float": [1e-4, 1e-2], "log": True}
 ORDER = {"test_real_electrons.py": -1, "test_job_files.py": 1}
 """The longest training first and the single jobs last: no worker waits for the other at the end."""
@@ -69,6 +72,29 @@ def pytest_xdist_make_scheduler(config, log):
 def pytest_collection_modifyitems(items):
     """Bring the files into the order in which they are handed out."""
     items.sort(key=lambda item: ORDER.get(item.path.name, 0))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    """Measure the coverage of the first two cases of a parametrized test, not of those that run the same lines again."""
+    function, _, case = item.nodeid.partition("[")
+    earlier = CASES.get(function, 0)
+    CASES[function] = earlier + 1
+    if not case or earlier < 2:
+        return (yield)
+    with untraced_steps():
+        return (yield)
+
+
+def pytest_runtest_logfinish():
+    """Leave Keras and TensorFlow out of garbage collection once they are loaded.
+
+    `keras.backend.clear_session` collects before each model is built, and went through a million objects that live as
+    long as the process: a fifth of the time of the tests that train.
+    """
+    if "keras.src.models" in sys.modules and not gc.get_freeze_count():
+        gc.collect()
+        gc.freeze()
 
 
 @pytest.fixture(autouse=True)
