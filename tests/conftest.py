@@ -76,7 +76,7 @@ def pytest_collection_modifyitems(items):
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item):
-    """Measure the coverage of the first two cases of a parametrized test, not of those that run the same lines again."""
+    """Measure the coverage of the first two cases of a parametrized test, not of further ones on the same lines."""
     function, _, case = item.nodeid.partition("[")
     earlier = CASES.get(function, 0)
     CASES[function] = earlier + 1
