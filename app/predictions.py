@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from app.core.errors import Problem, UserError
 from app.core.files import write_bytes
+from datasets.pipeline.arrays import join_column
 
 PURITY, EFFICIENCY = "hit_purity", "hit_efficiency"
 """Columns with the quality of the model's assignment of hits in each event; baselines do not assign hits."""
@@ -62,7 +63,7 @@ class Predictions:
         true: by target.
         predicted: by target; the most probable value of a class.
         baselines: predictions by baseline, then target.
-        columns: further columns of the events, by name.
+        columns: further columns of the events, by name; integers, like numbers of events, stay integers.
         sigma: predicted standard deviations by target, where the head gives them.
         probability: predicted probabilities by `<target>_<class>`, where the head gives them.
         concentration: kappa of the von Mises-Fisher distribution of a direction by task, where the head gives it.
@@ -73,7 +74,7 @@ class Predictions:
     true: Mapping[str, Values]
     predicted: Mapping[str, Values]
     baselines: Mapping[str, Mapping[str, Values]] = field(default_factory=dict)
-    columns: Mapping[str, Values] = field(default_factory=dict)
+    columns: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     sigma: Mapping[str, Values] = field(default_factory=dict)
     probability: Mapping[str, Values] = field(default_factory=dict)
     concentration: Mapping[str, Values] = field(default_factory=dict)
@@ -129,7 +130,7 @@ class Predictions:
         """Join predictions of the same job on several blocks of events, in order."""
 
         def join(values: Sequence[Mapping[str, Values]]) -> dict[str, Values]:
-            return {name: np.concatenate([part[name] for part in values]) for name in values[0]}
+            return {name: join_column(name, [part[name] for part in values]) for name in values[0]}
 
         return Predictions(
             np.concatenate([part.key for part in parts]),
@@ -153,17 +154,17 @@ class Predictions:
         """Write the CSV atomically.
 
         Its columns are `key`, the extra ones, `true_<target>`, `pred_<target>`, `sigma_<target>`,
-        `prob_<target>_<class>`, `kappa_<task>`, `spread_<...>` and `<baseline>.<target>`.
+        `prob_<target>_<class>`, `kappa_<task>`, `spread_<...>` and `<baseline>.<target>`. Integers keep all their
+        digits, and so does an extra column that float32 does not hold. Other numbers have the nine digits of a float32.
         """
         flat = self.flat()
-        table = np.column_stack([np.asarray(v, np.float64) for v in flat.values()])
-        form = "%d," + ",".join(["%.9g"] * len(flat)) + "\n"
+        form = ",".join(["%d", *(_number_format(v, name in self.columns) for name, v in flat.items())]) + "\n"
 
         def write(file: BinaryIO) -> None:
             file.write(("key," + ",".join(flat) + "\n").encode())
-            for first in range(0, len(table), 4096):
-                rows = zip(self.key[first : first + 4096].tolist(), table[first : first + 4096].tolist(), strict=True)
-                file.write("".join(form % (key, *row) for key, row in rows).encode())
+            for first in range(0, len(self), 4096):
+                rows = zip(*(v[first : first + 4096].tolist() for v in (self.key, *flat.values())), strict=True)
+                file.write("".join(form % row for row in rows).encode())
 
         write_bytes(path, write)
 
@@ -171,10 +172,9 @@ class Predictions:
     def read(cls, path: Path) -> Predictions:
         """Read what `write` wrote; raises UserError when the file is missing or damaged."""
         try:
-            names, key, table = _read_table(path)
+            key, flat = _read_table(path)
         except (OSError, ValueError) as error:
             raise UserError(Problem(f"cannot be read as predictions ({error})", (str(path),))) from None
-        flat = dict(zip(names, table.T, strict=True))
         baselines: dict[str, dict[str, Values]] = {}
         for name in [n for n in flat if "." in n]:
             baseline, _, target = name.partition(".")
@@ -183,19 +183,48 @@ class Predictions:
         return cls(key, parts[0], parts[1], baselines, flat, *parts[2:])
 
 
-def _read_table(path: Path) -> tuple[list[str], NDArray[np.uint64], Values]:
-    """Return the column names, the keys (N,) and the values (N, columns); the keys do not fit into a float."""
+def _number_format(values: NDArray[Any], exact: bool) -> str:
+    """Return how a column is written; `exact` asks for all digits of a float64."""
+    if values.dtype.kind in "iub":
+        return "%d"
+    with np.errstate(over="ignore"):
+        exact = exact and not np.array_equal(values.astype(np.float32), values, equal_nan=True)
+    return "%r" if exact else "%.9g"
+
+
+def _read_table(path: Path) -> tuple[NDArray[np.uint64], dict[str, NDArray[Any]]]:
+    """Return the keys (N,), which do not fit into a float, and the other columns (N,) by name."""
     with path.open(encoding="utf-8") as file:
         first, *names = file.readline().strip().split(",")
         if first != "key" or not names:
             raise ValueError("the first line does not begin with 'key,'")
         lines = file.readlines()
     if not lines:
-        return names, np.empty(0, np.uint64), np.empty((0, len(names)))
+        return np.empty(0, np.uint64), {name: np.empty(0) for name in names}
     if not lines[-1].endswith("\n"):
         raise ValueError("the last line is cut off")
     key = np.loadtxt(lines, delimiter=",", usecols=0, dtype=np.uint64, ndmin=1)
     table = np.loadtxt(lines, delimiter=",", ndmin=2)[:, 1:]
     if table.shape[1] != len(names):
         raise ValueError(f"{len(names) + 1} columns are named, the rows have {table.shape[1] + 1}")
-    return names, key, table
+    columns = dict(zip(names, table.T, strict=True))
+    for position, name in enumerate(names):
+        if "." not in name and not name.startswith(PREFIXES):
+            columns[name] = _as_integers(columns[name], lines, position + 1)
+    return key, columns
+
+
+def _as_integers(values: Values, lines: Sequence[str], position: int) -> NDArray[Any]:
+    """Return a column as integers where all its numbers are, read from the text where float64 has rounded them."""
+    if not (np.isfinite(values).all() and (values == np.trunc(values)).all()) or np.signbit(values[values == 0]).any():
+        return values
+    if (np.abs(values) < 2.0**53).all():
+        return values.astype(np.int64)
+    for kind in (np.int64, np.uint64):
+        try:
+            return np.array([int(line.split(",", position + 1)[position]) for line in lines], kind)
+        except ValueError:  # 1e+20: a float
+            return values
+        except OverflowError:
+            continue
+    return values

@@ -19,7 +19,7 @@ from datasets.argon.volume_files import SHAPE, Shard, open_shard
 from datasets.files import npz
 from datasets.files.damaged import OnBadFile, load_readable
 from datasets.files.shards import read_facts
-from datasets.pipeline.arrays import Sparse
+from datasets.pipeline.arrays import Sparse, exact_numbers
 from datasets.pipeline.event_keys import Duplicates, hash_rows, mix
 from datasets.pipeline.events import Column, Events, Input, Source
 from datasets.plane_images import Normalization, Wanted
@@ -41,6 +41,8 @@ STORED = {
     "event": Column("event", "", "number of the event in its file"),
     "match_id": Column("match_id", "", "number of the main cluster in its event"),
 }
+NUMBERS = ("event", "match_id", "n_clusters")
+"""Columns that stay integers."""
 NEUTRINO = {f"neutrino_{a}": Column(f"neutrino_{a}", "GeV", f"{a} of the neutrino's momentum") for a in AXES}
 
 
@@ -139,7 +141,10 @@ class Reader:
             self.checked.add(number)
         some = np.flatnonzero(lit)
         values = stored_columns(shard, rows[some]) | {f"charge_{p}": sums[p][some] for p in self.planes}
-        columns = {name: np.asarray(values[name], np.float32) for name in (*self.targets, *self.extras)}
+        columns = {
+            name: exact_numbers(values[name]) if name in NUMBERS else np.asarray(values[name], np.float32)
+            for name in (*self.targets, *self.extras)
+        }
         return Events({"volume": images[some]}, columns, shard.key[rows[some]])
 
 
@@ -153,7 +158,7 @@ def stored_columns(shard: Shard, rows: NDArray[np.intp]) -> dict[str, NDArray[An
             values |= dict(zip(DIRECTIONS, (momentum / np.linalg.norm(momentum, axis=1)[:, None]).T, strict=True))
     if "neutrino_momentum" in columns:
         values |= dict(zip(NEUTRINO, columns["neutrino_momentum"].T, strict=True))
-    return values | {n: columns[n] * (GEV if n == "cluster_energy" else 1.0) for n in STORED if n in columns}
+    return values | {n: columns[n] * GEV if n == "cluster_energy" else columns[n] for n in STORED if n in columns}
 
 
 def select_rows(

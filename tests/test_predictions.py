@@ -2,8 +2,10 @@ from dataclasses import fields
 
 import numpy as np
 import pytest
+import uproot
 
 from app.core.errors import UserError
+from app.export.root_file import write_root
 from app.predictions import TASK_OUTPUTS, Predictions, output_columns, output_name
 
 
@@ -42,6 +44,77 @@ def test_float32_survives_exactly(predictions, tmp_path):
     predictions.write(tmp_path / "p.csv")
     again = Predictions.read(tmp_path / "p.csv").predicted["x"].astype(np.float32)
     np.testing.assert_array_equal(again, predictions.predicted["x"])
+
+
+LARGE = {
+    "atlas": np.array([5000000009, 0, -7], np.int64),
+    "ns": 1764000000000000000 + 25 * np.arange(3),
+    "signed": np.array([-(2**63), 2**53 + 1, 2**63 - 1], np.int64),
+    "unsigned": np.array([2**64 - 1, 2**63 + 1, 0], np.uint64),
+    "good": np.array([True, False, True]),
+}
+"""Extra columns that float64, or nine digits, do not hold."""
+
+
+def test_integers_come_back_as_they_were(tmp_path):
+    none = {"x": np.zeros(3)}
+    Predictions(np.arange(3, dtype=np.uint64), none, none, {}, LARGE).write(tmp_path / "p.csv")
+    first = "0,5000000009,1764000000000000000,-9223372036854775808,18446744073709551615,1,0,0"
+    assert (tmp_path / "p.csv").read_text().splitlines()[1] == first
+    again = Predictions.read(tmp_path / "p.csv")
+    for name, values in LARGE.items():
+        assert again.columns[name].dtype.kind in "iu", name
+        assert again.columns[name].tolist() == values.tolist(), name
+    assert again.select(np.array([2])).only(["x"]).columns["ns"].tolist() == [1764000000000000050]
+
+
+def test_an_extra_column_keeps_the_digits_that_float32_does_not_hold(tmp_path):
+    seconds = np.array([1764000000.123456, -0.0, np.nan, np.inf])
+    columns = {"seconds": seconds, "zero": np.array([-0.0, 1, 2, 3])}
+    single = np.float32([0.1, 2, 3e-9, 4])
+    none = {"x": np.full(4, 0.1)}
+    Predictions(np.arange(4, dtype=np.uint64), none, none, {}, {**columns, "p": single}).write(tmp_path / "p.csv")
+    assert (tmp_path / "p.csv").read_text().splitlines()[1] == "0,1764000000.123456,-0,0.100000001,0.1,0.1"
+    again = Predictions.read(tmp_path / "p.csv").columns
+    for name, values in columns.items():
+        assert again[name].view(np.uint64).tolist() == values.view(np.uint64).tolist(), name
+    assert again["p"].astype(np.float32).tolist() == single.tolist()
+
+
+def test_numbers_of_events_as_version_0_1_wrote_them_are_read(tmp_path):
+    (tmp_path / "p.csv").write_text("key,event,run,true_x,pred_x\n7,5.00000001e+09,300000,1,2\n8,12,300000,1,2\n")
+    again = Predictions.read(tmp_path / "p.csv")
+    assert again.columns["event"].tolist() == [5000000010.0, 12.0]
+    assert again.columns["run"].tolist() == [300000, 300000]
+    assert again.columns["run"].dtype == np.int64
+    assert again.true["x"].dtype == np.float64
+
+
+def test_blocks_of_different_types_are_joined_without_rounding():
+    none = {"x": np.zeros(2)}
+
+    def block(*values, kind):
+        return Predictions(np.arange(2, dtype=np.uint64), none, none, {}, {"event": np.array(values, kind)})
+
+    joined = Predictions.concatenate([block(2**53 + 1, 5, kind=np.int64), block(2**64 - 1, 6, kind=np.uint64)])
+    assert joined.columns["event"].tolist() == [2**53 + 1, 5, 2**64 - 1, 6]
+    joined = Predictions.concatenate([block(-1, 5, kind=np.int64), block(2**62 + 1, 6, kind=np.uint64)])
+    assert joined.columns["event"].tolist() == [-1, 5, 2**62 + 1, 6]
+    for one, kind in ((2**64 - 1, np.uint64), (0.5, np.float64)):
+        with pytest.raises(UserError, match=r"dataset\.files\.event: integers above 2\^53 next to .*Expected one type"):
+            Predictions.concatenate([block(-1, 2**53 + 1, kind=np.int64), block(one, 6, kind=kind)])
+
+
+def test_a_root_file_keeps_the_types_of_integers(tmp_path):
+    none = {"x": np.zeros(3)}
+    columns = {**LARGE, "small": np.array([1, -2, 3], np.int16), "swapped": np.array([1, 2, 2**40], ">i8")}
+    write_root(tmp_path / "p.root", Predictions(np.arange(3, dtype=np.uint64), none, none, {"a": none}, columns), {})
+    with uproot.open(tmp_path / "p.root") as file:
+        found = file["predictions"].arrays(library="np")
+    for name, values in columns.items():
+        assert found[name].tolist() == values.tolist(), name
+        assert (found[name].dtype.kind, found[name].dtype.itemsize) == (values.dtype.kind, values.dtype.itemsize), name
+    assert found["a_x"].dtype == np.float64
 
 
 def test_blocks_of_rows_are_written_whole(tmp_path):

@@ -37,6 +37,8 @@ class Summary:
         finite = self.values[np.isfinite(self.values)]
         quantiles = np.quantile(finite.astype(np.float64), [0, 0.5, 1]) if len(finite) else ()
         spread = [f"{value:.6g}" for value in quantiles] or [""] * 3
+        if self.values.dtype.kind in "iu":  # numbers of events have more digits than a measurement
+            spread[0], spread[2] = str(finite.min()), str(finite.max())
         return [*spread, str(len(self.values) - len(finite)), str(len(finite) - len(np.unique(finite)))]
 
 

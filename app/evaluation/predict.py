@@ -75,11 +75,14 @@ def predict(predictor: Predictor, events: Events, job: Job) -> Predictions:
     outputs = predictor(events.inputs)
     for output, name, values in named_outputs(outputs, tasks):
         predicted[output][name] = np.asarray(values, np.float64)
-    columns = {name: np.asarray(values, np.float64) for name, values in events.columns.items()}
-    others = {name: values for name, values in columns.items() if name not in targets}
+    others = {  # integers stay integers: float64 rounds them above 2^53
+        name: values if values.dtype.kind in "iub" else np.asarray(values, np.float64)
+        for name, values in events.columns.items()
+        if name not in targets
+    }
     return Predictions(
         key=events.key,
-        true={target: columns[target] for target in targets},
+        true={target: np.asarray(events.columns[target], np.float64) for target in targets},
         predicted=predicted.pop(VALUE),
         columns=others | hit_columns(outputs, events, job),
         **predicted,

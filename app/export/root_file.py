@@ -26,9 +26,12 @@ def run_facts(run: RunDirectory) -> dict[str, Any]:
 def branches(predictions: Predictions) -> dict[str, Any]:
     """Return {branch: (N,)}: the columns of predictions.csv, of a baseline as <baseline>_<target>: no dots.
 
-    In ROOT a dot in the name of a branch asks for a member of an object.
+    In ROOT a dot in the name of a branch asks for a member of an object. Integers stay integers of their size.
     """
-    flat = {name.replace(".", "_"): np.asarray(values, np.float64) for name, values in predictions.flat().items()}
+    flat = {}
+    for name, values in predictions.flat().items():
+        kind = values.dtype.newbyteorder("=") if values.dtype.kind in "iub" else np.float64
+        flat[name.replace(".", "_")] = np.asarray(values, kind)
     return {"key": np.asarray(predictions.key, np.uint64), **flat}
 
 

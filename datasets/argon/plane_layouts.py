@@ -46,7 +46,9 @@ LAYOUTS: Mapping[int, Mapping[str, int]] = {
 
 @dataclass(frozen=True)
 class Clusters:
-    """Metadata of N clusters by name: (N,), vectors (N, 3), all float64; energies in MeV, momenta in GeV/c.
+    """Metadata of N clusters by name: (N,), vectors (N, 3), in float64; energies in MeV, momenta in GeV/c.
+
+    Of metadata that are all integers `event` and `match_id` stay integers.
 
     Attributes:
         columns: the quantities.
@@ -80,6 +82,8 @@ def read_clusters(metadata: Any, place: Place, plane: int | None = None) -> Clus
     values = np.asarray(metadata, np.float64)
     layout = LAYOUTS[values.shape[1]]
     columns = {n: values[:, i : i + 3] if n in VECTORS else values[:, i] for n, i in layout.items()}
+    if metadata.dtype.kind in "iu":  # float64 rounds numbers of events above 2^53
+        columns |= {name: metadata[:, layout[name]] for name in ("event", "match_id") if name in layout}
     reading = f"metadata of {values.shape[1]} columns do not hold what their layout says"
     for name, column in columns.items():
         bad = np.flatnonzero(~np.isfinite(column if column.ndim == 1 else column.sum(axis=-1)))

@@ -14,7 +14,7 @@ from datasets.argon.plane_layouts import Clusters, energy_of, moving
 from datasets.argon.plane_selection import event_key, join
 from datasets.argon.quality import Quality, Sample, Table, common_tables, energies_table, percent, share_of
 from datasets.files.damaged import load_readable
-from datasets.pipeline.event_keys import hash_images, hash_rows
+from datasets.pipeline.event_keys import hash_images, hash_rows, stored_keys
 from datasets.pipeline.options import Split
 
 ROWS_AT_ONCE = 4096
@@ -74,7 +74,8 @@ def read_plane(
             pixels.append(hash_images(block))
             primitives.append(count_runs(block))
             charge.append(np.maximum(block, 0).sum(axis=(1, 2), dtype=np.float64))
-        keys.append(event_key(group.name, one[plane]) if key is None else np.asarray(key, np.uint64))
+        place = (str(content[plane].path), "key")
+        keys.append(event_key(group.name, one[plane]) if key is None else stored_keys(key, place))
     names = sorted(set.intersection(*(set(one[plane].columns) for one in metadata)))
     columns = {name: np.concatenate([one[plane].columns[name] for one in metadata]) for name in names}
     content_of_pixels = np.concatenate([np.empty(0, np.uint64), *pixels])

@@ -14,6 +14,7 @@ from datasets.argon.plane_files import BESIDE_ROWS, Plane
 from datasets.argon.plane_selection import GEV, Joined
 from datasets.files import root
 from datasets.files.damaged import OnBadFile
+from datasets.pipeline.arrays import exact_numbers
 from datasets.pipeline.event_keys import Duplicates, hash_images, hash_rows
 from datasets.pipeline.events import Column, Events
 
@@ -41,6 +42,8 @@ SIDE = {
     "apa": Column("apa", "", "anode that saw it"),
     "face": Column("face", "", "side of the anode, 0 for x < 0"),
 }
+NUMBERS = ("event", "match_id", *SIDE)
+"""Columns that stay integers."""
 AXIS = {f"axis_{a}": Column(f"axis_{a}", "", f"{a} of the principal axis of the charge in the images") for a in AXES}
 
 
@@ -93,7 +96,10 @@ class Reader:
         values = stored_columns(chosen)
         values |= {f"charge_{name}": one.charge for name, one in moments.items()}
         values |= dict(zip(AXIS, principal_axes(moments).T, strict=True))
-        columns = {name: np.asarray(values[name], np.float32) for name in (*self.targets, *self.extras)}
+        columns = {
+            name: exact_numbers(values[name]) if name in NUMBERS else np.asarray(values[name], np.float32)
+            for name in (*self.targets, *self.extras)
+        }
         if first:  # equal pixels on one plane and equal metadata make a duplicate
             content = hash_images(next(iter(images.values()))) ^ hash_rows([*chosen.clusters.columns.values()])
             self.duplicates.check(content, block.place)
@@ -110,7 +116,7 @@ def stored_columns(chosen: Joined) -> dict[str, NDArray[Any]]:
     values: dict[str, NDArray[Any]] = dict(zip(DIRECTIONS, unit.T, strict=True))
     values |= {name: columns[name] for name in TARGETS} | {"energy": columns["energy"] * GEV}
     values |= dict(zip(POSITION, columns["position"].T, strict=True))
-    values |= {n: columns[n] * (GEV if n.endswith("energy") else 1.0) for n in STORED if n in columns}
+    values |= {n: columns[n] * GEV if n.endswith("energy") else columns[n] for n in STORED if n in columns}
     neutrino = columns.get("neutrino_momentum", chosen.beside.get("neutrino_momentum"))
     values |= {} if neutrino is None else dict(zip(NEUTRINO, np.asarray(neutrino).T, strict=True))
     return values | {n: chosen.beside[n] for n in BESIDE_ROWS if n in SIDE and n in chosen.beside}

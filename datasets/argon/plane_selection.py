@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from app.core.errors import Problem, UserError
 from datasets.argon.plane_files import Group, Plane
 from datasets.argon.plane_layouts import Clusters, moving
-from datasets.pipeline.event_keys import hash_rows, hash_text, mix
+from datasets.pipeline.arrays import exact_numbers
+from datasets.pipeline.event_keys import hash_rows, hash_text, mix, stored_keys
 
 Rows = NDArray[np.int64]
 Keys = NDArray[np.uint64]
@@ -71,8 +72,10 @@ def join(group: Group, planes: Mapping[str, Plane], tables: Mapping[str, Cluster
     chief = "x" if "x" in planes else next(iter(planes))
     clusters = tables[chief][rows[chief]]
     beside = {n: values[rows[chief]] for n, values in planes[chief].beside.items()}
-    key = beside.pop("key", None)
-    return Joined(rows, clusters, event_key(group.name, clusters) if key is None else key, beside)
+    stored = beside.pop("key", None)
+    place = (str(planes[chief].path), "key")
+    key = event_key(group.name, clusters) if stored is None else stored_keys(stored, place)
+    return Joined(rows, clusters, key, beside)
 
 
 def event_key(name: str, clusters: Clusters) -> Keys:
@@ -99,7 +102,7 @@ def common_rows(planes: Mapping[str, Plane], tables: Mapping[str, Clusters], cou
             what = f"planes are joined on event and match_id, which metadata of {table.width} columns do not have"
             expected = "14 or 18 columns, or a single plane: 'planes': [\"x\"] in the dataset"
             raise UserError(Problem(what, (str(planes[plane].path),), expected=expected))
-        pairs[plane] = np.stack([table.columns["event"], table.columns["match_id"]], axis=-1)
+        pairs[plane] = np.stack([exact_numbers(table.columns[n]) for n in ("event", "match_id")], axis=-1)
     once = {plane: rows_matched_once(pair, count) for plane, pair in pairs.items()}
     every = np.concatenate([pairs[plane][rows] for plane, rows in once.items()])
     _, number = np.unique(every, axis=0, return_inverse=True)
@@ -115,7 +118,7 @@ def common_rows(planes: Mapping[str, Plane], tables: Mapping[str, Clusters], cou
     return {plane: rows[first] for plane, rows in joined.items()}
 
 
-def rows_matched_once(pairs: NDArray[np.float64], count: Counter[str]) -> Rows:
+def rows_matched_once(pairs: NDArray[Any], count: Counter[str]) -> Rows:
     """Return the rows that have a match_id, and one that no other row of their event has."""
     rows = np.flatnonzero(pairs[:, 1] >= 0)
     count["without a partner in every plane"] += len(pairs) - len(rows)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from app.core.errors import Problem, UserError
 from datasets.files import npz
 from datasets.pipeline.arrays import Sparse
-from datasets.pipeline.event_keys import hash_rows, hash_text, mix
+from datasets.pipeline.event_keys import hash_rows, hash_text, mix, stored_keys
 
 SHAPE = (208, 1242)
 """Channels and ticks of a volume: 1 m x 1 m."""
@@ -102,7 +102,8 @@ def open_shard(path: Path) -> Shard:
             raise UserError(Problem(what, (str(path), name), expected=str(list(wanted)), received=list(values.shape)))
     check_values(path, columns)
     key = columns.pop("key", None)
-    return Shard(path, columns, event_keys(path, columns) if key is None else key.astype(np.uint64), offsets)
+    keys = event_keys(path, columns) if key is None else stored_keys(key, (str(path), "key"))
+    return Shard(path, columns, keys, offsets)
 
 
 def check_offsets(path: Path, offsets: NDArray[np.int64], pixels: Mapping[str, tuple[int, ...]]) -> None:

@@ -31,7 +31,12 @@ NAMES: Mapping[str, Sequence[str]] = {
 """Possible names of a column; vectors may also be split into <name>_x, _y, _z."""
 NEEDED = ("is_es", "particle_energy")
 INTERACTIONS = {"es": 1, "cc": 0}
-TYPES = {"event": np.int64, "is_es": np.int8, "n_clusters": np.int32, "match_id": np.int64}
+TYPES: Mapping[str, type[np.integer[Any]]] = {
+    "event": np.int64,
+    "is_es": np.int8,
+    "n_clusters": np.int32,
+    "match_id": np.int64,
+}
 
 
 def metadata_columns(rows: Sequence[Any], path: Path) -> dict[str, NDArray[Any]]:
@@ -73,12 +78,37 @@ def _typed(name: str, values: list[Any], place: tuple[str, str]) -> NDArray[Any]
     if name == "source_file":
         return np.array([str(value) for value in values])
     try:
+        if name in TYPES:
+            return integers(values, TYPES[name])
         array = np.array(values, np.float64)
     except (TypeError, ValueError):
-        raise UserError(Problem(f"{name!r} is not a number in every row", place, received=values[0])) from None
+        what = f"{name!r} is not a {'whole ' if name in TYPES else ''}number in every row"
+        raise UserError(Problem(what, place, received=values[0])) from None
+    except OverflowError:
+        received = [min(values), max(values)]
+        raise UserError(
+            Problem(f"{name!r} does not fit its type", place, expected=TYPES[name].__name__, received=received)
+        ) from None
     if name in VECTORS:  # one number for the plane of the file, or three
         array = np.repeat(array[:, None], 3, axis=1) if array.ndim == 1 else array
-    return array.astype(TYPES.get(name, np.float32))
+    return array.astype(np.float32)
+
+
+def integers(values: Sequence[Any], kind: type[np.integer[Any]]) -> NDArray[Any]:
+    """Return numbers as integers of a type, or of uint64 where they need that; raises OverflowError if none holds them.
+
+    Python's integers have all digits, while an array of mixed types is one of float64.
+    """
+    numbers = [int(value) for value in values]
+    if any(float(number) != float(value) for number, value in zip(numbers, values, strict=True)):
+        raise ValueError
+    least, largest = min(numbers, default=0), max(numbers, default=0)
+    if kind is np.int64 and least >= 0 and largest >= 2**63:
+        kind = np.uint64
+    limits = np.iinfo(kind)
+    if not limits.min <= least <= largest <= limits.max:
+        raise OverflowError
+    return np.array(numbers, kind)
 
 
 logger = logging.getLogger(__name__)

@@ -83,12 +83,13 @@ def muon_of_hits(link: Jagged, truth: Columns) -> NDArray[np.intp]:
     counts = np.ones(len(link), np.int64) if muons is None else muons.counts
     event, whose = link.events, np.full(len(link.values), NOISE, np.intp)
     for muon in range(int(counts.max(initial=0))):
-        label = np.full(len(link), muon, np.float64)
+        label: NDArray[Any] = np.full(len(link), muon)
         there = counts > muon
         if isinstance(own, Jagged):
+            label = np.zeros(len(link), own.dtype)
             label[there] = own.values[own.offsets[:-1][there] + muon]
         elif own is not None:
-            label = np.asarray(own, np.float64)
+            label = np.asarray(own)
         whose[(link.values == label[event]) & there[event]] = muon
     return whose
 

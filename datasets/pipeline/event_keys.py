@@ -14,6 +14,10 @@ GOLDEN = 0x9E3779B97F4A7C15
 """2^64 over the golden ratio, odd: the step between the states of splitmix64."""
 KEPT = 2**21
 """About so many keys (at most twice as many) are remembered between blocks: 16 to 32 MB."""
+REMAINDERS = 2**30
+"""Columns of a table are hashed by their position; what float64 leaves of a column, by this number and its position."""
+LOW = 2**12 - 1
+"""The lowest bits of an integer."""
 Keys = NDArray[np.uint64]
 
 
@@ -37,14 +41,45 @@ def mix(values: Keys, seed: int) -> Keys:
 def hash_rows(arrays: Sequence[NDArray[Any]]) -> Keys:
     """Return a key per row from the bytes of its values: equal rows get equal keys, whatever file they are in.
 
+    Values are hashed as float64, so that 7 and 7.0 are one. What float64 leaves of an integer above 2^53, or of a long
+    double, is hashed after it: event numbers like times in ns since 1970 have a key each.
+
     Args:
         arrays: single columns (N,), or several side by side, (N, C).
     """
     key = np.zeros(len(arrays[0]), np.uint64)
     for position, column in enumerate(column for values in arrays for column in np.atleast_2d(np.asarray(values).T)):
-        bits = (np.asarray(column, np.float64) + 0.0).view(np.uint64)  # + 0.0 because -0.0 equals 0.0
-        key = mix(key ^ bits, position)
+        wide = np.asarray(column, np.float64) + 0.0  # + 0.0 because -0.0 equals 0.0
+        key = mix(key ^ wide.view(np.uint64), position)
+        rest = remainder(column, wide)
+        if rest is not None:
+            key = np.where(rest != 0, mix(key ^ rest, REMAINDERS + position), key)
     return key
+
+
+def remainder(values: NDArray[Any], wide: NDArray[np.float64]) -> Keys | None:
+    """Return 64 bits of what `wide`, the values as float64, lacks of each value, 0 where it lacks nothing.
+
+    None where nothing can be lost. Of integers it is the difference modulo 2^12: float64 rounds integers of 64 bits by
+    at most 2^10.
+    """
+    if values.dtype.kind in "iu" and values.dtype.itemsize == 8:
+        lowest = (values & values.dtype.type(LOW)).astype(np.int64)
+        bits: Keys = ((lowest - np.fmod(wide, LOW + 1).astype(np.int64)) & LOW).astype(np.uint64)
+        return bits if bits.any() else None
+    if values.dtype.kind == "f" and values.dtype.itemsize > 8:
+        with np.errstate(invalid="ignore"):
+            lost = np.asarray(values - wide, np.float64)
+        return np.where(np.isfinite(lost), lost + 0.0, 0.0).view(np.uint64)
+    return None
+
+
+def stored_keys(values: NDArray[Any], place: Place) -> Keys:
+    """Return keys that a file holds, in uint64; raises UserError unless they are one integer per event."""
+    if values.ndim != 1 or values.dtype.kind not in "iu":
+        received = f"{values.dtype} of shape {list(values.shape)}"
+        raise UserError(Problem("not keys of events", place, expected="one integer per event", received=received))
+    return values.astype(np.uint64)
 
 
 def hash_text(text: str) -> np.uint64:

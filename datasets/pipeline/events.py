@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.physics.magnet import Magnet
-from datasets.pipeline.arrays import concatenate
+from datasets.pipeline.arrays import concatenate, join_column
 
 Array = NDArray[np.generic]
 
@@ -76,7 +76,7 @@ class Events:
         first = blocks[0]
         return Events(
             {name: concatenate([b.inputs[name] for b in blocks]) for name in first.inputs},
-            {name: np.concatenate([b.columns[name] for b in blocks]) for name in first.columns},
+            {name: join_column(name, [b.columns[name] for b in blocks]) for name in first.columns},
             np.concatenate([b.key for b in blocks]),
         )
 

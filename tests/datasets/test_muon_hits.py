@@ -234,3 +234,34 @@ def test_a_stopped_training_goes_on_with_the_same_batches(one):
     later = [batch[0]["hits"].numpy() for batch in shuffled_batches(part, prepare, 8, seed=3, first_row=32).take(3)]
     for one_of_them, other in zip(all_of_them[4:], later, strict=True):
         np.testing.assert_array_equal(one_of_them, other)
+
+
+@pytest.mark.parametrize("kind", ["mktree", "mkrntuple"])
+def test_numbers_of_events_in_nanoseconds_are_kept_and_keep_events_apart(kind, tmp_path):
+    """As float64 these events share keys, 10 with each other."""
+    event = (1764000000000000000 + 25 * np.arange(40)).astype(np.uint64)
+    path = write(
+        tmp_path / "a.root", content() | {"eventNumber": event, "runNumber": np.full(40, 2**62 + 1)}, kind=kind
+    )
+    found = read(path, min_hits=1, block_size=7)
+    assert found.columns["event"].tolist() == event.tolist()
+    assert found.columns["run"].tolist() == [2**62 + 1] * 40
+    assert len(np.unique(found.key)) == 40
+
+
+def test_links_above_2_to_the_53_find_their_muon(tmp_path):
+    """As float64 both muons of an event have one link, and the second would get all hits."""
+    branches = content(events=20, muons=np.full(20, 2))
+    own = 2**60 + np.tile([1, 2], 20)
+    place = np.asarray(ak.flatten(branches["spacePoint_truthLink"]))
+    hits = ak.num(branches["spacePoint_truthLink"])
+    branches["spacePoint_truthLink"] = ak.unflatten(
+        np.where(place < 0, -1, 2**60 + 1 + place.astype(np.int64) % 2), hits
+    )
+    wide = read(
+        write(tmp_path / "a.root", branches | {"truthMuon_link": ak.unflatten(own, np.full(20, 2))}), min_hits=0
+    )
+    branches["spacePoint_truthLink"] = ak.unflatten(np.where(place < 0, -1, place % 2), hits)
+    small = read(write(tmp_path / "b.root", branches), min_hits=0)
+    assert wide.columns["n_hits"].tolist() == small.columns["n_hits"].tolist()
+    assert wide.inputs["hits"].values.tolist() == small.inputs["hits"].values.tolist()

@@ -282,3 +282,11 @@ def test_vectors_of_one_length_are_as_good_as_arrays(refused, the_events, conten
         file.mktree("tree", dict.fromkeys(regular, "var * float32") | {n: v.dtype for n, v in flat.items()})
         file["tree"].extend(regular | flat)
     refused("npho: jagged, or no numbers. Expected the same number of values in every event", tmp_path / "uneven.root")
+
+
+def test_numbers_of_events_in_nanoseconds_keep_events_apart(load, content, write):
+    content = one_gamma(content)
+    rows = len(content["nGamma"])
+    content["event"] = 1764000000000000000 + 25 * np.arange(rows)
+    _, blocks = load(write(content), block_size=7)
+    assert len(np.unique(np.concatenate([block.key for block in blocks]))) == rows

@@ -414,3 +414,33 @@ def test_the_command_line_ends_with_code_2_and_one_line_for_each_mistake(kind, m
     assert "Traceback" not in text
     assert all(line.endswith(".") for line in text.splitlines())
     assert len(text.splitlines()) <= 2
+
+
+def test_numbers_of_events_are_kept_and_keep_events_apart(load, tmp_path):
+    """Metadata of integers, which float64 does not hold: MeV and GeV/c as whole numbers."""
+    for number, plane in enumerate("UVX"):
+        images, columns = made(24)
+        columns["momentum"] = np.tile([0, 0, 1], (24, 1))
+        columns["energy"] = np.full(24, 1000)
+        table = metadata(columns, 14, number, np.arange(24)).astype(np.int64)
+        table[:, 0] = 2**60 + np.arange(24) // 4
+        np.savez(tmp_path / f"prod_1_plane{plane}.npz", images=images[number], metadata=table)
+    _, blocks = load(tmp_path)
+    events = together(blocks)
+    assert events.columns["event"].tolist() == (2**60 + np.arange(24) // 4).tolist()
+    assert events.columns["match_id"].tolist() == list(range(24))
+    assert len(np.unique(events.key)) == 6
+
+
+def test_numbers_of_events_that_float32_does_not_hold(load, tmp_path):
+    images, columns = made(24)
+    table = metadata(columns, 14, 2, np.arange(24)).astype(np.float64)
+    table[:, 0] = 5000000009 + np.arange(24) // 4
+    np.savez(tmp_path / "prod_1_planeX.npz", images=images[2], metadata=table)
+    _, blocks = load(tmp_path, planes=["x"])
+    assert together(blocks).columns["event"].tolist() == (5000000009 + np.arange(24) // 4).tolist()
+
+
+def test_keys_that_are_no_integers_are_refused(refused, tmp_path):
+    write_matched(tmp_path, key=np.arange(24) + 0.5)
+    refused(r"matched_1\.npz\.key: not keys of events\. Expected one integer per event", tmp_path)

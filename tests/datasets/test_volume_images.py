@@ -193,3 +193,18 @@ def test_duplicates_are_refused(refused, tmp_path):
     np.savez(tmp_path / "a.npz", **arrays)
     np.savez(tmp_path / "b.npz", **arrays)
     refused("12 of its events are also in .*a.npz", tmp_path)
+
+
+def test_numbers_of_events_are_kept_and_keep_events_apart(load, tmp_path):
+    arrays, _ = made()
+    event = 1764000000000000000 + 25 * np.arange(12)
+    np.savez(tmp_path / "a.npz", **arrays | {"event": event, "match_id": 2**24 + 1 + np.arange(12)})
+    _, (events,) = load(tmp_path)
+    assert events.columns["event"].tolist() == event.tolist()
+    assert events.columns["match_id"].tolist() == list(range(2**24 + 1, 2**24 + 13))
+    assert len(np.unique(events.key)) == 12
+
+
+def test_keys_that_are_no_integers_are_refused(refused, tmp_path):
+    np.savez(tmp_path / "a.npz", **made()[0], key=np.arange(12) + 0.5)
+    refused(r"a\.npz\.key: not keys of events\. Expected one integer per event\. Received 'float64 of shape", tmp_path)

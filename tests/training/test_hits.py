@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import keras
 import numpy as np
 import pytest
+import uproot
 
 from app.checks.jobs import check_jobs
+from app.cli import main
+from app.comparison.compared_run import align_events
 from app.config import job_file
 from app.core.errors import UserError
 from app.evaluation import load
@@ -88,6 +92,34 @@ def test_the_deployed_model_knows_no_truth_and_scores_the_hits(run):
     assert probability.shape == (3, 5)
     assert not probability[0].any()
     assert probability[1:].any()
+
+
+def test_numbers_of_events_come_out_as_they_went_in(run, tmp_path, monkeypatch):
+    """Evaluated, exported and compared: times in ns since 1970, of which float64 makes one number of 10."""
+    for name in ("RUNS", "REGISTRY", "DATA"):
+        monkeypatch.setenv(f"WIRECHAMBER_{name}", str(run.path.parents[1] / name.lower()))
+    (path,) = (run.path.parents[1] / "data").glob("muon_hits-*/*.root")
+    with uproot.open(path) as file:
+        branches = file["MuonHitDump"].arrays(entry_stop=60)
+    content = {name: branches[name] for name in branches.fields}
+    event = 1764000000000000000 + 25 * np.arange(60)
+    with uproot.recreate(tmp_path / "ns.root") as file:
+        file.mkrntuple("MuonHitDump", content | {"eventNumber": event.astype(np.uint64)})
+    arguments = ["evaluate", run.name, "--data", str(tmp_path / "ns.root"), "--root", "--out", str(tmp_path / "out")]
+    assert main(arguments) == 0
+    written = Predictions.read(tmp_path / "out" / "predictions.csv")
+    assert len(np.unique(written.key)) == len(written) > 40
+    assert written.columns["event"].dtype == np.int64
+    assert set(written.columns["event"].tolist()) <= set(event.tolist())
+    with uproot.open(tmp_path / "out" / "predictions.root") as file:
+        tree = file["predictions"].arrays(["key", "event", "run", "muon"], library="np")
+    assert tree["event"].dtype == np.uint64
+    for name in ("event", "run", "muon"):
+        assert tree[name].tolist() == written.columns[name].tolist()
+    again = align_events(
+        [SimpleNamespace(name="a", predictions=written), SimpleNamespace(name="b", predictions=written)]
+    )
+    assert again["b"].columns["event"].tolist() == written.columns["event"][np.argsort(written.key)].tolist()
 
 
 def test_truth_that_is_not_there_is_asked_for(tmp_path, monkeypatch):

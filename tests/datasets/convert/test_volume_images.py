@@ -154,3 +154,34 @@ def test_shards_are_not_overwritten(tmp_path):
     convert(paths, tmp_path / "out", trust_pickle=True)
     with pytest.raises(UserError, match=r"prod\.npz: exists already"):
         convert(paths, tmp_path / "out", trust_pickle=True)
+
+
+def test_numbers_of_events_keep_their_digits(tmp_path):
+    images, metadata = made()
+    for i, row in enumerate(metadata):
+        row["event"] = [2**53 + 1, np.int64(2**62 + 3), np.uint64(2**63 + 5), 7][i]
+    write_planes(tmp_path, images, metadata)
+    convert(sorted(tmp_path.glob("*.npz")), tmp_path / "out", trust_pickle=True)
+    _, events = read(tmp_path / "out" / "prod.npz")
+    assert sorted(events.columns["event"].tolist()) == [7, 2**53 + 1, 2**62 + 3, 2**63 + 5]
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        (
+            "n_clusters_in_volume",
+            2**31,
+            r"'n_clusters' does not fit its type\. Expected int32\. Received \[0, 2147483648\]",
+        ),
+        ("event", 2**64, "'event' does not fit its type"),
+        ("event", 7.5, "'event' is not a whole number in every row"),
+    ],
+)
+def test_numbers_that_no_integer_holds_are_refused(tmp_path, column, value, message):
+    images, metadata = made()
+    metadata[3][column] = value
+    if column != "event":
+        metadata[0][column] = 0
+    write_planes(tmp_path, images, metadata)
+    refused(message, sorted(tmp_path.glob("*.npz")), tmp_path / "out", trust_pickle=True)
