@@ -14,7 +14,7 @@ from datasets.files import root
 from datasets.files.root import tree_blocks
 from datasets.muons.bends import COLUMNS as SEGMENTS
 from datasets.muons.columns import SCALES, STANDARD, UNITS, known_targets
-from datasets.muons.files import EVENT, LINK, TRUTH, Naming, open_muon_tree
+from datasets.muons.files import EVENT, HIT_PREFIX, LINK, TRUTH, TRUTH_PREFIX, Naming, open_muon_tree, renamed_branches
 from datasets.muons.reader import Reader
 from datasets.muons.selection import Choice, Keep, Muons, OnInvalid, Selection
 from datasets.muons.tracks import COLUMNS as TRACKS
@@ -39,8 +39,8 @@ def muon_hits(
     files: Sequence[Path],
     *,
     tree: str = "MuonHitDump",
-    hit_prefix: str = "spacePoint_",
-    truth_prefix: str = "truthMuon_",
+    hit_prefix: str = HIT_PREFIX,
+    truth_prefix: str = TRUTH_PREFIX,
     hit_branches: dict[str, str] | None = None,
     truth_branches: dict[str, str] | None = None,
     features: Annotated[tuple[str, ...], Field(min_length=1)] = STANDARD,
@@ -133,7 +133,7 @@ def muon_hits(
         blocks=[partial(reader, number, part) for number, part in enumerate(parts)],
         files=[str(part.tree.path) for part in parts],
         rows=rows,
-        fingerprint=root.fingerprint(files),
+        fingerprint=root.fingerprint(files, tree, renamed_branches(trees[0])),
         description=f"{rows:,} events of hits, {len(features)} features, in {len(files)} file{'s' * (len(files) > 1)}",
         facts=root.read_metadata(files[0]),
         truth={"assigned": ASSIGNED} if assignment else {},

@@ -12,7 +12,7 @@ from app.physics.xenon_calorimeter import SENSORS
 from datasets import DATASETS
 from datasets.files import root
 from datasets.files.root import tree_blocks
-from datasets.photons.files import open_sensor_tree
+from datasets.photons.files import BRANCHES, open_sensor_tree
 from datasets.photons.reader import Reader
 from datasets.pipeline.event_keys import Duplicates
 from datasets.pipeline.events import Column, Input, Source
@@ -90,6 +90,7 @@ def photon_sensors(
     trees = [open_sensor_tree(path, tree, branches or {}) for path in files]
     parts = tree_blocks(trees, block_size)
     rows = sum(part.rows for part in parts)
+    renamed = {column: branch for column, branch in (branches or {}).items() if branch != BRANCHES[column]}
     drops = (empty == "drop", on_invalid == "drop")
     reader = Reader(time_threshold, dead, key == "readings", *drops, Duplicates(rows))
     return Source(
@@ -101,7 +102,7 @@ def photon_sensors(
         blocks=[partial(reader, number, part) for number, part in enumerate(parts)],
         files=[str(part.tree.path) for part in parts],
         rows=rows,
-        fingerprint=root.fingerprint(files),
+        fingerprint=root.fingerprint(files, tree, renamed),
         description=f"{rows:,} events of {SENSORS} photon sensors in {len(files)} file{'s' * (len(files) > 1)}",
         facts=root.read_metadata(files[0]),
     )

@@ -123,7 +123,7 @@ def plane_images(
     digest = hashlib.sha256()
     for group, _ in groups:
         for path in sorted(set(group.paths.values())):
-            digest.update((root.fingerprint([path]) if root.is_root(path) else npz.fingerprint([path])).encode())
+            digest.update((primitives_fingerprint(path) if root.is_root(path) else npz.fingerprint([path])).encode())
     reader = Reader(list(targets), list(extras), Duplicates(rows), on_bad_file)
     layer = {"name": "adc", "normalization": normalization, "sum_ticks": sum_ticks}
     return Source(
@@ -138,6 +138,13 @@ def plane_images(
         facts=facts[0],
         augment=Mirrors(planes, augmentation) if augmentation else None,
     )
+
+
+def primitives_fingerprint(path: Path) -> str:
+    """Return the fingerprint of a ROOT file of primitives: its trees of truth are no choice."""
+    from datasets.primitives.files import primitive_trees
+
+    return root.fingerprint([path], choices=primitive_trees)
 
 
 def open_group(group: Group, planes: Sequence[str], width: int) -> tuple[Group, Mapping[str, Plane]]:

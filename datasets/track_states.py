@@ -104,7 +104,7 @@ def track_states(
         blocks=[partial(reader, number, block) for number, block in enumerate(parts)],
         files=[str(block.path) for block in parts],
         rows=rows,
-        fingerprint=fingerprint(files),
+        fingerprint=fingerprint(files, layout),
         description=f"{rows:,} tracks in {len(files)} file{'s' * (len(files) > 1)}",
         facts=facts[0],
         magnet=magnet_of(facts[0], field, None if z_start else common_start(z, facts[0], parts[0])),

@@ -4,12 +4,13 @@ import hashlib
 import json
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Generic, Literal, TypeVar
 
 from app.core.errors import Problem, UserError, unknown
@@ -111,11 +112,32 @@ def read_metadata(path: Path) -> dict[str, Any]:
     return dict(content) if isinstance(content, dict) else {}
 
 
-def fingerprint(paths: Sequence[Path]) -> str:
-    """Return a hash of the identities (UUID, size) that ROOT files carry themselves."""
+def fingerprint(
+    paths: Sequence[Path],
+    tree: str | None = None,
+    branches: Mapping[str, str] = MappingProxyType({}),
+    choices: Callable[[Any], list[str]] = tree_names,
+) -> str:
+    """Return a hash of what is read of ROOT files: UUID and size, which they carry themselves, and what a job chooses.
+
+    A choice is a tree, with its number of events, in a file that has several, and branches of other than the usual
+    names. A file that leaves no choice has the fingerprint that version 0.1 gave it.
+
+    Args:
+        paths: the files.
+        tree: name of the tree where the path does not say it.
+        branches: by column, where they have other than the usual names.
+        choices: returns the names of the trees in an open file that may be meant.
+    """
     digest = hashlib.sha256()
     for path in paths:
-        digest.update(f"{open_file(path).file.uuid}:{split_name(path)[0].stat().st_size};".encode())
+        file = open_file(path)
+        digest.update(f"{file.file.uuid}:{split_name(path)[0].stat().st_size};".encode())
+        known = choices(file)
+        wanted = split_name(path)[1] or tree or known[0]
+        if known != [wanted] or branches:
+            events = open_tree(path, wanted).num_entries
+            digest.update(json.dumps([wanted, int(events), sorted(branches.items())]).encode())
     return digest.hexdigest()[:16]
 
 

@@ -15,6 +15,7 @@ from datasets.files.root import OpenTree, unpacking_threads
 from datasets.muons.columns import CARTESIAN, DERIVED, OF_VERTEX, POLAR, needed_columns
 from datasets.pipeline.arrays import Jagged
 
+HIT_PREFIX, TRUTH_PREFIX = "spacePoint_", "truthMuon_"
 LINK = "truthLink"
 TRUTH = {**{name: name for name in (*POLAR, *CARTESIAN, *OF_VERTEX)}, "charge": "q", "link": "link"}
 """Columns of a muon, and the names of their branches after the prefix unless the job says otherwise."""
@@ -123,6 +124,13 @@ def open_muon_tree(path: Path, name: str, features: Sequence[str], naming: Namin
         column = next(c for c in wanted if c not in truth)
         raise UserError(no_branch(column, naming.truth(column), known, path))
     return Tree(path, tree, hits, truth)
+
+
+def renamed_branches(tree: Tree) -> dict[str, str]:
+    """Return the branches, by column, whose names are others than without any word of the job."""
+    usual = Naming(HIT_PREFIX, TRUTH_PREFIX, {}, {})
+    hits = {f"hit {name}": branch for name, branch in tree.hits.items() if branch != usual.hit(name)}
+    return hits | {name: branch for name, branch in tree.truth.items() if branch != usual.truth(name)}
 
 
 def no_branch(column: str, branch: str, known: Sequence[str], path: Path, feature: bool = False) -> Problem:

@@ -103,13 +103,18 @@ def open_primitives(path: Path) -> Any:
     """Return the tree of primitives: the named one, or the only one in a folder TriggerPrimitives."""
     if root.split_name(path)[1]:
         return root.open_tree(path)
-    known = root.tree_names(root.open_file(path))
-    wanted = [name for name in known if "TriggerPrimitives/" in name]
+    file = root.open_file(path)
+    wanted = primitive_trees(file)
     if len(wanted) != 1:
         what = f"the file has {len(wanted)} trees of trigger primitives"
         expected = "one tree in a folder TriggerPrimitives, or file.root:tree"
-        raise UserError(Problem(what, (str(path),), expected=expected, received=known))
+        raise UserError(Problem(what, (str(path),), expected=expected, received=root.tree_names(file)))
     return root.open_tree(path, wanted[0])
+
+
+def primitive_trees(file: Any) -> list[str]:
+    """Return the trees of an open file that lie in a folder TriggerPrimitives."""
+    return [name for name in root.tree_names(file) if "TriggerPrimitives/" in name]
 
 
 def number_events(columns: Columns) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

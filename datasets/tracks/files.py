@@ -79,11 +79,14 @@ def read_metadata(path: Path) -> dict[str, Any]:
     return {} if root.is_root(path) else read_facts(path)
 
 
-def fingerprint(paths: Sequence[Path]) -> str:
-    """Return a hash of the content of the files, in order."""
+def fingerprint(paths: Sequence[Path], layout: Layout) -> str:
+    """Return a hash of the content of the files, in order, and of what the layout chooses in ROOT files."""
     arrays = [path for path in paths if not root.is_root(path)]
     others = [path for path in paths if root.is_root(path)]
-    hashes = [*([npz.fingerprint(arrays)] if arrays else []), *([root.fingerprint(others)] if others else [])]
+    hashes = [npz.fingerprint(arrays)] if arrays else []
+    if others:
+        renamed = {column: branch for column, branch in layout.branches.items() if branch != column}
+        hashes.append(root.fingerprint(others, layout.tree, renamed))
     return "-".join(hashes)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import awkward as ak
 import numpy as np
 import pytest
@@ -265,3 +267,12 @@ def test_links_above_2_to_the_53_find_their_muon(tmp_path):
     small = read(write(tmp_path / "b.root", branches), min_hits=0)
     assert wide.columns["n_hits"].tolist() == small.columns["n_hits"].tolist()
     assert wide.inputs["hits"].values.tolist() == small.inputs["hits"].values.tolist()
+
+
+def test_other_branches_of_truth_are_different_data(tmp_path):
+    branches = content()
+    path = write(tmp_path / "a.root", branches | {"pt_up": branches["truthMuon_pt"] * 1.01})
+    with uproot.open(path) as file:
+        of_0_1 = hashlib.sha256(f"{file.file.uuid}:{path.stat().st_size};".encode()).hexdigest()[:16]
+    assert source(path).fingerprint == source(path, features=["time", "channel"]).fingerprint == of_0_1
+    assert source(path, truth_branches={"pt": "pt_up"}).fingerprint != of_0_1

@@ -10,6 +10,7 @@ import uproot
 
 from app.physics.xenon_calorimeter import SENSORS, positions, to_uvw
 from datasets import SIMULATORS
+from datasets.files import root
 from datasets.pipeline.options import DatasetOptions
 from datasets.pipeline.split import split
 
@@ -290,3 +291,10 @@ def test_numbers_of_events_in_nanoseconds_keep_events_apart(load, content, write
     content["event"] = 1764000000000000000 + 25 * np.arange(rows)
     _, blocks = load(write(content), block_size=7)
     assert len(np.unique(np.concatenate([block.key for block in blocks]))) == rows
+
+
+def test_other_branches_are_different_data(load, folder):
+    path = sorted(folder.glob("*.root"))[0]
+    found = [load(path, branches=names)[0].fingerprint for names in ({}, {"u": "uvwTruth[0]"}, {"u": "uvwTruth[1]"})]
+    assert found[0] == found[1] == root.fingerprint([path])
+    assert found[2] != found[0]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from app.physics.argon.planes import TICKS_PER_CM
 from datasets import DATASETS
 from datasets.convert import CONVERTERS
 from datasets.pipeline.events import Events
+from datasets.plane_images import primitives_fingerprint
 from datasets.primitives.clusters import Clustering, find_clusters, match_clusters, unwrap_channels
 from datasets.primitives.files import read_primitives
 
@@ -309,3 +312,15 @@ def test_the_verb_writes_what_it_is_told(tracks, tmp_path, capsys):
         assert content["metadata"].shape == (40, 18)
     assert OFFSET.shape == (2, 4, 2)
     assert FIRST == (0, 800, 1600)
+
+
+def test_trees_of_primitives_are_different_data_and_those_of_truth_no_choice(tmp_path):
+    path = write(tmp_path / "a.root", noise(5), *truth_of(5, (1.0, 2.0, 3.0), (0.0, 0.0, 0.01)))
+    tree = "dump/TriggerPrimitives/maker"
+    with uproot.open(path) as file:
+        of_0_1 = hashlib.sha256(f"{file.file.uuid}:{path.stat().st_size};".encode()).hexdigest()[:16]
+    assert primitives_fingerprint(path) == primitives_fingerprint(Path(f"{path}:{tree}")) == of_0_1
+    with uproot.update(path) as file:
+        file.mktree("dump/TriggerPrimitives/other", {"x": "f4"}).extend({"x": np.zeros(3, "f4")})
+    found = [primitives_fingerprint(Path(f"{path}:dump/TriggerPrimitives/{name}")) for name in ("maker", "other")]
+    assert len({*found, of_0_1}) == 3

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import awkward
 import numpy as np
 import pytest
@@ -134,6 +136,37 @@ def test_a_root_fingerprint_is_the_files_own(load, root, columns):
     path.rename(path.with_name("renamed.root"))
     assert load(path.with_name("renamed.root"))[0].fingerprint == first
     assert load(root(t=columns))[0].fingerprint != first  # written again
+
+
+def fingerprint_of_0_1(path):
+    with uproot.open(path) as file:
+        return hashlib.sha256(f"{file.file.uuid}:{path.stat().st_size};".encode()).hexdigest()[:16]
+
+
+def test_a_root_file_that_leaves_no_choice_has_the_fingerprint_of_0_1(load, root, columns):
+    path = root(nominal=columns)
+    expected = fingerprint_of_0_1(path)
+    for file, options in ((path, {}), (f"{path}:nominal", {}), (path, {"tree": "nominal", "branches": {"x": "x"}})):
+        assert load(file, **options)[0].fingerprint == expected
+
+
+def test_the_trees_of_a_root_file_are_different_data(load, root, columns):
+    """A nominal tree and a systematic variation would stand in one table, the better one as the best of 2."""
+    varied = columns | {"x": columns["x"] * 1.01}
+    path = root(nominal=columns, varied=varied)
+    named = [load(f"{path}:{tree}")[0].fingerprint for tree in ("nominal", "varied")]
+    assert len({*named, fingerprint_of_0_1(path)}) == 3
+    assert [load(path, tree=tree)[0].fingerprint for tree in ("nominal", "varied")] == named
+    both = load(f"{path}:nominal", f"{path}:varied")[0].fingerprint
+    assert both not in named
+
+
+def test_other_branches_of_a_root_tree_are_different_data(load, root, columns):
+    path = root(t=columns | {"x_up": columns["x"] * 1.01, "y_up": columns["y"]})
+    chosen = [{}, {"x": "x_up"}, {"y": "y_up"}, {"x": "x_up", "y": "y_up"}]
+    found = [load(path, branches=branches)[0].fingerprint for branches in chosen]
+    assert len(set(found)) == 4
+    assert load(path, branches={"y": "y_up", "x": "x_up"})[0].fingerprint == found[3]
 
 
 @pytest.mark.parametrize(
