@@ -3,12 +3,13 @@
 import importlib
 import pkgutil
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.core.errors import Problem, UserError
 from app.core.files import read_json
@@ -36,10 +37,14 @@ class Loaded:
 
         An input that is not a row of columns is given whole, by its own name: {"sensors": (N, 4760, 2)}. What else the
         model predicts is called as in predictions.csv: `sigma_<target>`, `prob_<target>_<class>`, `kappa_<task>`, (N,).
+        No events give arrays of length 0.
+
+        Raises:
+            UserError: a missing column, one that is no array of numbers of the right shape, or of another length.
         """
-        self._check(columns)
+        whole = self._check(columns)
         inputs = {name: stack_columns(columns, names) for name, names in self.columns.items()}
-        outputs = Predictor(self.model)(inputs | {name: np.asarray(columns[name], np.float32) for name in self.whole})
+        outputs = Predictor(self.model)(inputs | whole)
         tasks = {name: task["targets"] for name, task in self.job["tasks"].items()}
         prefixes = {**TASK_OUTPUTS, VALUE: ""}
         return {f"{prefixes[output]}{name}": values for output, name, values in named_outputs(outputs, tasks)}
@@ -69,11 +74,42 @@ class Loaded:
 
         return Trajectory(self.model, self.columns, self.job["model"]["inputs"]["mirror"])
 
-    def _check(self, columns: Mapping[str, Any]) -> None:
-        known = [*(c for names in self.columns.values() for c in names), *self.whole]
-        missing = [c for c in known if c not in columns]
+    def _check(self, columns: Mapping[str, Any]) -> dict[str, Any]:
+        """Refuse columns that are missing, or whose shapes do not fit; return the inputs that are given whole."""
+        single = [column for names in self.columns.values() for column in names]
+        missing = [name for name in (*single, *self.whole) if name not in columns]
         if missing:
-            raise UserError(Problem("missing input column", (missing[0],), expected=f"the columns {known}"))
+            expected = f"the columns {[*single, *self.whole]}"
+            raise UserError(Problem("missing input column", (missing[0],), expected=expected))
+        shapes = dict.fromkeys(single, (None,)) | {name: self.model.input[name].shape for name in self.whole}
+        arrays = {name: number_array(name, columns[name], shape) for name, shape in shapes.items()}
+        hits = [name for name in self.whole if None in shapes[name][1:2]]
+        for axis, names, what in ((0, list(arrays), "events"), (1, hits, "hits")):
+            lengths = {name: arrays[name].shape[axis] for name in names}
+            for name, length in lengths.items():
+                if length != lengths[names[0]]:
+                    expected = f"{lengths[names[0]]:,}, as in {names[0]}"
+                    raise UserError(Problem(f"another number of {what}", (name,), expected=expected, received=length))
+        whole = {name: arrays[name] for name in self.whole}
+        for name in hits:  # a network looks at one hit at least, here one of padding
+            if not whole[name].shape[1]:
+                whole[name] = np.zeros((len(whole[name]), 1, *whole[name].shape[2:]), np.float32)
+        return whole
+
+
+def number_array(name: str, values: Any, shape: Sequence[int | None]) -> NDArray[np.float32]:
+    """Return an input as an array; raises UserError naming it when it is not one of numbers of this shape."""
+    expected = f"numbers of shape ({', '.join(map(str, ['N', *('h' if n is None else n for n in shape[1:])]))})"
+    try:
+        array = np.asarray(values)
+        if array.dtype.kind not in "iufb":
+            raise ValueError
+    except (TypeError, ValueError):  # a list of lists of different lengths, or text
+        raise UserError(Problem("not an array of numbers", (name,), expected=expected, received=values)) from None
+    if len(array.shape) != len(shape) or any(n not in (None, m) for n, m in zip(shape, array.shape, strict=True)):
+        received = "a single number" if not array.shape else f"shape {list(array.shape)}"
+        raise UserError(Problem("another shape", (name,), expected=expected, received=received))
+    return np.asarray(array, np.float32)
 
 
 def register_layers() -> None:

@@ -41,6 +41,9 @@ class Predictor:
     def __call__(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """Predict, some events at a time; outputs of single hits are padded to the longest event (N, h)."""
         parts = [self.predict_portion(portion) for portion in self.portions(inputs)]
+        if not parts:  # a network needs an event, to say which outputs it has
+            one = {name: np.zeros((1, *inputs[name].shape[1:]), np.float32) for name in self.names}
+            return {name: array[:0] for name, array in self.predict_portion(one).items()}
         outputs = {}
         for name in parts[0]:
             arrays = [part[name] for part in parts]

@@ -52,6 +52,8 @@ class Trajectory:
             what = f"{len(outside)} of {len(points)} points lie outside the track"
             expected = "shares of dz from 0, the start, to 1, the end"
             raise UserError(Problem(what, ("zeta",), expected=expected, received=float(outside[0])))
+        if not rows:
+            return {name: np.empty((0, len(points)), np.float32) for name in STATE}
         flat = {name: stack_columns(columns, names) for name, names in self.columns.items()}
         step = max(1, POINTS_AT_ONCE // len(points))
         parts = [

@@ -1,7 +1,7 @@
 """A deployed Keras model as an ONNX graph; the one module that calls the converter."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -85,15 +85,43 @@ def trace(model: Any) -> tuple[Any, dict[str, str], dict[str, str]]:
     names = sorted(model.input)
     signature = {n: tf.TensorSpec((None, *model.input[n].shape[1:]), model.input[n].dtype, name=n) for n in names}
 
+    tables = [name for name in names if len(model.input[name].shape) > 2]
+    jagged = [name for name in names if None in model.input[name].shape[1:2]]
+
     @tf.function(autograph=False)
     def predict(inputs: Mapping[str, Any]) -> dict[str, Any]:
-        return {name: tf.identity(value) for name, value in model(inputs, training=False).items()}
+        outputs = call_padded(model, inputs, jagged) if tables else model(inputs, training=False)
+        return {name: tf.identity(value) for name, value in outputs.items()}
 
     with for_other_compilers():
         function = predict.get_concrete_function(signature)
     inputs = {tensor.name: name for tensor, name in zip(function.inputs, names, strict=False)}
     outputs = {function.structured_outputs[n].name: name for n, name in output_names(model).items()}
     return function, inputs, outputs
+
+
+def call_padded(model: Any, inputs: Mapping[str, Any], jagged: Sequence[str]) -> dict[str, Any]:
+    """Return the outputs of a model of images, sensors or hits, also of no events, and of events without a hit.
+
+    ONNX Runtime cannot reshape or gather from nothing, so that the network sees one event and one hit of padding at
+    least, whose outputs are cut off again. Where there are events and hits nothing is added.
+
+    Args:
+        model: the model.
+        inputs: its inputs.
+        jagged: names of those whose second axis are the hits; none of images.
+    """
+    sizes = tf.shape(inputs[next(iter(jagged or inputs))])[:2]
+    more = tf.maximum(1 - sizes, 0)
+    padded = {}
+    for name, value in inputs.items():
+        added = [more[0], more[1] if name in jagged else 0, *[0] * (len(value.shape) - 2)][: len(value.shape)]
+        padded[name] = tf.ensure_shape(tf.pad(value, [[0, number] for number in added]), value.shape)
+    outputs = {}
+    for name, value in model(padded, training=False).items():
+        of_hits = jagged and None in value.shape[1:2]
+        outputs[name] = value[: sizes[0], : sizes[1]] if of_hits else value[: sizes[0]]
+    return outputs
 
 
 def _constant(context: Any, node: Any, value: float) -> str:

@@ -94,6 +94,28 @@ def test_the_deployed_model_knows_no_truth_and_scores_the_hits(run):
     assert probability[1:].any()
 
 
+def test_no_events_and_events_without_hits(run):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WIRECHAMBER_RUNS", str(run.path.parent))
+        loaded = load(run.name)
+
+    def predict(events, hits):
+        return loaded.predict({"hits": np.ones((events, hits, 22)), "mask": np.zeros((events, hits))})
+
+    expected = predict(3, 5)
+    for hits in (0, 5):
+        assert {name: values.shape for name, values in predict(0, hits).items()} == dict.fromkeys(expected, (0,))
+    for name, values in predict(3, 0).items():
+        np.testing.assert_allclose(values, expected[name], rtol=1e-6)
+    for shape, message in (
+        ((3, 4), r"mask: another number of hits\. Expected 5, as in hits\. Received 4"),
+        ((2, 5), r"mask: another number of events\. Expected 3, as in hits\. Received 2"),
+        ((3,), r"mask: another shape\. Expected numbers of shape \(N, h\)\. Received 'shape \[3\]'"),
+    ):
+        with pytest.raises(UserError, match=message):
+            loaded.predict({"hits": np.ones((3, 5, 22)), "mask": np.ones(shape)})
+
+
 def test_numbers_of_events_come_out_as_they_went_in(run, tmp_path, monkeypatch):
     """Evaluated, exported and compared: times in ns since 1970, of which float64 makes one number of 10."""
     for name in ("RUNS", "REGISTRY", "DATA"):
