@@ -58,9 +58,9 @@ def choose_styles(models: Mapping[str, str]) -> dict[str, RunStyle]:
 def add_legend(axes: Axes, title: str | None = None) -> None:
     """Draw the legend inside the axes where it is short, else next to them."""
     handles, labels = axes.get_legend_handles_labels()
-    if len(labels) <= INSIDE:
+    if 0 < len(labels) <= INSIDE:
         axes.legend(loc="best", title=title)
-    else:
+    elif labels:
         axes.legend(handles, labels, loc="upper left", bbox_to_anchor=(1.0, 1.0), title=title)
 
 

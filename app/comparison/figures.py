@@ -19,7 +19,7 @@ from app.comparison.curves import (
 )
 from app.comparison.run_metrics import MetricKey
 from app.plots.drawing.save import save_figure
-from app.plots.drawing.style import GREY, Axes, Figure, new_figure, styled
+from app.plots.drawing.style import GREY, Axes, Figure, draw_legend, new_figure, styled
 
 
 def draw(comparison: Comparison, folder: Path) -> list[Path]:
@@ -74,7 +74,7 @@ def leading_metric(comparison: Comparison, task: str) -> Figure:
         strongest = best(baselines, key=lambda name: baselines[name])
         label = f"{strongest.replace('_', ' ')} (baseline)"
         axes.axvline(baselines[strongest], color=GREY, linestyle="--", label=label)
-        axes.legend(loc="best")
+        draw_legend(axes, loc="best")
         values.append(baselines[strongest])
     if is_wide(values):
         axes.set_xscale("log")

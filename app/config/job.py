@@ -20,6 +20,9 @@ from losses.balancing import BALANCINGS
 from losses.constraints import CONSTRAINTS
 from losses.weighting import WEIGHTINGS
 
+Batch = Annotated[int, Field(ge=1, le=2**31 - 1)]
+"""Rows of a batch: TensorFlow counts those of a tensor in 32 bits."""
+
 
 class Task(Strict):
     """One thing to learn: targets, how they are transformed, the head that gives them, the loss and the metrics."""
@@ -71,7 +74,7 @@ class Training(Strict):
     """How the objective is minimised."""
 
     epochs: Count = 100
-    batch_size: Count = 256
+    batch_size: Batch = 256
     steps_per_epoch: Count | None = Field(None, description="default: one pass over the training events")
     optimizer: OPTIMIZERS.spec = "adamw"
     schedule: SCHEDULES.spec = "cosine"
@@ -124,7 +127,7 @@ class Unlabelled(Strict):
 
     files: Listed | None = None
     simulate: dict[str, Any] | None = Field(None, description="as in the dataset; the ends of the tracks are not used")
-    batch_size: Count | None = Field(None, description="states next to each labelled batch; default: as many")
+    batch_size: Batch | None = Field(None, description="states next to each labelled batch; default: as many")
 
     @model_validator(mode="after")
     def _exactly_one_origin(self) -> Self:

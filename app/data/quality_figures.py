@@ -10,7 +10,7 @@ import numpy as np
 
 from app.plots.drawing.inputs import PlotInputs
 from app.plots.drawing.save import save_figure
-from app.plots.drawing.style import BLUE, GREEN, GREY, ORANGE, RED, label, new_figure, styled
+from app.plots.drawing.style import BLUE, GREEN, GREY, ORANGE, RED, draw_legend, label, new_figure, styled
 from datasets.argon.plane_layouts import MISMATCH
 from datasets.argon.quality import PER_PRIMITIVE, Sample, calibration, correction, count_repeats, percent, share_of
 from datasets.pipeline.options import Split
@@ -81,7 +81,7 @@ def draw_classes(axes: Axes, sample: Sample) -> None:
     axes.set_xticks(place, [name for name, *_ in KINDS])
     axes.minorticks_off()
     axes.set(ylim=(0, 1.35 * max(total.max(initial=0), 1)), ylabel="number")
-    axes.legend(loc="upper right", ncols=2)
+    draw_legend(axes, loc="upper right", ncols=2)
 
 
 def draw_energies(axes: Axes, sample: Sample) -> None:
@@ -96,7 +96,7 @@ def draw_energies(axes: Axes, sample: Sample) -> None:
         text = f"clusters: median {np.median(sample.cluster_energy):.3g}"
         axes.hist(sample.cluster_energy, edges, histtype="step", color=GREY, linestyle="--", label=text)
     axes.set(ylim=(0, 1.4 * axes.get_ylim()[1]), xlabel="true energy [MeV]", ylabel="number per bin")
-    axes.legend(loc="upper right")
+    draw_legend(axes, loc="upper right")
 
 
 def draw_mismatch(axes: Axes, sample: Sample) -> None:
@@ -109,7 +109,7 @@ def draw_mismatch(axes: Axes, sample: Sample) -> None:
     axes.set_yscale("symlog", linthresh=1)
     axes.set(ylim=(0, 30 * max(axes.get_ylim()[1], 1)), ylabel="number per bin")
     axes.set_xlabel("$E(p)$ $-$ true energy [MeV]")
-    axes.legend(loc="upper left")
+    draw_legend(axes, loc="upper left")
 
 
 def draw_correction(axes: Axes, sample: Sample) -> None:
@@ -128,7 +128,7 @@ def draw_correction(axes: Axes, sample: Sample) -> None:
     axes.plot([0, end], [0, end], color=GREY, linewidth=1, linestyle=":")
     axes.set(xlim=(0, end), ylim=(0, 1.5 * end), xlabel="true energy [MeV]", ylabel="cluster energy [MeV]")
     title = f"per primitive: correlation, beyond {MISMATCH:g} MeV; {sample.noun}"
-    axes.legend(loc="upper left", title=title, alignment="left", markerscale=2)
+    draw_legend(axes, loc="upper left", title=title, alignment="left", markerscale=2)
 
 
 def draw_calibration(axes: Axes, sample: Sample) -> None:
@@ -144,7 +144,7 @@ def draw_calibration(axes: Axes, sample: Sample) -> None:
                 (low + high) / 2, middle, **bars, color=colour, marker=marker, ls="", elinewidth=1, label=name
             )
     axes.set(ylim=(0, 1.3 * axes.get_ylim()[1]), xlabel="true energy [MeV]", ylabel="ADC / MeV")
-    axes.legend(loc="upper right", title="median, central 68 %", alignment="left")
+    draw_legend(axes, loc="upper right", title="median, central 68 %", alignment="left")
 
 
 def draw_shares(axes: Axes, sample: Sample, split: Split) -> None:

@@ -13,7 +13,19 @@ from app.metrics.statistics.residuals import half_width_68
 from app.plots import PLOTS, Needs
 from app.plots.drawing.inputs import PlotInputs
 from app.plots.drawing.residuals import opening_angles
-from app.plots.drawing.style import BLUE, GREY, ORANGE, Axes, Figure, grid, label, scale_for, styled, symbol
+from app.plots.drawing.style import (
+    BLUE,
+    GREY,
+    ORANGE,
+    Axes,
+    Figure,
+    draw_legend,
+    grid,
+    label,
+    scale_for,
+    styled,
+    symbol,
+)
 from app.plots.roc import class_style
 
 FEWEST = 10
@@ -99,7 +111,7 @@ def _reliability(axes: Axes, inputs: PlotInputs, target: str, bins: int) -> None
             x, y, yerr=np.maximum([y - low, high - y], 0), **look, label=f"{symbol(target)} = {k}: {error:.3f}"
         )
     axes.set(xlim=(0, 1), ylim=(0, 1), xlabel=f"predicted probability of {symbol(target)}", ylabel="observed share")
-    axes.legend(loc="upper left", title="mean distance from the diagonal", alignment="left")
+    draw_legend(axes, loc="upper left", title="mean distance from the diagonal", alignment="left")
 
 
 def _cosines(axes: Axes, inputs: PlotInputs, kappa: NDArray[Any], bins: int) -> None:
@@ -113,7 +125,7 @@ def _cosines(axes: Axes, inputs: PlotInputs, kappa: NDArray[Any], bins: int) -> 
     low = min(0.0, float((y - error).min(initial=0.0)))
     axes.set(xlim=(0, 1), ylim=(1.1 * low, 1.02), ylabel="observed mean cosine")
     axes.set_xlabel(r"predicted mean cosine, coth $\kappa$ $-$ 1/$\kappa$")
-    axes.legend(loc="upper left")
+    draw_legend(axes, loc="upper left")
 
 
 def _pulls(axes: Axes, inputs: PlotInputs, target: str, bins: int) -> None:
@@ -131,4 +143,4 @@ def _pulls(axes: Axes, inputs: PlotInputs, target: str, bins: int) -> None:
     axes.axhline(1, color=GREY, linewidth=1, linestyle=":")
     axes.set(ylim=(0, max(2.0, 1.25 * axes.get_ylim()[1])), ylabel=f"width of the pulls of {symbol(target)}")
     axes.set_xlabel(scale.axis(rf"predicted $\sigma$ of {symbol(target)}"))
-    axes.legend(loc="upper right", title="all events", alignment="left")
+    draw_legend(axes, loc="upper right", title="all events", alignment="left")

@@ -5,7 +5,7 @@ import numpy as np
 from app.metrics.statistics.bins import CHARGES, PT, Edges, bins_of, is_positive, pt_of
 from app.plots import PLOTS, Needs
 from app.plots.drawing.inputs import PlotInputs
-from app.plots.drawing.style import Figure, curves, label, new_figure, styled
+from app.plots.drawing.style import Figure, curves, draw_legend, label, new_figure, styled
 
 FEWEST = 20
 """A bin with fewer muons is not drawn."""
@@ -52,6 +52,6 @@ def charge_misidentification(inputs: PlotInputs, *, pt_bins: Edges = PT) -> Figu
     axes.axhline(0.5, color="black", linewidth=1, linestyle=":")
     axes.set(xscale="log", yscale="log", xlabel=r"$p_\mathrm{T}$ [GeV]", ylabel="wrong charge")
     axes.set_ylim(max(axes.get_ylim()[0], LEAST), 5)
-    axes.legend(loc="upper left")
+    draw_legend(axes, loc="upper left")
     label(inputs, [axes])
     return figure

@@ -13,7 +13,19 @@ from app.physics.directions import DEGREE
 from app.plots import PLOTS, Needs
 from app.plots.drawing.inputs import PlotInputs
 from app.plots.drawing.residuals import differences, opening_angles, percentile_68
-from app.plots.drawing.style import BLUE, GREY, ORANGE, Axes, Figure, grid, label, scale_for, styled, symbol
+from app.plots.drawing.style import (
+    BLUE,
+    GREY,
+    ORANGE,
+    Axes,
+    Figure,
+    draw_legend,
+    grid,
+    label,
+    scale_for,
+    styled,
+    symbol,
+)
 
 FEWEST = 10
 """A bin with fewer events is not drawn."""
@@ -64,7 +76,7 @@ def _compare(axes: Axes, spread: NDArray[Any], residual: NDArray[Any], widths: d
     most = float(max(x.max(initial=0.0), 1e-30))
     axes.plot([0, most], [0, most], color=GREY, linewidth=1, linestyle=":")
     axes.set(xlim=(0, 1.05 * most), ylim=(0, None))
-    axes.legend(loc="upper left")
+    draw_legend(axes, loc="upper left")
 
 
 def _rms(values: NDArray[Any]) -> float:

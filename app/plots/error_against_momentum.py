@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from app.metrics.statistics.bins import Edges, bins_of
 from app.plots import PLOTS, Needs
 from app.plots.drawing.inputs import PlotInputs
-from app.plots.drawing.style import Figure, curves, label, new_figure, styled
+from app.plots.drawing.style import Figure, curves, draw_legend, label, new_figure, styled
 from app.predictions import Predictions
 
 FEWEST = 20
@@ -57,7 +57,7 @@ def error_against_momentum(
     bottom, top = (lowest / 1.5, highest * 1.5) if highest else (0.1, 1.0)
     lines = 1.5 + (len(axes.get_legend_handles_labels()[1]) + 1) // 2
     axes.set_ylim(bottom, top * (top / bottom) ** (0.07 * lines))
-    axes.legend(loc="upper center", ncols=2, title="points: mean; bands: from 68 % to 95 % of the tracks")
+    draw_legend(axes, loc="upper center", ncols=2, title="points: mean; bands: from 68 % to 95 % of the tracks")
     label(inputs, [axes])
     return figure
 

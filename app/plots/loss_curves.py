@@ -9,7 +9,19 @@ import numpy as np
 from app.history import flatten_epoch
 from app.plots import PLOTS, Needs
 from app.plots.drawing.inputs import PlotInputs
-from app.plots.drawing.style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, Figure, label, new_figure, styled
+from app.plots.drawing.style import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PURPLE,
+    RED,
+    Figure,
+    draw_legend,
+    label,
+    new_figure,
+    styled,
+)
 
 Epochs = Sequence[Mapping[str, Any]]
 TERM_COLOURS = (GREEN, PURPLE, RED, GREY, "#56B4E9", "#B59A00")
@@ -56,7 +68,7 @@ def loss_curves(inputs: PlotInputs, *, terms: bool = True) -> Figure:
         text = f"best: {best_loss:.3g}, epoch {best}"
         losses.plot(best, best_loss, "*", color=RED, markersize=15, markeredgecolor="white", label=text)
     bottom.set_xlabel("epoch")
-    losses.legend(loc="upper right", ncols=1 + (len(losses.get_legend_handles_labels()[1]) > 5))
+    draw_legend(losses, loc="upper right", ncols=1 + (len(losses.get_legend_handles_labels()[1]) > 5))
     label(inputs, [losses])
     return figure
 

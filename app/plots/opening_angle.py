@@ -12,7 +12,7 @@ from app.metrics.statistics.bins import Edges, bins_of
 from app.plots import PLOTS, Needs
 from app.plots.drawing.inputs import PlotInputs
 from app.plots.drawing.residuals import Reference, Residuals, find_reference, opening_angles, percentile_68
-from app.plots.drawing.style import GREY, Axes, Figure, label, new_figure, scale_for, styled
+from app.plots.drawing.style import GREY, Axes, Figure, draw_legend, label, new_figure, scale_for, styled
 
 FEWEST = 20
 """A bin with fewer events is not drawn."""
@@ -65,7 +65,7 @@ def _distribution(axes: Axes, angles: Residuals, bins: int) -> None:
     look: dict[str, Any] = {"color": GREY, "linestyle": ":", "linewidth": 1.2, "baseline": None}
     axes.stairs(guess, edges, **look, label="isotropic guesses: 90.0, 111.1")
     axes.set(xlim=(0, end), ylim=(0, 1.5 * axes.get_ylim()[1]), xlabel="opening angle [°]", ylabel="events per bin")
-    axes.legend(loc="upper right", title="median, 68 % lie below [°]", alignment="left")
+    draw_legend(axes, loc="upper right", title="median, 68 % lie below [°]", alignment="left")
 
 
 def _dependence(
@@ -92,4 +92,4 @@ def _dependence(
     exchanged.set(ylim=(0, 1.1), ylabel="share beyond 90°: head and tail exchanged")
     for axes, title in ((sizes, "full: median; open: 68 % lie below"), (exchanged, "all energies")):
         axes.set_xlabel(scale.axis(f"true {reference.name}"))
-        axes.legend(loc="upper right", ncols=2, title=title, alignment="left")
+        draw_legend(axes, loc="upper right", ncols=2, title=title, alignment="left")

@@ -20,7 +20,7 @@ from app.plots.drawing.residuals import (
     residual_histogram,
     size_histogram,
 )
-from app.plots.drawing.style import GREY, Axes, Curve, Figure, grid, label, new_figure, scale_for, styled
+from app.plots.drawing.style import GREY, Axes, Curve, Figure, draw_legend, grid, label, new_figure, scale_for, styled
 
 FEWEST = 20
 """A bin with fewer events is not drawn, because its 68th percentile depends on single events."""
@@ -117,7 +117,7 @@ def _dependence(above: Axes, below: Axes | None, residual: ResidualSet, referenc
         above.set_ylim(0, 1.45 * most)
     above.set_ylabel(scale.axis("resolution"))
     title = "68 % of |residuals| lie below" if residual.signed else "68 % lie below"
-    above.legend(loc="upper left", ncols=3, title=title, alignment="left")
+    draw_legend(above, loc="upper left", ncols=3, title=title, alignment="left")
     if high[-1] / max(low[0], 1e-12) > FAR_APART:
         above.set_xscale("log")
     if below is not None:

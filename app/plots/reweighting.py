@@ -4,7 +4,7 @@ import numpy as np
 
 from app.plots import PLOTS, Needs
 from app.plots.drawing.inputs import PlotInputs
-from app.plots.drawing.style import BLUE, GREY, Figure, Scale, grid, label, styled, symbol
+from app.plots.drawing.style import BLUE, GREY, Figure, Scale, draw_legend, grid, label, styled, symbol
 
 
 @PLOTS("reweighting", needs=Needs(weighting=True))
@@ -34,6 +34,6 @@ def reweighting(inputs: PlotInputs) -> Figure:
         panel.set(xlim=(edges[0], edges[-1]), ylim=(0, 1.35 * max(before.max(), after.max())))
         panel.set_xlabel(Scale(1.0, inputs.units.get(target, "")).axis(symbol(target)))
         panel.set_ylabel("training events per bin")
-        panel.legend(loc="upper left", ncols=2)
+        draw_legend(panel, loc="upper left", ncols=2)
     label(inputs, panels)
     return figure

@@ -20,6 +20,7 @@ from app.plots.drawing.style import (
     Axes,
     Figure,
     curves,
+    draw_legend,
     label,
     new_figure,
     scale_for,
@@ -69,7 +70,7 @@ def roc_figure(inputs: PlotInputs, *, energy_bins: Edges | None = None) -> Figur
                 if len(rates) == 2 and not curve.is_model:
                     look: dict[str, Any] = {"color": curve.colour, "marker": curve.marker, "linestyle": ""}
                     row[0].plot(*rates, **look, clip_on=False, label=curve.name)
-        row[0].legend(loc="lower right", title="area below the curve", alignment="left")
+        draw_legend(row[0], loc="lower right", title="area below the curve", alignment="left")
         if columns == 2:
             _by_energy(row[1], classification(events.only([target]), energy_bins=energy_bins)["bins"])
     label(inputs, [places[0, 0], places[0, -1]])
@@ -94,7 +95,7 @@ def roc_curves(axes: Axes, true: NDArray[Any], probability: NDArray[Any] | None,
     if probability is None:
         axes.text(0.5, 0.5, "no probabilities", ha="center", transform=axes.transAxes)
     else:
-        axes.legend(loc="lower right", title="area below the curve", alignment="left")
+        draw_legend(axes, loc="lower right", title="area below the curve", alignment="left")
     axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="others accepted", ylabel="class accepted")
 
 
@@ -119,4 +120,4 @@ def _by_energy(axes: Axes, bins: list[dict[str, Any]]) -> None:
     axes.set(ylim=(min(0.4, axes.get_ylim()[0]), 1.02), ylabel="area below the curve")
     axes.set_xlabel(scale.axis(f"true {symbol('energy')}"))
     if known:
-        axes.legend(loc="lower right")
+        draw_legend(axes, loc="lower right")

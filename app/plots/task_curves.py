@@ -5,7 +5,19 @@ from typing import Any
 
 from app.plots import PLOTS, Needs
 from app.plots.drawing.inputs import PlotInputs
-from app.plots.drawing.style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, Figure, label, new_figure, styled
+from app.plots.drawing.style import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PURPLE,
+    RED,
+    Figure,
+    draw_legend,
+    label,
+    new_figure,
+    styled,
+)
 
 COLOURS = (BLUE, ORANGE, GREEN, RED, PURPLE, GREY)
 Epochs = Sequence[Mapping[str, Any]]
@@ -38,7 +50,7 @@ def task_curves(inputs: PlotInputs) -> Figure:
         weights.plot(*_series(train, f"{task}_weight"), **look)
     for axes, quantity in ((losses, "validation loss"), (metrics, "metric")):
         axes.set(yscale="log", ylabel=f"{quantity} / first")
-        axes.legend(loc="lower left")
+        draw_legend(axes, loc="lower left")
     weights.set(ylabel="weight", xlabel="epoch")
     weights.xaxis.set_major_locator(MaxNLocator(integer=True))
     label(inputs, [losses])

@@ -12,7 +12,20 @@ from numpy.typing import NDArray
 from app.core.types import Count
 from app.plots import PLOTS, Needs
 from app.plots.drawing.inputs import PlotInputs
-from app.plots.drawing.style import BLUE, GREY, RED, Axes, Figure, Scale, label, new_figure, scale_for, styled, symbol
+from app.plots.drawing.style import (
+    BLUE,
+    GREY,
+    RED,
+    Axes,
+    Figure,
+    Scale,
+    draw_legend,
+    label,
+    new_figure,
+    scale_for,
+    styled,
+    symbol,
+)
 
 CENTRAL = (0.25, 99.75)
 """Percentiles of the truth that set the range, so that a single distant event does not squeeze the others together."""
@@ -53,7 +66,7 @@ def truth_prediction(inputs: PlotInputs, *, bins: Count = 80) -> Figure:
         ends = density.edges[[0, -1]]
         main.plot(ends, ends, color=RED, linewidth=1, linestyle="--", label="prediction = truth")
         main.set(xlim=ends, ylim=ends, ylabel=density.scale.axis(f"{symbol(density.target)} prediction"))
-        main.legend(loc="upper left")
+        draw_legend(main, loc="upper left")
         _strip(strip, density)
         panels.append(main)
     figure.colorbar(image, ax=figure.axes, label="events per bin", aspect=40, pad=0.01)
@@ -111,7 +124,7 @@ def _strip(axes: Axes, density: _Density) -> None:
     axes.axhline(0, color=GREY, linewidth=1)
     bars = ((median - lower, upper - median), (high - low) / 2)
     axes.errorbar((low + high) / 2, median, *bars, fmt=".", color=BLUE, label="median, central 68 %")
-    axes.legend(loc="upper left", borderaxespad=0.2)
+    draw_legend(axes, loc="upper left", borderaxespad=0.2)
     reach = 1.9 * float(np.abs([lower, upper]).max(initial=0.0)) or 1.0
     axes.set(ylim=(-reach, reach), ylabel=density.residual_scale.axis("residual"))
     axes.set_xlabel(density.scale.axis(f"{symbol(density.target)} truth"))

@@ -15,7 +15,7 @@ from app.checks.search import direction
 from app.config import Job
 from app.config.derived_jobs import dimensions, search_of
 from app.plots.drawing.save import save_figure
-from app.plots.drawing.style import BLUE, GREY, ORANGE, RED, new_figure, style
+from app.plots.drawing.style import BLUE, GREY, ORANGE, RED, draw_legend, new_figure, style
 from app.runs.directory import RunDirectory
 from app.search.state import Trial, scored
 
@@ -67,7 +67,7 @@ def by_trial(job: Job, trials: Sequence[Trial]) -> Figure:
     axes.set_xlabel("trial")
     axes.set_ylabel(search_of(job).objective)
     axes.set_title(f"{job.name}: {search_of(job).tuner} search", loc="left", fontweight="bold")
-    axes.legend()
+    draw_legend(axes)
     return figure
 
 

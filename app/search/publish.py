@@ -61,7 +61,10 @@ def publish(content: dict[str, Any], run: RunDirectory, options: Options, finish
 
 
 def table(job: Job, trials: list[Trial]) -> str:
-    """Return trials.csv: one row per trial, the searched values after its result; lists are written as JSON."""
+    """Return trials.csv: one row per trial, the searched values after its result; lists are written as JSON.
+
+    A trial whose process was killed has no number of seconds.
+    """
     paths = list(search_of(job).space)
     drawn = sorted({name for trial in trials for name in trial.drawn if name.startswith("tuner/")})
     objective = search_of(job).objective
@@ -71,7 +74,8 @@ def table(job: Job, trials: list[Trial]) -> str:
     writer.writerow(header)
     for t in trials:
         values = [_cell(t.values.get(path)) for path in paths] + [_cell(t.drawn.get(name)) for name in drawn]
-        own = [t.id, t.state, _cell(t.score), _cell(t.best_epoch), f"{t.seconds:.2f}", t.attempts, t.device]
+        seconds = f"{t.seconds:.2f}" if t.seconds else ""
+        own = [t.id, t.state, _cell(t.score), _cell(t.best_epoch), seconds, t.attempts, t.device]
         writer.writerow([*own, *values, t.reason])
     return text.getvalue()
 

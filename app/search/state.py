@@ -42,7 +42,7 @@ class Trial:
         device: where it ran.
         attempts: how many processes took it up.
         started: time of the first of them [s since the epoch].
-        seconds: of training.
+        seconds: of training, of a failed trial until it failed; 0 where its process was killed.
     """
 
     id: str

@@ -102,14 +102,15 @@ def take_trial(job: Job, state: SearchState, lease: contextlib.ExitStack) -> Tri
 
 def run_trial(job: Job, state: SearchState, trial: Trial, options: Options) -> Trial:
     """Train, and return the trial with its scores or with the reason why it has none."""
-    scores, seconds, best = list[float](), 0.0, None
+    scores, seconds, best, begun = list[float](), 0.0, None, time.monotonic()
     try:
         for execution in range(search_of(job).executions_per_trial):
             history = train_execution(job, trial, options, execution)
             scores.append(score_of(job, history))
             seconds, best = seconds + history["training_time"], best or history["best_epoch"]
     except Exception as error:
-        return replace(trial, state="failed", reason=describe_failure(error), fatal=isinstance(error, NeverLogged))
+        failed = replace(trial, state="failed", reason=describe_failure(error), fatal=isinstance(error, NeverLogged))
+        return replace(failed, seconds=time.monotonic() - begun)
     score = sum(scores) / len(scores)
     return replace(trial, state="done", score=score, scores=scores, best_epoch=best, seconds=seconds)
 

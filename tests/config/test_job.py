@@ -63,6 +63,13 @@ def test_every_mistake_is_told_at_once_under_its_path():
     assert "Did you mean 'learning_rate'?" in starts["job.training.optimizer.learning_rte"]
 
 
+@pytest.mark.parametrize("size", [99999999999999999999, 2**31, 0])
+def test_a_batch_that_no_tensor_holds_is_refused(size):
+    (line,) = lines(content(training={"batch_size": size}))
+    assert line.startswith("job.training.batch_size: ")
+    assert ("less than or equal to 2147483647" if size else "greater than or equal to 1") in line
+
+
 def test_the_issue_of_the_design_reads_as_it_promises():
     (line,) = lines(content(training={"batchsize": 32}))
     assert line.startswith("job.training.batchsize: unknown key. Did you mean 'batch_size'? Expected one of [epochs,")

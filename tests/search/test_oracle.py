@@ -182,4 +182,5 @@ def test_the_table_has_a_row_for_each_trial(searched, space):
     assert lines[0] == ("trial,state,val_loss,best_epoch,seconds,attempts,device,model,model.dropout,"
                         "training.optimizer.learning_rate,tuner/epochs,reason")  # fmt: skip
     assert lines[1] == '0000,done,0.5,2,1.25,0,,"{""name"": ""mlp"", ""preset"": ""tiny""}",,,3,'
+    assert lines[2].startswith("0001,failed,,,,0,")  # its process was killed: 0.00 seconds would be wrong
     assert lines[2].endswith(',3,"loss is nan, stopped"')

@@ -53,6 +53,7 @@ def test_from_the_job_to_the_registry(command, searched, capsys):
     assert search.ends() == 0, search.output
     rows = {row["training.optimizer.learning_rate"]: row for row in table(search.state)}
     assert [rows[rate]["state"] for rate in ("0.001", "0.01", "1e+30")] == ["done", "done", "failed"]
+    assert all(float(row["seconds"]) > 0.01 for row in rows.values())  # also what the failed one took
     assert "nan" in rows["1e+30"]["reason"] or "inf" in rows["1e+30"]["reason"]
     best = min((row for row in rows.values() if row["state"] == "done"), key=lambda r: float(r["val_pos_mean_mm"]))
     trials = search.state.trials()

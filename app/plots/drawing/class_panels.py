@@ -11,7 +11,7 @@ from app.metrics.statistics.bins import bins_of
 from app.metrics.statistics.classes import as_classes, classes_of, probabilities
 from app.plots.drawing.inputs import PlotInputs
 from app.plots.drawing.residuals import Reference
-from app.plots.drawing.style import Axes, Curve, Figure, curves, label, new_figure, scale_for, symbol
+from app.plots.drawing.style import Axes, Curve, Figure, curves, draw_legend, label, new_figure, scale_for, symbol
 from app.plots.roc import roc_curves
 
 FEWEST = 20
@@ -62,4 +62,4 @@ def _accuracy(axes: Axes, right: Mapping[Curve, NDArray[Any]], reference: Refere
             x, share, xerr=half, yerr=error, elinewidth=1, **look, label=f"{curve.name}: {is_right.mean():.3f}"
         )
     axes.set(ylim=(0, 1.3), yticks=np.linspace(0, 1, 6), xlabel=scale.axis(f"true {reference.name}"), ylabel="accuracy")
-    axes.legend(loc="upper left", title="all energies", alignment="left")
+    draw_legend(axes, loc="upper left", title="all energies", alignment="left")

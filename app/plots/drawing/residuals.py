@@ -14,7 +14,7 @@ from app.metrics.statistics.bins import energy_of, pt_of
 from app.metrics.statistics.residuals import half_width_68
 from app.physics.directions import DEGREE, emission_vector
 from app.plots.drawing.inputs import PlotInputs
-from app.plots.drawing.style import GREY, Axes, Curve, Scale, curves, scale_for, symbol
+from app.plots.drawing.style import GREY, Axes, Curve, Scale, curves, draw_legend, scale_for, symbol
 
 HALF_RANGE = 5.0
 COMPARABLE = (0.25, 10.0)
@@ -132,7 +132,7 @@ def _frame(axes: Axes, edges: NDArray[Any], quantity: str, title: str) -> None:
     axes.set_xlim(edges[0], edges[-1])
     axes.set_xlabel(quantity)
     axes.set_ylabel("events per bin")
-    axes.legend(loc="upper left", title=title, alignment="left", borderaxespad=0.3)
+    draw_legend(axes, loc="upper left", title=title, alignment="left", borderaxespad=0.3)
 
 
 POSITION = ("u", "v", "w")

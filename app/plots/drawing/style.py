@@ -214,3 +214,9 @@ def number(value: float) -> str:
 
 def _minus(text: str) -> str:
     return text.replace("-", "\N{MINUS SIGN}")
+
+
+def draw_legend(axes: Axes, **options: Any) -> None:
+    """Draw the legend where something has a label: matplotlib warns of an empty one."""
+    if axes.get_legend_handles_labels()[1]:
+        axes.legend(**options)

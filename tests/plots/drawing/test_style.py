@@ -1,6 +1,6 @@
 import pytest
 
-from app.plots.drawing.style import number, scale_for, symbol
+from app.plots.drawing.style import draw_legend, new_figure, number, scale_for, symbol
 
 
 @pytest.mark.parametrize(
@@ -66,3 +66,14 @@ def test_symbols():
     assert symbol("n_gamma") == r"$n_\gamma$"
     assert symbol("direction_z") == "$d_z$"
     assert symbol("anything") == "anything"
+
+
+def test_a_legend_is_drawn_where_something_has_a_label():
+    """Matplotlib warns of an empty one, and a warning is an error here."""
+    axes = new_figure().add_subplot()
+    axes.plot([1, 2], [1, 2])
+    draw_legend(axes, loc="upper left", title="nothing")
+    assert axes.get_legend() is None
+    axes.plot([1, 2], [2, 1], label="one")
+    draw_legend(axes, loc="upper left", title="something")
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["one"]
