@@ -157,7 +157,7 @@ class Predictions:
         `prob_<target>_<class>`, `kappa_<task>`, `spread_<...>` and `<baseline>.<target>`. Integers keep all their
         digits, and so does an extra column that float32 does not hold. Other numbers have the nine digits of a float32.
         """
-        flat = self.flat()
+        flat = {n: v if v.dtype.kind in "iub" else np.asarray(v, np.float64) for n, v in self.flat().items()}
         form = ",".join(["%d", *(_number_format(v, name in self.columns) for name, v in flat.items())]) + "\n"
 
         def write(file: BinaryIO) -> None:

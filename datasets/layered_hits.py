@@ -17,6 +17,7 @@ from app.core.types import Count, Listed
 from datasets import DATASETS
 from datasets.files import npz
 from datasets.muons.columns import COLUMNS
+from datasets.pipeline.arrays import single_column
 from datasets.pipeline.event_keys import hash_rows
 from datasets.pipeline.events import Column, Events, Input, Source
 
@@ -183,4 +184,5 @@ def read_block(block: ArrayBlock, names: Mapping[str, str], absent: float, min_h
     layers = np.stack([np.where(present, values, 0.0), present], axis=-1).astype(np.float32)
     columns = {"pt": pt, "charge": charge, "positive": charge > 0, "q_over_pt": charge / pt, "n_hits": counts}
     key = hash_rows([pt, charge, values])
-    return Events({"layers": layers}, {n: v.astype(np.float32) for n, v in columns.items()}, key)[np.flatnonzero(kept)]
+    single = {name: single_column(name, column, (block.name,)) for name, column in columns.items()}
+    return Events({"layers": layers}, single, key)[np.flatnonzero(kept)]

@@ -14,6 +14,7 @@ from app.core.errors import Problem, UserError
 from app.core.types import Range
 from app.physics.magnetic_field import FIELDS
 from datasets import DATASETS
+from datasets.pipeline.arrays import single_column
 from datasets.pipeline.event_keys import Duplicates, hash_rows
 from datasets.pipeline.events import Column, Events, Input, Source
 from datasets.tracks.checks import (
@@ -154,7 +155,7 @@ class Reader:
         inputs = [*names, "z_start"] if self.with_z_start else names
         state = np.stack([columns[n] for n in inputs], axis=-1).astype(np.float32)
         ends = {name: columns[f"true_{name}"].astype(np.float32) for name in ENDS if self.truth}
-        return Events({"state": state}, {**ends, "p": columns["p"].astype(np.float32)}, key)
+        return Events({"state": state}, {**ends, "p": single_column("p", columns["p"], block.place)}, key)
 
     def convert(self, columns: dict[str, Any], place: tuple[str]) -> dict[str, Any]:
         """Return columns in float64, keys in uint64, with q/p in 1/GeV, dz, and z_start where it is an input."""

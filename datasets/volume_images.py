@@ -19,7 +19,7 @@ from datasets.argon.volume_files import SHAPE, Shard, open_shard
 from datasets.files import npz
 from datasets.files.damaged import OnBadFile, load_readable
 from datasets.files.shards import read_facts
-from datasets.pipeline.arrays import Sparse, exact_numbers
+from datasets.pipeline.arrays import Sparse, exact_numbers, single_column
 from datasets.pipeline.event_keys import Duplicates, hash_rows, mix
 from datasets.pipeline.events import Column, Events, Input, Source
 from datasets.plane_images import Normalization, Wanted
@@ -129,9 +129,8 @@ class Reader:
             nothing = np.empty(0, np.int32), np.empty(0, np.float32), np.zeros(1, np.int64)
             images = Sparse.of(*nothing, (*SHAPE, len(self.planes)))
             sums = dict.fromkeys(self.planes, np.empty(0))
-        lit = np.sum(list(sums.values()), axis=0) > 0
+        lit, place = np.sum(list(sums.values()), axis=0) > 0, (str(shard.path),)
         if number not in self.checked:
-            place = (str(shard.path),)
             if len(rows) and not lit.any():
                 raise UserError(Problem("the images are all zero", place, expected="events with pixels"))
             if not lit.all():
@@ -142,7 +141,7 @@ class Reader:
         some = np.flatnonzero(lit)
         values = stored_columns(shard, rows[some]) | {f"charge_{p}": sums[p][some] for p in self.planes}
         columns = {
-            name: exact_numbers(values[name]) if name in NUMBERS else np.asarray(values[name], np.float32)
+            name: exact_numbers(values[name]) if name in NUMBERS else single_column(name, values[name], place)
             for name in (*self.targets, *self.extras)
         }
         return Events({"volume": images[some]}, columns, shard.key[rows[some]])

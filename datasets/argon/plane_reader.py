@@ -14,7 +14,7 @@ from datasets.argon.plane_files import BESIDE_ROWS, Plane
 from datasets.argon.plane_selection import GEV, Joined
 from datasets.files import root
 from datasets.files.damaged import OnBadFile
-from datasets.pipeline.arrays import exact_numbers
+from datasets.pipeline.arrays import exact_numbers, single_column
 from datasets.pipeline.event_keys import Duplicates, hash_images, hash_rows
 from datasets.pipeline.events import Column, Events
 
@@ -97,7 +97,7 @@ class Reader:
         values |= {f"charge_{name}": one.charge for name, one in moments.items()}
         values |= dict(zip(AXIS, principal_axes(moments).T, strict=True))
         columns = {
-            name: exact_numbers(values[name]) if name in NUMBERS else np.asarray(values[name], np.float32)
+            name: exact_numbers(values[name]) if name in NUMBERS else single_column(name, values[name], block.place)
             for name in (*self.targets, *self.extras)
         }
         if first:  # equal pixels on one plane and equal metadata make a duplicate

@@ -14,7 +14,7 @@ from datasets.muons.columns import complete_truth, feature_table
 from datasets.muons.files import EVENT, LINK, Columns, Tree
 from datasets.muons.selection import Choice, Selection, check_hits, check_truth, choose_muons, muon_of_hits
 from datasets.muons.tracks import track_columns
-from datasets.pipeline.arrays import Jagged
+from datasets.pipeline.arrays import Jagged, single_column
 from datasets.pipeline.event_keys import Duplicates, hash_rows
 from datasets.pipeline.events import Events
 
@@ -87,7 +87,8 @@ class Reader:
             inputs["assigned"] = Jagged(is_own.astype(np.float32), index.offsets)
         if self.segments:
             inputs = {"segments": segment_row(self.features, features, index.events, len(index))}
-        events = Events(inputs, {**{n: v.astype(np.float32) for n, v in own.items()}, **extras}, key)
+        targets = {name: single_column(name, values, block.place) for name, values in own.items()}
+        events = Events(inputs, {**targets, **extras}, key)
         return events if kept.all() else events[np.flatnonzero(kept)]
 
     def choose_hits(

@@ -13,6 +13,7 @@ from app.core.errors import Place, Problem, UserError
 from app.physics.xenon_calorimeter import SENSORS, positions, to_uvw
 from datasets.files.root import TreeBlock
 from datasets.photons.files import TRUTH, Tree
+from datasets.pipeline.arrays import single_column
 from datasets.pipeline.event_keys import Duplicates, hash_rows
 from datasets.pipeline.events import Events
 
@@ -127,7 +128,7 @@ class Reader:
         sums = dict(zip(SUMS, filled.T, strict=True))
         truth = {name: columns[name] for name in TRUTH if name in columns}
         good = self.select(truth, len(key), block.place, log=number not in self.checked)
-        every = {name: values.astype(np.float32) for name, values in (truth | sums).items()}
+        every = {name: single_column(name, values, block.place) for name, values in (truth | sums).items()}
         events = Events({"sensors": sensors}, every, key)
         events = events if good.all() else events[np.flatnonzero(good)]
         if number not in self.checked:

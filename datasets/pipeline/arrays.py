@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.core.errors import Problem, UserError
+from app.core.errors import Place, Problem, UserError
 
 MULTIPLE = 32
 """Padded lengths are multiples of this: XLA compiles anew for every length that it meets."""
@@ -205,6 +205,20 @@ def exact_numbers(values: NDArray[Any]) -> NDArray[Any]:
     with np.errstate(invalid="ignore"):
         whole = (np.abs(wide) < 2.0**63) & (wide == np.trunc(wide))
     return wide.astype(np.int64) if whole.all() else wide
+
+
+def single_column(name: str, values: NDArray[Any], place: Place) -> NDArray[np.float32]:
+    """Return a column in float32; raises UserError naming it where a finite number would become infinite."""
+    with np.errstate(over="ignore"):
+        single = np.asarray(values, np.float32)
+    infinite = np.isinf(single)
+    if infinite.any():
+        lost = np.flatnonzero(infinite & np.isfinite(values))
+        if len(lost):
+            what = f"{len(lost)} of {len(values)} values of {name!r} do not fit float32, the first at row {lost[0]}"
+            received = str(values[lost[0]])
+            raise UserError(Problem(what, (*place, name), expected="numbers up to 3.4e38", received=received))
+    return single
 
 
 def dense(array: Any) -> Any:
