@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from app.core.errors import Problem, UserError
 from app.core.files import write_bytes
-from datasets.pipeline.arrays import join_column
+from datasets.pipeline.columns import join_column
 
 PURITY, EFFICIENCY = "hit_purity", "hit_efficiency"
 """Columns with the quality of the model's assignment of hits in each event; baselines do not assign hits."""

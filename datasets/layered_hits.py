@@ -17,7 +17,7 @@ from app.core.types import Count, Listed
 from datasets import DATASETS
 from datasets.files import npz
 from datasets.muons.columns import COLUMNS
-from datasets.pipeline.arrays import single_column
+from datasets.pipeline.columns import single_column
 from datasets.pipeline.event_keys import hash_rows
 from datasets.pipeline.events import Column, Events, Input, Source
 

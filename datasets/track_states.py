@@ -14,7 +14,7 @@ from app.core.errors import Problem, UserError
 from app.core.types import Range
 from app.physics.magnetic_field import FIELDS
 from datasets import DATASETS
-from datasets.pipeline.arrays import single_column
+from datasets.pipeline.columns import single_column
 from datasets.pipeline.event_keys import Duplicates, hash_rows
 from datasets.pipeline.events import Column, Events, Input, Source
 from datasets.tracks.checks import (

@@ -19,7 +19,8 @@ from datasets.argon.volume_files import SHAPE, Shard, open_shard
 from datasets.files import npz
 from datasets.files.damaged import OnBadFile, load_readable
 from datasets.files.shards import read_facts
-from datasets.pipeline.arrays import Sparse, exact_numbers, single_column
+from datasets.pipeline.arrays import Sparse
+from datasets.pipeline.columns import exact_numbers, single_column
 from datasets.pipeline.event_keys import Duplicates, hash_rows, mix
 from datasets.pipeline.events import Column, Events, Input, Source
 from datasets.plane_images import Normalization, Wanted

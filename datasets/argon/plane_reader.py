@@ -14,7 +14,7 @@ from datasets.argon.plane_files import BESIDE_ROWS, Plane
 from datasets.argon.plane_selection import GEV, Joined
 from datasets.files import root
 from datasets.files.damaged import OnBadFile
-from datasets.pipeline.arrays import exact_numbers, single_column
+from datasets.pipeline.columns import exact_numbers, single_column
 from datasets.pipeline.event_keys import Duplicates, hash_images, hash_rows
 from datasets.pipeline.events import Column, Events
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from app.core.errors import Problem, UserError
 from datasets.argon.plane_files import Group, Plane
 from datasets.argon.plane_layouts import Clusters, moving
-from datasets.pipeline.arrays import exact_numbers
+from datasets.pipeline.columns import exact_numbers
 from datasets.pipeline.event_keys import hash_rows, hash_text, mix, stored_keys
 
 Rows = NDArray[np.int64]

@@ -14,7 +14,8 @@ from datasets.muons.columns import complete_truth, feature_table
 from datasets.muons.files import EVENT, LINK, Columns, Tree
 from datasets.muons.selection import Choice, Selection, check_hits, check_truth, choose_muons, muon_of_hits
 from datasets.muons.tracks import track_columns
-from datasets.pipeline.arrays import Jagged, single_column
+from datasets.pipeline.arrays import Jagged
+from datasets.pipeline.columns import single_column
 from datasets.pipeline.event_keys import Duplicates, hash_rows
 from datasets.pipeline.events import Events
 

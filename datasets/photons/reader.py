@@ -13,7 +13,7 @@ from app.core.errors import Place, Problem, UserError
 from app.physics.xenon_calorimeter import SENSORS, positions, to_uvw
 from datasets.files.root import TreeBlock
 from datasets.photons.files import TRUTH, Tree
-from datasets.pipeline.arrays import single_column
+from datasets.pipeline.columns import single_column
 from datasets.pipeline.event_keys import Duplicates, hash_rows
 from datasets.pipeline.events import Events
 

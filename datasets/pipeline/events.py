@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.physics.magnet import Magnet
-from datasets.pipeline.arrays import concatenate, join_column
+from datasets.pipeline.arrays import concatenate
+from datasets.pipeline.columns import join_column
 
 Array = NDArray[np.generic]
 
