@@ -1,11 +1,15 @@
-"""`python -m app COMMAND ...` from a checkout that is not installed; the nodes of a workflow run it."""
+"""The console command `wirechamber`, and `python -m app` from a checkout; the nodes of a workflow run the latter."""
 
-import os
-import signal
-import threading
+from app.core import interruption
 
-from app.cli import command
-from jobs.nodes import LIFELINE
+interruption.listen()
+
+import os  # noqa: E402  (a signal is remembered before anything large is imported)
+import signal  # noqa: E402
+import threading  # noqa: E402
+
+from app.cli import command  # noqa: E402
+from jobs.nodes import LIFELINE  # noqa: E402
 
 
 def _stop_with_parent(end: int) -> None:

@@ -11,6 +11,7 @@ from typing import NoReturn
 
 from app.commands._parser import Parser
 from app.commands._table import COMMANDS, GROUPS, OPEN_COMMANDS
+from app.core import interruption
 from app.core.errors import Interrupted, WirechamberError
 
 
@@ -20,6 +21,7 @@ def command() -> NoReturn:
     A thread of tf.data that asks a Python generator for its next block while the interpreter shuts down waits for ever,
     and so would the finished run. Everything that a command writes is closed when `main` returns.
     """
+    interruption.listen()
     code = main()
     if "tensorflow.python" not in sys.modules:
         sys.exit(code)
@@ -30,7 +32,11 @@ def command() -> NoReturn:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code: 0 done, 1 failed, 2 the user's mistake, 85 stopped, can be resumed."""
+    """Run one command and return its exit code.
+
+    It is 0 when done, 1 when failed, 2 for the user's mistake, 85 when a run stopped that can be resumed, and 128 plus
+    the number of the signal when another command was stopped.
+    """
     options = parse_arguments(sys.argv[1:] if arguments is None else arguments)
     for variable, value in (("WIRECHAMBER_RUNS", options.runs), ("WIRECHAMBER_REGISTRY", options.registry_root)):
         if value is not None:
@@ -39,12 +45,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     configure(options.verbose)
     try:
-        return int(importlib.import_module(f"app.commands.{options.command}").execute(options) or 0)
+        with interruption.as_interruption():
+            return int(importlib.import_module(f"app.commands.{options.command}").execute(options) or 0)
     except WirechamberError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
     except Interrupted as error:
-        return error.exit_code
+        resumable = options.command == "run"
+        sys.stderr.write(f"{interruption.describe(error, resumable)}\n")
+        return interruption.exit_code(str(error), resumable)
     except BrokenPipeError:  # the reader of our output, e.g. head, has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

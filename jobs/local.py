@@ -9,17 +9,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from app.core.errors import Interrupted, UserError, WirechamberError
+from app.core import interruption
+from app.core.errors import UserError, WirechamberError
 from app.core.files import read_json, write_json
 from app.core.lock import locked
-from app.core.system import handle_signals, now
+from app.core.system import now
 from jobs.nodes import LIFELINE, Node, blocked_nodes
 
 POLL = 0.05
 """Seconds between two looks at the processes."""
 GRACE = 60.0
 """Seconds that a process has from SIGTERM to SIGKILL."""
-AGAIN = 85
+AGAIN = interruption.RESUMABLE
 """Exit code of a process that left with a checkpoint and is started again."""
 
 
@@ -98,7 +99,6 @@ class _Call:
         self.done: set[str] = set()
         self.failed: dict[str, int] = {}
         self.running: dict[str, tuple[Node, subprocess.Popen[bytes], float]] = {}
-        self.stopped: str | None = None
 
     def run(self) -> dict[str, int | None]:
         for node in self.nodes:
@@ -106,16 +106,15 @@ class _Call:
                 self.done.add(node.name)
                 self.runner.on_change(node.name, "done before")
         lifeline = os.pipe()
-        try:
-            with handle_signals(self.note_signal):
+        with interruption.orderly(grace=1.5 * GRACE):  # the processes have their own
+            try:
                 while self.step(lifeline[0]):
                     time.sleep(POLL)
-        finally:
-            self.stop()
-            for end in lifeline:
-                os.close(end)
-        if self.stopped:
-            raise Interrupted(self.stopped)
+            finally:
+                self.stop()
+                for end in lifeline:
+                    os.close(end)
+            interruption.check()
         blocked = blocked_nodes(self.nodes, self.failed)
         return {**self.failed, **dict.fromkeys(node.name for node in self.nodes if node.name in blocked)}
 
@@ -124,7 +123,7 @@ class _Call:
         for node, process, begun in list(self.running.values()):
             if process.poll() is not None:
                 self.finish(node, process.returncode, time.monotonic() - begun)
-        if self.stopped:
+        if interruption.requested():
             return False
         for node in self.nodes:
             begun_before = node.name in self.done or node.name in self.failed or node.name in self.running
@@ -174,7 +173,3 @@ class _Call:
                 code = process.wait()
             if code == 0:
                 self.finish(node, code, time.monotonic() - begun)
-
-    def note_signal(self, name: str) -> None:
-        """Remember that a signal asks the runner to stop."""
-        self.stopped = name

@@ -12,7 +12,7 @@
 from pathlib import Path
 
 from app.core.system import now, roots
-from registry.entry import create, create_all, follow, note, refresh, restore, update
+from registry.entry import create, create_all, follow, note, refresh, restore, update, update_record
 from registry.listing import Listing, list_runs
 from registry.record import STATES, Better, Record, Result, State, verdict
 from registry.store import Contents, find, read, read_all
@@ -40,6 +40,7 @@ __all__ = [
     "restore",
     "root",
     "update",
+    "update_record",
     "verdict",
 ]
 

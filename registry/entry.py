@@ -84,14 +84,20 @@ def update(root: Path, run: str, **changes: Any) -> Record:
     written from `value` and `baselines` unless it is given. The table follows at once, or within half a minute where
     only progress changed.
     """
-    record = store.changed(store.read(root, run), **changes)
-    if "verdict" not in changes:
-        record = record.model_copy(update={"verdict": _verdict(record)})
-    store.write(root, record)
+    record = update_record(root, run, **changes)
     page = root / "README.md"
     recent = page.exists() and abs(time.time() - page.stat().st_mtime) < LATENCY
     if not (changes.keys() <= PROGRESS and recent):
         refresh(root)
+    return record
+
+
+def update_record(root: Path, run: str, **changes: Any) -> Record:
+    """Do as `update` without the table, whose lock may be held: the next change of any run writes it."""
+    record = store.changed(store.read(root, run), **changes)
+    if "verdict" not in changes:
+        record = record.model_copy(update={"verdict": _verdict(record)})
+    store.write(root, record)
     return record
 
 

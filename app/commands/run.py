@@ -10,6 +10,7 @@ from app.commands._results import show_run
 from app.config import Job
 from app.config.derived_jobs import with_members
 from app.config.job_file import is_workflow, read
+from app.core import interruption
 from app.core.errors import Problem, UserError, WirechamberError
 from app.execution.progress import show_progress
 from app.execution.session import Options
@@ -52,7 +53,8 @@ def execute(options: argparse.Namespace) -> int:
         return 0
     settings = Options(options.config, options.resume, options.overwrite, options.deterministic, options.limit)
     refuse_existing(with_members(jobs), resume=options.resume, overwrite=options.overwrite)  # not after hours
-    return max(run_and_show(job, settings, alone=len(jobs) == 1) for job in jobs)
+    with interruption.orderly():  # a run that has ended when the signal comes is shown, the next one does not begin
+        return max(run_and_show(job, settings, alone=len(jobs) == 1) for job in jobs)
 
 
 def run_workflow_file(options: argparse.Namespace) -> int:

@@ -8,6 +8,7 @@ from app.checks.jobs import load_checked_jobs
 from app.commands._parser import add_logs, add_overrides
 from app.config import Job
 from app.config.job_file import is_workflow, read
+from app.core import interruption
 from app.core.files import REPOSITORY
 from app.runs import directory
 from app.runtime.console import console
@@ -55,6 +56,7 @@ def execute(options: argparse.Namespace) -> int:
         sent = send(group, submission, pool, options.config, commit)
         console.print(f"cluster {sent.cluster}: {describe_runs(sent.runs)}")
         console.print(f"logs: {sent.submission.path}")
+        interruption.check()
     console.print("follow them with: wirechamber status")
     return 0
 

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 from typing import Self
 
+from app.core.interruption import RESUMABLE
+
 Place = tuple[str | int, ...]
 """Where a problem is: the parts of a JSON path, a file, a file with a row."""
 
@@ -78,9 +80,9 @@ class UserError(WirechamberError, ValueError):
 
 
 class Interrupted(BaseException):
-    """SIGTERM or Ctrl-C arrived: the process ends at once with exit code 85 and keeps its last checkpoint."""
+    """SIGTERM or Ctrl-C arrived: the process ends with exit code 85 and keeps its last checkpoint."""
 
-    exit_code = 85
+    exit_code = RESUMABLE
 
 
 def merge_equal_problems(mistakes: Sequence[Problem]) -> list[Problem]:

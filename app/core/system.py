@@ -1,14 +1,12 @@
-"""The process and its machine: folders of the program, time, cores, signals and standard output."""
+"""The process and its machine: folders of the program, time, cores and standard output."""
 
 import contextlib
 import os
-import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from types import FrameType
 from typing import IO, Any
 
 from app.core.files import REPOSITORY
@@ -55,29 +53,6 @@ def now() -> str:
 def cores() -> int:
     """Return how many cores this process may use; a batch system often gives it fewer than the machine has."""
     return len(os.sched_getaffinity(0))
-
-
-@contextlib.contextmanager
-def handle_signals(handle: Callable[[str], None], once: bool = False) -> Iterator[None]:
-    """Handle SIGTERM and Ctrl-C while the block runs, and restore the handlers of before.
-
-    Args:
-        handle: is called with the name of the signal, and may raise.
-        once: a second signal ends the process at once.
-    """
-    numbers = (signal.SIGTERM, signal.SIGINT)
-
-    def receive(number: int, _frame: FrameType | None) -> None:
-        for each in numbers if once else ():
-            signal.signal(each, signal.SIG_DFL)
-        handle(signal.Signals(number).name)
-
-    before = {number: signal.signal(number, receive) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.config import Job
+from app.core.interruption import check
 from app.core.libraries import keras, tf
 from app.models import HIT_PROBABILITY
 from app.predictions import EFFICIENCY, PURITY, TASK_OUTPUTS, VALUE, Predictions, output_columns, task_outputs
@@ -65,7 +66,8 @@ class Predictor:
             yield {name: dense(array[first : first + size]) for name, array in inputs.items()}
 
     def predict_portion(self, portion: Mapping[str, Any]) -> dict[str, Any]:
-        """Predict what `portions` yields."""
+        """Predict what `portions` yields; raises Interrupted where a signal came."""
+        check()
         tensors = {name: tf.constant(array) for name, array in portion.items()}
         return {name: tensor.numpy() for name, tensor in self._call(tensors).items()}
 

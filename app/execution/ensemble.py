@@ -6,6 +6,7 @@ from collections.abc import Callable
 from app.config import Job
 from app.config.derived_jobs import members
 from app.core.files import read_json
+from app.core.interruption import check
 from app.execution.session import Options, session
 from app.execution.single import train_job
 from app.runs import directory
@@ -22,6 +23,7 @@ def train_ensemble(job: Job, options: Options, progress: Callable[[Progress], No
     """Train the members of an ensemble, then build, measure and register their mean; raises what `session` raises."""
     with session(job, options) as run:
         runs = train_members(job, options, progress)
+        check()
         from app.runtime import device
 
         machine = device.prepare(job.seed, options.deterministic)
@@ -34,6 +36,7 @@ def train_ensemble(job: Job, options: Options, progress: Callable[[Progress], No
         from app.training.fit import history
 
         data = load_data(job, options.limit)
+        check()
         names, models = [member.name for member in runs], [load(str(member.path)).model for member in runs]
         means = {
             name: next((step.name for step in task.transform if step.name in MEANS), "values")

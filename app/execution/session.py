@@ -5,14 +5,14 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import registry
 from app.config import Job
+from app.core import interruption
 from app.core.errors import Interrupted, Problem, UserError, WirechamberError
 from app.core.files import write_json
 from app.core.lock import LockTaken, locked
-from app.core.system import handle_signals
 from app.runs import directory
 from app.runs.directory import RunDirectory
 from app.runs.existing import refuse_existing
@@ -57,12 +57,12 @@ def session(job: Job, options: Options, shared: bool = False) -> Iterator[RunDir
     run = directory.of(job.name)
     directory.make_directory(run)
     with contextlib.ExitStack() as stack:
+        stack.enter_context(interruption.orderly())
         if not shared:
             try:
                 stack.enter_context(locked(run.lock, wait=0.0))
             except LockTaken as error:
                 raise UserError(Problem(f"another process works on this run ({error})", (str(run.path),))) from None
-        stack.enter_context(handle_signals(interrupt, once=True))
         refuse_existing([job], resume=options.resume, overwrite=options.overwrite)
         if options.overwrite:
             run.clear()
@@ -71,11 +71,6 @@ def session(job: Job, options: Options, shared: bool = False) -> Iterator[RunDir
         write_json(run.job, job.dump())
         with log_to(run.log), registered(job, options):
             yield run
-
-
-def interrupt(signal: str) -> NoReturn:
-    """Leave the run at once, with its last checkpoint; raises Interrupted."""
-    raise Interrupted(signal)
 
 
 @contextlib.contextmanager
@@ -90,11 +85,16 @@ def registered(job: Job, options: Options) -> Iterator[None]:
     else:
         record = registry.Record(run=job.name, state="running", started=registry.now(), **facts)
         registry.create(root, record, replace=True)
+    leave = interruption.at_leave(lambda signal: _record_leave(root, job.name, signal))
     try:
-        yield
+        with leave, interruption.as_interruption():
+            yield
     except Interrupted as error:
         _report_end(root, job.name, state="interrupted", reason=f"{error}, resume with --resume")
-        logger.warning("interrupted by %s; continue with --resume", error)
+        if error.__cause__ is not None:
+            logger.debug("raised after the signal", exc_info=error.__cause__)
+        message = interruption.describe(error, resumable=True)
+        logger.warning(message, extra={"in_file_only": True})  # the console gets the line itself
         raise
     except WirechamberError as error:
         _report_end(root, job.name, state="failed", reason=str(error))
@@ -112,3 +112,9 @@ def _report_end(root: Path, run: str, **changes: Any) -> None:
         registry.update(root, run, **changes)
     except WirechamberError as error:
         logger.error("the end was not written to the registry: %s", error)
+
+
+def _record_leave(root: Path, run: str, signal: str) -> None:
+    """Write down that a run was interrupted, from another thread: the page is left alone, whose lock may be held."""
+    if registry.read(root, run).state == "running":
+        registry.update_record(root, run, state="interrupted", reason=f"{signal}, resume with --resume")

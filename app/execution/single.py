@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import registry
 from app.config import Job
+from app.core.interruption import check
 from app.execution.session import Options, session
 from app.runs.directory import RunDirectory
 from app.training.checkpoint import Progress
@@ -17,7 +18,9 @@ def train_job(job: Job, options: Options, progress: Callable[[Progress], None] =
     with session(job, options) as run:
         from app.runtime import device
 
+        check()
         machine = device.prepare(job.seed, options.deterministic)
+        check()
         from app.data.loading import load_data
         from app.execution import results
         from app.execution.tracking import track_run
@@ -26,8 +29,10 @@ def train_job(job: Job, options: Options, progress: Callable[[Progress], None] =
 
         logger.info("%s on %s", job.name, machine)
         data = load_data(job, options.limit)
+        check()
         device.prepare(job.seed, options.deterministic)
         networks = build(job, data)
+        check()
         results.describe_run(job, run, data, networks, machine)
         root = registry.root()
         with track_run(job, run) as tracking:

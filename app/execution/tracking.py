@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from app.config import Job
+from app.core import interruption
 from app.core.errors import Interrupted, Problem, UserError
 from app.core.files import read_json, write_json
 from app.runs.directory import RunDirectory
@@ -207,7 +208,7 @@ def track_run(job: Job, run: RunDirectory) -> Iterator[Tracking]:
     try:
         yield tracking
     except BaseException as error:
-        tracking.stop("KILLED" if isinstance(error, Interrupted) else "FAILED")
+        tracking.stop("KILLED" if isinstance(error, Interrupted) or interruption.requested() else "FAILED")
         raise
     tracking.finish(run)
 

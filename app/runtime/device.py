@@ -7,6 +7,7 @@ import sys
 import tempfile
 from importlib import metadata
 
+from app.core.interruption import orderly
 from app.core.libraries import keras, tf
 from app.core.system import cores, redirect_output
 
@@ -21,7 +22,7 @@ def prepare(seed: int, deterministic: bool = False) -> str:
     if "tensorflow.python" not in sys.modules:
         with tempfile.TemporaryFile() as notes:  # on CUDA, which TensorFlow writes past every log level
             try:
-                with redirect_output(notes, (2,)):
+                with orderly(grace=0.0), redirect_output(notes, (2,)):
                     tf.config.list_physical_devices("GPU")
             except BaseException:
                 notes.seek(0)

@@ -15,13 +15,16 @@ from dataclasses import dataclass
 from multiprocessing import forkserver
 from typing import Any, NoReturn, Self
 
+from app.core import interruption
 from app.core.errors import Interrupted, Problem, UserError, WirechamberError
 from app.core.system import redirect_output
 from app.runtime import device as _device  # noqa: F401 - chooses Keras' backend before anything loads it
 
 WARM = ("keras", "tensorflow", "keras_tuner")
 GRACE = 60.0
-"""Seconds that a process has to stop after SIGTERM: what a long step of XLA takes."""
+"""Seconds from SIGTERM to SIGKILL; a process leaves by itself after interruption.GRACE."""
+POLL = 0.2
+"""Seconds between two looks at a process and at the signals that came."""
 STOPPED = (Interrupted.exit_code, -signal.SIGTERM, -signal.SIGINT)
 """Exit codes of a process that was asked to stop."""
 TIME_LIMIT = "WIRECHAMBER_TIME_LIMIT"
@@ -64,7 +67,9 @@ class Processes:
         child = self.start(_run_and_send, send, work, arguments, environment=os.environ)
         send.close()
         try:
-            child.join()
+            while child.is_alive():
+                child.join(POLL)
+                interruption.check()
         finally:
             stop(child)
         with contextlib.suppress(EOFError):
@@ -95,6 +100,8 @@ def describe_end(code: int) -> str:
 
 def _begin(environment: dict[str, str], work: Callable[..., int], arguments: tuple[Any, ...]) -> NoReturn:
     """Do the work and end the process at once: nothing waits for TensorFlow's threads."""
+    interruption.listen()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the worker alone, which sends SIGTERM
     os.environ.clear()
     os.environ.update(environment)
 
@@ -110,8 +117,9 @@ def _begin(environment: dict[str, str], work: Callable[..., int], arguments: tup
 
     configure()
     try:
-        code = work(*arguments)
-    except (Interrupted, KeyboardInterrupt):
+        with interruption.as_interruption():
+            code = work(*arguments)
+    except Interrupted:
         code = Interrupted.exit_code
     except BaseException:
         traceback.print_exc()

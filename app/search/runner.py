@@ -10,12 +10,14 @@ from typing import Any
 import registry
 from app.config import Job
 from app.config.derived_jobs import search_of
+from app.core import interruption
 from app.core.errors import Interrupted, Problem, UserError, WirechamberError
 from app.core.lock import LockTaken, locked
 from app.execution.session import Options, session
 from app.runs import directory
 from app.runs.directory import RunDirectory
-from app.runtime.processes import STOPPED, Processes, TimeLimit, describe_end, stop
+from app.runtime.processes import GRACE, STOPPED, Processes, TimeLimit, describe_end, stop
+from app.runtime.processes import POLL as LOOK
 from app.search.devices import describe_device, slots
 from app.search.publish import is_published, publish
 from app.search.state import SearchState, Trial, best_trial, owner
@@ -56,7 +58,8 @@ def run_search(job: Job, options: Options) -> RunDirectory:
         limit = TimeLimit.of_process()
         task = TrialTask(job.dump(), run.path, options, registry.root().resolve())
         processes = Processes(warm=None in devices)
-        finished = Worker(job, state, task, processes, devices, min(deadline, limit.end)).work()
+        with interruption.orderly(grace=1.5 * GRACE):  # the processes of the trials have their own
+            finished = Worker(job, state, task, processes, devices, min(deadline, limit.end)).work()
         if not finished and limit.end <= deadline:
             raise Interrupted(f"the time limit of {limit.seconds:g} s")
         publish_if_last(job, run, options, finished, processes)
@@ -142,10 +145,7 @@ class Worker:
                     return False
                 if not self.start_processes() and not self.children:
                     return True
-                patience = min(POLL, max(0.0, self.deadline - time.monotonic()))
-                wait([child.sentinel for child, _ in self.children], patience)
-                if not self.children:
-                    time.sleep(patience)
+                self.wait(min(POLL, max(0.0, self.deadline - time.monotonic())))
         finally:
             for child, _ in self.children:
                 child.terminate()
@@ -153,6 +153,14 @@ class Worker:
                 stop(child)
                 logger.info("the trial on %s was stopped at its checkpoint", describe_device(device))
             self.children.clear()
+
+    def wait(self, seconds: float) -> None:
+        """Wait until a process ends, or for some seconds; raises Interrupted as soon as a signal came."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            interruption.check()
+            if wait([child.sentinel for child, _ in self.children], min(LOOK, left)):
+                return
 
     def start_processes(self) -> bool:
         """Start a process on each free device for which there is a trial; return whether any trial is running."""

@@ -15,6 +15,7 @@ from app.checks.search import direction, key, never_logged
 from app.config import Job
 from app.config.derived_jobs import search_of, trial_job
 from app.config.job_file import parse
+from app.core import interruption
 from app.core.errors import UserError, WirechamberError
 from app.core.files import read_json, write_json
 from app.core.lock import LockTaken
@@ -69,7 +70,7 @@ def execute(task: TrialTask) -> int:
     from app.runtime import device
 
     device.prepare(job.seed)
-    with contextlib.ExitStack() as lease:
+    with interruption.orderly(), contextlib.ExitStack() as lease:
         with state.locked():
             trial = take_trial(job, state, lease)
             if trial is None:
@@ -104,10 +105,11 @@ def run_trial(job: Job, state: SearchState, trial: Trial, options: Options) -> T
     """Train, and return the trial with its scores or with the reason why it has none."""
     scores, seconds, best, begun = list[float](), 0.0, None, time.monotonic()
     try:
-        for execution in range(search_of(job).executions_per_trial):
-            history = train_execution(job, trial, options, execution)
-            scores.append(score_of(job, history))
-            seconds, best = seconds + history["training_time"], best or history["best_epoch"]
+        with interruption.as_interruption():
+            for execution in range(search_of(job).executions_per_trial):
+                history = train_execution(job, trial, options, execution)
+                scores.append(score_of(job, history))
+                seconds, best = seconds + history["training_time"], best or history["best_epoch"]
     except Exception as error:
         failed = replace(trial, state="failed", reason=describe_failure(error), fatal=isinstance(error, NeverLogged))
         return replace(failed, seconds=time.monotonic() - begun)

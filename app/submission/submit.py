@@ -14,6 +14,7 @@ import registry
 from app.config import Job
 from app.config.derived_jobs import with_members
 from app.config.job_file import load
+from app.core import interruption
 from app.core.errors import Problem, UserError, nearest
 from app.core.files import REPOSITORY
 from app.core.system import roots
@@ -30,6 +31,8 @@ from registry import State
 
 GROWTH = 1.5
 """Factor on the memory that a job used, which was cut off, or asked for."""
+GRACE = 60.0
+"""Seconds that a pool has to answer when a signal comes while it is given jobs, which are written down then."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +116,7 @@ def request(
     return Request(resources, memory, REPOSITORY, runs, sys.executable, environment, version, tuple(arguments))
 
 
+@interruption.orderly(grace=GRACE)
 def send(
     batch: Batch, prepared: Submission, pool: Pool, config: Path, commit: Any, state: State = "queued"
 ) -> Submitted:
@@ -224,5 +228,6 @@ def submit_again(
     sent = []
     for group in batches(again, memory):
         submission = prepare(group, "resubmitted", folder, pool.version)
+        interruption.check()
         sent.append(send(group, submission, pool, submission.path, commit, state="resubmitted"))
     return sent

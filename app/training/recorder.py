@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from app.config.job import Training
+from app.core import interruption
 from app.core.errors import Interrupted, WirechamberError
 from app.core.libraries import keras
 from app.history import SUMS
@@ -75,8 +76,13 @@ class Recorder(keras.callbacks.Callback):
         self.model.epoch.assign(float(epoch))
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Stop at the first loss that is not finite."""
+        """Leave where a signal came; stop at the first loss that is not finite."""
+        interruption.check()
         self._refuse_nan(logs or {}, f"batch {batch + 1} of epoch {self.progress.epoch + 1}")
+
+    def on_test_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Leave where a signal came."""
+        interruption.check()
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Judge the epoch: history, best weights, learning rate, early stopping, checkpoint, time limit."""

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import registry
+from app.core import interruption
 from app.core.errors import Problem, UserError
 from app.core.files import REPOSITORY, write_text
 from app.runs import directory
@@ -12,7 +13,7 @@ from app.runs.existing import refuse_registered
 from app.runtime.console import console
 from app.runtime.provenance import commit_of
 from app.submission.memory import DEFAULT_MEMORY
-from app.submission.submit import Batch, register, request
+from app.submission.submit import GRACE, Batch, register, request
 from app.workflows.local import refuse_known, write_files
 from app.workflows.plan import Plan
 from jobs.dag import Dag, DagIndex, dag_text
@@ -69,6 +70,7 @@ def show(plan: Plan, memory: Mapping[str, int]) -> None:
     console.print("nothing was submitted or written")
 
 
+@interruption.orderly(grace=GRACE)
 def send(plan: Plan, memory: Mapping[str, int], pool: Pool) -> Sent:
     """Register the runs that are to come and submit the DAG; where the pool refuses, everything is as it was."""
     dag, new = Dag(plan.folder), not plan.folder.exists()

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from app.core.errors import Problem, UserError
 from app.core.files import write_bytes, write_error, write_file
+from app.core.interruption import check
 from app.core.libraries import uproot
 from datasets.files import npz, root
 
@@ -81,6 +82,7 @@ def write_root_shard(
         with uproot.recreate(part, compression=uproot.ZSTD(1), uuid_function=lambda: identity) as file:
             written = file.mktree(tree, dict(layout))
             for block in blocks:
+                check()
                 written.extend(dict(block))
             file["metadata"] = text
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.errors import Problem, UserError, nearest, unknown
+from app.core.interruption import check
 from datasets.pipeline.event_keys import hash_rows, mix, split_numbers
 from datasets.pipeline.events import Array, Augment, Events, Source
 from datasets.pipeline.options import PARTS, DatasetOptions, Split
@@ -39,7 +40,10 @@ class Part:
         return sum(self.counts)
 
     def __iter__(self) -> Iterator[Events]:
-        return (read() for read, rows in zip(self.blocks, self.counts, strict=True) if rows)
+        for read, rows in zip(self.blocks, self.counts, strict=True):
+            if rows:
+                check()
+                yield read()
 
     def require_events(self) -> None:
         """Raise UserError when there are no events."""
@@ -101,6 +105,7 @@ def split(source: Source, options: DatasetOptions, limit: int | None = None) -> 
     """
     parts: dict[str, tuple[list[Callable[[], Events]], list[int]]] = {name: ([], []) for name in PARTS}
     for read, places in zip(source.blocks, assign_splits(source, options.split), strict=True):
+        check()
         events = read()
         for index, name in enumerate(PARTS):
             blocks, counts = parts[name]

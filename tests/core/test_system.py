@@ -1,8 +1,7 @@
-"""Folders, time, signals and redirected output of a process."""
+"""Folders, time and redirected output of a process."""
 
 import os
 import re
-import signal
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -11,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from app.core.files import REPOSITORY
-from app.core.system import Roots, cores, handle_signals, now, redirect_output, roots
+from app.core.system import Roots, cores, now, redirect_output, roots
 
 
 def test_the_folders_lie_in_the_repository_unless_the_environment_says_otherwise(monkeypatch, tmp_path):
@@ -47,36 +46,6 @@ def test_only_the_cores_that_the_process_may_use_count():
     finally:
         os.sched_setaffinity(0, allowed)
     assert cores() == len(allowed)
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_is_handled_by_its_name_inside_the_block_only(number):
-    before, received = signal.getsignal(number), list[str]()
-    with handle_signals(received.append):
-        os.kill(os.getpid(), number)
-        os.kill(os.getpid(), number)
-    assert received == [number.name, number.name]
-    assert signal.getsignal(number) is before
-
-
-def test_a_handler_may_raise_and_the_handlers_are_restored():
-    def refuse(name):
-        raise RuntimeError(name)
-
-    before = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(RuntimeError, match="SIGTERM"), handle_signals(refuse):
-        os.kill(os.getpid(), signal.SIGTERM)
-    assert signal.getsignal(signal.SIGTERM) is before
-
-
-def test_with_once_a_second_signal_ends_the_process():
-    code = (
-        "import os, signal; from app.core.system import handle_signals\n"
-        "with handle_signals(lambda name: print(name, flush=True), once=True):\n"
-        "    os.kill(os.getpid(), signal.SIGINT); os.kill(os.getpid(), signal.SIGTERM); print('never')"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=REPOSITORY, check=False)
-    assert (done.returncode, done.stdout) == (-signal.SIGTERM, "SIGINT\n")
 
 
 @pytest.mark.parametrize(

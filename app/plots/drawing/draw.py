@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from app.core.catalog import Spec
 from app.core.errors import UserError, unknown
+from app.core.interruption import check
 from app.plots import PLOTS
 from app.plots.drawing.inputs import PlotInputs
 from app.plots.drawing.save import save_figure
@@ -52,6 +53,7 @@ def draw(
                 level = logging.DEBUG if needs.special and names is None else logging.INFO
                 log.log(level, "plot %s left out: it needs %s", stem, ", ".join(missing))
             else:
+                check()
                 paths = [folder / f"{stem}.{form}" for form in written]
                 save_figure(spec.build(seen), *paths)
                 files += paths

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from app.core.interruption import check
 from datasets.files.shards import shard_path, unfinished_shards
 
 log = logging.getLogger(__name__)
@@ -87,6 +88,7 @@ class Generator(ABC):
         self.prepare()
         with show_progress(sum(rows[shard] for shard in todo), self.row_name) as advance:
             for shard in todo:
+                check()
                 facts = {"shard": shard, "rows": rows[shard]}
                 self.write(shard_path(out, shard, self.suffix), shard, rows[shard], metadata | facts)
                 advance(rows[shard], f"shard {shard + 1} of {len(rows)}")
