@@ -26,7 +26,6 @@ REPEAT = 1.0
 """Seconds in which a signal is taken for the first one once more: `timeout` sends it twice."""
 FAREWELL = 5.0
 """Seconds for what is written down before the process is left, on a file system that may not answer."""
-_STOP_WATCHING = 0
 
 _received = ""
 _orderly: list[float] = []
@@ -34,17 +33,23 @@ _orderly: list[float] = []
 _farewells: list[Callable[[str], None]] = []
 _lock = threading.Lock()
 _listener: "_Listener | None" = None
+_resumable: bool | None = None
 
 
-def listen() -> None:
-    """Handle SIGTERM and Ctrl-C from now on; in a process that does so already, or outside its main thread, do nothing.
+def listen(resumable: bool | None = None) -> None:
+    """Handle SIGTERM and Ctrl-C from now on, in the main thread of a process that is the program's own.
 
-    Until an `orderly` block begins, a signal ends the process at once, with one line: exit code 85 for `run`, which has
-    written nothing yet, and 128 plus the number of the signal for other commands.
+    Until an `orderly` block begins, a signal ends the process at once, with one line: exit code 85 where it can be
+    resumed, as a run that has written nothing yet, and else 128 plus the number of the signal.
+
+    Args:
+        resumable: default: whether the command line says `run`.
     """
-    global _listener
-    if _listener is None and threading.current_thread() is threading.main_thread():
+    global _listener, _resumable
+    _resumable = _resumable if resumable is None else resumable
+    if _listener is None:
         _listener = _Listener()
+        _listener.watch_in_thread()
 
 
 def requested() -> str:
@@ -64,14 +69,18 @@ def check() -> None:
 def orderly(grace: float = GRACE) -> Iterator[None]:
     """Let a signal in this block be remembered only: the steps inside call `check`.
 
+    Where a process does not `listen`, as a notebook, a second signal does what it did before, and no grace ends it.
+
     Args:
-        grace: seconds from the signal to the end of the process, whatever it does; 0 where nothing can be lost.
+        grace: seconds from the signal to the end of the process, whatever it does.
 
     Raises:
         Interrupted: a signal came before the block.
     """
-    own = _listener is None
-    listen()
+    global _listener
+    own = _listener is None and threading.current_thread() is threading.main_thread()
+    if own:
+        _listener = _Listener()
     with _lock:
         _orderly.append(grace)
     try:
@@ -82,6 +91,13 @@ def orderly(grace: float = GRACE) -> Iterator[None]:
             _orderly.pop()
         if own and _listener is not None:
             _listener.close()
+
+
+@contextlib.contextmanager
+def leave_at_once() -> Iterator[None]:
+    """Let a signal in this block, in which nothing can be lost, end the process without a `check`, with last words."""
+    with orderly(grace=0.0) if _listener is not None else contextlib.nullcontext():
+        yield
 
 
 @contextlib.contextmanager
@@ -123,32 +139,38 @@ def exit_code(name: str, resumable: bool) -> int:
 
 
 class _Listener:
-    """The handlers, and the thread that the system wakes through a pipe as soon as a signal arrives."""
+    """The handlers and, in the program's own process, a thread that is woken through a pipe when a signal arrives."""
+
+    watches = False
 
     def __init__(self) -> None:
+        heard = [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]  # as nohup and & set it
+        self.handlers = {number: signal.signal(number, _remember) for number in heard}
+
+    def close(self) -> None:
+        """Restore the handlers of before, and forget what came."""
+        global _listener, _received
+        self.restore()
+        _listener, _received = None, ""
+
+    def restore(self) -> None:
+        """Restore the handlers of before."""
+        for number, handler in self.handlers.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+
+    def watch_in_thread(self) -> None:
+        """Let a thread see the signals of a process that is the program's own."""
+        self.watches = True
         self.reading, self.writing = os.pipe()
         os.set_blocking(self.writing, False)
         try:
             self.stderr = os.dup(2)  # descriptor 2 may be redirected when the last line is written
         except OSError:
             self.stderr = 2
-        self.wakeup = signal.set_wakeup_fd(self.writing, warn_on_full_buffer=False)
-        heard = [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]  # as nohup and & set it
-        self.handlers = {number: signal.signal(number, _remember) for number in heard}
-        self.thread = threading.Thread(target=self.watch, name="signals", daemon=True)
-        self.thread.start()
-
-    def close(self) -> None:
-        """Restore the handlers of before, and forget what came."""
-        global _listener, _received
-        for number, handler in self.handlers.items():
-            signal.signal(number, signal.SIG_DFL if handler is None else handler)
-        signal.set_wakeup_fd(self.wakeup)
-        os.write(self.writing, bytes([_STOP_WATCHING]))
-        self.thread.join()
-        for descriptor in {self.reading, self.writing, self.stderr} - {2}:
-            os.close(descriptor)
-        _listener, _received = None, ""
+        signal.set_wakeup_fd(self.writing, warn_on_full_buffer=False)
+        threading.Thread(target=self.watch, name="signals", daemon=True).start()
+        if _received:  # before there was a pipe
+            os.write(self.writing, bytes([signal.Signals[_received]]))
 
     def watch(self) -> None:
         """Wait for signals; end the process at once, after the grace, or at a second signal."""
@@ -158,8 +180,6 @@ class _Listener:
             patience = None if end is None else max(0.0, end - time.monotonic())
             ready = select.select([self.reading], [], [], patience)[0]
             numbers = os.read(self.reading, 64) if ready else b""
-            if _STOP_WATCHING in numbers:
-                return
             arrived = [number for number in SIGNALS if number in numbers]
             for number in arrived:
                 _remember(number, None)
@@ -186,16 +206,18 @@ class _Listener:
         thread = threading.Thread(target=write_down, daemon=True)
         thread.start()
         thread.join(FAREWELL)
-        resumable = sys.argv[1:2] == ["run"]
+        resumable = sys.argv[1:2] == ["run"] if _resumable is None else _resumable
         with contextlib.suppress(OSError):
             os.write(self.stderr, f"{describe(_received, resumable)}\n".encode())
         os._exit(exit_code(_received, resumable))
 
 
 def _remember(number: int, _frame: object) -> None:
-    """Remember the first signal."""
+    """Remember the first signal; where no thread watches, the next one does what it did before."""
     global _received
     _received = _received or signal.Signals(number).name
+    if _listener is not None and not _listener.watches:
+        _listener.restore()
 
 
 def _forget_after_fork() -> None:

@@ -6,13 +6,25 @@ is imported. Importing this module chooses TensorFlow as the backend of Keras, w
 
 import importlib
 import os
+from functools import cache
 from typing import Any
+
+from app.core.interruption import leave_at_once
 
 os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 # TensorFlow's own allocator keeps the memory of a step for the next one. With the system's, half of the time of a dense
 # network's step on a CPU goes into page faults (11,500 a step at batch 2048): 14 steps/s instead of 43.
 os.environ.setdefault("TF_CPU_ALLOCATOR_USE_BFC", "true")
+
+
+@cache
+def load_tensorflow() -> None:
+    """Load TensorFlow and look for GPUs; what it writes about CUDA, past every log level, goes to the log (debug)."""
+    from app.core.system import hold_back_errors
+
+    with leave_at_once(), hold_back_errors():
+        importlib.import_module("tensorflow").config.list_physical_devices("GPU")
 
 
 class Library:
@@ -28,6 +40,8 @@ class Library:
 
     def __getattr__(self, attribute: str) -> Any:
         """Return an attribute of the library."""
+        if self._name in ("keras", "tensorflow"):
+            load_tensorflow()
         return getattr(importlib.import_module(self._name), attribute)
 
 

@@ -1,8 +1,11 @@
 """The process and its machine: folders of the program, time, cores and standard output."""
 
 import contextlib
+import logging
 import os
+import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,6 +13,12 @@ from pathlib import Path
 from typing import IO, Any
 
 from app.core.files import REPOSITORY
+from app.core.interruption import at_leave
+
+logger = logging.getLogger(__name__)
+
+WATCH = 'read word || cat "$1" >&2; rm -f "$1"'
+"""A shell's script: when the pipe to it closes without a word, the process has died, and its last words are printed."""
 
 
 @dataclass(frozen=True)
@@ -71,3 +80,38 @@ def redirect_output(file: IO[Any], descriptors: Sequence[int] = (1, 2)) -> Itera
         for number, before in zip(descriptors, kept, strict=True):
             os.dup2(before, number)
             os.close(before)
+
+
+@contextlib.contextmanager
+def hold_back_errors() -> Iterator[None]:
+    """Keep off standard error what is written to it while the block runs, also by C; it goes to the log (debug).
+
+    Where the block raises, or the process dies in it, by whatever cause, all that was caught is written to standard
+    error after all: a small process of its own waits for that.
+    """
+    try:
+        descriptor, name = tempfile.mkstemp(prefix="wirechamber_", suffix=".txt")
+    except OSError:  # nothing is held back where nothing can be kept
+        yield
+        return
+    with os.fdopen(descriptor, "w+", errors="replace") as notes:
+        command = ["/bin/sh", "-c", WATCH, "sh", name]
+        watch = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True)
+
+        def dismiss(_signal: str = "") -> None:
+            watch.stdin.write(b"done\n")  # type: ignore[union-attr]
+            watch.stdin.close()  # type: ignore[union-attr]
+
+        try:
+            with at_leave(dismiss), redirect_output(notes, (2,)):
+                yield
+        except BaseException:
+            notes.seek(0)
+            os.write(2, notes.read().encode())
+            raise
+        finally:
+            dismiss()
+            watch.wait()
+        notes.seek(0)
+        for line in notes:
+            logger.debug("%s", line.rstrip())

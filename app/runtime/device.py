@@ -2,14 +2,10 @@
 
 import contextlib
 import importlib
-import os
-import sys
-import tempfile
 from importlib import metadata
 
-from app.core.interruption import orderly
 from app.core.libraries import keras, tf
-from app.core.system import cores, redirect_output
+from app.core.system import cores
 
 
 def prepare(seed: int, deterministic: bool = False) -> str:
@@ -19,15 +15,6 @@ def prepare(seed: int, deterministic: bool = False) -> str:
         seed: seed of Python, NumPy and TensorFlow.
         deterministic: ask TensorFlow for operations whose results are bitwise reproducible, which may be slower.
     """
-    if "tensorflow.python" not in sys.modules:
-        with tempfile.TemporaryFile() as notes:  # on CUDA, which TensorFlow writes past every log level
-            try:
-                with orderly(grace=0.0), redirect_output(notes, (2,)):
-                    tf.config.list_physical_devices("GPU")
-            except BaseException:
-                notes.seek(0)
-                os.write(2, notes.read())
-                raise
     gpus = tf.config.list_physical_devices("GPU")
     for gpu in gpus:
         with contextlib.suppress(RuntimeError):  # this process uses the GPU already, with growth as it was set then

@@ -6,21 +6,20 @@ import multiprocessing
 import os
 import signal
 import sys
-import tempfile
 import threading
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from multiprocessing import forkserver
 from typing import Any, NoReturn, Self
 
 from app.core import interruption
 from app.core.errors import Interrupted, Problem, UserError, WirechamberError
-from app.core.system import redirect_output
+from app.core.files import REPOSITORY
 from app.runtime import device as _device  # noqa: F401 - chooses Keras' backend before anything loads it
 
-WARM = ("keras", "tensorflow", "keras_tuner")
+WARM = "app.runtime.warm"
 GRACE = 60.0
 """Seconds from SIGTERM to SIGKILL; a process leaves by itself after interruption.GRACE."""
 POLL = 0.2
@@ -49,12 +48,15 @@ class Processes:
         """Start `work(*arguments)`; what it returns is the exit code."""
         context: Any = multiprocessing.get_context("forkserver" if self.warm else "spawn")
         if self.warm:
-            context.set_forkserver_preload(list(WARM))
-            # What is written while the server starts is dropped; a process that fails says so itself.
-            with tempfile.TemporaryFile() as notes, redirect_output(notes, (2,)):
+            context.set_forkserver_preload([WARM])
+            with _environment(PYTHONPATH=str(REPOSITORY), PYTHONSAFEPATH="1"):  # wherever the program was started
                 forkserver.ensure_running()
         child = context.Process(target=_begin, args=(dict(environment), work, arguments))
-        child.start()
+        try:
+            child.start()
+        except (EOFError, ConnectionError) as error:
+            what = "the process that loads TensorFlow has died; what it wrote stands above"
+            raise WirechamberError(f"{what} ({error or type(error).__name__})") from None
         return child
 
     def run(self, work: Callable[..., None], *arguments: Any) -> None:
@@ -76,6 +78,21 @@ class Processes:
             raise receive.recv()
         if child.exitcode:
             raise WirechamberError(f"the process that publishes the result {describe_end(child.exitcode)}")
+
+
+@contextlib.contextmanager
+def _environment(**variables: str) -> Iterator[None]:
+    """Set variables of the environment while the block runs."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def stop(child: Any) -> None:
@@ -100,7 +117,7 @@ def describe_end(code: int) -> str:
 
 def _begin(environment: dict[str, str], work: Callable[..., int], arguments: tuple[Any, ...]) -> NoReturn:
     """Do the work and end the process at once: nothing waits for TensorFlow's threads."""
-    interruption.listen()
+    interruption.listen(resumable=True)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the worker alone, which sends SIGTERM
     os.environ.clear()
     os.environ.update(environment)

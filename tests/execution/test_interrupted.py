@@ -58,6 +58,11 @@ def test_an_early_signal_ends_with_85_while_modules_are_imported(tmp_path):
     assert state in (None, "interrupted")
 
 
+def finish(process):
+    output, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, output + errors
+
+
 def arrays(folder):
     last = max((folder / "runs/mlp_tiny/checkpoints").glob("epoch_*"))
     with np.load(last / "variables.npz") as content:
@@ -67,8 +72,7 @@ def arrays(folder):
 @pytest.mark.slow
 def test_a_signal_at_any_moment_can_be_resumed_to_the_same_weights(tmp_path):
     """Each start continues what the one before left; a run that has ended is compared, and the next one begins anew."""
-    whole = start(tmp_path / "whole", tmp_path)
-    assert whole.wait(300) == 0
+    finish(start(tmp_path / "whole", tmp_path))
     expected, drawn = arrays(tmp_path / "whole"), random.Random(20)
     moments = [0.25 * number for number in range(1, 61)] + [drawn.uniform(0.1, 15.0) for _ in range(20)]
     number = 0
@@ -80,5 +84,5 @@ def test_a_signal_at_any_moment_can_be_resumed_to_the_same_weights(tmp_path):
             np.testing.assert_equal(arrays(folder), expected)
             number += 1
     last = tmp_path / f"run{number}"
-    assert start(last, tmp_path, "--resume").wait(300) == 0
+    finish(start(last, tmp_path, "--resume"))
     np.testing.assert_equal(arrays(last), expected)
