@@ -14,7 +14,7 @@ from pathlib import Path
 from app.core.system import now, roots
 from registry.entry import create, create_all, follow, note, refresh, restore, update, update_record
 from registry.listing import Listing, list_runs
-from registry.record import STATES, Better, Record, Result, State, verdict
+from registry.record import STATES, Better, Process, Record, Result, State, verdict
 from registry.store import Contents, find, read, read_all
 from registry.table import render
 
@@ -23,6 +23,7 @@ __all__ = [
     "Better",
     "Contents",
     "Listing",
+    "Process",
     "Record",
     "Result",
     "State",

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from app.core.files import REPOSITORY
+from app.core.lock import Holder
 from app.core.system import now
 from app.core.types import Name, NonNegative, Strict
 
@@ -45,6 +46,30 @@ class Result(Strict):
         if self.value is None:
             return sorted(self.baselines) if done else []
         return [n for n, b in self.baselines.items() if b is not None and not is_better(self.value, b, self.better)]
+
+
+class Process(Strict):
+    """A process that works on a run: on a `machine` between two boots, in one namespace, and when it was born."""
+
+    machine: str
+    pid: int
+    born: str = ""
+
+    @classmethod
+    def of_this(cls) -> Self:
+        """Return this process."""
+        me = Holder.of_this_process()
+        return cls(machine=me.machine, pid=me.pid, born=me.born)
+
+    @property
+    def is_of_this_machine(self) -> bool:
+        """Whether it can be looked up here."""
+        return self.machine == Holder.of_this_process().machine
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it is known to be gone: it ran on this machine and does not any more."""
+        return self.is_of_this_machine and Holder(pid=self.pid, born=self.born).has_ended()
 
 
 class Record(Strict):
@@ -87,6 +112,7 @@ class Record(Strict):
     training_time: NonNegative | None = Field(default=None, description="seconds")
     device: str = ""
     host: str = ""
+    processes: tuple[Process, ...] = Field(default=(), description="that work on it while it is running")
     commit: str = ""
     dirty: bool = False
     job_id: str | None = Field(default=None, description="HTCondor's cluster.process")
@@ -99,6 +125,13 @@ class Record(Strict):
         if self.state in ("failed", "held") and not self.reason:
             raise ValueError(f"a run that is {self.state} needs a reason")
         return self
+
+    @property
+    def died(self) -> str:
+        """The reason why a run that is still called running has ended without a word; empty where it may be running."""
+        if self.state != "running" or not self.processes or not all(process.has_ended for process in self.processes):
+            return ""
+        return f"the process {self.processes[-1].pid} on {self.host} ended without a word; resume with --resume"
 
     def figure(self, metric: str) -> float | None:
         """Return the run's value of any metric that it has recorded."""

@@ -44,7 +44,10 @@ def write(root: Path, record: Record) -> None:
 
 
 def read(root: Path, run: str) -> Record:
-    """Read the record of a run; raises UserError when there is none or the file is damaged."""
+    """Read the record of a run; raises UserError when there is none or the file is damaged.
+
+    One that says running, but whose processes ran on this machine and have died, is returned as interrupted.
+    """
     path = path_of(root, run)
     try:
         record = Record.model_validate_json(path.read_bytes())
@@ -62,7 +65,7 @@ def read(root: Path, run: str) -> Record:
     if record.run != run:
         what = "damaged record: run: not the name of its file"
         raise UserError(Problem(what, (str(path),), expected=repr(run), received=record.run))
-    return record
+    return changed(record, state="interrupted", reason=record.died, updated=record.updated) if record.died else record
 
 
 def find(root: Path, run: str) -> Record | None:
@@ -75,7 +78,7 @@ def changed(record: Record, **changes: Any) -> Record:
     state = changes.get("state", record.state)
     facts: dict[str, Any] = {"updated": now()}
     if state != record.state:
-        facts["reason"] = ""
+        facts["reason"], facts["processes"] = "", ()
         facts["finished"] = facts["updated"] if state in ("done", "failed") else None
     if state == "running" and record.started is None:
         facts["started"] = facts["updated"]

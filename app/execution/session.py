@@ -69,16 +69,19 @@ def session(job: Job, options: Options, shared: bool = False) -> Iterator[RunDir
         if not run.exists:
             run.provenance.unlink(missing_ok=True)
         write_json(run.job, job.dump())
-        with log_to(run.log), registered(job, options):
+        with log_to(run.log), registered(job, options, shared):
             yield run
 
 
 @contextlib.contextmanager
-def registered(job: Job, options: Options) -> Iterator[None]:
+def registered(job: Job, options: Options, shared: bool) -> Iterator[None]:
     """Keep the state of the run in the registry up to date, whatever happens to it."""
     root = registry.root()
     facts = facts_of(job, options.config)
-    known = registry.find(root, job.name) if options.resume else None
+    known = registry.find(root, job.name) if options.resume or shared else None
+    others = [process for process in known.processes if not process.has_ended] if known is not None and shared else []
+    facts["processes"] = (*others, registry.Process.of_this())
+    known = known if options.resume else None
     if known is not None:
         facts["config"] = known.config if facts["job_id"] else facts["config"]  # a pool runs a copy of that file
         registry.update(root, job.name, state="running", **facts)

@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -74,3 +75,43 @@ def test_output_comes_back_after_an_error(tmp_path, capfd):
         raise RuntimeError
     print("after")
     assert capfd.readouterr().out == "after\n"
+
+
+HOLD = "import logging, os, signal, sys\nfrom app.core.system import hold_back_errors\n"
+WRITE = "    os.write(2, b'E0000 failed call to cuInit\\n')\n"
+
+
+@pytest.mark.parametrize(
+    ("end", "code"),
+    [
+        ("import ctypes; ctypes.CDLL(None).exit(1)", 1),  # as a wrong flag of XLA ends TensorFlow
+        ("os.abort()", -signal.SIGABRT),
+        ("os.kill(os.getpid(), signal.SIGKILL)", -signal.SIGKILL),  # as the system does when memory runs out
+        ("raise ImportError('no such library')", 1),
+    ],
+)
+def test_what_is_held_back_is_printed_whatever_ends_the_process(end, code):
+    program = f"{HOLD}with hold_back_errors():\n{WRITE}    {end}\n"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=REPOSITORY, check=False)
+    assert done.returncode == code
+    assert done.stderr.startswith("E0000 failed call to cuInit\n")
+
+
+def test_what_is_held_back_goes_to_the_log_where_nothing_fails(tmp_path):
+    program = (
+        f"import tempfile; tempfile.tempdir = {str(tmp_path)!r}\n{HOLD}"
+        "logging.basicConfig(level=logging.DEBUG, stream=sys.stdout, format='%(levelname)s %(message)s')\n"
+        f"with hold_back_errors():\n{WRITE}print('after', file=sys.stderr)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=REPOSITORY, check=True)
+    assert (done.stdout, done.stderr) == ("DEBUG E0000 failed call to cuInit\n", "after\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_wrong_flag_of_xla_is_named():
+    program = "from app.core.libraries import keras; keras.ops"
+    environment = {**os.environ, "TF_XLA_FLAGS": "--nonsense=2"}
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=REPOSITORY, env=environment, check=False)
+    assert done.returncode != 0
+    assert "Unknown flag in TF_XLA_FLAGS: --nonsense=2" in done.stderr

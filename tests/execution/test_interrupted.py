@@ -52,10 +52,10 @@ def interrupted_after(seconds, folder, data, *words):
 
 
 def test_an_early_signal_ends_with_85_while_modules_are_imported(tmp_path):
-    assert interrupted_after(0.4, tmp_path, tmp_path) == (85, None)
-    code, state = interrupted_after(2.0, tmp_path, tmp_path)
-    assert code == 85
-    assert state in (None, "interrupted")
+    for seconds in (0.3, 2.0):  # before and after the record is made, on most machines
+        code, state = interrupted_after(seconds, tmp_path, tmp_path)
+        assert code == 85
+        assert state in (None, "interrupted")
 
 
 def finish(process):
