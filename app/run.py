@@ -3,7 +3,8 @@
 import os
 import sys
 
-sys.path[0] = os.path.dirname(sys.path[0])  # noqa: PTH120 - pathlib takes longer than all that comes before the handler
+# Of the file, for the processes of a search run this again; pathlib takes longer than all that precedes the handler.
+sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120
 sys.argv.insert(1, "run")
 
 from app.core import interruption  # noqa: E402  (the first statement puts the repository root in place of app/)
