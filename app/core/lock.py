@@ -15,7 +15,6 @@ from typing import Self
 
 from app.core.errors import WirechamberError
 from app.core.files import write_error
-from app.core.interruption import check
 
 HEARTBEAT = 5.0
 STALE = 30.0
@@ -131,7 +130,6 @@ def _acquire(path: Path, me: Holder, wait: float, stale: float) -> None:
                 "or remove the file if that process is gone"
             )
         else:
-            check()
             time.sleep(pause * random.uniform(0.5, 1.0))
             pause = min(1.5 * pause, 0.2)
 
