@@ -12,7 +12,8 @@ from pathlib import Path
 from app.core import interruption
 from app.core.errors import UserError, WirechamberError
 from app.core.files import read_json, write_json
-from app.core.lock import locked
+from app.core.lock import LeaseLost, locked
+from app.core.parts import check_may_write, sweep
 from app.core.system import now
 from jobs.nodes import LIFELINE, Node, blocked_nodes
 
@@ -63,11 +64,13 @@ class Runner:
 
         Raises:
             Interrupted: SIGTERM or Ctrl-C came; the processes were stopped.
+            LeaseLost: another process has taken over the workflow while this one slept.
             WirechamberError: another process runs this workflow, or processes of an earlier call are still running.
         """
         for below in ("done", "logs"):
             (self.folder / below).mkdir(parents=True, exist_ok=True)
         with locked(self.folder / ".lock", wait=0.0), _shared_lock(self.folder / ".processes") as descriptor:
+            sweep(self.folder / "done")
             return _Call(self, list(nodes), descriptor).run()
 
 
@@ -128,6 +131,7 @@ class _Call:
         for node in self.nodes:
             begun_before = node.name in self.done or node.name in self.failed or node.name in self.running
             if len(self.running) < self.runner.workers and not begun_before and self.done >= set(node.after):
+                check_may_write()  # another runner that took over has started it
                 self.running[node.name] = (node, self.start(node, lifeline), time.monotonic())
                 self.runner.on_change(node.name, "begins")
         return bool(self.running)
@@ -172,4 +176,5 @@ class _Call:
                 process.kill()
                 code = process.wait()
             if code == 0:
-                self.finish(node, code, time.monotonic() - begun)
+                with contextlib.suppress(LeaseLost):  # who took over finds its output
+                    self.finish(node, code, time.monotonic() - begun)

@@ -12,7 +12,7 @@
 from pathlib import Path
 
 from app.core.system import now, roots
-from registry.entry import create, create_all, follow, note, refresh, restore, update, update_record
+from registry.entry import check_writable, create, create_all, follow, note, refresh, restore, update, update_record
 from registry.listing import Listing, list_runs
 from registry.record import STATES, Better, Process, Record, Result, State, verdict
 from registry.store import Contents, find, read, read_all
@@ -27,6 +27,7 @@ __all__ = [
     "Record",
     "Result",
     "State",
+    "check_writable",
     "create",
     "create_all",
     "find",

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from app.core.errors import Problem, UserError
-from app.core.files import NotWritten, write_error, write_text
-from app.core.lock import LockTaken, locked
+from app.core.files import write_error, write_text
+from app.core.lock import LeaseLost, LockTaken, locked
+from app.core.parts import remove, sweep
 from registry import notes, store
 from registry.record import Record, describe_results
 from registry.table import render
@@ -20,6 +21,18 @@ PROGRESS = frozenset({"epoch", "metrics", "resources"})
 LATENCY = 30.0
 ROUNDS = 10
 """How often the table is written again because a record changed meanwhile."""
+
+
+def check_writable(root: Path) -> None:
+    """Raise NotWritten, or LockTaken, unless a record can be written now."""
+    probe = root / "runs" / ".writable"
+    try:
+        probe.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise write_error(probe.parent, error) from None
+    with locked(root / ".lock"):
+        write_text(probe, "")
+        remove(probe)
 
 
 def create(root: Path, record: Record, *, replace: bool = False) -> Record:
@@ -39,6 +52,8 @@ def create_all(root: Path, records: Sequence[Record], *, replace: bool = False) 
         raise write_error(root, error) from None
     what, expected = "a run of this name is registered already", "another name, --resume or --overwrite"
     with locked(root / ".lock"):
+        sweep(root)
+        sweep(root / "runs")
         paths = {} if replace else {record.run: store.path_of(root, record.run) for record in records}
         taken = {run: path for run, path in paths.items() if path.exists()}
         if taken:
@@ -71,7 +86,7 @@ def restore(root: Path, before: Mapping[str, Record | None]) -> None:
     with locked(root / ".lock"):
         for run, record in before.items():
             if record is None:
-                store.path_of(root, run).unlink(missing_ok=True)
+                remove(store.path_of(root, run))
             else:
                 store.write(root, record)
     refresh(root)
@@ -122,31 +137,19 @@ def refresh(root: Path) -> None:
     and the next run that changes anything writes the table with this run in it. The rounds are bounded for the same
     reason: everyone who changes the folder calls this afterwards.
     """
-    root.mkdir(parents=True, exist_ok=True)
     try:
+        root.mkdir(parents=True, exist_ok=True)
         with locked(root / ".lock"):
             for _ in range(ROUNDS):
-                before = _versions(root)
-                contents = store.read_all(root)
+                before = store.versions(root)
+                contents = store.read_all(root, before)
                 for path, line in contents.damaged.items():
                     logger.warning("%s: %s", root / path, line)
                 write_text(root / "README.md", render(contents))
-                if _versions(root) == before:
+                if store.versions(root) == before:
                     break
-    except (LockTaken, NotWritten) as error:
+    except (LockTaken, LeaseLost, OSError) as error:
         logger.warning("the registry's table is not up to date: %s", error)
-
-
-def _versions(root: Path) -> dict[Path, tuple[int, int, int]]:
-    """Return what identifies the version of each file: an atomic rename gives every version its own inode."""
-    versions = {}
-    for path in [*root.glob("runs/*.json"), *root.glob("notes/*.md"), *root.glob("notes/runs/*.md")]:
-        try:
-            facts = path.stat()
-        except FileNotFoundError:
-            continue
-        versions[path] = (facts.st_ino, facts.st_mtime_ns, facts.st_size)
-    return versions
 
 
 def _verdict(record: Record) -> str:

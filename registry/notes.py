@@ -5,7 +5,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from app.core.errors import Problem, UserError
-from app.core.files import write_text
+from app.core.files import write_error, write_text
 from app.core.lock import locked
 from app.core.system import now
 from app.core.types import Strict
@@ -60,18 +60,24 @@ def read_notes(path: Path) -> Notes:
         raise UserError(*problems(error, Notes)).under(str(path)) from None
 
 
-def read_remarks(root: Path) -> dict[str, str]:
-    """Read the remarks on single runs."""
-    paths = sorted((root / "notes" / "runs").glob("*.md"))
-    return {path.stem: path.read_text("utf-8", "replace").strip() for path in paths}
+def read_remark(path: Path) -> str:
+    """Read the remarks on a single run."""
+    return path.read_text("utf-8", "replace").strip()
 
 
 def add_remark(root: Path, run: str, text: str) -> None:
     """Append a dated line to the remarks on a run: its own file, so that it never races with the run's record."""
     path = root / "notes" / "runs" / f"{run}.md"
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise write_error(path.parent, error) from None
     with locked(root / ".lock"):
-        before = path.read_text(encoding="utf-8") if path.exists() else ""
+        try:
+            before = path.read_text(encoding="utf-8") if path.exists() else ""
+        except (OSError, UnicodeDecodeError) as error:
+            what = f"cannot be read ({error.strerror if isinstance(error, OSError) else error})"
+            raise UserError(Problem(what, (str(path),), expected="the notes on a run")) from None
         if before and not before.endswith("\n"):
             before += "\n"
         write_text(path, f"{before}- {now()[:10]}: {' '.join(text.split())}\n")

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from app.core.files import REPOSITORY
-from app.core.lock import Holder
+from app.core.identity import Identity, this_machine
 from app.core.system import now
 from app.core.types import Name, NonNegative, Strict
 
@@ -58,18 +58,18 @@ class Process(Strict):
     @classmethod
     def of_this(cls) -> Self:
         """Return this process."""
-        me = Holder.of_this_process()
+        me = Identity.of_this_process()
         return cls(machine=me.machine, pid=me.pid, born=me.born)
 
     @property
     def is_of_this_machine(self) -> bool:
         """Whether it can be looked up here."""
-        return self.machine == Holder.of_this_process().machine
+        return self.machine == this_machine()
 
     @property
     def has_ended(self) -> bool:
         """Whether it is known to be gone: it ran on this machine and does not any more."""
-        return self.is_of_this_machine and Holder(pid=self.pid, born=self.born).has_ended()
+        return self.is_of_this_machine and Identity(pid=self.pid, born=self.born).has_ended()
 
 
 class Record(Strict):

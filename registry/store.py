@@ -1,5 +1,8 @@
 """The folder of the registry: `runs/<run>.json`, one record each, written only by its run and always complete."""
 
+import os
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -7,11 +10,16 @@ from typing import Any
 from pydantic import ValidationError
 
 from app.core.errors import Problem, UserError, nearest
-from app.core.files import write_json
+from app.core.files import write_error, write_json
 from app.core.system import now
 from app.core.validation import problems
-from registry.notes import Notes, read_notes, read_remarks
+from registry.notes import Notes, read_notes, read_remark
 from registry.record import Record
+
+MOMENT = 2.0
+"""Seconds after which a file that did not change can be known again by its times."""
+Version = tuple[int, ...]
+_known: dict[tuple[Path, str], tuple[Version, Record]] = {}
 
 
 @dataclass(frozen=True)
@@ -39,12 +47,15 @@ def path_of(root: Path, run: str) -> Path:
 def write(root: Path, record: Record) -> None:
     """Write a record; a reader sees the old one or the new one."""
     path = path_of(root, record.run)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise write_error(path.parent, error) from None
     write_json(path, record.model_dump(mode="json"))
 
 
 def read(root: Path, run: str) -> Record:
-    """Read the record of a run; raises UserError when there is none or the file is damaged.
+    """Read the record of a run; raises UserError when there is none, or the file is damaged or cannot be read.
 
     One that says running, but whose processes ran on this machine and have died, is returned as interrupted.
     """
@@ -55,6 +66,9 @@ def read(root: Path, run: str) -> Record:
         known = sorted(path.stem for path in (root / "runs").glob("*.json"))
         what = "no such run in the registry"
         raise UserError(Problem(what, (str(path),), nearest=nearest(run, known), received=run)) from None
+    except OSError as error:
+        what = f"damaged record: cannot be read ({error.strerror or error})"
+        raise UserError(Problem(what, (str(path),), expected="the file as it was written")) from None
     except ValidationError as error:
         mistakes = []
         for problem in problems(error, Record):
@@ -85,20 +99,68 @@ def changed(record: Record, **changes: Any) -> Record:
     return Record.model_validate({**dict(record), **facts, **changes})
 
 
-def read_all(root: Path) -> Contents:
-    """Read the whole folder; damaged files are listed separately and hide nothing else."""
+def versions(root: Path) -> dict[str, Version]:
+    """Return what identifies the version of each file, by its place in the registry and in the order of the names.
+
+    An atomic rename gives every version its own inode. Of a file that cannot be looked at it is empty.
+    """
+    found: dict[str, Version] = {}
+    for folder, suffix in (("runs", ".json"), ("notes", ".md"), ("notes/runs", ".md")):
+        try:
+            entries = sorted(os.scandir(root / folder), key=lambda entry: entry.name)
+        except OSError:
+            continue
+        for entry in entries:
+            if not entry.name.endswith(suffix):
+                continue
+            try:
+                facts = entry.stat()
+            except OSError:
+                found[f"{folder}/{entry.name}"] = ()
+            else:
+                version = (facts.st_ino, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_size)
+                found[f"{folder}/{entry.name}"] = version
+    return found
+
+
+def _read_again(root: Path, run: str, version: Version) -> Record:
+    """Return the record of a run, the one of the last time where its file has not changed since.
+
+    A file that changed a moment ago may change once more without a sign: the clock of a file system ticks slowly. What
+    is running is read each time, as its process may have died.
+    """
+    known = _known.get((root, run))
+    if known is not None and version and known[0] == version:
+        return known[1]
+    record = read(root, run)
+    if version and abs(time.time() - version[1] / 1e9) > MOMENT and record.state != "running":
+        _known[root, run] = (version, record)
+    return record
+
+
+def read_all(root: Path, known: Mapping[str, Version] | None = None) -> Contents:
+    """Read the whole folder; damaged files are listed separately and hide nothing else.
+
+    Args:
+        root: the registry's folder.
+        known: what `versions` said of it a moment ago.
+    """
     records: dict[str, Record] = {}
     notes: dict[str, Notes] = {}
     damaged: dict[str, str] = {}
-    for path in [*sorted((root / "runs").glob("*.json")), *sorted((root / "notes").glob("*.md"))]:
-        place = path.relative_to(root).as_posix()
+    remarks: dict[str, str] = {}
+    for place, version in (versions(root) if known is None else known).items():
+        folder, _, file = place.rpartition("/")
+        name = file.rpartition(".")[0]
         try:
-            if path.suffix == ".json":
-                records[path.stem] = read(root, path.stem)
+            if folder == "runs":
+                records[name] = _read_again(root, name, version)
+            elif folder == "notes":
+                notes[name] = read_notes(root / place)
             else:
-                notes[path.stem] = read_notes(path)
+                remarks[name] = read_remark(root / place)
         except UserError as error:  # the line must not depend on where the registry lies
             damaged[place] = str(replace(error.problems[0], where=error.problems[0].where[1:]))
         except OSError as error:
             damaged[place] = f"cannot be read ({error.strerror})"
-    return Contents(tuple(records.values()), damaged, notes, read_remarks(root))
+    return Contents(tuple(records.values()), damaged, notes, remarks)

@@ -1,6 +1,7 @@
 """The registry as Markdown: a pure function of the files in its folder."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 from registry import cells, ranking
 from registry.notes import Notes
@@ -24,6 +25,9 @@ COLUMNS = (
     "finished",
     "commit",
 )
+
+
+_texts: dict[tuple[str, str], tuple[Record, str]] = {}
 
 
 def render(contents: Contents) -> str:
@@ -51,7 +55,11 @@ def application_section(name: str, contents: Contents) -> list[str]:
     for group in ranking.comparable(records):
         parts += data_section(group, metric, better)
     ranked = ranking.by_metric(records, metric, better)
-    parts += [run_section(record, contents.remarks.get(record.run, "")) for record in ranked] or ["No training yet."]
+    for record in ranked:
+        remarks = contents.remarks.get(record.run, "")
+        parts.append(_kept(record, f"section {remarks}", partial(run_section, record, remarks)))
+    if not ranked:
+        parts.append("No training yet.")
     if notes.text:
         parts += ["### Notes", notes.text]
     return [part for part in parts if part]
@@ -65,14 +73,18 @@ def data_section(records: Sequence[Record], metric: str, better: Better) -> list
     title = f"### {mark}{_one_line(first.dataset) or 'Data not named'}{fingerprint}"
     best = next(iter(ranking.by_metric(ranking.finished(records, metric), metric, better)), None)
     text = f"{cells.figure(best, metric)} by `{best.run}`; {_verdict(best)}" if best else "none"
-    rows = [(*COLUMNS[:5], metric or "result", *COLUMNS[5:]), ["---"] * (len(COLUMNS) + 1)]
-    for r in ranking.by_metric(records, metric, better):
-        result = cells.figure(r, metric) or (r.reason if r.state != "done" else "")
-        end = (cells.duration(r.training_time), cells.minute(r.finished), cells.commit(r))
-        own = (cells.state(r), r.run, r.model, cells.count(r.parameters), cells.loss(r))
-        rows.append((*own, result, cells.against(r), *end))
-    lines = ["| " + " | ".join(_one_line(cell).replace("|", "\\|") for cell in row) + " |" for row in rows]
+    head = [(*COLUMNS[:5], metric or "result", *COLUMNS[5:]), ["---"] * (len(COLUMNS) + 1)]
+    ranked = ranking.by_metric(records, metric, better)
+    lines = [*map(_line, head), *(_kept(r, f"row {metric}", partial(run_row, r, metric)) for r in ranked)]
     return [title, f"**Best so far**: {text}", "\n".join(lines)]
+
+
+def run_row(r: Record, metric: str) -> str:
+    """Return the line of a table about one run."""
+    result = cells.figure(r, metric) or (r.reason if r.state != "done" else "")
+    end = (cells.duration(r.training_time), cells.minute(r.finished), cells.commit(r))
+    own = (cells.state(r), r.run, r.model, cells.count(r.parameters), cells.loss(r))
+    return _line((*own, result, cells.against(r), *end))
 
 
 def run_section(r: Record, remarks: str) -> str:
@@ -100,6 +112,18 @@ def run_section(r: Record, remarks: str) -> str:
         ("Analysis", "".join(f"\n  {line}" for line in "\n".join(filter(None, (own, remarks))).splitlines())),
     ]
     return f"#### {r.run} - {cells.state(r)}\n\n{_bullets(facts)}"
+
+
+def _kept(record: Record, what: str, make: Callable[[], str]) -> str:
+    """Return a text about a record, made once for each: a process that updates one writes the others as before."""
+    known = _texts.get((record.run, what))
+    if known is None or known[0] is not record:
+        _texts[record.run, what] = known = (record, make())
+    return known[1]
+
+
+def _line(row: Iterable[str]) -> str:
+    return "| " + " | ".join(_one_line(cell).replace("|", "\\|") for cell in row) + " |"
 
 
 def _verdict(record: Record) -> str:

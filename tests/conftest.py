@@ -7,6 +7,7 @@ import gc
 import json
 import os
 import shutil
+import subprocess
 import sys
 
 # Before TensorFlow is loaded by anything. A GPU changes the last digits, so values are tested on the CPU.
@@ -168,6 +169,18 @@ def make_once(tmp_path_factory):
         return folder
 
     return make_once
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """Return a folder in which 100 kB can be written."""
+    mount = tmp_path / "disk"
+    mount.mkdir()
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=100k", "tmpfs", mount], capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip(f"mounting a small disk is not allowed here: {done.stderr.strip()}")
+    yield mount
+    subprocess.run(["umount", mount], check=True)
 
 
 def train_small(folder):

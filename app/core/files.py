@@ -5,12 +5,13 @@ import glob
 import json
 import os
 import re
-import uuid
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from app.core.errors import Place, Problem, UserError, WirechamberError, nearest
+from app.core.parts import check_may_write, part_of, remove
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DATA_SUFFIXES = (".npz", ".root")
@@ -40,23 +41,34 @@ def write_bytes(path: Path, write: Callable[[BinaryIO], Any]) -> None:
     write_file(path, fill)
 
 
-def write_file(path: Path, write: Callable[[Path], Any]) -> None:
-    """As `write_bytes`, for a `write` that opens the temporary file itself, by its path.
+def write_file(path: Path, write: Callable[[Path], Any], ending: str = "") -> None:
+    """As `write_bytes`, for a `write` that makes the temporary file itself, by its path, or a folder in its place.
+
+    Args:
+        path: the file or folder; a folder that is there already is replaced.
+        write: makes the temporary file.
+        ending: what the name of the temporary file must end in.
 
     Raises:
         NotWritten: the system refused; what lay at `path` still lies there.
+        LeaseLost: another process has taken over what this one worked on; nothing was changed.
     """
-    part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
+    part = part_of(path, ending)
     try:
         write(part)
-        with part.open("rb+") as file:
-            os.fsync(file.fileno())
+        for each in [p for p in part.rglob("*") if p.is_file()] if part.is_dir() else [part]:
+            with each.open("rb+") as file:
+                os.fsync(file.fileno())
+        check_may_write()
+        if part.is_dir():
+            remove(path)
         part.replace(path)
     except OSError as error:
+        check_may_write()  # who took over may have removed the temporary file
         raise write_error(path, error) from error
     finally:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError, WirechamberError):
+            shutil.rmtree(part) if part.is_dir() else part.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -4,17 +4,18 @@ import contextlib
 import json
 import os
 import random
-import socket
+import stat
 import threading
 import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Self
 
-from app.core.errors import WirechamberError
+from app.core.errors import Problem, UserError, WirechamberError
 from app.core.files import write_error
+from app.core.identity import Identity
+from app.core.parts import write_only_while
 
 HEARTBEAT = 5.0
 STALE = 30.0
@@ -24,89 +25,90 @@ class LockTaken(WirechamberError):  # noqa: N818 - a state, not a malfunction
     """A living process holds the lock."""
 
 
+class LeaseLost(WirechamberError):  # noqa: N818 - what happened
+    """Another process holds the lock by now: this one slept too long, and must not write any more."""
+
+
+@dataclass(frozen=True)
+class Holder(Identity):
+    """Who holds a lock; a file that is being written, or is damaged, names nobody.
+
+    Attributes:
+        token: tells two locks of one process apart.
+    """
+
+    token: str = ""
+
+
+@dataclass(frozen=True)
+class Lease:
+    """A lock that this process took; it may have lost it since, if it slept."""
+
+    path: Path
+    holder: Holder
+
+    def is_ours(self) -> bool:
+        """Whether the file still names this process; not where it cannot be read."""
+        try:
+            self.check()
+        except (WirechamberError, OSError):
+            return False
+        return True
+
+    def check(self) -> None:
+        """Raise LeaseLost, which names the holder of today, unless this process still holds the lock."""
+        sight = _look(self.path)
+        if sight is not None and sight[0].token == self.holder.token:
+            return
+        now = f"process {sight[0].pid} on {sight[0].host} holds it now" if sight else "who took it over has ended"
+        raise LeaseLost(
+            f"{self.path}: this process lost the lock while it slept, {now}; it leaves without writing anything"
+        )
+
+
 @contextlib.contextmanager
-def locked(path: Path, *, wait: float = 60.0, stale: float = STALE) -> Iterator[None]:
+def locked(path: Path, *, wait: float = 60.0, stale: float | None = None) -> Iterator[Lease]:
     """Hold the lock file `path` while the block runs.
 
     The file names its holder. A holder on this machine whose process is gone has lost the lock at once. A holder
     elsewhere proves that it lives by touching the file every few seconds, and has lost the lock when a waiter watched
     the file unchanged for `stale` seconds of its own clock, so that it does not matter whether two clocks agree.
 
-    A machine that sleeps longer than `stale` while it holds the lock may wake up next to a second holder: what is done
-    under the lock must leave whole files in either order, as atomic writes do.
+    A machine that sleeps longer than `stale` while it holds the lock may wake up next to a second holder: inside the
+    block every write of `app.core.files` and `app.core.parts` looks first whether the file still names this process.
 
     Args:
         path: the lock file; its folder must exist.
         wait: seconds to wait for a living holder before giving up. A holder elsewhere whose last touch looks old is
             watched for `stale` seconds more, so that `wait=0` does not refuse what a dead machine left behind.
-        stale: seconds without a touch after which a holder elsewhere counts as dead.
+        stale: seconds without a touch after which a holder elsewhere counts as dead; default: STALE.
 
     Raises:
         LockTaken: a living holder kept the lock longer than `wait`.
+        LeaseLost: by a write inside the block, when another process has taken the lock over.
         NotWritten: the lock file cannot be written.
+        UserError: something that is no file is in its place.
     """
-    me = Holder.of_this_process()
-
-    def is_ours() -> bool:
-        sight = _look(path)
-        return sight is not None and sight[0].token == me.token
+    lease = Lease(path, Holder(**asdict(Identity.of_this_process()), token=uuid.uuid4().hex))
 
     def touch() -> None:
         while not stop.wait(HEARTBEAT):
             with contextlib.suppress(OSError):
-                if is_ours():
+                if lease.is_ours():
                     os.utime(path)
 
-    _acquire(path, me, wait, stale)
+    _acquire(path, lease.holder, wait, STALE if stale is None else stale)
     stop = threading.Event()
     heartbeat = threading.Thread(target=touch, daemon=True)
     heartbeat.start()
     try:
-        yield
+        with write_only_while(lease.check):
+            yield lease
     finally:
         stop.set()
         heartbeat.join()
-        if is_ours():
+        if lease.is_ours():
             path.unlink(missing_ok=True)
-
-
-@dataclass(frozen=True)
-class Holder:
-    """Who holds a lock; a file that is being written, or is damaged, names nobody.
-
-    Attributes:
-        host: for the error message.
-        machine: one machine between two boots, in one namespace (container), where a process number means something.
-        pid: the process number.
-        born: when the process started.
-        token: tells two locks of one process apart.
-    """
-
-    host: str = "an unknown host"
-    machine: str = ""
-    pid: int = 0
-    born: str = ""
-    token: str = ""
-
-    @classmethod
-    def of_this_process(cls) -> Self:
-        """Return this process as the holder of a new lock."""
-        try:
-            namespace = str(Path("/proc/self/ns/pid").readlink())
-        except OSError:  # not Linux
-            namespace = ""
-        machine = " ".join((socket.gethostname(), _read("/proc/sys/kernel/random/boot_id"), namespace))
-        return cls(socket.gethostname(), machine, os.getpid(), _born(os.getpid()), uuid.uuid4().hex)
-
-    def has_ended(self) -> bool:
-        """Whether the process, which ran on this machine, is gone."""
-        try:
-            os.kill(self.pid, 0)
-        except ProcessLookupError:
-            return True
-        except PermissionError:  # it is another user's
-            pass
-        return _born(self.pid) != self.born
 
 
 def _acquire(path: Path, me: Holder, wait: float, stale: float) -> None:
@@ -143,6 +145,7 @@ def _create(path: Path, me: Holder) -> bool:
         raise write_error(path, error) from error
     try:
         with os.fdopen(descriptor, "w") as file:
+            os.fchmod(file.fileno(), 0o644)  # whatever the umask: who waits must see who holds it
             json.dump(asdict(me), file)
     except OSError as error:  # a full disk must not leave a lock that nobody holds
         path.unlink(missing_ok=True)
@@ -151,32 +154,31 @@ def _create(path: Path, me: Holder) -> bool:
 
 
 def _look(path: Path) -> tuple[Holder, float] | None:
-    """Return holder and time of the last touch; opening the file makes NFS ask the server."""
+    """Return holder and time of the last touch; opening the file makes NFS ask the server.
+
+    Raises:
+        NotWritten: the system does not even say whether the file is there.
+        UserError: a link, a folder or another thing is in its place.
+    """
+    touched = 0.0
     try:
+        kind = os.lstat(path).st_mode
+        if not stat.S_ISREG(kind):
+            thing = "link" if stat.S_ISLNK(kind) else "folder" if stat.S_ISDIR(kind) else "special file"
+            raise UserError(Problem(f"is a {thing}", (str(path),), expected="a lock file, or nothing in its place"))
         with path.open() as file:
             touched, text = os.fstat(file.fileno()).st_mtime, file.read()
+        return Holder(**json.loads(text)), touched
     except FileNotFoundError:
         return None
-    try:
-        return Holder(**json.loads(text)), touched
+    except UserError:
+        raise
     except (ValueError, TypeError):
         return Holder(), touched
-
-
-def _born(pid: int) -> str:
-    """Return the start time of a process, which tells it from a later one of the same number; '' where not known.
-
-    A zombie, whose parent has not asked for its exit code yet, is as dead as can be and has none either.
-    """
-    fields = _read(f"/proc/{pid}/stat").rpartition(")")[2].split()
-    return fields[19] if len(fields) > 19 and fields[0] not in "ZX" else ""
-
-
-def _read(path: str) -> str:
-    try:
-        return Path(path).read_text().strip()
-    except OSError:
-        return ""
+    except PermissionError:  # another user's, of a version that let nobody read it: it still shows its touches
+        return Holder(host="a host that another user does not show"), path.stat().st_mtime
+    except OSError as error:
+        raise write_error(path, error) from error
 
 
 def _break(path: Path, sight: tuple[Holder, float], stale: float) -> None:
@@ -188,4 +190,7 @@ def _break(path: Path, sight: tuple[Holder, float], stale: float) -> None:
     """
     with locked(path.with_name(f"{path.name}.break"), stale=stale):
         if _look(path) == sight:
-            path.unlink(missing_ok=True)
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                raise write_error(path, error) from error

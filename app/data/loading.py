@@ -16,6 +16,7 @@ from app.core.catalog import Spec
 from app.core.errors import Problem, UserError, unknown
 from app.core.files import find_files
 from app.core.lock import locked
+from app.core.parts import sweep
 from app.core.system import roots
 from app.data.weighting import Weighting, make_weighting
 from app.metrics import baselines
@@ -141,6 +142,7 @@ def simulated_files(dataset: Spec[Source], root: Path) -> list[Path]:
     except OSError as error:
         raise UserError(Problem(f"cannot be made ({error.strerror})", (str(folder),))) from None
     with locked(folder / ".lock", wait=SIMULATION_WAIT):
+        sweep(folder)
         spec.build(folder)
     return sorted(folder.glob("shard_*"))
 

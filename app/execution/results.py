@@ -7,7 +7,7 @@ from typing import Any
 
 import registry
 from app.config import Job
-from app.core.files import read_json, write_json
+from app.core.files import read_json, write_file, write_json
 from app.core.system import now
 from app.data.loading import Data
 from app.evaluation.displays import write_displays
@@ -114,10 +114,8 @@ def keep_model(job: Job, run: RunDirectory, networks: Networks, history: dict[st
 
 
 def save_model(run: RunDirectory, networks: Networks) -> None:
-    """Write model.keras atomically."""
-    part = run.path / "model.part.keras"
-    networks.deployed.save(part)
-    part.replace(run.model)
+    """Write model.keras atomically; raises what `write_file` raises."""
+    write_file(run.model, networks.deployed.save, ".keras")
 
 
 def register_result(job: Job, networks: Networks, results: dict[str, Any], history: dict[str, Any]) -> None:

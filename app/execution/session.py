@@ -12,11 +12,13 @@ from app.config import Job
 from app.core import interruption
 from app.core.errors import Interrupted, Problem, UserError, WirechamberError
 from app.core.files import write_json
-from app.core.lock import LockTaken, locked
+from app.core.lock import Lease, LeaseLost, LockTaken, locked
+from app.core.parts import remove
 from app.runs import directory
 from app.runs.directory import RunDirectory
 from app.runs.existing import refuse_existing
 from app.runs.record import facts_of
+from app.runs.replaced import aside, replaced, set_aside, settle
 from app.runtime.console import log_to
 from app.runtime.processes import TimeLimit
 
@@ -50,27 +52,46 @@ def session(job: Job, options: Options, shared: bool = False) -> Iterator[RunDir
         shared: several processes may work on the run, as on a search, which has locks of its own.
 
     Raises:
-        UserError: the run exists and neither resume nor overwrite was given, or another process works on it.
+        UserError: the run exists and neither resume nor overwrite was given, another process works on it, or what is
+            to be overwritten is no run.
+        LeaseLost: another process has taken the run over while this one slept; nothing was written since.
         Interrupted: SIGTERM or Ctrl-C came; the last checkpoint is complete.
     """
     TimeLimit.of_process()  # a wrong limit is reported now, not after the data were read
     run = directory.of(job.name)
     directory.make_directory(run)
     with contextlib.ExitStack() as stack:
+        beginning = stack.enter_context(contextlib.ExitStack())
         stack.enter_context(interruption.orderly())
-        if not shared:
-            try:
-                stack.enter_context(locked(run.lock, wait=0.0))
-            except LockTaken as error:
-                raise UserError(Problem(f"another process works on this run ({error})", (str(run.path),))) from None
+        lease = beginning.enter_context(hold(run)) if options.overwrite or not shared else None
+        if lease:
+            settle(run)
+            run.sweep()
         refuse_existing([job], resume=options.resume, overwrite=options.overwrite)
-        if options.overwrite:
-            run.clear()
-        if not run.exists:
-            run.provenance.unlink(missing_ok=True)
+        if options.overwrite and shared:
+            set_aside(run)
+            remove(aside(run))
+        elif options.overwrite:
+            stack.enter_context(replaced(run))
+        if run.job.exists() and not run.exists:
+            remove(run.provenance)
         write_json(run.job, job.dump())
-        with log_to(run.log), registered(job, options, shared):
+        if shared:
+            beginning.close()
+        may_write = lease.is_ours if lease and not shared else lambda: True
+        with log_to(run.log, may_write), registered(job, options, shared):
             yield run
+
+
+@contextlib.contextmanager
+def hold(run: RunDirectory) -> Iterator[Lease]:
+    """Hold the lock of a run; raises UserError where another process works on it."""
+    with contextlib.ExitStack() as stack:
+        try:
+            lease = stack.enter_context(locked(run.lock, wait=0.0))
+        except LockTaken as error:
+            raise UserError(Problem(f"another process works on this run ({error})", (str(run.path),))) from None
+        yield lease
 
 
 @contextlib.contextmanager
@@ -92,6 +113,8 @@ def registered(job: Job, options: Options, shared: bool) -> Iterator[None]:
     try:
         with leave, interruption.as_interruption():
             yield
+    except LeaseLost:  # the record is that of the process that has taken over
+        raise
     except Interrupted as error:
         _report_end(root, job.name, state="interrupted", reason=f"{error}, resume with --resume")
         if error.__cause__ is not None:

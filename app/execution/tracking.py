@@ -14,6 +14,7 @@ from app.config import Job
 from app.core import interruption
 from app.core.errors import Interrupted, Problem, UserError
 from app.core.files import read_json, write_json
+from app.core.lock import LeaseLost
 from app.runs.directory import RunDirectory
 
 logger = logging.getLogger(__name__)
@@ -189,6 +190,8 @@ class Tracking:
             return
         try:
             send(self.export)
+        except LeaseLost:  # the run, and its place on the server, are another process's
+            raise
         except Exception as error:  # no failure of a server may cost a training
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
             logger.warning(
@@ -207,6 +210,8 @@ def track_run(job: Job, run: RunDirectory) -> Iterator[Tracking]:
     tracking.begin(job)
     try:
         yield tracking
+    except LeaseLost:  # who has taken over the run reports its end
+        raise
     except BaseException as error:
         tracking.stop("KILLED" if isinstance(error, Interrupted) or interruption.requested() else "FAILED")
         raise

@@ -1,11 +1,11 @@
 """The directory of one run: the path of each of its files."""
 
 import os
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from app.core.errors import Problem, UserError, nearest
+from app.core.parts import remove, sweep
 from app.core.system import roots
 
 
@@ -56,12 +56,12 @@ class RunDirectory:
         trials = self.path / "search" / "trials"
         return bool(self.model.exists()) or any(self.checkpoints.glob("epoch_*")) or any(trials.glob("*.json"))
 
-    def clear(self) -> None:
-        """Remove the files of an earlier run except the lock, which this process holds."""
-        for entry in self.path.iterdir():
-            if entry.name.startswith(self.lock.name):
-                continue
-            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+    def sweep(self) -> None:
+        """Remove the unfinished files of processes that were killed."""
+        for folder in (self.path, self.checkpoints, self.plots):
+            sweep(folder)
+        for path in (self.path / "model.part.keras", self.path / "promoted.part"):  # as 0.1 called them
+            remove(path)
 
 
 def of(name: str, root: Path | None = None) -> RunDirectory:
@@ -75,7 +75,8 @@ def find_run(text: str, root: Path | None = None) -> RunDirectory:
     places = [Path(text), root / text]
     for path in places:
         if _exists(path / "job.json"):
-            return RunDirectory(path.resolve())
+            full = Path(os.path.abspath(path))  # noqa: PTH100 - a linked directory keeps its own name
+            return RunDirectory(full.parent.resolve() / full.name)
     for path in places:
         if _exists(path / "metrics.json") or _exists(path / "model.keras"):
             raise UserError(Problem("is missing", (str(path / "job.json"),), expected="the job of a run"))

@@ -11,6 +11,7 @@ from app.core.files import check_folder, make_folder, write_file
 from app.core.lock import LockTaken, locked
 from app.runs.directory import RunDirectory, find_run, runs_root
 from app.runs.files import check_file
+from app.runs.replaced import settle_unless_held
 
 EXPECTED = "a run that is done"
 CARDS = ("job", "metrics", "provenance", "normalization")
@@ -32,6 +33,8 @@ def find_finished(text: str, *needs: str, root: Path | None = None) -> RunDirect
     Raises:
         UserError: no such run, or as `refuse_unfinished`.
     """
+    for path in (Path(text), (root or runs_root()) / text):
+        settle_unless_held(RunDirectory(path))
     run = find_run(text, root)
     refuse_unfinished(run, *needs)
     return run

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 WIDTH_OF_FILES = 200
 """The width of a line in a file or a pipe, in characters; a table that needs more gets more."""
+LARGE = 300
+"""Rows from which on rich, which takes 2 ms for each, would keep people waiting."""
 LIBRARIES = ("tensorflow", "absl", "matplotlib", "h5py")
 
 
@@ -50,8 +52,11 @@ def table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]], numb
     """Print a table; the columns from `numbers_from` on are aligned right.
 
     In a file or a pipe nothing is cut. On a terminal that is too narrow the columns of names, the first and that of the
-    runs, are whole.
+    runs, are whole. A table of more than LARGE rows is printed in plain columns.
     """
+    if len(rows) > LARGE:
+        _print_columns(title, header, rows, numbers_from)
+        return
     from rich.table import Table
 
     grid = Table(title=title, title_justify="left", title_style="bold")
@@ -66,6 +71,20 @@ def table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]], numb
     rich.print(grid)
 
 
+def _print_columns(title: str, header: Sequence[str], rows: Sequence[Sequence[str]], numbers_from: int) -> None:
+    from rich.cells import cell_len
+
+    widths = [max(map(cell_len, column)) for column in zip(header, *rows, strict=True)]
+    console.print(title, style="bold")
+    for row in (header, *rows):
+        gaps = [" " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True)]
+        cells = [
+            gap + cell if n >= numbers_from else cell + gap for n, (cell, gap) in enumerate(zip(row, gaps, strict=True))
+        ]
+        sys.stdout.write("  ".join(cells).rstrip() + "\n")
+    sys.stdout.flush()
+
+
 def configure(verbose: bool = False) -> None:
     """Send the program's log to standard output, line by line."""
     handler = _ConsoleHandler()
@@ -76,9 +95,15 @@ def configure(verbose: bool = False) -> None:
 
 
 @contextlib.contextmanager
-def log_to(path: Path) -> Iterator[None]:
-    """Write the log to `path` as well while the block runs."""
-    handler = logging.FileHandler(path, encoding="utf-8")
+def log_to(path: Path, may_write: Callable[[], bool] = lambda: True) -> Iterator[None]:
+    """Write the log to `path` as well while the block runs.
+
+    Args:
+        path: the file, which is made with the first line.
+        may_write: asked before each line; a line that must not be written is left out.
+    """
+    handler = _FileHandler(path, encoding="utf-8", delay=True)
+    handler.addFilter(lambda _: may_write())
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     root = logging.getLogger()
     level = root.level
@@ -90,6 +115,13 @@ def log_to(path: Path) -> Iterator[None]:
         root.setLevel(level)
         root.removeHandler(handler)
         handler.close()
+
+
+class _FileHandler(logging.FileHandler):
+    """A log that cannot be written, e.g. on a full disk, does not fill the terminal with tracebacks."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the name in logging
+        """Leave the line out."""
 
 
 class _ConsoleHandler(logging.Handler):

@@ -12,6 +12,7 @@ from app.config import Job
 from app.config.derived_jobs import best_job, search_of, trial_job, with_values
 from app.config.job_file import parse
 from app.core.files import read_json, write_json, write_text
+from app.core.lock import locked
 from app.execution.session import Options
 from app.runs import directory
 from app.runs.directory import RunDirectory
@@ -38,17 +39,22 @@ def summarise(job: Job, trials: list[Trial]) -> dict[str, Any]:
 def publish(content: dict[str, Any], run: RunDirectory, options: Options, finished: bool) -> None:
     """Write the results of the trials that have ended, and measure the best one: it alone sees the test split.
 
+    It runs in a process of its own, which holds the lock of the run itself: it must know when it has lost it.
+
     Args:
         content: the job of the search, which has at least one trial that is done.
         run: of the search.
         options: as it was started.
         finished: whether all trials have ended.
+
+    Raises:
+        LockTaken: another worker publishes.
     """
     job, state = parse(content), SearchState(run.path)
-    trials = state.trials()
-    summary = summarise(job, trials)
-    best = state.read(summary["winner"])
-    with log_to(run.log):
+    with locked(run.lock, wait=0.0) as lease, log_to(run.log, lease.is_ours):
+        trials = state.trials()
+        summary = summarise(job, trials)
+        best = state.read(summary["winner"])
         write_text(run.path / "trials.csv", table(job, trials))
         write_json(run.path / "best.json", best_job(job, best.values, f"{job.name}_best").dump())
         measure_best(job, run, options, state, best, len(trials))
@@ -57,7 +63,7 @@ def publish(content: dict[str, Any], run: RunDirectory, options: Options, finish
 
             draw(job, trials, run)
         register_search(job, trials, best, finished)
-    write_json(state.published, summary)
+        write_json(state.published, summary)
 
 
 def table(job: Job, trials: list[Trial]) -> str:

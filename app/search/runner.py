@@ -12,7 +12,7 @@ from app.config import Job
 from app.config.derived_jobs import search_of
 from app.core import interruption
 from app.core.errors import Interrupted, Problem, UserError, WirechamberError
-from app.core.lock import LockTaken, locked
+from app.core.lock import LockTaken
 from app.execution.session import Options, session
 from app.runs import directory
 from app.runs.directory import RunDirectory
@@ -21,7 +21,7 @@ from app.runtime.processes import POLL as LOOK
 from app.search.devices import describe_device, slots
 from app.search.publish import is_published, publish
 from app.search.state import SearchState, Trial, best_trial, owner
-from app.search.trial import NOTHING, TrialTask, execute
+from app.search.trial import LOST, NOTHING, TrialTask, execute
 
 logger = logging.getLogger(__name__)
 
@@ -87,8 +87,7 @@ def publish_if_last(job: Job, run: RunDirectory, options: Options, finished: boo
         logger.info("%s is finished already", job.name)
     else:
         try:
-            with locked(run.lock, wait=0.0):
-                processes.run(publish, job.dump(), run, options, finished)
+            processes.run(publish, job.dump(), run, options, finished)
         except LockTaken:
             logger.info("another worker publishes the result")
 
@@ -183,6 +182,8 @@ class Worker:
         trial = next((trial for trial in trials if trial.owner == owner(pid)), None)
         if code == NOTHING:
             self.nothing_at = sum(trial.state != "running" for trial in trials)
+        elif code == LOST:
+            logger.warning("this machine slept, another worker has taken over the trial")
         elif code in STOPPED:
             logger.info("trial %s stopped at its checkpoint", trial.id if trial else "")
         elif trial is None:

@@ -16,7 +16,7 @@ from app.checks.search import direction
 from app.config import Job
 from app.core.errors import Problem, UserError
 from app.core.files import read_json, write_json
-from app.core.lock import LockTaken, locked
+from app.core.lock import Lease, LockTaken, locked
 
 WAIT = 900.0
 """Seconds to wait for the search's own lock: a draw takes a second, to notice a dead machine half a minute."""
@@ -103,7 +103,7 @@ class SearchState:
         """Write one trial; only under the lock."""
         write_json(self.records / f"{trial.id}.json", asdict(trial))
 
-    def lease(self, trial: str) -> contextlib.AbstractContextManager[None]:
+    def lease(self, trial: str) -> contextlib.AbstractContextManager[Lease]:
         """Return the lease of a trial, which raises LockTaken where a living process has it."""
         return locked(self.records / f"{trial}.lease", wait=0.0)
 

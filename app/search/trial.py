@@ -7,6 +7,7 @@ import shutil
 import time
 import traceback
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,9 @@ from app.config.derived_jobs import search_of, trial_job
 from app.config.job_file import parse
 from app.core import interruption
 from app.core.errors import UserError, WirechamberError
-from app.core.files import read_json, write_json
-from app.core.lock import LockTaken
+from app.core.files import read_json, write_file, write_json
+from app.core.lock import LeaseLost, LockTaken
+from app.core.parts import remove
 from app.core.system import redirect_output, roots
 from app.execution.progress import show_progress
 from app.execution.session import Options
@@ -34,6 +36,8 @@ from app.training import checkpoint
 
 NOTHING = 20
 """Exit code of a process that found no trial to run."""
+LOST = 21
+"""Exit code of a process that slept until another one took over its trial."""
 OUT_OF_MEMORY = ("MemoryError", "ResourceExhaustedError")
 
 
@@ -78,12 +82,14 @@ def execute(task: TrialTask) -> int:
             trial.owner, trial.device, trial.attempts = owner(), describe_device(task.device), trial.attempts + 1
             trial.started = trial.started or time.time()
             state.write(trial)
-        trial = run_trial(job, state, trial, task.options)
-        with state.locked():
-            if state.read(trial.id).owner == trial.owner:  # else another process has taken it up meanwhile
+        try:
+            trial = run_trial(job, state, trial, task.options)
+            with state.locked():
                 state.write(trial)
                 metrics = search_metrics(job, state.trials())
                 registry.update(task.registry, job.name, state="running", metrics=metrics)
+        except LeaseLost:
+            return LOST
     return 0
 
 
@@ -110,6 +116,8 @@ def run_trial(job: Job, state: SearchState, trial: Trial, options: Options) -> T
                 history = train_execution(job, trial, options, execution)
                 scores.append(score_of(job, history))
                 seconds, best = seconds + history["training_time"], best or history["best_epoch"]
+    except LeaseLost:  # the trial is another process's
+        raise
     except Exception as error:
         failed = replace(trial, state="failed", reason=describe_failure(error), fatal=isinstance(error, NeverLogged))
         return replace(failed, seconds=time.monotonic() - begun)
@@ -143,7 +151,7 @@ def train_execution(job: Job, trial: Trial, options: Options, execution: int) ->
                 train_job(own, replace(options, resume=True, overwrite=False, test=False, until=until), report)
     history = read_json(run.history)
     if search_of(job).tuner != "hyperband":  # which may promote it
-        shutil.rmtree(run.checkpoints, ignore_errors=True)
+        remove(run.checkpoints)
     return history
 
 
@@ -153,11 +161,8 @@ def copy_checkpoint(before: RunDirectory, run: RunDirectory, job: Job) -> None:
     if run.exists or last is None:
         return
     write_json(run.job, job.dump())
-    part = run.path / "promoted.part"
-    shutil.rmtree(part, ignore_errors=True)
-    shutil.copytree(last, part)
     run.checkpoints.mkdir(exist_ok=True)
-    part.rename(run.checkpoints / last.name)
+    write_file(run.checkpoints / last.name, partial(shutil.copytree, last))
 
 
 def score_of(job: Job, history: dict[str, Any]) -> float:
@@ -189,6 +194,8 @@ def _output_to(path: Path) -> Any:
         configure()
         try:
             yield
+        except LeaseLost:  # the file is another process's
+            raise
         except Exception:
             traceback.print_exc()
             raise

@@ -1,9 +1,6 @@
 """Checkpoints from which a training continues bitwise equal: variables, history and the state of all decisions."""
 
 import json
-import os
-import shutil
-import uuid
 import zipfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -13,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from app.core.errors import UserError, WirechamberError
-from app.core.files import read_json
+from app.core.files import read_json, write_file
+from app.core.parts import remove
 
 Arrays = list[np.ndarray[Any, Any]]
 KEPT = 2
@@ -56,21 +54,22 @@ def save(folder: Path, progress: Progress, variables: Sequence[Any], best: Array
         variables: all variables of model and optimizer, in a fixed order.
         best: weights of the best epoch so far.
         keep_every: also keep every N-th epoch's checkpoint.
+
+    Raises:
+        NotWritten: the disk is full, or the folder cannot be written; the checkpoints of before stay.
+        LeaseLost: another process has taken over the run.
     """
-    folder.mkdir(exist_ok=True)
-    for part in folder.glob(".*.part"):  # half-written by a killed process
-        shutil.rmtree(part)
-    part = folder / f".{uuid.uuid4().hex}.part"
-    part.mkdir()
-    _write_arrays(part / "variables.npz", [np.asarray(variable) for variable in variables])
-    _write_arrays(part / "best.npz", best)
-    (part / "progress.json").write_text(json.dumps(asdict(progress)))
-    target = folder / f"epoch_{progress.epoch:06d}"
-    shutil.rmtree(target, ignore_errors=True)
-    part.rename(target)
+
+    def fill(part: Path) -> None:
+        part.mkdir(parents=True)
+        _write_arrays(part / "variables.npz", [np.asarray(variable) for variable in variables])
+        _write_arrays(part / "best.npz", best)
+        (part / "progress.json").write_text(json.dumps(asdict(progress)))
+
+    write_file(folder / f"epoch_{progress.epoch:06d}", fill)
     for old in sorted(folder.glob("epoch_*"))[:-KEPT]:
         if not keep_every or int(old.name.removeprefix("epoch_")) % keep_every:
-            shutil.rmtree(old)
+            remove(old)
 
 
 def find_latest(folder: Path) -> Path | None:
@@ -101,8 +100,6 @@ def restore(path: Path, variables: Sequence[Any]) -> tuple[Progress, Arrays]:
 def _write_arrays(path: Path, arrays: Arrays) -> None:
     with path.open("wb") as file:
         np.savez(file, *arrays)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _read_arrays(path: Path) -> Arrays:

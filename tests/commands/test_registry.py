@@ -72,3 +72,21 @@ def test_names_in_a_file_are_whole(tmp_path, capsys, monkeypatch):
     assert name in output
     assert 90 * "m" in output
     assert "…" not in output
+
+
+def test_a_note_in_a_registry_that_cannot_be_written_is_one_line(copied, capsys):
+    notes = copied / "registry" / "notes"
+    notes.write_text("in the way")
+    assert main(["registry", "note", "trained", "text"]) == 1
+    assert capsys.readouterr().err == f"{notes / 'runs'}: cannot be written (Not a directory).\n"
+
+
+def test_a_long_list_is_printed_whole(tmp_path, capsys):
+    for number in range(301):
+        registry.store.write(tmp_path / "registry", registry.Record(run=f"run_{number:03d}", application="a"))
+    assert main(["registry"]) == 0
+    title, header, *rows = capsys.readouterr().out.splitlines()
+    assert title == f"registry {tmp_path / 'registry'}"
+    assert header.split()[:3] == ["application", "run", "state"]
+    assert [row.split()[1] for row in rows] == sorted((f"run_{n:03d}" for n in range(301)), reverse=True)
+    assert len({row.index("queued") for row in rows}) == 1

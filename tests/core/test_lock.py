@@ -15,15 +15,17 @@ import pytest
 from untraced import process_environment
 
 from app.core import lock
+from app.core.errors import UserError
 from app.core.files import NotWritten
 from app.core.lock import LockTaken, locked
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+IMPORTS = "import os, sys, time, pathlib\nfrom app.core.lock import locked"
 
 
 def start(code: str, *arguments: object) -> subprocess.Popen[str]:
     """Run a few lines of Python that begin with the lock imported."""
-    command = [sys.executable, "-c", f"import os, sys, time, pathlib\nfrom app.core.lock import locked\n{code}"]
+    command = [sys.executable, "-c", f"{IMPORTS}\n{code}"]
     command += map(str, arguments)
     return subprocess.Popen(command, cwd=REPOSITORY, env=process_environment(), stdout=subprocess.PIPE, text=True)
 
@@ -206,3 +208,89 @@ def test_a_waiter_that_looked_long_ago_does_not_break_the_lock_of_the_next(tmp_p
 def test_a_folder_that_cannot_be_written_is_an_error_and_not_a_wait(tmp_path: Path) -> None:
     with pytest.raises(NotWritten, match=r"missing/\.lock: cannot be written \(No such file"):
         locked(tmp_path / "missing" / ".lock").__enter__()
+
+
+SLEEPER = """
+import socket
+socket.gethostname = lambda: "lxplus901"  # to the waiter a process of another machine: only its touches count
+from app.core.files import write_file, write_text
+from app.core.lock import LeaseLost
+from app.core.parts import remove
+folder = pathlib.Path(sys.argv[1])
+
+def slow(part):
+    part.write_text("mine")
+    print("writing", flush=True)
+    sys.stdin.readline()
+
+with locked(folder / ".lock"):
+    write_text(folder / "a.json", "mine")
+    for work in (lambda: write_file(folder / "a.json", slow), lambda: write_text(folder / "b.json", "mine"),
+                 lambda: remove(folder / "kept")):
+        try:
+            work()
+            print("done", flush=True)
+        except LeaseLost as error:
+            print(error, flush=True)
+"""
+
+
+@pytest.mark.parametrize("ended", [False, True], ids=["while the other works", "after the other ended"])
+def test_who_slept_past_its_lease_writes_nothing_any_more(tmp_path: Path, ended: bool) -> None:
+    path = tmp_path / ".lock"
+    (tmp_path / "kept").touch()
+    command = [sys.executable, "-c", f"{IMPORTS}\n{SLEEPER}", str(tmp_path)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    sleeper = subprocess.Popen(command, cwd=REPOSITORY, env=process_environment(), **pipes)  # type: ignore[call-overload]
+    assert sleeper.stdout.readline() == "writing\n"
+    sleeper.send_signal(signal.SIGSTOP)
+    with locked(path, wait=5, stale=0.3):
+        (tmp_path / "a.json").write_text("theirs")
+        if not ended:
+            lines = wake(sleeper)
+    if ended:
+        lines = wake(sleeper)
+    now = f"process {os.getpid()} on {lock.Holder.of_this_process().host} holds it now"
+    now = "who took it over has ended" if ended else now
+    line = f"{path}: this process lost the lock while it slept, {now}; it leaves without writing anything"
+    assert lines == [line] * 3
+    assert sleeper.returncode == 0
+    assert {p.name: p.read_text() for p in tmp_path.iterdir()} == {"a.json": "theirs", "kept": ""}
+
+
+def wake(sleeper: subprocess.Popen[str]) -> list[str]:
+    """Let a stopped process go on to its end, and return what it prints."""
+    sleeper.send_signal(signal.SIGCONT)
+    return sleeper.communicate("go on\n", timeout=30)[0].splitlines()
+
+
+@pytest.mark.parametrize("kind", ["dangling link", "link", "folder"])
+def test_what_is_no_lock_file_is_named_and_not_waited_for(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / ".lock"
+    (tmp_path / "target").touch()
+    if kind == "folder":
+        path.mkdir()
+    else:
+        path.symlink_to(tmp_path / ("target" if kind == "link" else "nowhere"))
+    with pytest.raises(UserError) as caught:
+        locked(path).__enter__()
+    expected = "Expected a lock file, or nothing in its place."
+    assert str(caught.value) == f"{path}: is a {kind.rpartition(' ')[2]}. {expected}"
+
+
+def test_a_lock_that_only_its_user_may_read_is_outwaited(tmp_path: Path) -> None:
+    if os.getuid():
+        pytest.skip("only root can become another user")
+    path = tmp_path / ".lock"
+    elsewhere(path)
+    path.chmod(0o600)
+    for folder in (tmp_path, *tmp_path.parents[:3]):
+        folder.chmod(0o777)
+    code = (
+        "os.setuid(65534)\nfrom app.core.lock import LockTaken\npath = pathlib.Path(sys.argv[1])\n"
+        "try:\n    locked(path, wait=0.1, stale=9).__enter__()\nexcept LockTaken as error:\n    print(error)\n"
+        "with locked(path, stale=0.3):\n    print(oct(path.stat().st_mode & 0o777))\n"
+    )
+    first, second = start(code, path).communicate(timeout=30)[0].splitlines()
+    assert first.startswith(f"{path}: held by process 0 on a host that another user does not show; wait")
+    assert second == "0o644"

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from app.core.errors import Interrupted
-from app.core.lock import LockTaken
+from app.core.lock import LockTaken, locked
 from jobs.local import Runner
 from jobs.nodes import Node, blocked_nodes
 
@@ -226,3 +226,25 @@ def test_what_lies_blocked_nodes_a_failure(node):
     nodes = [node("a"), node("b", "a"), node("c", "b"), node("d")]
     assert blocked_nodes(nodes, ["a"]) == {"b", "c"}
     assert blocked_nodes(nodes, []) == set()
+
+
+def test_a_runner_that_slept_starts_and_writes_nothing_any_more(tmp_path, program, book, node):
+    folder, driver = tmp_path / "flow", tmp_path / "driver.py"
+    slept = "import socket\nsocket.gethostname = lambda: 'lxplus901'  # to others another machine\n"
+    driver.write_text(slept + DRIVER.replace('"3"', '"1"'))
+    arguments = [sys.executable, driver, folder, program[1], book]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    sleeper = subprocess.Popen(arguments, env=environment, stderr=subprocess.PIPE, text=True)
+    while "begin b" not in book.read_text():
+        time.sleep(0.01)
+    sleeper.send_signal(signal.SIGSTOP)
+    while "end b" not in book.read_text():
+        time.sleep(0.01)
+    with locked(folder / ".lock", wait=5, stale=0.5):
+        before = sorted(path.name for path in (folder / "done").iterdir())
+        sleeper.send_signal(signal.SIGCONT)
+        error = sleeper.communicate(timeout=30)[1]
+        assert sorted(path.name for path in (folder / "done").iterdir()) == before == ["a.json"]
+    assert sleeper.returncode == 1
+    assert f"{folder / '.lock'}: this process lost the lock while it slept, process {os.getpid()} on" in error
+    assert book.read_text().splitlines() == ["begin a", "end a", "begin b", "end b"]

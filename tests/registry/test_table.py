@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import registry
+from app.core.errors import UserError
 from registry import Contents, Record, cells
 from registry.notes import Notes
 
@@ -261,3 +262,47 @@ def test_the_verdict_in_words(value: float | None, baselines: dict[str, float | 
 )  # fmt: skip
 def test_a_duration_reads_as_people_say_it(seconds: float | None, text: str) -> None:
     assert cells.duration(seconds) == text
+
+
+@pytest.mark.parametrize("kind", ["folder", "link to nothing", "closed"])
+def test_a_record_that_cannot_be_read_hides_no_other(tmp_path: Path, kind: str) -> None:
+    registry.create(tmp_path, a_record("good"))
+    path = tmp_path / "runs" / "bad.json"
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "closed":
+        path.symlink_to("/proc/self/mem")  # a file that even root cannot read from its beginning
+    else:
+        path.symlink_to("nowhere")
+    contents = registry.read_all(tmp_path)
+    assert [record.run for record in contents.records] == ["good"]
+    (line,) = contents.damaged.values()
+    reason = {
+        "folder": "Is a directory",
+        "closed": "Input/output error",
+        "link to nothing": "no such run in the registry",
+    }
+    assert reason[kind] in line
+    assert len(registry.list_runs(tmp_path).rows) == 1
+
+
+def test_remarks_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+    registry.create(tmp_path, a_record("good"))
+    (tmp_path / "notes" / "runs" / "good.md").mkdir(parents=True)
+    assert registry.read_all(tmp_path).damaged == {"notes/runs/good.md": "cannot be read (Is a directory)"}
+    with pytest.raises(UserError, match=r"good\.md: cannot be read \(Is a directory\)"):
+        registry.note(tmp_path, "good", "text")
+
+
+def test_a_page_written_again_is_that_of_a_fresh_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry.store, "MOMENT", -1.0)  # every record is known again
+    for name in ("a", "b"):
+        registry.create(tmp_path, a_record(name, metric="m", value=1.0))
+    for value in (2.0, 3.0):
+        registry.update(tmp_path, "a", value=value)
+        registry.note(tmp_path, "b", f"a remark {value}")
+    page = (tmp_path / "README.md").read_text()
+    registry.store._known.clear()
+    registry.table._texts.clear()
+    assert page == registry.render(registry.read_all(tmp_path))
+    assert "a remark 3.0" in page

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from app.core.errors import WirechamberError
+from app.core.files import NotWritten
+from app.core.libraries import keras
+from app.execution.results import save_model
+from app.runs.directory import RunDirectory
 from app.training import checkpoint
 from app.training.checkpoint import Progress
 
@@ -56,12 +61,28 @@ def test_two_checkpoints_are_kept_and_every_nth_when_asked(tmp_path, keep_every,
     assert [p.name for p in sorted(tmp_path.iterdir())] == [f"epoch_{n:06d}" for n in kept]
 
 
-def test_a_half_written_checkpoint_is_never_the_latest_and_is_swept(tmp_path):
+def test_a_half_written_checkpoint_is_never_the_latest(tmp_path):
     checkpoint.save(tmp_path, Progress(epoch=1), variables(), [], None)
-    (tmp_path / ".abc.part").mkdir()
+    (tmp_path / ".epoch_000002.abc.part").mkdir()
     assert checkpoint.find_latest(tmp_path).name == "epoch_000001"
-    checkpoint.save(tmp_path, Progress(epoch=2), variables(), [], None)
-    assert not list(tmp_path.glob(".*.part"))
+
+
+def test_a_full_disk_at_a_checkpoint_names_it_and_leaves_the_one_before(small_disk):
+    checkpoint.save(small_disk, Progress(epoch=1), variables(), [], None)
+    large = [np.zeros(30_000)]
+    with pytest.raises(NotWritten) as caught:
+        checkpoint.save(small_disk, Progress(epoch=2), large, [], None)
+    assert str(caught.value) == f"{small_disk / 'epoch_000002'}: cannot be written (No space left on device)."
+    assert [path.name for path in small_disk.iterdir()] == ["epoch_000001"]
+
+
+def test_a_full_disk_at_the_model_names_it_and_leaves_nothing(small_disk):
+    network = keras.Sequential([keras.Input((300,)), keras.layers.Dense(300)])
+    run = RunDirectory(small_disk)
+    with pytest.raises(NotWritten) as caught:
+        save_model(run, SimpleNamespace(deployed=network))
+    assert str(caught.value) == f"{run.model}: cannot be written (No space left on device)."
+    assert list(small_disk.iterdir()) == []
 
 
 def test_no_checkpoint_is_none(tmp_path):

@@ -1,5 +1,4 @@
 import logging
-import subprocess
 
 import numpy as np
 import pytest
@@ -168,17 +167,6 @@ def test_tracks_that_leave_the_map_are_counted_and_warned_about(simulate, tmp_pa
     assert 100 < outside <= 200
     assert f"{outside} of 200 tracks left the field map" in caplog.text
     assert len(shard["metadata"]["field_sha256"]) == 64
-
-
-@pytest.fixture
-def small_disk(tmp_path):
-    mount = tmp_path / "disk"
-    mount.mkdir()
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=100k", "tmpfs", mount], capture_output=True, text=True)
-    if done.returncode:
-        pytest.skip(f"mounting a small disk is not allowed here: {done.stderr.strip()}")
-    yield mount
-    subprocess.run(["umount", mount], check=True)
 
 
 def test_a_full_disk_is_one_clear_line_and_leaves_finished_shards_whole(simulate, shard_of, small_disk):
