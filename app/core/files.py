@@ -15,7 +15,8 @@ from app.core.parts import check_may_write, part_of, remove
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DATA_SUFFIXES = (".npz", ".root")
-"""Files with these suffixes are the data in a folder."""
+"""Files with these suffixes, in any case, are the data in a folder."""
+TREE = re.compile(r"(.*\.root):.+", re.DOTALL | re.IGNORECASE)
 
 
 class NotWritten(WirechamberError, OSError):  # noqa: N818 - what happened to the file
@@ -122,20 +123,54 @@ def _matching(pattern: str, place: Place) -> list[Path]:
     if path.is_file():  # even when its name looks like a pattern
         return [path]
     if path.is_dir():
-        files = sorted(p for p in path.rglob("*") if p.suffix in DATA_SUFFIXES and not p.name.startswith("."))
+        inside = matches(f"{glob.escape(str(path))}/**/*")
+        files = sorted(p for p in inside if p.suffix.lower() in DATA_SUFFIXES)
         what, expected = "no data file in this folder", f"files whose names end in {' or '.join(DATA_SUFFIXES)}"
     elif glob.has_magic(str(path)):
-        files = sorted(Path(name) for name in glob.glob(str(path), recursive=True))  # noqa: PTH207 - an absolute one
+        files = sorted(matches(str(path)))
         what, expected = "the pattern matches no file", "at least one file"
     else:
-        file, tree, _ = str(path).partition(".root:")
-        files = [path] if tree and Path(f"{file}.root").is_file() else []
+        tree = TREE.fullmatch(str(path))
+        files = [path] if tree and Path(tree[1]).is_file() else []
         what, expected = "no such file", "an existing file"
     if not files:
         names = [p.name for p in path.parent.iterdir()] if what == "no such file" and path.parent.is_dir() else []
         near = nearest(path.name, names)
         raise UserError(Problem(what, place, nearest=near, expected=expected, received=str(path)))
     return files
+
+
+def matches(pattern: str) -> set[Path]:
+    """Return the files that an absolute pattern means; `**` is any folder below, hidden ones left out, links followed.
+
+    >>> sorted(p.name for p in matches(f"{REPOSITORY}/json/**/mlp_tiny.json"))
+    ['mlp_tiny.json']
+    """
+    head, deep, tail = pattern.partition("/**/")
+    if not deep:
+        return {path for path in map(Path, glob.glob(pattern)) if path.is_file()}  # noqa: PTH207 - an absolute one
+    folders = [folder for start in glob.glob(head or "/") for folder in _folders_below(start)]  # noqa: PTH207
+    return {path for folder in folders for path in matches(f"{glob.escape(folder)}/{tail}")}
+
+
+def _folders_below(start: str) -> list[str]:
+    """Return a folder and those below it, each once: first those that lie there, then those that links lead to."""
+    seen, found, waiting = {str(parent) for parent in Path(start).resolve().parents}, list[str](), [start]
+
+    def refuse(error: OSError) -> None:
+        raise UserError(Problem(f"cannot be read ({error.strerror})", (str(error.filename),), expected="a folder"))
+
+    for place in waiting:
+        for folder, names, _ in os.walk(place, onerror=refuse):
+            names[:] = sorted(name for name in names if not name.startswith("."))
+            real = str(Path(folder).resolve())
+            if real in seen:
+                names.clear()
+                continue
+            seen.add(real)
+            found.append(folder)
+            waiting += [str(link) for link in (Path(folder, name) for name in names) if link.is_symlink()]
+    return found
 
 
 def check_folder(path: Path, option: str = "") -> None:

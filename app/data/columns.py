@@ -48,7 +48,7 @@ def summarize(path: Path) -> dict[str, list[Summary]]:
     Raises:
         UserError: the file is damaged or of another kind.
     """
-    if path.suffix == ".npz":
+    if path.suffix.lower() == ".npz":
         return {"": summarize_npz(path)}
     if not root.is_root(path):
         expected = f"a name that ends in {' or '.join(SUFFIXES)}"

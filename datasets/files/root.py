@@ -16,7 +16,7 @@ from typing import Any, Generic, Literal, TypeVar
 from app.core.errors import Problem, UserError, unknown
 from app.core.libraries import uproot
 
-NAME = re.compile(r"(.*\.root)(?::(.+))?", re.DOTALL)
+NAME = re.compile(r"(.*\.root)(?::(.+))?", re.DOTALL | re.IGNORECASE)
 TREES = ("TTree", "ROOT::RNTuple")
 
 

@@ -91,7 +91,7 @@ def write_root_shard(
 
 def read_metadata(path: Path) -> dict[str, Any]:
     """Return the metadata of an npz or ROOT shard; raises UserError when it is missing, damaged or has none."""
-    if path.suffix == ".root":
+    if path.suffix.lower() == ".root":
         return _require_metadata(root.read_metadata(path), path)
     with open_shard(path) as content:
         return metadata_of(content, path)

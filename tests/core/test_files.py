@@ -193,6 +193,52 @@ def test_patterns_give_their_files_in_order(tmp_path: Path) -> None:
     assert [p.name for p in find_files([f"{tmp_path}/odd[1].npz"])] == ["odd[1].npz"]
 
 
+@pytest.fixture
+def linked(tmp_path: Path) -> Path:
+    """Return a folder with links to another disk, circles, hidden and half-named things, and nine that are data."""
+    here, disk = tmp_path / "here", tmp_path / "disk"
+    for name in ("run1", "run.d/deep", ".hidden", "run1.root", "run2.npz"):
+        (here / name).mkdir(parents=True)
+    (disk / "far").mkdir(parents=True)
+    files = ["a.npz", "b.NPZ", "run1/c.root", "run1/C.Root", "run.d/deep/d.npz", "run1.root/e.npz"]
+    for path in [here / name for name in (*files, ".f.npz", ".hidden/g.npz", "notes.txt", "run1/.h.root")]:
+        path.touch()
+    for path in (disk / "x.npz", disk / "far" / "y.root"):
+        path.touch()
+    (here / "linked").symlink_to(disk)
+    (here / "again").symlink_to(disk)  # one folder under two names is read once
+    (here / "z.npz").symlink_to(disk / "x.npz")
+    (here / "lost.npz").symlink_to(disk / "nothing.npz")
+    (here / "run1" / "up").symlink_to(here)
+    (here / "run1" / "higher").symlink_to(tmp_path)
+    (disk / "back").symlink_to(disk / "far")
+    return here
+
+
+DATA = ["a.npz", "again/far/y.root", "again/x.npz", "b.NPZ", "run.d/deep/d.npz", "run1.root/e.npz"]
+DATA = sorted([*DATA, "run1/C.Root", "run1/c.root", "z.npz"], key=Path)
+
+
+def test_folders_and_patterns_mean_the_same_files(linked: Path) -> None:
+    def names(pattern: str) -> list[str]:
+        return [str(path.relative_to(linked)) for path in find_files([pattern])]
+
+    assert names(f"{linked}") == DATA
+    assert names(f"{linked}/**/*.[nNrR][pPoO]*") == DATA
+    assert names(f"{linked}/**/*.npz") == [name for name in DATA if name.endswith(".npz")]
+    assert names(f"{linked}/*.npz") == ["a.npz", "z.npz"]
+    assert names(f"{linked}/*/*.npz") == ["again/x.npz", "linked/x.npz", "run1.root/e.npz"]
+    assert names(f"{linked}/**/far/*") == ["again/far/y.root"]
+    assert names(f"{linked}/**/deep/**/*.npz") == ["run.d/deep/d.npz"]
+    with pytest.raises(UserError, match="the pattern matches no file"):
+        names(f"{linked}/run?.root")  # a folder
+
+
+def test_the_suffix_of_a_data_file_has_any_case(tmp_path: Path) -> None:
+    (tmp_path / "hits.ROOT").touch()
+    assert [p.name for p in find_files([f"{tmp_path}/hits.ROOT:dump"])] == ["hits.ROOT:dump"]
+
+
 def test_a_missing_file_is_named_with_the_nearest_and_an_empty_pattern_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "tracks.npz").touch()
     with pytest.raises(UserError, match=r"files\.0: no such file\. Did you mean 'tracks\.npz'\?"):

@@ -42,7 +42,7 @@ def read_map(file: str, length_unit: str | None, field_unit: str | None) -> Grid
         UserError: no such file, an unset variable, not a full grid, uneven spacing, values that are not finite.
     """
     path = expand(file, ("file",))
-    read = _from_npz if path.suffix == ".npz" else _from_table
+    read = _from_npz if path.suffix.lower() == ".npz" else _from_table
     try:
         content = path.read_bytes()
     except OSError as error:
