@@ -79,12 +79,19 @@ def write_root_shard(
     identity = uuid.UUID(bytes=hashlib.sha256(text.encode()).digest()[:16])
 
     def fill(part: Path) -> None:
-        with uproot.recreate(part, compression=uproot.ZSTD(1), uuid_function=lambda: identity) as file:
-            written = file.mktree(tree, dict(layout))
-            for block in blocks:
-                check()
-                written.extend(dict(block))
-            file["metadata"] = text
+        # The file holds the name it is written under, and the fingerprint of data depends on the size of files: the
+        # name is as long as in version 0.1, whatever machine and process write it.
+        named = part.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
+        try:
+            with uproot.recreate(named, compression=uproot.ZSTD(1), uuid_function=lambda: identity) as file:
+                written = file.mktree(tree, dict(layout))
+                for block in blocks:
+                    check()
+                    written.extend(dict(block))
+                file["metadata"] = text
+            named.replace(part)
+        finally:
+            named.unlink(missing_ok=True)
 
     write_file(path, fill)
 
