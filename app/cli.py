@@ -37,6 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     It is 0 when done, 1 when failed, 2 for the user's mistake, 85 when a run stopped that can be resumed, and 128 plus
     the number of the signal when another command was stopped.
     """
+    # A shell that a notebook started names a backend that loads IPython; nothing is shown here, figures are files.
+    os.environ["MPLBACKEND"] = "Agg"
     options = parse_arguments(sys.argv[1:] if arguments is None else arguments)
     for variable, value in (("WIRECHAMBER_RUNS", options.runs), ("WIRECHAMBER_REGISTRY", options.registry_root)):
         if value is not None:

@@ -1,17 +1,20 @@
 """Large libraries, each loaded when something of it is first used: `from app.core.libraries import keras`.
 
 `--help`, `validate` and `list` import every component and answer at once, so no component may load TensorFlow when it
-is imported. Importing this module chooses TensorFlow as the backend of Keras, whatever a user's keras.json says.
+is imported. Importing this module chooses the backend and the settings of Keras, whatever a user's keras.json says:
+float64 or another order of the axes there would change the results of every job.
 """
 
 import importlib
 import os
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from app.core.interruption import leave_at_once
 
 os.environ["KERAS_BACKEND"] = "tensorflow"
+os.environ["KERAS_HOME"] = str(Path(__file__).parent / "keras_home")  # with a keras.json of our own
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 # TensorFlow's own allocator keeps the memory of a step for the next one. With the system's, half of the time of a dense
 # network's step on a CPU goes into page faults (11,500 a step at batch 2048): 14 steps/s instead of 43.

@@ -61,6 +61,8 @@ def now() -> str:
 
 def cores() -> int:
     """Return how many cores this process may use; a batch system often gives it fewer than the machine has."""
+    if not hasattr(os, "sched_getaffinity"):  # as on macOS
+        return os.cpu_count() or 1
     return len(os.sched_getaffinity(0))
 
 

@@ -24,7 +24,12 @@ def test_plots_need_neither_model_nor_data_nor_tensorflow(copied):
         shutil.rmtree(run / name)
     for name in ("model.keras", "metrics.json", "normalization.json", "log.txt"):
         (run / name).unlink()
-    environment = process_environment() | {"WIRECHAMBER_DATA": str(copied / "nowhere")}
+    (copied / "matplotlibrc").write_text("text.usetex: True\ntext.color: white\naxes.labelcolor: white\n")
+    environment = process_environment() | {
+        "WIRECHAMBER_DATA": str(copied / "nowhere"),
+        "MATPLOTLIBRC": str(copied / "matplotlibrc"),
+        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+    }
     command = [sys.executable, "-c", PROBE, "plots", "trained"]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

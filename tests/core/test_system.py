@@ -49,6 +49,11 @@ def test_only_the_cores_that_the_process_may_use_count():
     assert cores() == len(allowed)
 
 
+def test_all_cores_count_where_the_system_does_not_tell_which_may_be_used(monkeypatch):
+    monkeypatch.delattr(os, "sched_getaffinity")
+    assert cores() == os.cpu_count()
+
+
 @pytest.mark.parametrize(
     ("descriptors", "file", "output"), [("(1, 2)", "out raw err", "after"), ("(2,)", "err", "out raw after")]
 )

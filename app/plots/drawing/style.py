@@ -70,10 +70,14 @@ T = TypeVar("T")
 
 @contextmanager
 def style() -> Iterator[None]:
-    """Use our settings inside the block and leave the user's own as they were."""
+    """Use our settings on top of matplotlib's own inside the block, and leave the user's as they were.
+
+    A matplotlibrc with LaTeX, which may be missing, or with a dark style does not get into the plots.
+    """
     import matplotlib
 
-    with matplotlib.rc_context(cast(Any, RC)):
+    defaults = {key: value for key, value in matplotlib.rcParamsDefault.items() if "backend" not in key}
+    with matplotlib.rc_context(cast(Any, defaults | RC)):
         yield
 
 
