@@ -17,7 +17,7 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 import pytest
-from untraced import leave_out_libraries, untraced_steps
+from untraced import leave_out_libraries
 
 if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):  # else each process of the tests compiles all sources again
     sys.dont_write_bytecode = False
@@ -27,8 +27,6 @@ COMPILED = {
     "xenon": ("xenon", "photon"),
 }
 """Tests by the numba code that they call."""
-CASES: dict[str, int] = {}
-"""How many cases of a parametrized test have run."""
 RATE = {"float": [1e-4, 1e-2], "log": True}
 ORDER = {"test_real_electrons.py": -1, "test_job_files.py": 1}
 """The longest training first and the single jobs last: no worker waits for the other at the end."""
@@ -73,18 +71,6 @@ def pytest_xdist_make_scheduler(config, log):
 def pytest_collection_modifyitems(items):
     """Bring the files into the order in which they are handed out."""
     items.sort(key=lambda item: ORDER.get(item.path.name, 0))
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_call(item):
-    """Measure the coverage of the first two cases of a parametrized test, not of further ones on the same lines."""
-    function, _, case = item.nodeid.partition("[")
-    earlier = CASES.get(function, 0)
-    CASES[function] = earlier + 1
-    if not case or earlier < 2:
-        return (yield)
-    with untraced_steps():
-        return (yield)
 
 
 def pytest_runtest_logfinish():

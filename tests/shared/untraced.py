@@ -7,7 +7,6 @@ module from elsewhere is imported and inside the functions of `FUNCTIONS`.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import os
 import sys
@@ -47,20 +46,6 @@ def untraced(function):
             tracer.start()  # in the function that stopped it: the tracer's stack of calls is as it was
 
     return call
-
-
-@contextlib.contextmanager
-def untraced_steps():
-    """Trace nothing while the block runs."""
-    tracer = sys.gettrace()
-    if type(tracer).__name__ != "CTracer":
-        yield
-        return
-    tracer.stop()
-    try:
-        yield
-    finally:
-        tracer.start()
 
 
 def trace_no_functions(module):

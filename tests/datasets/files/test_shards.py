@@ -1,4 +1,4 @@
-"""Shards of simulated data: what lies in their bytes besides the events."""
+"""Shards of simulated data: what a file holds in addition to the events."""
 
 import re
 
