@@ -143,10 +143,12 @@ def _matching(pattern: str, place: Place) -> list[Path]:
 def matches(pattern: str) -> set[Path]:
     """Return the files that an absolute pattern means; `**` is any folder below, hidden ones left out, links followed.
 
+    A pattern that ends in `**` means every file below.
+
     >>> sorted(p.name for p in matches(f"{REPOSITORY}/json/**/mlp_tiny.json"))
     ['mlp_tiny.json']
     """
-    head, deep, tail = pattern.partition("/**/")
+    head, deep, tail = (f"{pattern}/*" if pattern.endswith("/**") else pattern).partition("/**/")
     if not deep:
         return {path for path in map(Path, glob.glob(pattern)) if path.is_file()}  # noqa: PTH207 - an absolute one
     folders = [folder for start in glob.glob(head or "/") for folder in _folders_below(start)]  # noqa: PTH207

@@ -230,6 +230,7 @@ def test_folders_and_patterns_mean_the_same_files(linked: Path) -> None:
     assert names(f"{linked}/*/*.npz") == ["again/x.npz", "linked/x.npz", "run1.root/e.npz"]
     assert names(f"{linked}/**/far/*") == ["again/far/y.root"]
     assert names(f"{linked}/**/deep/**/*.npz") == ["run.d/deep/d.npz"]
+    assert names(f"{linked}/**") == names(f"{linked}/**/*")  # at its end too it is any folder below
     with pytest.raises(UserError, match="the pattern matches no file"):
         names(f"{linked}/run?.root")  # a folder
 

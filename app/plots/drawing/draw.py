@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from app.core.catalog import Spec
-from app.core.errors import UserError, unknown
+from app.core.errors import UserError, WirechamberError, unknown
 from app.core.interruption import check
 from app.plots import PLOTS
 from app.plots.drawing.inputs import PlotInputs
@@ -34,8 +34,11 @@ def draw(
         formats: "png", "pdf" or both; None means what suits the plot.
         tasks: only these.
 
+    A plot that fails is left out with a warning: the others, and the run that it belongs to, are worth keeping.
+
     Raises:
         UserError: a name or a task is unknown or an option is wrong; nothing is written then.
+        NotWritten: the folder cannot be written.
     """
     for task in tasks or ():
         if task not in inputs.tasks:
@@ -55,8 +58,15 @@ def draw(
             else:
                 check()
                 paths = [folder / f"{stem}.{form}" for form in written]
-                save_figure(spec.build(seen), *paths)
-                files += paths
+                try:
+                    save_figure(spec.build(seen), *paths)
+                except WirechamberError:
+                    raise
+                except Exception as error:
+                    log.warning("plot %s failed and is left out: %s: %s", stem, type(error).__name__, error)
+                    log.debug("plot %s", stem, exc_info=True)
+                else:
+                    files += paths
     return files
 
 

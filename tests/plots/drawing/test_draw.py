@@ -71,6 +71,15 @@ def test_what_does_not_apply_is_left_out_and_said(inputs, tmp_path, caplog):
     assert "plot residuals left out: it needs predictions" in caplog.text
 
 
+def test_a_plot_that_fails_leaves_the_others(inputs, tmp_path, caplog):
+    """As with a history that somebody has edited: a training of days is not lost for a picture."""
+    torn = replace(inputs, history={**inputs.history, "train": [0.5, 0.4]})
+    files = draw(torn, tmp_path, ["loss_curves", "residuals"])
+    assert [file.name for file in files] == ["residuals.png"]
+    assert sorted(tmp_path.iterdir()) == files
+    assert "plot loss_curves failed and is left out: " in caplog.text
+
+
 def test_needs_name_everything_that_is_missing(inputs):
     needs = Needs(history=True, targets=("x", "energy"), columns=("p", "eta"))
     assert needs.missing(inputs) == ["the target energy", "the column eta"]
