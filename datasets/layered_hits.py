@@ -66,14 +66,19 @@ class LayerMirror:
         return Events({**events.inputs, "layers": layers}, columns, events.key)
 
 
+FLOAT32 = float(np.finfo(np.float32).max)
+USUAL: dict[str, Any] = {"hits": "HITS", "pt": "PT_VAL", "charge": "SIGN", "prefixes": ("train_", "valid_")}
+"""The arrays that a job reads when it names none."""
+
+
 @DATASETS("layered_hits")
 def layered_hits(
     files: Sequence[Path],
     *,
-    prefixes: Annotated[Listed, Field(min_length=1)] = ("train_", "valid_"),
-    hits: str = "HITS",
-    pt: str = "PT_VAL",
-    charge: str = "SIGN",
+    prefixes: Annotated[Listed, Field(min_length=1)] = USUAL["prefixes"],
+    hits: str = USUAL["hits"],
+    pt: str = USUAL["pt"],
+    charge: str = USUAL["charge"],
     absent: float = 0.0,
     min_hits: Count = 1,
     differences: bool = True,
@@ -109,6 +114,7 @@ def layered_hits(
         UserError: a damaged file, a missing array, shapes that do not fit, impossible values.
     """
     names = {"hits": hits, "pt": pt, "charge": charge}
+    said = {**names, "prefixes": tuple(prefixes)}
     shapes = {(path, prefix): read_shape(path, prefix, names) for path in files for prefix in prefixes}
     layers = {shape[1] for shape in shapes.values()}
     if len(layers) > 1:
@@ -136,7 +142,7 @@ def layered_hits(
         blocks=[partial(read, part) for part in parts],
         files=[part.name for part in parts],
         rows=rows,
-        fingerprint=npz.fingerprint(files),
+        fingerprint=npz.fingerprint(files, {name: value for name, value in said.items() if value != USUAL[name]}),
         description=f"{rows:,} muons in layers, in {len(files)} file{'s' * (len(files) > 1)}",
         augment=None if mirror is None else LayerMirror(centres),
     )
@@ -173,7 +179,7 @@ def read_block(block: ArrayBlock, names: Mapping[str, str], absent: float, min_h
         )
     pt, charge = arrays["pt"], arrays["charge"]
     wrong = {
-        "values are not finite": (~np.isfinite(values).all(axis=1), "finite values"),
+        "values are not finite in float32": (~(np.abs(values) <= FLOAT32).all(axis=1), "finite values up to 3.4e38"),
         "momenta are not finite or not above 0": (~(np.isfinite(pt) & (pt > 0)), "pt > 0 GeV"),
         "charges are neither 1 nor -1": (np.abs(charge) != 1, "charge +1 or -1"),
     }
@@ -181,8 +187,9 @@ def read_block(block: ArrayBlock, names: Mapping[str, str], absent: float, min_h
         if bad.any():
             row = block.rows.start + int(np.flatnonzero(bad)[0])
             raise UserError(Problem(f"{bad.sum()} {what}, the first in row {row}", (block.name,), expected=expected))
-    layers = np.stack([np.where(present, values, 0.0), present], axis=-1).astype(np.float32)
     columns = {"pt": pt, "charge": charge, "positive": charge > 0, "q_over_pt": charge / pt, "n_hits": counts}
     key = hash_rows([pt, charge, values])
-    single = {name: single_column(name, column, (block.name,)) for name, column in columns.items()}
-    return Events({"layers": layers}, single, key)[np.flatnonzero(kept)]
+    rows = np.flatnonzero(kept)  # what is left out may hold anything
+    single = {name: single_column(name, column[rows], (block.name,)) for name, column in columns.items()}
+    layers = np.stack([np.where(present, values, 0.0), present], axis=-1)[rows]
+    return Events({"layers": layers.astype(np.float32)}, single, key[rows])

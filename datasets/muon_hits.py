@@ -133,7 +133,7 @@ def muon_hits(
         blocks=[partial(reader, number, part) for number, part in enumerate(parts)],
         files=[str(part.tree.path) for part in parts],
         rows=rows,
-        fingerprint=root.fingerprint(files, tree, renamed_branches(trees[0])),
+        fingerprint=root.fingerprint(files, tree, renamed_branches(naming)),
         description=f"{rows:,} events of hits, {len(features)} features, in {len(files)} file{'s' * (len(files) > 1)}",
         facts=root.read_metadata(files[0]),
         truth={"assigned": ASSIGNED} if assignment else {},

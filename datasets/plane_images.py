@@ -144,7 +144,7 @@ def primitives_fingerprint(path: Path) -> str:
     """Return the fingerprint of a ROOT file of primitives: its trees of truth are no choice."""
     from datasets.primitives.files import primitive_trees
 
-    return root.fingerprint([path], choices=primitive_trees)
+    return root.fingerprint([path], choices=lambda file: primitive_trees(file) or root.tree_names(file))
 
 
 def open_group(group: Group, planes: Sequence[str], width: int) -> tuple[Group, Mapping[str, Plane]]:

@@ -153,8 +153,9 @@ class Reader:
         columns.setdefault("p", 1.0 / np.abs(columns["qop"]))
         names = [c.name for c in STATE]
         inputs = [*names, "z_start"] if self.with_z_start else names
-        state = np.stack([columns[n] for n in inputs], axis=-1).astype(np.float32)
-        ends = {name: columns[f"true_{name}"].astype(np.float32) for name in ENDS if self.truth}
+        state = np.stack([single_column(name, columns[name], block.place) for name in inputs], axis=-1)
+        true = {name: columns[f"true_{name}"] for name in ENDS if self.truth}
+        ends = {name: single_column(f"true_{name}", column, block.place) for name, column in true.items()}
         return Events({"state": state}, {**ends, "p": single_column("p", columns["p"], block.place)}, key)
 
     def convert(self, columns: dict[str, Any], place: tuple[str]) -> dict[str, Any]:

@@ -119,5 +119,4 @@ def _by_energy(axes: Axes, bins: list[dict[str, Any]]) -> None:
     axes.axhline(0.5, color=GREY, linewidth=1, linestyle=":")
     axes.set(ylim=(min(0.4, axes.get_ylim()[0]), 1.02), ylabel="area below the curve")
     axes.set_xlabel(scale.axis(f"true {symbol('energy')}"))
-    if known:
-        draw_legend(axes, loc="lower right")
+    draw_legend(axes, loc="lower right")

@@ -52,6 +52,8 @@ def publish(content: dict[str, Any], run: RunDirectory, options: Options, finish
     """
     job, state = parse(content), SearchState(run.path)
     with locked(run.lock, wait=0.0) as lease, log_to(run.log, lease.is_ours):
+        if is_published(job, run, state):  # by another worker while this process started
+            return
         trials = state.trials()
         summary = summarise(job, trials)
         best = state.read(summary["winner"])

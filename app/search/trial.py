@@ -151,7 +151,8 @@ def train_execution(job: Job, trial: Trial, options: Options, execution: int) ->
                 train_job(own, replace(options, resume=True, overwrite=False, test=False, until=until), report)
     history = read_json(run.history)
     if search_of(job).tuner != "hyperband":  # which may promote it
-        remove(run.checkpoints)
+        with contextlib.suppress(OSError):  # they take space, no more
+            remove(run.checkpoints)
     return history
 
 

@@ -14,7 +14,7 @@ from datasets.argon.plane_layouts import Clusters, read_clusters
 from datasets.files import npz, root, shards
 
 PLANES = ("u", "v", "x")
-PLANE_FILE = re.compile(r"(.+)_plane([UVX])\.npz")
+PLANE_FILE = re.compile(r"(.+)_plane([UVX])\.(?i:npz)")
 TICKS = 128
 """The number of rows of an image."""
 BESIDE_ROWS = ("neutrino_momentum", "apa", "face")

@@ -14,6 +14,7 @@ from datasets.argon.plane_layouts import Clusters, energy_of, moving
 from datasets.argon.plane_selection import event_key, join
 from datasets.argon.quality import Quality, Sample, Table, common_tables, energies_table, percent, share_of
 from datasets.files.damaged import load_readable
+from datasets.pipeline.columns import join_column
 from datasets.pipeline.event_keys import hash_images, hash_rows, stored_keys
 from datasets.pipeline.options import Split
 
@@ -77,7 +78,7 @@ def read_plane(
         place = (str(content[plane].path), "key")
         keys.append(event_key(group.name, one[plane]) if key is None else stored_keys(key, place))
     names = sorted(set.intersection(*(set(one[plane].columns) for one in metadata)))
-    columns = {name: np.concatenate([one[plane].columns[name] for one in metadata]) for name in names}
+    columns = {name: join_column(name, [one[plane].columns[name] for one in metadata]) for name in names}
     content_of_pixels = np.concatenate([np.empty(0, np.uint64), *pixels])
     moves, main = moving(columns["momentum"]), columns["is_main_track"] == 1
     sample = Sample(

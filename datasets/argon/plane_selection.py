@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from app.core.errors import Problem, UserError
 from datasets.argon.plane_files import Group, Plane
 from datasets.argon.plane_layouts import Clusters, moving
-from datasets.pipeline.columns import exact_numbers
+from datasets.pipeline.columns import exact_numbers, join_column
 from datasets.pipeline.event_keys import hash_rows, hash_text, mix, stored_keys
 
 Rows = NDArray[np.int64]
@@ -94,6 +94,12 @@ def event_key(name: str, clusters: Clusters) -> Keys:
     return mix(event ^ hash_text(name), 0)
 
 
+def _number_pairs(first: NDArray[Any], second: NDArray[Any]) -> Rows:
+    """Return numbers (N,) that are equal where both columns are equal."""
+    columns = [np.unique(column, return_inverse=True)[1].ravel() for column in (first, second)]
+    return np.asarray(np.unique(np.stack(columns, axis=-1), axis=0, return_inverse=True)[1].ravel())
+
+
 def common_rows(planes: Mapping[str, Plane], tables: Mapping[str, Clusters], count: Counter[str]) -> dict[str, Rows]:
     """Return the rows of each plane that show the same clusters, joined on event and match_id; see `join`."""
     pairs = {}
@@ -102,10 +108,11 @@ def common_rows(planes: Mapping[str, Plane], tables: Mapping[str, Clusters], cou
             what = f"planes are joined on event and match_id, which metadata of {table.width} columns do not have"
             expected = "14 or 18 columns, or a single plane: 'planes': [\"x\"] in the dataset"
             raise UserError(Problem(what, (str(planes[plane].path),), expected=expected))
-        pairs[plane] = np.stack([exact_numbers(table.columns[n]) for n in ("event", "match_id")], axis=-1)
-    once = {plane: rows_matched_once(pair, count) for plane, pair in pairs.items()}
-    every = np.concatenate([pairs[plane][rows] for plane, rows in once.items()])
-    _, number = np.unique(every, axis=0, return_inverse=True)
+        pairs[plane] = [exact_numbers(table.columns[n]) for n in ("event", "match_id")]
+    once = {plane: rows_matched_once(pair[0], pair[1], count) for plane, pair in pairs.items()}
+    # Column by column: NumPy joins columns and planes of different types as float64.
+    events, matches = ([pairs[plane][i][rows] for plane, rows in once.items()] for i in (0, 1))
+    number = _number_pairs(join_column("event", events), join_column("match_id", matches))
     parts = np.split(number.ravel(), np.cumsum([len(rows) for rows in once.values()])[:-1])
     labels = dict(zip(once, parts, strict=True))
     common = reduce(np.intersect1d, parts)
@@ -118,12 +125,12 @@ def common_rows(planes: Mapping[str, Plane], tables: Mapping[str, Clusters], cou
     return {plane: rows[first] for plane, rows in joined.items()}
 
 
-def rows_matched_once(pairs: NDArray[Any], count: Counter[str]) -> Rows:
+def rows_matched_once(event: NDArray[Any], match_id: NDArray[Any], count: Counter[str]) -> Rows:
     """Return the rows that have a match_id, and one that no other row of their event has."""
-    rows = np.flatnonzero(pairs[:, 1] >= 0)
-    count["without a partner in every plane"] += len(pairs) - len(rows)
-    _, inverse, number = np.unique(pairs[rows], axis=0, return_inverse=True, return_counts=True)
-    single = number[inverse.ravel()] == 1
+    rows = np.flatnonzero(match_id >= 0)
+    count["without a partner in every plane"] += len(event) - len(rows)
+    pair = _number_pairs(event[rows], match_id[rows])
+    single = np.bincount(pair)[pair] == 1
     count["with a match_id that occurs twice in a plane"] += int((~single).sum())
     return np.asarray(rows[single])
 

@@ -85,10 +85,9 @@ def _typed(name: str, values: list[Any], place: tuple[str, str]) -> NDArray[Any]
         what = f"{name!r} is not a {'whole ' if name in TYPES else ''}number in every row"
         raise UserError(Problem(what, place, received=values[0])) from None
     except OverflowError:
-        received = [min(values), max(values)]
-        raise UserError(
-            Problem(f"{name!r} does not fit its type", place, expected=TYPES[name].__name__, received=received)
-        ) from None
+        numbers = [value for value in values if isinstance(value, int | float)]
+        what, received = f"{name!r} does not fit its type", [min(numbers), max(numbers)]
+        raise UserError(Problem(what, place, expected=TYPES[name].__name__, received=received)) from None
     if name in VECTORS:  # one number for the plane of the file, or three
         array = np.repeat(array[:, None], 3, axis=1) if array.ndim == 1 else array
     return array.astype(np.float32)

@@ -1,11 +1,13 @@
 """npz files as large as the disk: members that are stored uncompressed are mapped, not read."""
 
 import hashlib
+import json
 import struct
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -65,9 +67,14 @@ def _require_array(path: Path, name: str) -> None:
         raise UserError(unknown("array", name, known, (str(path),)))
 
 
-def fingerprint(paths: Sequence[Path]) -> str:
-    """Return a hash of the content of npz files, from the checksums that they carry themselves; no array is read."""
-    digest = hashlib.sha256()
+def fingerprint(paths: Sequence[Path], choice: Mapping[str, Any] = MappingProxyType({})) -> str:
+    """Return a hash of the content of npz files, from the checksums that they carry themselves; no array is read.
+
+    Args:
+        paths: the files.
+        choice: what a job says about the arrays to be read, where it is not the usual.
+    """
+    digest = hashlib.sha256(json.dumps(sorted(choice.items())).encode() if choice else b"")
     for path in paths:
         with open_archive(path) as archive:
             for info in archive.infolist():

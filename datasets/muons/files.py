@@ -126,11 +126,13 @@ def open_muon_tree(path: Path, name: str, features: Sequence[str], naming: Namin
     return Tree(path, tree, hits, truth)
 
 
-def renamed_branches(tree: Tree) -> dict[str, str]:
-    """Return the branches, by column, whose names are others than without any word of the job."""
-    usual = Naming(HIT_PREFIX, TRUTH_PREFIX, {}, {})
-    hits = {f"hit {name}": branch for name, branch in tree.hits.items() if branch != usual.hit(name)}
-    return hits | {name: branch for name, branch in tree.truth.items() if branch != usual.truth(name)}
+def renamed_branches(naming: Naming) -> dict[str, str]:
+    """Return what a job says about the names of branches, where it is not the usual; it does not depend on features."""
+    usual = Naming(naming.hit_prefix, naming.truth_prefix, {}, {})
+    names = {"hit_prefix": naming.hit_prefix} if naming.hit_prefix != HIT_PREFIX else {}
+    names |= {"truth_prefix": naming.truth_prefix} if naming.truth_prefix != TRUTH_PREFIX else {}
+    names |= {f"hit {column}": branch for column, branch in naming.hit_branches.items() if branch != usual.hit(column)}
+    return names | {c: branch for c, branch in naming.truth_branches.items() if branch != usual.truth(c)}
 
 
 def no_branch(column: str, branch: str, known: Sequence[str], path: Path, feature: bool = False) -> Problem:

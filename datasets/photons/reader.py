@@ -128,9 +128,9 @@ class Reader:
         sums = dict(zip(SUMS, filled.T, strict=True))
         truth = {name: columns[name] for name in TRUTH if name in columns}
         good = self.select(truth, len(key), block.place, log=number not in self.checked)
-        every = {name: single_column(name, values, block.place) for name, values in (truth | sums).items()}
-        events = Events({"sensors": sensors}, every, key)
-        events = events if good.all() else events[np.flatnonzero(good)]
+        rows = slice(None) if good.all() else np.flatnonzero(good)  # what is left out may hold anything
+        every = {name: single_column(name, values[rows], block.place) for name, values in (truth | sums).items()}
+        events = Events({"sensors": sensors[rows]}, every, key[rows])
         if number not in self.checked:
             if len(events):  # not all were dropped
                 check_readings(events.columns, block.place)

@@ -83,7 +83,10 @@ def fingerprint(paths: Sequence[Path], layout: Layout) -> str:
     """Return a hash of the content of the files, in order, and of what the layout chooses in ROOT files."""
     arrays = [path for path in paths if not root.is_root(path)]
     others = [path for path in paths if root.is_root(path)]
-    hashes = [npz.fingerprint(arrays)] if arrays else []
+    usual = Layout()
+    names = {name: getattr(layout, name) for name in ("start", "end", "momentum", "planes")}
+    choice = {name: value for name, value in names.items() if value != getattr(usual, name)}
+    hashes = [npz.fingerprint(arrays, choice)] if arrays else []
     if others:
         renamed = {column: branch for column, branch in layout.branches.items() if branch != column}
         hashes.append(root.fingerprint(others, layout.tree, renamed))

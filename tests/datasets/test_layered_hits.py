@@ -7,6 +7,7 @@ import pytest
 
 from app.core.errors import UserError
 from datasets import DATASETS
+from datasets.files import npz
 from datasets.pipeline.events import Events
 from datasets.pipeline.options import DatasetOptions
 from datasets.pipeline.split import split
@@ -121,3 +122,24 @@ def test_an_angle_in_a_layer_that_is_not_there(path):
 def test_a_file_that_is_cut_off(path):
     path.write_bytes(path.read_bytes()[:500])
     assert "not an npz file" in refused(path)
+
+
+def test_parts_of_a_file_are_different_data(path):
+    usual = source(path).fingerprint
+    parts = [source(path, prefixes=prefix).fingerprint for prefix in ("train_", "valid_")]
+    assert len({usual, *parts}) == 3
+    assert usual == npz.fingerprint([path]) == source(path, prefixes=["train_", "valid_"], hits="HITS").fingerprint
+
+
+def test_a_muon_that_is_left_out_may_hold_anything_and_no_value_becomes_infinite(tmp_path):
+    content = {name: values.astype(float) for name, values in arrays("train_").items()}
+    few = (content["train_HITS"][..., 0] > 0).sum(axis=1)
+    content["train_HITS"][4], content["train_PT_VAL"][4] = 0.0, 1e39  # beyond float32
+    np.savez(tmp_path / "a.npz", **content)
+    events = source(tmp_path / "a.npz", prefixes="train_", blocks=1).blocks[0]()
+    assert len(events) == 30 - 1 - (np.delete(few, 4) == 0).sum()
+    assert np.isfinite(events.columns["pt"]).all()
+    content["train_HITS"][7, 0, 0] = 1e39
+    np.savez(tmp_path / "b.npz", **content)
+    with pytest.raises(UserError, match=r"1 values are not finite in float32, the first in row 7"):
+        source(tmp_path / "b.npz", prefixes="train_", blocks=1).blocks[0]()

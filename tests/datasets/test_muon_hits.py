@@ -276,3 +276,7 @@ def test_other_branches_of_truth_are_different_data(tmp_path):
         of_0_1 = hashlib.sha256(f"{file.file.uuid}:{path.stat().st_size};".encode()).hexdigest()[:16]
     assert source(path).fingerprint == source(path, features=["time", "channel"]).fingerprint == of_0_1
     assert source(path, truth_branches={"pt": "pt_up"}).fingerprint != of_0_1
+    renamed = {name.replace("spacePoint_", "sp_"): values for name, values in branches.items()}
+    other = write(tmp_path / "b.root", renamed)
+    prints = [source(other, hit_prefix="sp_", features=names).fingerprint for names in (["time"], ["time", "channel"])]
+    assert prints[0] == prints[1]  # which features a network gets does not change the data

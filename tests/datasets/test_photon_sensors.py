@@ -232,6 +232,14 @@ def test_bad_content_is_one_clear_line(refused, name, change, message, content, 
     refused(message, write(arrays))
 
 
+def test_an_event_that_is_dropped_may_hold_anything(the_events, content, write):
+    """The largest double, a usual marker for no value, does not fit float32."""
+    energy = content["energyTruth"].astype(np.float64)
+    energy[content["nGamma"] == 0] = np.finfo(np.float64).max
+    events = the_events(write({**content, "energyTruth": energy}))
+    assert len(events) == (content["nGamma"] > 0).sum()
+
+
 def test_events_without_truth_can_be_dropped(the_events, content, write, caplog):
     arrays = one_gamma(content)
     arrays["energyTruth"][:3] = np.nan

@@ -232,3 +232,15 @@ def test_files_that_are_not_there(load, refused, npz, states, tmp_path, monkeypa
     )
     monkeypatch.setenv("NOWHERE", str(tmp_path))
     assert load("${NOWHERE}/tracks.npz")[0].rows == 20
+
+
+def test_other_arrays_of_an_npz_are_different_data(load, npz, states):
+    path = npz(**states, X2=states["X"] * 0.99, Y2=states["Y"])
+    usual = load(path)[0].fingerprint
+    assert load(path, start="X2", end="Y2")[0].fingerprint != usual
+    assert load(path, start="X", end="Y")[0].fingerprint == usual
+
+
+def test_a_state_that_float32_does_not_hold_is_named(refused, npz, states):
+    states["X"][3, 4] = 1e39
+    refused(r"qop: 1 of 20 values of 'qop' do not fit float32, the first at row 3", npz(**states))
