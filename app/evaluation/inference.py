@@ -18,6 +18,7 @@ from app.data.loading import stack_columns
 from app.evaluation.predict import Predictor, named_outputs
 from app.predictions import TASK_OUTPUTS, VALUE
 from app.runs.directory import RunDirectory, find_run
+from datasets.pipeline.columns import single_column
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ def number_array(name: str, values: Any, shape: Sequence[int | None]) -> NDArray
     if len(array.shape) != len(shape) or any(n not in (None, m) for n, m in zip(shape, array.shape, strict=True)):
         received = "a single number" if not array.shape else f"shape {list(array.shape)}"
         raise UserError(Problem("another shape", (name,), expected=expected, received=received))
-    return np.asarray(array, np.float32)
+    return single_column(name, array, ()) if array.ndim == 1 else np.asarray(array, np.float32)
 
 
 def register_layers() -> None:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+import shutil
 import uuid
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,6 +19,7 @@ from app.core.errors import Problem, UserError
 from app.core.files import write_bytes, write_error, write_file
 from app.core.interruption import check
 from app.core.libraries import uproot
+from app.core.parts import part_of
 from datasets.files import npz, root
 
 log = logging.getLogger(__name__)
@@ -81,7 +83,9 @@ def write_root_shard(
     def fill(part: Path) -> None:
         # The file holds the name it is written under, and the fingerprint of data depends on the size of files: the
         # name is as long as in version 0.1, whatever machine and process write it.
-        named = part.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
+        folder = part_of(path)
+        named = folder / f".{path.name}.00000000.part"
+        folder.mkdir()
         try:
             with uproot.recreate(named, compression=uproot.ZSTD(1), uuid_function=lambda: identity) as file:
                 written = file.mktree(tree, dict(layout))
@@ -91,7 +95,7 @@ def write_root_shard(
                 file["metadata"] = text
             named.replace(part)
         finally:
-            named.unlink(missing_ok=True)
+            shutil.rmtree(folder)
 
     write_file(path, fill)
 

@@ -36,6 +36,7 @@ def test_no_events_give_no_answers(model):
         ("x", ["1", "2"], rf"^x: not an array of numbers\. {WHAT}"),
         ("x", [[1.0], []], rf"^x: not an array of numbers\. {WHAT}"),
         ("x", None, rf"^x: not an array of numbers\. {WHAT}"),
+        ("qop", [0.1, 1e39], r"^qop: 1 of 2 values of 'qop' do not fit float32, the first at row 1\. "),
     ],
 )
 def test_a_column_of_the_wrong_shape_is_named(model, column, value, message):
