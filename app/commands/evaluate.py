@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from app.commands._parser import whole_number
 from app.core.errors import Problem, UserError
 from app.core.files import make_folder, read_json, write_json
-from app.runs.directory import RunDirectory, find_run
+from app.runs.directory import RunDirectory
+from app.runs.find import find_run
 from app.runtime.console import console, table
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from app.core.errors import Problem, UserError
-from app.runs.directory import find_run
+from app.runs.find import find_run
 from app.runs.plots import draw_plots
 from app.runtime.console import console
 

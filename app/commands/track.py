@@ -4,7 +4,7 @@ import argparse
 
 from app.core.errors import UserError, WirechamberError
 from app.execution.tracking import send
-from app.runs.directory import find_run
+from app.runs.find import find_run
 from app.runtime.console import console
 
 

@@ -17,7 +17,8 @@ from app.core.libraries import keras
 from app.data.loading import stack_columns
 from app.evaluation.predict import Predictor, named_outputs
 from app.predictions import TASK_OUTPUTS, VALUE
-from app.runs.directory import RunDirectory, find_run
+from app.runs.directory import RunDirectory
+from app.runs.find import find_run
 from datasets.pipeline.columns import single_column
 
 

@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.core.errors import Problem, UserError, nearest
+from app.core.errors import Problem, UserError
 from app.core.parts import remove, sweep
 from app.core.system import roots
 
@@ -67,28 +67,6 @@ class RunDirectory:
 def of(name: str, root: Path | None = None) -> RunDirectory:
     """Return the directory of the run `name`."""
     return RunDirectory((root or runs_root()) / name)
-
-
-def find_run(text: str, root: Path | None = None) -> RunDirectory:
-    """Return the existing run that `text` means, a name or a path; raises UserError naming the nearest one."""
-    root = root or runs_root()
-    places = [Path(text), root / text]
-    for path in places:
-        if _exists(path / "job.json"):
-            full = Path(os.path.abspath(path))  # noqa: PTH100 - a linked directory keeps its own name
-            return RunDirectory(full.parent.resolve() / full.name)
-    for path in places:
-        if _exists(path / "metrics.json") or _exists(path / "model.keras"):
-            raise UserError(Problem("is missing", (str(path / "job.json"),), expected="the job of a run"))
-    near = nearest(Path(text).name, [path.parent.name for path in root.glob("*/job.json")])
-    raise UserError(Problem("no such run", (text,), nearest=near, expected=f"a run in {root}"))
-
-
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except OSError:  # the name is too long, or the folder may not be read
-        return False
 
 
 def make_directory(run: RunDirectory) -> None:

@@ -9,9 +9,9 @@ import registry
 from app.core.errors import Problem, UserError
 from app.core.files import check_folder, make_folder, write_file
 from app.core.lock import LockTaken, locked
-from app.runs.directory import RunDirectory, find_run, runs_root
+from app.runs.directory import RunDirectory, runs_root
 from app.runs.files import check_file
-from app.runs.replaced import settle_unless_held
+from app.runs.find import find_run
 
 EXPECTED = "a run that is done"
 CARDS = ("job", "metrics", "provenance", "normalization")
@@ -33,8 +33,6 @@ def find_finished(text: str, *needs: str, root: Path | None = None) -> RunDirect
     Raises:
         UserError: no such run, or as `refuse_unfinished`.
     """
-    for path in (Path(text), (root or runs_root()) / text):
-        settle_unless_held(RunDirectory(path))
     run = find_run(text, root)
     refuse_unfinished(run, *needs)
     return run

@@ -64,9 +64,11 @@ def open_tree(path: Path, name: str | None = None) -> Any:
     if wanted is not None and wanted not in known:
         raise UserError(unknown("tree", wanted, known, (str(path),)))
     try:
-        return file[wanted or known[0]]
+        tree = file[wanted or known[0]]
+        tree.keys()  # an RNTuple reads its footer now
     except Exception as error:  # the description of the tree is behind the end of a truncated file
         raise _unreadable(path, error) from None
+    return tree
 
 
 def read_rows(
@@ -90,12 +92,14 @@ def read_rows(
         library: "np" gives jagged branches as arrays of arrays, "ak" as Awkward arrays: one array of values and one of
             offsets, not many arrays.
     """
-    span = {"entry_start": first, "entry_stop": first + number}
+    span = {"entry_start": first, "entry_stop": first + number, "library": library}
+    parts = {branch for branch in branches if "." in branch and tree.classname == TREES[1]}  # fields of records
+    whole = [branch for branch in dict.fromkeys(branches) if branch not in parts]
     try:
-        arrays = tree.arrays(list(dict.fromkeys(branches)), **span, library=library, decompression_executor=unpacking)
+        arrays = tree.arrays(whole, **span, decompression_executor=unpacking) if whole else {}
+        return {b: tree[b].array(**span) if b in parts else arrays[b] for b in branches}
     except Exception as error:
         raise _unreadable(path, error) from None
-    return {branch: arrays[branch] for branch in branches}
 
 
 def read_metadata(path: Path) -> dict[str, Any]:
@@ -142,7 +146,7 @@ def fingerprint(
 
 
 def _unreadable(path: Path, error: Exception) -> UserError:
-    reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(",")
     return UserError(Problem(f"not a whole ROOT file ({reason})", (str(path),)))
 
 

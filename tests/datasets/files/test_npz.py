@@ -99,6 +99,15 @@ def test_a_damaged_compressed_array_is_refused(path):
         npz.load_array(path, "a")
 
 
+def test_a_changed_byte_of_a_mapped_array_is_refused(path):
+    """The file has its length, its headers and its checksums, and so the fingerprint of the good one."""
+    content = bytearray(save(path, a=A).read_bytes())
+    content[content.index(A.tobytes()) + 5] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"the array 'a' cannot be read \(Bad CRC-32 for file 'a.npy'\)"):
+        npz.load_array(path, "a")
+
+
 def test_a_damaged_header_of_a_mapped_array_is_refused(path):
     content = bytearray(save(path, a=A).read_bytes())
     content[content.index(b"\x93NUMPY") + 1] = 0

@@ -244,3 +244,21 @@ def test_other_arrays_of_an_npz_are_different_data(load, npz, states):
 def test_a_state_that_float32_does_not_hold_is_named(refused, npz, states):
     states["X"][3, 4] = 1e39
     refused(r"qop: 1 of 20 values of 'qop' do not fit float32, the first at row 3", npz(**states))
+
+
+def test_the_fields_of_a_records_column_are_columns(load, npz, columns, states, tmp_path):
+    """uproot writes a record as one field of an RNTuple, whose parts are called record.part."""
+    with uproot.recreate(tmp_path / "records.root") as file:
+        file.mkrntuple("t", {"track": awkward.Array({name: columns[name] for name in NAMES})})
+    source, (events,) = load(tmp_path / "records.root", branches={name: f"track.{name}" for name in NAMES})
+    _, (same,) = load(npz(**states))
+    assert source.rows == 20
+    np.testing.assert_array_equal(events.inputs["state"], same.inputs["state"])
+
+
+def test_an_rntuple_that_is_cut_off_is_one_line(refused, columns, tmp_path):
+    path = tmp_path / "cut.root"
+    with uproot.recreate(path) as file:
+        file.mkrntuple("t", dict(columns))
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    refused(r"not a whole ROOT file \(", path)
