@@ -96,8 +96,9 @@ def states(submission: Submission, index: Index, ads: Mapping[Id, Ad] | None) ->
 
 
 def by_id(ads: Iterable[Ad]) -> dict[Id, Ad]:
-    """Return ads by cluster and process."""
-    return {(ad["ClusterId"], ad["ProcId"]): ad for ad in ads}
+    """Return ads by cluster and process, in this order, which a pool does not keep; of two of one job the later one."""
+    found = {(ad["ClusterId"], ad["ProcId"]): ad for ad in ads}
+    return {job: found[job] for job in sorted(found)}
 
 
 def merge_history(logged: History | None, ad: Ad) -> History | None:
