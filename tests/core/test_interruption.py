@@ -121,6 +121,7 @@ def test_a_block_does_not_begin_after_a_signal_and_the_innermost_one_sets_the_gr
 
 def test_a_forked_process_dies_of_its_own_signals_and_does_not_tell_its_parent():
     code = (
+        "import warnings; warnings.simplefilter('ignore')  # Python 3.12 warns of any fork beside a thread\n"
         "with interruption.orderly():\n"
         f"    child = os.fork()\n    if not child: {KILL}; time.sleep(60)\n"
         "    print(os.waitpid(child, 0)[1], repr(interruption.requested())); interruption.check()\n"
