@@ -31,6 +31,6 @@ def execute(options: argparse.Namespace) -> int:
     if options.out is None:
         raise UserError(Problem("missing argument", ("--out",), expected="a folder for the converted files"))
     spec = CONVERTERS.parse({"name": component.name, **parameters})
-    spec.build(find_files(files, ("convert",)), options.out)
+    spec.build(find_files(files, ("convert",), Path.cwd()), options.out)
     console.print(f"written: {options.out}")
     return 0

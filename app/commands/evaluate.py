@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from app.commands._parser import whole_number
 from app.core.errors import Problem, UserError
-from app.core.files import make_folder, read_json, write_json
+from app.core.files import find_files, make_folder, read_json, write_json
 from app.runs.directory import RunDirectory
 from app.runs.find import find_run
 from app.runtime.console import console, table
@@ -41,7 +41,8 @@ def execute(options: argparse.Namespace) -> int:
     run = find_run(options.run)
     if not run.model.exists():
         raise UserError(Problem("the run has no model yet", (str(run.path),), expected="a run that is done"))
-    folder: Path = options.out or (run.path if options.data is None else run.path / "evaluation")
+    others = None if options.data is None else find_files(options.data, ("--data",), Path.cwd())
+    folder: Path = options.out or (run.path if others is None else run.path / "evaluation")
     make_folder(folder)
     from app.runtime import device
 
@@ -56,7 +57,7 @@ def execute(options: argparse.Namespace) -> int:
 
     job = parse(read_json(run.job))
     data = load_data(job)
-    blocks = data.splits.test if options.data is None else [read_events(job, data, options.data)]
+    blocks = data.splits.test if others is None else [read_events(job, data, others)]
     model = load(str(run.path)).model
     jacobian = first_jacobian(job, data, blocks, model, options.jacobian) if options.jacobian else None
     results, predictions = measure_events(job, data, blocks, model)
@@ -68,7 +69,7 @@ def execute(options: argparse.Namespace) -> int:
     if folder == run.path:
         results = with_old_parity(results, run.metrics)
     write_json(folder / "metrics.json", results)
-    show_results(run.name, results, folder, "the test split" if options.data is None else "the given files")
+    show_results(run.name, results, folder, "the test split" if others is None else "the given files")
     if jacobian:
         show_jacobian(run.name, jacobian)
     return 0

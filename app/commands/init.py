@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Print the skeleton, or write it to a new file."""
-    path = find_files([str(options.data)], ("init",))[0]
+    path = find_files([str(options.data)], ("init",), Path.cwd())[0]
     text = json.dumps(skeleton(path), indent=2) + "\n"
     if options.out is None:
         console.print(text, end="")

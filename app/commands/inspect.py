@@ -30,7 +30,8 @@ def execute(options: argparse.Namespace) -> int:
     """Print every column of every file and the checks of the dataset; of a job also its splits and weights."""
     if options.files[0].endswith(".json"):
         return inspect_job(options)
-    for path in find_files(options.files, ("inspect",)):
+    paths = find_files(options.files, ("inspect",), Path.cwd())
+    for path in paths:
         for name, columns in summarize(path).items():
             note = f" (figures of the first {ROWS:,} rows)" if any(c.rows > ROWS for c in columns) else ""
             rows = [[c.name, c.unit, str(c.rows), c.kind, *c.figures()] for c in columns]
@@ -40,8 +41,8 @@ def execute(options: argparse.Namespace) -> int:
         keys, value = parse_override(text)
         assign(content, keys[1:] if keys[0] == "dataset" else keys, value)
     spec = DATASETS.parse({"name": options.dataset, "files": options.files, **content})
-    show_quality(spec, find_files(options.files, ("inspect",)), options.output_dir)
-    try_loader(spec, options.files)
+    show_quality(spec, paths, options.output_dir)
+    try_loader(spec, paths)
     return 0
 
 
@@ -76,7 +77,7 @@ def show_quality(spec: Any, paths: Sequence[Path], folder: Path) -> None:
             console.print(f"plot: {path}")
 
 
-def try_loader(spec: Any, files: list[str]) -> None:
+def try_loader(spec: Any, paths: Sequence[Path]) -> None:
     """Read all files as a training would, and print what the loader makes of them.
 
     Raises:
@@ -84,7 +85,7 @@ def try_loader(spec: Any, files: list[str]) -> None:
     """
     name = f"the dataset {spec.name}"
     try:
-        source = spec.build([Path(path) for path in find_files(files, ("inspect",))])
+        source = spec.build(paths)
         count = sum(len(events) for events in source)
     except UserError as error:
         raise UserError(*(replace(p, what=f"{name} refuses this: {p.what}") for p in error.problems)) from None

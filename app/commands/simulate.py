@@ -2,11 +2,12 @@
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from app.commands._component_options import parse_component_options, print_help
 from app.commands._parser import whole_number
 from app.core.errors import Problem, UserError
-from app.core.files import make_folder
+from app.core.files import REPOSITORY, expand, make_folder
 from app.runtime import device
 from app.runtime.console import console
 from datasets import SIMULATORS
@@ -31,10 +32,20 @@ def execute(options: argparse.Namespace) -> int:
     parameters = parse_component_options(component, options.rest, prog, "%(prog)s --out DIR [options]")
     if options.out is None:
         raise UserError(Problem("missing argument", ("--out",), expected="a folder for the shards"))
-    spec = SIMULATORS.parse({"name": component.name, **parameters})
+    spec = SIMULATORS.parse({"name": component.name, **parameters, **_field_from_here(parameters.get("field"))})
     device.prepare(0)
     make_folder(options.out)
     with only_shard(options.shard):
         spec.build(options.out)
     console.print(f"written: {options.out}")
     return 0
+
+
+def _field_from_here(field: Any) -> dict[str, Any]:
+    """Return the field with the path of its map from the working directory, as shards and trainings will read it.
+
+    Nothing changes in the repository root, where paths of job files begin: there the nodes of a workflow run.
+    """
+    if not isinstance(field, dict) or not isinstance(field.get("file"), str) or Path.cwd() == REPOSITORY:
+        return {}
+    return {"field": {**field, "file": str(expand(field["file"], ("field", "file"), Path.cwd()))}}

@@ -96,21 +96,30 @@ def read_json(path: Path, expected: str = "a file of a run that is done") -> dic
     return content
 
 
-def expand(text: str, place: Place = ()) -> Path:
-    """Return the path that a job file means: `${VARIABLE}` and `~` expanded, relative ones from the repository root."""
+def expand(text: str, place: Place = (), start: Path = REPOSITORY) -> Path:
+    """Return the path that a text means: `${VARIABLE}` and `~` expanded, relative ones from `start`.
+
+    Those of a job file start at the repository root, those of a command line at the working directory.
+    """
     for variable in re.findall(r"\$\{(\w+)\}", text):
         if variable not in os.environ:
             expected = f"the environment variable {variable} to be set"
             raise UserError(Problem("a variable in the path is not set", place, expected=expected, received=text))
-    return REPOSITORY / Path(os.path.expandvars(text)).expanduser()
+    return start / Path(os.path.expandvars(text)).expanduser()
 
 
-def find_files(patterns: Sequence[str], place: Place = ()) -> list[Path]:
-    """Return the files that the patterns of a job file mean, in order; raises UserError with all that mean none."""
+def find_files(patterns: Sequence[str], place: Place = (), start: Path = REPOSITORY) -> list[Path]:
+    """Return the files that patterns mean, in order; raises UserError with all that mean none.
+
+    Args:
+        patterns: a file, a folder or a pattern each, as `expand` reads it.
+        place: of the patterns, for messages.
+        start: where relative ones begin.
+    """
     files, mistakes = list[Path](), list[Problem]()
     for number, pattern in enumerate(patterns):
         try:
-            files += _matching(pattern, (*place, number))
+            files += _matching(pattern, (*place, number), start)
         except UserError as error:
             mistakes += error.problems
     if mistakes:
@@ -118,8 +127,8 @@ def find_files(patterns: Sequence[str], place: Place = ()) -> list[Path]:
     return files
 
 
-def _matching(pattern: str, place: Place) -> list[Path]:
-    path = expand(pattern, place)
+def _matching(pattern: str, place: Place, start: Path) -> list[Path]:
+    path = expand(pattern, place, start)
     if path.is_file():  # even when its name looks like a pattern
         return [path]
     if path.is_dir():

@@ -3,12 +3,12 @@
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from app.config import Job, Task
-from app.core.files import find_files
 from app.data.loading import Data, baseline_tables, event_table
 from app.evaluation.predict import Predictor, predict
 from app.metrics import baselines
@@ -99,9 +99,9 @@ def measure_events(job: Job, data: Data, blocks: Iterable[Events], deployed: Any
     return {name: measure_task(predictions, task, fitted[name]) for name, task in job.tasks.items()}, predictions
 
 
-def read_events(job: Job, data: Data, files: Sequence[str]) -> Events:
+def read_events(job: Job, data: Data, files: Sequence[Path]) -> Events:
     """Return every event of other files of the job's kind, and warn of those that it was trained on."""
-    events = Events.concatenate(list(job.dataset.build(find_files(files, ("--data",)))))
+    events = Events.concatenate(list(job.dataset.build(files)))
     known = np.isin(events.key, np.concatenate([block.key for block in data.splits.train]))
     if known.any():
         logger.warning("the network was trained on %d of these %d events", known.sum(), len(events))

@@ -40,10 +40,11 @@ def test_the_test_split_again_gives_the_same_figures(copied, capsys):
     assert "polynomial" in capsys.readouterr().out
 
 
-def test_other_files_are_measured_whole_next_to_the_run(copied, others, capsys):
+def test_other_files_are_measured_whole_next_to_the_run(copied, others, monkeypatch, capsys):
     run = copied / "runs" / "trained"
     before = (run / "metrics.json").read_bytes()
-    assert main(["evaluate", str(run), "--data", str(others)]) == 0
+    monkeypatch.chdir(others.parent)
+    assert main(["evaluate", str(run), "--data", others.name]) == 0
     assert (run / "metrics.json").read_bytes() == before
     results = metrics(run / "evaluation" / "metrics.json")
     assert results["rows"] == 80

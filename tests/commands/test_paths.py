@@ -1,0 +1,63 @@
+"""Paths on the command line begin at the working directory, those in a job file at the repository root."""
+
+import json
+
+import numpy as np
+import pytest
+
+from app.cli import main
+from app.core.files import REPOSITORY
+
+NAME = "README.md"
+"""A file of this name lies in the repository root, and none in the folder of the test."""
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """A working directory with a file of track states."""
+    rng = np.random.default_rng(1)
+    start, end = rng.uniform(-1, 1, (30, 6)), rng.uniform(-1, 1, (30, 4))
+    start[:, 4:] = [0.1, 5161.0]
+    np.savez(tmp_path / "states.npz", X=start, Y=end)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("command", "place"),
+    [
+        (("init", NAME), "init.0"),
+        (("inspect", NAME), "inspect.0"),
+        (("convert", "trigger_primitives", NAME, "--out", "out"), "convert.0"),
+    ],
+    ids=lambda value: value[0],
+)
+def test_a_file_of_the_checkout_is_not_taken_for_one_of_this_folder(here, command, place, capsys):
+    assert (REPOSITORY / NAME).is_file()
+    assert main(command) == 2
+    expected = f"{place}: no such file. Expected an existing file. Received '{here / NAME}'.\n"
+    assert capsys.readouterr().err == expected
+
+
+def test_files_and_patterns_of_this_folder_are_inspected(here, capsys):
+    assert main(["inspect", "states.npz"]) == 0
+    first = capsys.readouterr().out
+    assert "the dataset track_states reads 30 events in 1 block" in first
+    assert main(["inspect", "*.npz"]) == 0
+    assert capsys.readouterr().out == first
+
+
+def test_the_job_of_init_reads_the_same_file_from_everywhere(here, monkeypatch, capsys):
+    assert main(["init", "states.npz", "--out", "job.json"]) == 0
+    assert json.loads((here / "job.json").read_text())["dataset"]["files"] == [str(here / "states.npz")]
+    (here / "elsewhere").mkdir()
+    monkeypatch.chdir(here / "elsewhere")
+    assert main(["validate", "../job.json"]) == 0
+    assert "1 job, valid" in capsys.readouterr().out
+
+
+def test_a_field_map_of_a_simulation_is_looked_for_in_this_folder(here, capsys):
+    words = ("--tracks", "20", "--field", json.dumps({"name": "map", "file": "absent.npz"}))
+    assert main(["simulate", "track_states", "--out", "out", *words]) == 2
+    expected = f"file: cannot read the field map (No such file or directory). Received '{here / 'absent.npz'}'.\n"
+    assert capsys.readouterr().err == expected
