@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,7 +33,8 @@ All but the value are there only where the head or the ensemble knows them. T is
 """
 EXTRAS = ("columns", *list(TASK_OUTPUTS)[1:])
 """Fields of predictions that have one array for each name."""
-PREFIXES = ("true_", *TASK_OUTPUTS.values())
+TRUE = "true_"
+PREFIXES = (TRUE, *TASK_OUTPUTS.values())
 """Prefixes of the columns of the CSV: of the truth, and of what the model predicts."""
 
 
@@ -161,7 +163,7 @@ class Predictions:
         form = ",".join(["%d", *(_number_format(v, name in self.columns) for name, v in flat.items())]) + "\n"
 
         def write(file: BinaryIO) -> None:
-            file.write(("key," + ",".join(flat) + "\n").encode())
+            file.write((",".join(map(_quote, ("key", *flat))) + "\n").encode("utf-8", "surrogateescape"))
             for first in range(0, len(self), 4096):
                 rows = zip(*(v[first : first + 4096].tolist() for v in (self.key, *flat.values())), strict=True)
                 file.write("".join(form % row for row in rows).encode())
@@ -173,14 +175,28 @@ class Predictions:
         """Read what `write` wrote; raises UserError when the file is missing or damaged."""
         try:
             key, flat = _read_table(path)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, csv.Error) as error:
             raise UserError(Problem(f"cannot be read as predictions ({error})", (str(path),))) from None
-        baselines: dict[str, dict[str, Values]] = {}
-        for name in [n for n in flat if "." in n]:
-            baseline, _, target = name.partition(".")
-            baselines.setdefault(baseline, {})[target] = flat.pop(name)
+        columns = {name: flat.pop(name) for name in _further_columns(list(flat))}
         parts = [{n.removeprefix(p): flat.pop(n) for n in list(flat) if n.startswith(p)} for p in PREFIXES]
-        return cls(key, parts[0], parts[1], baselines, flat, *parts[2:])
+        baselines: dict[str, dict[str, Values]] = {}
+        for name, values in flat.items():
+            baseline, _, target = name.partition(".")
+            baselines.setdefault(baseline, {})[target] = values
+        return cls(key, parts[0], parts[1], baselines, columns, *parts[2:])
+
+
+def _quote(name: str) -> str:
+    """Return a name as a cell of a CSV: in quotes where it holds what divides cells or lines, or a blank at an end."""
+    plain = name == name.strip() and not set(name) & set(',"\r\n')
+    return name if plain and name else '"' + name.replace('"', '""') + '"'
+
+
+def _further_columns(names: Sequence[str]) -> list[str]:
+    """Return the names of the further columns, which stand before the truth and may look like any other."""
+    of_truth = [n for n in names if n.startswith(TRUE) and f"{TASK_OUTPUTS[VALUE]}{n.removeprefix(TRUE)}" in names]
+    first = next(iter(of_truth or [n for n in names if n.startswith(PREFIXES)]), None)
+    return list(names) if first is None else list(names[: names.index(first)])
 
 
 def _number_format(values: NDArray[Any], exact: bool) -> str:
@@ -194,8 +210,8 @@ def _number_format(values: NDArray[Any], exact: bool) -> str:
 
 def _read_table(path: Path) -> tuple[NDArray[np.uint64], dict[str, NDArray[Any]]]:
     """Return the keys (N,), which do not fit into a float, and the other columns (N,) by name."""
-    with path.open(encoding="utf-8") as file:
-        first, *names = file.readline().strip().split(",")
+    with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
+        first, *names = next(csv.reader(file), [""])
         if first != "key" or not names:
             raise ValueError("the first line does not begin with 'key,'")
         lines = file.readlines()
@@ -208,9 +224,8 @@ def _read_table(path: Path) -> tuple[NDArray[np.uint64], dict[str, NDArray[Any]]
     if table.shape[1] != len(names):
         raise ValueError(f"{len(names) + 1} columns are named, the rows have {table.shape[1] + 1}")
     columns = dict(zip(names, table.T, strict=True))
-    for position, name in enumerate(names):
-        if "." not in name and not name.startswith(PREFIXES):
-            columns[name] = _as_integers(columns[name], lines, position + 1)
+    for position, name in enumerate(_further_columns(names)):
+        columns[name] = _as_integers(columns[name], lines, position + 1)
     return key, columns
 
 

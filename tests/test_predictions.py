@@ -1,3 +1,4 @@
+import csv
 from dataclasses import fields
 
 import numpy as np
@@ -177,3 +178,59 @@ def test_the_table_of_outputs_names_fields_and_columns():
     assert output_columns("spread", "t", targets, 3) == output_columns("value", "t", targets, 3) == list(targets)
     assert output_columns("spread", "t", targets, 1) == output_columns("concentration", "t", targets, 1) == ["t"]
     assert output_columns("spread", "t", ("n",), 2) == output_columns("probability", "t", ("n",), 2) == ["n_0", "n_1"]
+
+
+ODD = [
+    *("spacePoint.x", "a,b", 'a"b', "two words", " x ", "a\nb", "a\r\nb", "dE/dx", "pi+", "|p|", "`x`", "<b>&amp;"),
+    *("$(x)", "100%", "größe", "😀", "-x", "..", "#x", "'x'", "x" * 255, "pred_x", "true_", "key"),
+]
+"""Names as branches of other programs have them, or as they could be."""
+
+
+def odd_predictions(rows=3):
+    """Return predictions in which every target, baseline's target and further column has such a name."""
+    first = {name: np.arange(rows) + 100.0 * i for i, name in enumerate(ODD)}
+    further = {f"true_{name}": np.arange(rows, dtype=np.int64) - i for i, name in enumerate(ODD[:12])}
+    further |= {"straight_line.x": np.full(rows, 2**60 + 1), "": np.arange(rows) * 0.5}
+    baseline = {"straight_line": {name: values + 2 for name, values in first.items()}}
+    truth = {f"t{name}": values for name, values in first.items()}
+    key = np.arange(rows, dtype=np.uint64)
+    return Predictions(key, truth, {n: v + 1 for n, v in truth.items()}, baseline, further, {"t.": key * 0.5})
+
+
+@pytest.mark.parametrize("rows", [0, 3])
+def test_every_name_of_a_column_comes_back_from_the_csv(tmp_path, rows):
+    ours = odd_predictions(rows)
+    ours.write(tmp_path / "p.csv")
+    again = Predictions.read(tmp_path / "p.csv")
+    for part in ("true", "predicted", "columns", "sigma"):
+        found = {name: values.tolist() for name, values in getattr(again, part).items()}
+        assert found == {name: values.tolist() for name, values in getattr(ours, part).items()}, part
+    assert {n: v.tolist() for n, v in again.baselines["straight_line"].items()} == {
+        name: values.tolist() for name, values in ours.baselines["straight_line"].items()
+    }
+    with (tmp_path / "p.csv").open(newline="", encoding="utf-8") as file:
+        header, *lines = csv.reader(file)
+    assert header == ["key", *ours.flat()]
+    assert len(lines) == rows
+
+
+def test_no_branch_of_a_root_file_hides_another(tmp_path):
+    ours = odd_predictions()
+    write_root(tmp_path / "p.root", ours, {})
+    with uproot.open(tmp_path / "p.root") as file:
+        found = file["predictions"].arrays(library="np")
+    flat = ours.flat()
+    assert len(found) == len(flat) + 1
+    assert not any("." in name or "/" in name for name in found)
+    for name in flat:
+        if "." not in name and "/" not in name:
+            assert found[name].tolist() == flat[name].tolist(), name
+    assert found["true_spacePoint_x"].tolist() == flat["true_spacePoint.x"].tolist()
+    none = {"x": np.zeros(1)}
+    columns = {"a.b": np.array([1]), "a_b": np.array([2]), "a/b": np.array([3]), "c_x": np.array([4])}
+    write_root(tmp_path / "q.root", Predictions(np.ones(1, np.uint64), none, none, {"c": none}, columns), {})
+    with uproot.open(tmp_path / "q.root") as file:
+        found = file["predictions"].arrays(library="np")
+    expected = {"key": 1, "a_b_2": 1, "a_b": 2, "a_b_3": 3, "c_x": 4, "true_x": 0, "pred_x": 0, "c_x_2": 0}
+    assert {name: values.item() for name, values in found.items()} == expected

@@ -41,7 +41,7 @@ def schema() -> dict[str, Any]:
     workflow = Workflow.model_json_schema(by_alias=True)
     definitions |= {name: content for name, content in workflow.pop("$defs").items() if name not in definitions}
     alone = {"anyOf": [{"required": required}, {"required": ["extends"]}, {"not": {"required": ["name"]}}]}
-    return {
+    described = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Wirechamber job",
         "$defs": _all_optional(definitions),
@@ -53,6 +53,21 @@ def schema() -> dict[str, Any]:
             "else": {**_all_optional(job), **alone},
         },
     }
+    return dict(_check_names(described))
+
+
+def _check_names(schema: Any) -> Any:
+    """Return the schema with the patterns of keys as rules: pydantic lets a key that fits none through."""
+    if isinstance(schema, list):
+        return [_check_names(content) for content in schema]
+    if not isinstance(schema, dict):
+        return schema
+    kept = {key: _check_names(value) for key, value in schema.items() if key != "patternProperties"}
+    if patterns := schema.get("patternProperties"):
+        ((pattern, values),) = patterns.items()
+        kept["propertyNames"] = {"pattern": pattern, **kept.get("propertyNames", {})}
+        kept["additionalProperties"] = _check_names(values)
+    return kept
 
 
 def _all_optional(schema: Any) -> Any:

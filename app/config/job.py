@@ -6,7 +6,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from app.config.search_space import Hyperopt
 from app.core.errors import Problem, UserError
-from app.core.types import Count, Listed, Name, NonNegative, OneOrMore, Strict
+from app.core.types import Count, Listed, Name, NonNegative, OneOrMore, Strict, Word
 from app.metrics import METRICS
 from app.models import HEADS, MODELS
 from app.optimizers import OPTIMIZERS
@@ -167,7 +167,9 @@ class Job(Strict):
     seed: int = Field(42, ge=0, lt=2**31, description="of weights, dropout and order; the split has its own")
     dataset: DATASETS.spec
     model: MODELS.spec
-    tasks: Annotated[dict[str, Task], Field(min_length=1), AfterValidator(drop_disabled_tasks)]
+    tasks: Annotated[dict[Word, Task], Field(min_length=1), AfterValidator(drop_disabled_tasks)] = Field(
+        description="by name: letters, digits, _ and -"
+    )
     constraints: Annotated[tuple[CONSTRAINTS.spec, ...], OneOrMore()] = ()
     collocation: Collocation = Collocation()
     unlabelled: Unlabelled | None = None

@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError, model_validator
 from app.config.job_file import Content
 from app.core.catalog import Spec
 from app.core.errors import Problem, UserError, nearest
+from app.core.spelling import Spelling
 from app.core.types import Count, Listed, Name, Strict
 from app.core.validation import problems
 from datasets import SIMULATORS
@@ -28,7 +29,7 @@ RESERVED = ("parent", "child", "all_nodes")
 """Names that DAGMan does not accept for a node."""
 DATA = ("simulate", "merge")
 """Kinds of steps that make data."""
-StepName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=60)]
+StepName = Annotated[str, Spelling("A-Za-z", "0-9_", 60, "letters, digits and _, the first a letter")]
 
 
 class Step(Strict):

@@ -6,6 +6,8 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
+from app.core.spelling import Spelling
+
 # Without plugins pydantic does not search the metadata of all installed packages: a tenth of the time of `validate`.
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
@@ -63,5 +65,8 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
 Range = Annotated[tuple[float, float], AfterValidator(_ascending)]
 PositiveRange = Annotated[tuple[Positive, Positive], AfterValidator(_ascending)]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$", max_length=120)]
+Name = Annotated[str, Spelling("A-Za-z0-9", "_.+-", 120, "letters, digits, _ . + and -, the first a letter or digit")]
+"""Of a run, an application or a workflow: of its folder and files."""
+Word = Annotated[str, Spelling("A-Za-z0-9_", "-", 120, "letters, digits, _ and -, the first not -")]
+"""Of a task: part of the names of layers, outputs, columns and files, and of paths in a job, which dots divide."""
 Listed = Annotated[tuple[str, ...], OneOrMore()]

@@ -1,5 +1,6 @@
 """Predictions as a flat ROOT tree, to be opened together with the original file."""
 
+import itertools
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,13 +27,26 @@ def run_facts(run: RunDirectory) -> dict[str, Any]:
 def branches(predictions: Predictions) -> dict[str, Any]:
     """Return {branch: (N,)}: the columns of predictions.csv, of a baseline as <baseline>_<target>: no dots.
 
-    In ROOT a dot in the name of a branch asks for a member of an object. Integers stay integers of their size.
+    In ROOT a dot in the name of a branch asks for a member of an object, a slash ends the name. Where two names would
+    become one, the later gets a number. Integers stay integers of their size.
     """
-    flat = {}
-    for name, values in predictions.flat().items():
+    flat, branches = {"key": predictions.key, **predictions.flat()}, dict[str, Any]()
+    plain = {name for name in flat if name == _without_members(name)}
+    for name, values in flat.items():
         kind = values.dtype.newbyteorder("=") if values.dtype.kind in "iub" else np.float64
-        flat[name.replace(".", "_")] = np.asarray(values, kind)
-    return {"key": np.asarray(predictions.key, np.uint64), **flat}
+        wanted = _without_members(name)
+        others = (f"{wanted}_{number}" for number in itertools.count(2))
+        free = (
+            name
+            if name in plain
+            else next(n for n in itertools.chain([wanted], others) if n not in plain | branches.keys())
+        )
+        branches[free] = np.asarray(values, kind)
+    return branches
+
+
+def _without_members(name: str) -> str:
+    return name.replace(".", "_").replace("/", "_")
 
 
 def write_root(path: Path, predictions: Predictions, about: Mapping[str, Any]) -> None:

@@ -51,6 +51,8 @@ def test_the_shipped_schema_is_what_the_command_writes(tmp_path, capsys):
         {"training": {"epochs": 0}},
         {"tasks": {"state": {"targets": ["x"], "loss": {"name": "huber", "delta": "1"}}}},
         {"dataset": {"name": "track_states", "simulate": {"trakcs": 5}}},
+        {"tasks": {"state/end": {"targets": ["x"]}}},
+        {"resources": {"extra": {"two words": "1"}}},
     ],
     ids=json.dumps,
 )

@@ -91,7 +91,16 @@ def test_only_what_the_file_and_the_loss_state_counts_as_set():
             {"dataset": {"name": "track_states"}},
             "job.dataset: give exactly one of 'files' and 'simulate'. Received 'neither'.",
         ),
-        ({"name": "../evil"}, "job.name: not valid."),
+        (
+            {"name": "../evil"},
+            "job.name: not a name. Did you mean 'evil'? Expected 1 to 120 letters, digits, _ . + and -, the first a "
+            "letter or digit. Received '../evil'.",
+        ),
+        (
+            {"tasks": {"state/end": {"targets": ["x"]}}},
+            "job.tasks.state/end: not a name. Did you mean 'state_end'? Expected 1 to 120 letters, digits, _ and -, "
+            "the first not -. Received 'state/end'.",
+        ),
         ({"model": 5}, "job.model: does not name the model."),
         ({"model": {"hidden": [8]}}, "job.model: does not name the model."),
         ({"seed": -1}, "job.seed: not valid."),
