@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from app.core.errors import Problem, UserError, nearest
 from app.core.files import write_error, write_json
+from app.core.passwords import hide_passwords
 from app.core.system import now
 from app.core.validation import problems
 from registry.notes import Notes, read_notes, read_remark
@@ -51,7 +52,7 @@ def write(root: Path, record: Record) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise write_error(path.parent, error) from None
-    write_json(path, record.model_dump(mode="json"))
+    write_json(path, hide_passwords(record.model_dump(mode="json")))
 
 
 def read(root: Path, run: str) -> Record:

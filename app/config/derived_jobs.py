@@ -37,7 +37,7 @@ def changed(job: Job, changes: Mapping[str, Any]) -> Job:
     Raises:
         UserError: the values make no job; the places begin with the new job's name.
     """
-    content = job.dump()
+    content = job.dump(passwords=True)
     for path in sorted(changes, key=lambda path: (path.count("."), path.rpartition(".")[2] != "name")):
         value = copy.deepcopy(changes[path])
         parent, _, key = path.rpartition(".")

@@ -1,11 +1,14 @@
 """A job, its parts, and nothing else: frozen, typed, parsed once. What reads the file is in app/config/job_file.py."""
 
-from typing import Annotated, Any, Literal, Self
+import json
+import os
+from typing import Annotated, Any, BinaryIO, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
 from app.config.search_space import Hyperopt
 from app.core.errors import Problem, UserError
+from app.core.passwords import has_password, hide_passwords
 from app.core.types import Count, Listed, Name, NonNegative, OneOrMore, Strict, Word
 from app.metrics import METRICS
 from app.models import HEADS, MODELS
@@ -139,7 +142,10 @@ class Unlabelled(Strict):
 class Mlflow(Strict):
     """An MLflow server or store that receives the parameters, the metrics of each epoch and the files of a run."""
 
-    uri: Annotated[str, Field(min_length=1)] = Field(description="http://host:port or sqlite:///file.db")
+    uri: Annotated[str, Field(min_length=1)] = Field(
+        description="http://host:port or sqlite:///file.db; user and password of a server are best given as "
+        "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD in the environment: one in the address is kept nowhere"
+    )
     experiment: Annotated[str, Field(min_length=1)] | None = Field(None, description="default: the application")
 
 
@@ -199,6 +205,14 @@ class Job(Strict):
         """Whether the model needs no training."""
         return bool(self.model.component.facts.kind == "classical")
 
-    def dump(self) -> dict[str, Any]:
-        """Return the JSON with every default written out; it gives this job again."""
-        return self.model_dump(mode="json", by_alias=True)
+    def dump(self, passwords: bool = False) -> dict[str, Any]:
+        """Return the JSON with every default written out; it gives this job again, without passwords in addresses."""
+        content = self.model_dump(mode="json", by_alias=True)
+        return content if passwords else dict(hide_passwords(content))
+
+    def write_complete(self, file: BinaryIO) -> None:
+        """Write the JSON for a process that is to run the job; with a password in it only its owner can read it."""
+        content = self.dump(passwords=True)
+        if has_password(content):
+            os.fchmod(file.fileno(), 0o600)
+        file.write(json.dumps(content, indent=2).encode() + b"\n")

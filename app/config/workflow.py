@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError, model_validator
 from app.config.job_file import Content
 from app.core.catalog import Spec
 from app.core.errors import Problem, UserError, nearest
+from app.core.passwords import has_password
 from app.core.spelling import Spelling
 from app.core.types import Count, Listed, Name, Strict
 from app.core.validation import problems
@@ -68,6 +69,9 @@ class Step(Strict):
         if self.jobs and "resources" in keys:
             expected = 'resources of the jobs, e.g. "set": ["resources.flavour=workday"]'
             raise UserError(Problem("jobs say themselves what they ask for", ("resources",), expected=expected))
+        if has_password(self.command):
+            expected = "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD in the environment"
+            raise UserError(Problem("everyone can read arguments of a command", ("command",), expected=expected))
         if self.resources.transfer:
             raise UserError(Problem("steps share their files", ("resources", "transfer"), expected="false"))
         return self

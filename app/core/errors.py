@@ -6,6 +6,7 @@ from dataclasses import KW_ONLY, dataclass, replace
 from typing import Self
 
 from app.core.interruption import RESUMABLE
+from app.core.passwords import hide_passwords
 
 Place = tuple[str | int, ...]
 """Where a problem is: the parts of a JSON path, a file, a file with a row."""
@@ -44,10 +45,10 @@ class Problem:
         if self.expected is not None:
             sentences.append(f"Expected {self.expected}")
         if self.received is not ...:
-            received = repr(self.received)
+            received = repr(hide_passwords(self.received))
             sentences.append(f"Received {received if len(received) <= 120 else received[:117] + '...'}")
         text = " ".join(s if s.endswith((".", "?")) else s + "." for s in sentences)
-        return " ".join(text.splitlines())
+        return str(hide_passwords(" ".join(text.splitlines())))
 
 
 def unknown(what: str, name: object, choices: Sequence[str], where: Place = ()) -> Problem:
@@ -60,6 +61,9 @@ class WirechamberError(Exception):
     """A failure that is not the user's mistake; one line, exit code 1."""
 
     exit_code = 1
+
+    def __str__(self) -> str:
+        return str(hide_passwords(super().__str__()))
 
 
 class UserError(WirechamberError, ValueError):

@@ -15,6 +15,7 @@ from app.core import interruption
 from app.core.errors import Interrupted, Problem, UserError
 from app.core.files import read_json, write_json
 from app.core.lock import LeaseLost
+from app.core.passwords import hide_passwords, without_hidden
 from app.runs.directory import RunDirectory
 
 logger = logging.getLogger(__name__)
@@ -35,14 +36,14 @@ class Export:
     sent again, stays one run.
 
     Args:
-        uri: of the server or store.
+        uri: of the server or store; it is shown and kept without its password.
         experiment: its name; made when it is missing.
         run: the run's directory.
     """
 
     def __init__(self, uri: str, experiment: str, run: RunDirectory) -> None:
         self.uri, self.experiment, self.run = uri, experiment, run
-        self.run_id, self.sent = "", 0
+        self.shown_uri, self.run_id, self.sent = hide_passwords(uri), "", 0
 
     @cached_property
     def client(self) -> Any:
@@ -51,14 +52,15 @@ class Export:
             os.environ.setdefault(name, value)
         import mlflow
 
-        return mlflow.MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
+        uri = without_hidden(self.uri)
+        return mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)
 
     def begin(self, job: Mapping[str, Any]) -> None:
         """Find or make the run, and send the job as parameters."""
         from mlflow.entities import Param
 
         known = read_json(self.run.mlflow) if self.run.mlflow.exists() else {}
-        same_place = (known.get("uri"), known.get("experiment")) == (self.uri, self.experiment)
+        same_place = hide_passwords([known.get("uri"), known.get("experiment")]) == [self.shown_uri, self.experiment]
         if same_place and self._exists(known["run_id"]):
             self.run_id, self.sent = known["run_id"], known["epochs"]
             self.client.update_run(self.run_id, status="RUNNING")
@@ -68,9 +70,9 @@ class Export:
                 place = experiment.experiment_id
             else:
                 place = self.client.create_experiment(self.experiment, artefact_folder(self.uri))
-            tags = {"application": job["application"], "mlflow.note.content": job["rationale"]}
+            tags = {"application": job["application"], "mlflow.note.content": hide_passwords(job["rationale"])}
             self.run_id = str(self.client.create_run(place, tags=tags, run_name=self.run.name).info.run_id)
-            parameters = [Param(path, str(value)[:LONGEST_VALUE]) for path, value in leaves(job)]
+            parameters = [Param(path, str(value)[:LONGEST_VALUE]) for path, value in leaves(hide_passwords(job))]
             self.client.log_batch(self.run_id, params=parameters)
         self._write_state()
 
@@ -100,6 +102,9 @@ class Export:
                 continue
             if path.is_dir():
                 self.client.log_artifacts(self.run_id, str(path), path.name)
+            elif path.suffix in (".json", ".txt"):  # versions before 0.2 kept passwords in them
+                text = path.read_text(encoding="utf-8", errors="replace")
+                self.client.log_text(self.run_id, hide_passwords(text), path.name)
             else:
                 self.client.log_artifact(self.run_id, str(path))
         self.end("FINISHED")
@@ -123,7 +128,7 @@ class Export:
             raise
 
     def _write_state(self) -> None:
-        facts = {"uri": self.uri, "experiment": self.experiment, "run_id": self.run_id, "epochs": self.sent}
+        facts = {"uri": self.shown_uri, "experiment": self.experiment, "run_id": self.run_id, "epochs": self.sent}
         write_json(self.run.mlflow, facts)
 
 
@@ -193,10 +198,10 @@ class Tracking:
         except LeaseLost:  # the run, and its place on the server, are another process's
             raise
         except Exception as error:  # no failure of a server may cost a training
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+            reason = (hide_passwords(str(error)).strip().splitlines() or [type(error).__name__])[0][:200]
             logger.warning(
                 "MLflow at %s does not answer (%s); the training goes on, its metrics are kept. Send them later with "
-                "'wirechamber track %s'", self.export.uri, reason, self.run,
+                "'wirechamber track %s'", self.export.shown_uri, reason, self.run,
             )  # fmt: skip
             self.export = None
 
@@ -235,4 +240,4 @@ def send(run: RunDirectory, uri: str | None = None, experiment: str | None = Non
     export = Export(uri, experiment or stated.get("experiment") or job["application"], run)
     export.begin(job)
     export.finish(run)
-    return f"{uri}, experiment {export.experiment}, run {export.run_id}"
+    return f"{export.shown_uri}, experiment {export.experiment}, run {export.run_id}"

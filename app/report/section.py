@@ -8,6 +8,7 @@ from typing import Any
 
 from app.comparison.compared_run import batch_sizes, highest_throughput
 from app.core.errors import UserError
+from app.core.passwords import hide_passwords
 from app.history import flatten_epoch
 from app.runs.directory import RunDirectory
 from app.runs.files import read_file
@@ -126,7 +127,7 @@ def read_section(record: Record, root: Path, remark: str = "") -> Section:
                 content = read_file(path)
             except UserError as error:
                 troubles.append(str(error))
-        contents.append(content)
+        contents.append(hide_passwords(content))  # versions before 0.2 kept them
     job, provenance, metrics, history, benchmark = contents
     if not all(isinstance(results, dict) and "model" in results for results in metrics.values()):
         metrics = {}

@@ -10,6 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from app.core.passwords import hide_passwords
+
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
 
@@ -88,7 +90,7 @@ def _print_columns(title: str, header: Sequence[str], rows: Sequence[Sequence[st
 def configure(verbose: bool = False) -> None:
     """Send the program's log to standard output, line by line."""
     handler = _ConsoleHandler()
-    handler.setFormatter(logging.Formatter("%(message)s"))
+    handler.setFormatter(_Formatter("%(message)s"))
     logging.basicConfig(level=logging.DEBUG if verbose else logging.INFO, handlers=[handler], force=True)
     for name in LIBRARIES:
         logging.getLogger(name).setLevel(logging.ERROR)
@@ -104,7 +106,7 @@ def log_to(path: Path, may_write: Callable[[], bool] = lambda: True) -> Iterator
     """
     handler = _FileHandler(path, encoding="utf-8", delay=True)
     handler.addFilter(lambda _: may_write())
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(_Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     root = logging.getLogger()
     level = root.level
     root.addHandler(handler)
@@ -115,6 +117,14 @@ def log_to(path: Path, may_write: Callable[[], bool] = lambda: True) -> Iterator
         root.setLevel(level)
         root.removeHandler(handler)
         handler.close()
+
+
+class _Formatter(logging.Formatter):
+    """Hides passwords in addresses, also in what libraries say."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line of one record."""
+        return str(hide_passwords(super().format(record)))
 
 
 class _FileHandler(logging.FileHandler):

@@ -87,7 +87,7 @@ def publish_if_last(job: Job, run: RunDirectory, options: Options, finished: boo
         logger.info("%s is finished already", job.name)
     else:
         try:
-            processes.run(publish, job.dump(), run, options, finished)
+            processes.run(publish, job.dump(passwords=True), run, options, finished)
         except LockTaken:
             logger.info("another worker publishes the result")
 

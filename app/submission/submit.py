@@ -1,6 +1,5 @@
 """Jobs into a pool: checked as the worker will check them, registered and submitted; released or submitted again."""
 
-import json
 import math
 import os
 import re
@@ -85,7 +84,8 @@ def prepare(batch: Batch, stem: str, folder: Path, version: tuple[int, ...]) -> 
         write(submission, request_of(batch, version))
         for job in batch.jobs:
             # Not flushed to disk one by one, which takes seconds for hundreds: a crash before submission loses nothing.
-            submission.job(job.name).write_text(json.dumps(job.dump(), indent=2), encoding="utf-8")
+            with submission.job(job.name).open("wb") as file:
+                job.write_complete(file)
     except BaseException:
         submission.remove()
         raise

@@ -6,7 +6,7 @@ import sys
 
 from app.config.derived_jobs import with_members
 from app.core.errors import Problem, UserError
-from app.core.files import REPOSITORY, read_json, write_json
+from app.core.files import REPOSITORY, read_json, write_bytes, write_json
 from app.core.system import cores, roots
 from app.runs.existing import refuse_existing
 from app.runtime.console import console
@@ -88,7 +88,7 @@ def write_files(plan: Plan) -> None:
     """Write the resolved jobs and the plan."""
     (plan.folder / "jobs").mkdir(parents=True, exist_ok=True)
     for job in plan.jobs:
-        write_json(plan.job_file(job), job.dump())
+        write_bytes(plan.job_file(job), job.write_complete)
     write_json(plan.folder / PLAN, {"config": str(plan.config), "nodes": plan.content})
 
 

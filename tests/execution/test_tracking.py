@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import http.server
 import json
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 
@@ -25,6 +28,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore"),  # MLflow's own
     pytest.mark.slow,
 ]
+SECRET = "s3cretword"
 
 
 @contextlib.contextmanager
@@ -173,3 +177,47 @@ def test_the_documented_keys():
         "val_cos": 0.25,
         "theta_bias": -0.5,
     }
+
+
+def test_a_password_in_an_old_job_file_is_not_sent(made_run, tmp_path, capsys):
+    folder, uri = made_run("old"), f"sqlite:///{tmp_path}/store.db"
+    job = json.loads((folder / "job.json").read_text())
+    job |= {"rationale": f"http://ada:{SECRET}@host", "tracking": {"mlflow": {"uri": uri, "experiment": "tests"}}}
+    history = json.loads((folder / "history.json").read_text())
+    (folder / "history.json").write_text(json.dumps({**history, "test_final": {}}))
+    (folder / "job.json").write_text(json.dumps(job))
+    (folder / "log.txt").write_text(f"MLflow at http://ada:{SECRET}@host does not answer")
+    assert main(["track", "old"]) == 0
+    assert SECRET not in "".join(capsys.readouterr())
+    sent = [path for path in tmp_path.glob("store.db*/**/*") if path.is_file()]
+    assert {"job.json", "log.txt"} <= {path.name for path in sent}
+    assert not [path for path in [*sent, tmp_path / "store.db"] if SECRET.encode() in path.read_bytes()]
+    assert found(uri)[1].data.tags["mlflow.note.content"] == "http://ada:***@host"
+
+
+def test_user_and_password_come_from_the_environment(made_run, tmp_path, monkeypatch, capsys):
+    """A server that only writes down who asks; the address in job.json has lost its password."""
+    asked = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.headers.get("Authorization"))
+            self.send_error(403)
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as served:
+        threading.Thread(target=served.serve_forever, daemon=True).start()
+        place, folder = f"127.0.0.1:{served.server_port}", made_run("old")
+        job = json.loads((folder / "job.json").read_text())
+        job["tracking"] = {"mlflow": {"uri": f"http://ada:***@{place}"}}
+        (folder / "job.json").write_text(json.dumps(job))
+        monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "ada")
+        monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", SECRET)
+        assert main(["track", "old"]) == 1
+        monkeypatch.delenv("MLFLOW_TRACKING_USERNAME")
+        monkeypatch.delenv("MLFLOW_TRACKING_PASSWORD")
+        assert main(["track", "old", "--uri", f"http://ada:{SECRET}@{place}"]) == 1
+        served.shutdown()
+    assert set(asked) == {f"Basic {base64.b64encode(f'ada:{SECRET}'.encode()).decode()}"}
+    shown = "".join(capsys.readouterr())
+    assert "old: MLflow did not take it" in shown
+    assert SECRET not in shown
