@@ -9,6 +9,7 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 from app.core.errors import Problem, UserError
+from app.core.passwords import hide_passwords
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,9 @@ class Spelling:
         if re.fullmatch(self.pattern[1:-1], name) and len(name) <= self.most:
             return name
         expected = f"1 to {self.most} {self.words}"
-        raise UserError(Problem("not a name", nearest=self.nearest(name), expected=expected, received=name))
+        raise UserError(
+            Problem("not a name", nearest=self.nearest(hide_passwords(name)), expected=expected, received=name)
+        )
 
     def nearest(self, name: str) -> str | None:
         """Return an allowed name that looks like this one, None where nothing of it is left.
