@@ -1,11 +1,16 @@
-"""The console command `wirechamber`, and `python -m app` from a checkout; the nodes of a workflow run the latter."""
+"""The console command `wirechamber`, and `python -m app` or `python app/__main__.py`, which processes of ours run."""
+
+import os
+import sys
+
+if not __package__:  # run as a file, whose own folder Python has put first; pathlib takes longer than all of this
+    sys.path[: not sys.flags.safe_path] = [os.path.dirname(os.path.dirname(os.path.abspath(__file__)))]  # noqa: PTH100, PTH120
 
 from app.core import interruption
 
 interruption.listen()
 
-import os  # noqa: E402  (a signal is remembered before anything large is imported)
-import signal  # noqa: E402
+import signal  # noqa: E402  (a signal is remembered before anything large is imported)
 import threading  # noqa: E402
 
 from app.cli import command  # noqa: E402

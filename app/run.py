@@ -4,7 +4,7 @@ import os
 import sys
 
 # Of the file, for the processes of a search run this again; pathlib takes longer than all that precedes the handler.
-sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120
+sys.path[: not sys.flags.safe_path] = [os.path.dirname(os.path.dirname(os.path.abspath(__file__)))]  # noqa: PTH100, PTH120
 sys.argv.insert(1, "run")
 
 from app.core import interruption  # noqa: E402  (the first statement puts the repository root in place of app/)

@@ -14,7 +14,7 @@ from jobs.submission import Submission
 
 TEMPLATES = Path(__file__).parent / "templates"
 CARRIED = ("app", "datasets", "losses", "jobs", "registry")
-"""Folders that HTCondor carries to a worker that does not see the checkout; then no run may have such a name."""
+"""Folders that HTCondor carries to a worker that does not see the program; then no run may have such a name."""
 FIRST_WITH_MEMORY_RETRY = (25, 0)
 ON_THE_WORKER = {"WIRECHAMBER_RUNS", "WIRECHAMBER_REGISTRY", "WIRECHAMBER_DATA"}
 """Variables that `job.sh` sets itself when HTCondor carries the results."""
@@ -27,7 +27,8 @@ class Request:
     Attributes:
         resources: of every process.
         memory: MiB of each run, in the order of the processes.
-        checkout: folder of the program.
+        program: folder of its packages: the checkout, or site-packages.
+        start: where relative paths of the jobs begin.
         runs: the folder of the runs.
         environment: variables that the runs need, WIRECHAMBER_RUNS and the like.
         python: the interpreter that submits.
@@ -38,7 +39,8 @@ class Request:
 
     resources: Resources
     memory: Mapping[str, int]
-    checkout: Path
+    program: Path
+    start: Path
     runs: Path
     python: str
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -79,9 +81,9 @@ def description(submission: Submission, request: Request) -> str:
         "training.sub",
         submission=submission,
         resources=request.resources,
-        checkout=request.checkout,
+        start=request.start,
         runs=request.runs,
-        carried=[request.checkout / name for name in CARRIED],
+        carried=[request.program / name for name in CARRIED],
         raises_memory=request.version >= FIRST_WITH_MEMORY_RETRY,
         processes=request.processes,
         memory=request.memory,
@@ -92,11 +94,13 @@ def script(submission: Submission, request: Request) -> str:
     """Return the shell script that every process of the cluster runs."""
     wanted = request.resources
     left_out = ON_THE_WORKER if wanted.transfer else set()
+    entry = Path("app", "__main__.py" if request.arguments else "run.py")
     return _fill(
         "job.sh",
         submission=submission,
         resources=wanted,
-        checkout=request.checkout,
+        entry=entry if wanted.transfer else request.program / entry,
+        start=request.start,
         environment={name: value for name, value in request.environment.items() if name not in left_out},
         python=wanted.python or ("python3" if wanted.container_image or wanted.setup else request.python),
         arguments=request.arguments,

@@ -7,7 +7,7 @@ from typing import Any
 from app.commands._component_options import parse_component_options, print_help
 from app.commands._parser import whole_number
 from app.core.errors import Problem, UserError
-from app.core.files import REPOSITORY, expand, make_folder
+from app.core.files import base, expand, make_folder
 from app.runtime import device
 from app.runtime.console import console
 from datasets import SIMULATORS
@@ -44,8 +44,8 @@ def execute(options: argparse.Namespace) -> int:
 def _field_from_here(field: Any) -> dict[str, Any]:
     """Return the field with the path of its map from the working directory, as shards and trainings will read it.
 
-    Nothing changes in the repository root, where paths of job files begin: there the nodes of a workflow run.
+    Nothing changes where paths of job files begin: there the nodes of a workflow run.
     """
-    if not isinstance(field, dict) or not isinstance(field.get("file"), str) or Path.cwd() == REPOSITORY:
+    if not isinstance(field, dict) or not isinstance(field.get("file"), str) or Path.cwd() == base():
         return {}
     return {"field": {**field, "file": str(expand(field["file"], ("field", "file"), Path.cwd()))}}

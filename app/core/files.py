@@ -14,6 +14,7 @@ from app.core.errors import Place, Problem, UserError, WirechamberError, nearest
 from app.core.parts import check_may_write, part_of, remove
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+"""The folder of the program's packages: the repository, or site-packages after `pip install .`."""
 DATA_SUFFIXES = (".npz", ".root")
 """Files with these suffixes, in any case, are the data in a folder."""
 TREE = re.compile(r"(.*\.root):.+", re.DOTALL | re.IGNORECASE)
@@ -96,25 +97,33 @@ def read_json(path: Path, expected: str = "a file of a run that is done") -> dic
     return content
 
 
-def expand(text: str, place: Place = (), start: Path = REPOSITORY) -> Path:
+def base() -> Path:
+    """Return where relative paths of job files begin and runs, registry and data lie by default.
+
+    It is the root of the repository, and the working directory where the program was installed as a copy.
+    """
+    return REPOSITORY if (REPOSITORY / "setup.cfg").is_file() else Path.cwd()
+
+
+def expand(text: str, place: Place = (), start: Path | None = None) -> Path:
     """Return the path that a text means: `${VARIABLE}` and `~` expanded, relative ones from `start`.
 
-    Those of a job file start at the repository root, those of a command line at the working directory.
+    Those of a job file start at `base()`, the default, those of a command line at the working directory.
     """
     for variable in re.findall(r"\$\{(\w+)\}", text):
         if variable not in os.environ:
             expected = f"the environment variable {variable} to be set"
             raise UserError(Problem("a variable in the path is not set", place, expected=expected, received=text))
-    return start / Path(os.path.expandvars(text)).expanduser()
+    return (start or base()) / Path(os.path.expandvars(text)).expanduser()
 
 
-def find_files(patterns: Sequence[str], place: Place = (), start: Path = REPOSITORY) -> list[Path]:
+def find_files(patterns: Sequence[str], place: Place = (), start: Path | None = None) -> list[Path]:
     """Return the files that patterns mean, in order; raises UserError with all that mean none.
 
     Args:
         patterns: a file, a folder or a pattern each, as `expand` reads it.
         place: of the patterns, for messages.
-        start: where relative ones begin.
+        start: where relative ones begin; `base()` without it.
     """
     files, mistakes = list[Path](), list[Problem]()
     for number, pattern in enumerate(patterns):
@@ -127,7 +136,7 @@ def find_files(patterns: Sequence[str], place: Place = (), start: Path = REPOSIT
     return files
 
 
-def _matching(pattern: str, place: Place, start: Path) -> list[Path]:
+def _matching(pattern: str, place: Place, start: Path | None) -> list[Path]:
     path = expand(pattern, place, start)
     if path.is_file():  # even when its name looks like a pattern
         return [path]

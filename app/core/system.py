@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
-from app.core.files import REPOSITORY
+from app.core.files import REPOSITORY, base
 from app.core.interruption import at_leave
 
 logger = logging.getLogger(__name__)
@@ -26,9 +26,9 @@ class Roots:
     """The folders that the program reads and writes.
 
     Attributes:
-        runs: $WIRECHAMBER_RUNS, else runs/ in the repository.
-        registry: $WIRECHAMBER_REGISTRY, else registry/ in the repository.
-        data: simulated data: $WIRECHAMBER_DATA, else data/ in the repository.
+        runs: $WIRECHAMBER_RUNS, else runs/ in the repository, or the working directory (`base`).
+        registry: $WIRECHAMBER_REGISTRY, else registry/ there.
+        data: simulated data: $WIRECHAMBER_DATA, else data/ there.
         logs: submissions: $WIRECHAMBER_LOGS, None where each command has its own default.
     """
 
@@ -48,10 +48,18 @@ def roots() -> Roots:
     """Return the folders as the environment of this process says."""
     named = [os.environ.get(f"WIRECHAMBER_{name}") for name in ("RUNS", "REGISTRY", "DATA", "LOGS")]
     runs, registry, data = (
-        Path(folder or REPOSITORY / default)
-        for folder, default in zip(named, ("runs", "registry", "data"), strict=False)
+        Path(folder or base() / default) for folder, default in zip(named, ("runs", "registry", "data"), strict=False)
     )
     return Roots(runs, registry, data, Path(named[3]) if named[3] else None)
+
+
+def first_packages() -> dict[str, str]:
+    """Return the variables with which Python, wherever it is started, finds this program's packages before any others.
+
+    The names of some of them are taken by other programs as well.
+    """
+    others = os.environ.get("PYTHONPATH")
+    return {"PYTHONPATH": os.pathsep.join([str(REPOSITORY), *([others] if others else [])]), "PYTHONSAFEPATH": "1"}
 
 
 def now() -> str:

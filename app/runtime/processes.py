@@ -16,7 +16,7 @@ from typing import Any, NoReturn, Self
 
 from app.core import interruption
 from app.core.errors import Interrupted, Problem, UserError, WirechamberError
-from app.core.files import REPOSITORY
+from app.core.system import first_packages
 from app.runtime import device as _device  # noqa: F401 - chooses Keras' backend before anything loads it
 
 WARM = "app.runtime.warm"
@@ -49,7 +49,7 @@ class Processes:
         context: Any = multiprocessing.get_context("forkserver" if self.warm else "spawn")
         if self.warm:
             context.set_forkserver_preload([WARM])
-            with _environment(PYTHONPATH=str(REPOSITORY), PYTHONSAFEPATH="1"):  # wherever the program was started
+            with _environment(**first_packages()):
                 forkserver.ensure_running()
         child = context.Process(target=_begin, args=(dict(environment), work, arguments))
         try:

@@ -33,14 +33,22 @@ def provenance(facts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def commit_of(repository: Path) -> tuple[str | None, bool]:
-    """Return the commit and whether tracked files outside registry/ differ from it; (None, False) without git."""
+    """Return the commit and whether tracked files outside registry/ differ from it; (None, False) without one.
+
+    A repository around the program that does not track it, such as that of an analysis with its own site-packages, says
+    nothing about the program.
+    """
+    others = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")  # git sets them in its hooks, for a repository of the user
+    environment = {name: value for name, value in os.environ.items() if name not in others}
 
     def git(*arguments: str) -> str | None:
         command = ["git", "-C", str(repository), *arguments]
         try:
-            return subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout.strip()
+            done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True, env=environment)
         except (OSError, subprocess.SubprocessError):
             return None
+        return done.stdout.strip()
 
-    commit = git("rev-parse", "--short=12", "HEAD")
+    tracked = git("ls-files", "--error-unmatch", "--", "app/__init__.py")
+    commit = git("rev-parse", "--short=12", "HEAD") if tracked else None
     return commit, bool(commit and git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!registry"))

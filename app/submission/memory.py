@@ -4,6 +4,7 @@ TensorFlow brings its own cryptography, and HTCondor's bindings fail to reach a 
 """
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -11,7 +12,8 @@ from collections.abc import Sequence
 from app.config import Job
 from app.config.job_file import parse
 from app.core.errors import UserError, WirechamberError
-from app.core.files import REPOSITORY
+from app.core.files import base
+from app.core.system import first_packages
 
 HINT = "--no-estimate submits without it"
 DEFAULT_MEMORY = 2048
@@ -26,7 +28,15 @@ def advised_memory(jobs: Sequence[Job]) -> dict[str, int]:
     """
     text = json.dumps([job.dump() for job in jobs])
     command = [sys.executable, "-m", "app.submission.memory"]
-    done = subprocess.run(command, cwd=REPOSITORY, input=text, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command,
+        cwd=base(),
+        env={**os.environ, **first_packages()},
+        input=text,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if done.returncode == UserError.exit_code:
         raise UserError(*done.stderr.splitlines())
     if done.returncode:

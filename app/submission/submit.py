@@ -15,7 +15,7 @@ from app.config.derived_jobs import with_members
 from app.config.job_file import load
 from app.core import interruption
 from app.core.errors import Problem, UserError, nearest
-from app.core.files import REPOSITORY
+from app.core.files import REPOSITORY, base
 from app.core.system import roots
 from app.runs import directory
 from app.runs.existing import refuse_existing, refuse_registered
@@ -113,7 +113,17 @@ def request(
     runs = directory.runs_root().resolve()
     named = {name for job in jobs for name in re.findall(r"\$\{(\w+)\}", str(job.dump()))}
     environment = roots().environment | {name: os.environ[name] for name in sorted(named) if name in os.environ}
-    return Request(resources, memory, REPOSITORY, runs, sys.executable, environment, version, tuple(arguments))
+    return Request(
+        resources=resources,
+        memory=memory,
+        program=REPOSITORY,
+        start=base(),
+        runs=runs,
+        python=sys.executable,
+        environment=environment,
+        version=version,
+        arguments=tuple(arguments),
+    )
 
 
 @interruption.orderly(grace=GRACE)

@@ -6,7 +6,7 @@ import sys
 
 from app.config.derived_jobs import with_members
 from app.core.errors import Problem, UserError
-from app.core.files import REPOSITORY, read_json, write_bytes, write_json
+from app.core.files import REPOSITORY, base, read_json, write_bytes, write_json
 from app.core.system import cores, roots
 from app.runs.existing import refuse_existing
 from app.runtime.console import console
@@ -28,9 +28,9 @@ def run_workflow(plan: Plan, resume: bool, workers: int) -> int:
     """
     refuse_known(plan, resume)
     write_files(plan)
-    program, environment = (sys.executable, "-m", "app"), environment_of(workers)
+    program, environment = (sys.executable, str(REPOSITORY / "app" / "__main__.py")), environment_of(workers)
     runner = Runner(plan.folder, program, environment, workers, report_change)
-    os.chdir(REPOSITORY)
+    os.chdir(base())
     failed = runner.run(plan.nodes)
     for node, code in failed.items():
         if code is None:

@@ -17,10 +17,10 @@ export WIRECHAMBER_RUNS="$PWD" WIRECHAMBER_REGISTRY="$PWD/$1/registry" WIRECHAMB
 {% for line in resources.setup %}
 {{ line }}
 {% endfor %}
-cd {{ "." if resources.transfer else checkout | quote }} || exit 1
+cd {{ "." if resources.transfer else start | quote }} || exit 1
 # exec: the SIGTERM of the pool reaches the run itself.
 {% if arguments %}
-exec {{ python | quote }} -m app {{ arguments | map("quote") | join(" ") }}
+exec {{ python | quote }} {{ entry | quote }} {{ arguments | map("quote") | join(" ") }}
 {% else %}
-exec {{ python | quote }} app/run.py --config {{ "." if resources.transfer else submission.jobs | quote }}/"$1".json --resume
+exec {{ python | quote }} {{ entry | quote }} --config {{ "." if resources.transfer else submission.jobs | quote }}/"$1".json --resume
 {% endif %}

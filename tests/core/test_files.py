@@ -33,6 +33,7 @@ from app.core.files import (
     write_json,
     write_text,
 )
+from app.core.system import Roots, roots
 
 
 def start(code: str, path: Path) -> subprocess.Popen[str]:
@@ -177,6 +178,18 @@ def test_relative_paths_start_at_the_repository(monkeypatch: pytest.MonkeyPatch,
     assert expand("json/x.json") == REPOSITORY / "json" / "x.json"
     assert expand("${DATA}/x.npz") == tmp_path / "x.npz"
     assert expand("~/x.npz") == Path(os.path.expanduser("~")) / "x.npz"  # noqa: PTH111 - the other way to say it
+
+
+def test_relative_paths_start_at_the_working_directory_where_the_program_is_a_copy(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("RUNS", "REGISTRY", "DATA", "LOGS"):
+        monkeypatch.delenv(f"WIRECHAMBER_{name}", raising=False)
+    monkeypatch.setattr("app.core.files.REPOSITORY", tmp_path / "site-packages")
+    (tmp_path / "a.npz").touch()
+    monkeypatch.chdir(tmp_path)
+    assert find_files(["a.npz"]) == [tmp_path / "a.npz"]
+    assert roots() == Roots(tmp_path / "runs", tmp_path / "registry", tmp_path / "data", None)
 
 
 def test_a_variable_that_is_not_set_is_named_at_its_place(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,6 +22,7 @@ def request(version=(23, 9, 6), memory=None, environment=None, **block):
         Resources(**block),
         memory or {"a": 800, "b": 1600},
         Path("/code"),
+        Path("/work"),
         Path("/runs"),
         "/venv/python",
         environment,
@@ -84,7 +85,7 @@ def test_a_pool_that_raises_memory_by_itself_is_told_so():
 
 def test_files_are_carried_or_shared():
     shared, carried = lines(), lines(transfer=True)
-    assert (shared["should_transfer_files"], shared["initialdir"]) == ("NO", "/code")
+    assert (shared["should_transfer_files"], shared["initialdir"]) == ("NO", "/work")
     assert (carried["should_transfer_files"], carried["initialdir"]) == ("YES", "/runs")
     assert carried["when_to_transfer_output"] == "ON_EXIT_OR_EVICT"
     assert carried["transfer_output_files"] == carried["transfer_checkpoint_files"] == "$(run)"
@@ -106,9 +107,16 @@ def test_extra_lines_say_nothing_twice(key):
 
 
 def test_the_interpreter():
-    assert "exec /venv/python app/run.py" in script(SUBMISSION, request())
-    assert "exec python3 app/run.py" in script(SUBMISSION, request(setup=("source /cvmfs/view/setup.sh",)))
-    assert "exec /other app/run.py" in script(SUBMISSION, request(setup=("true",), python="/other"))
+    assert "exec /venv/python /code/app/run.py" in script(SUBMISSION, request())
+    assert "exec python3 /code/app/run.py" in script(SUBMISSION, request(setup=("source /cvmfs/view/setup.sh",)))
+    assert "exec /other /code/app/run.py" in script(SUBMISSION, request(setup=("true",), python="/other"))
+    assert "exec /venv/python app/run.py" in script(SUBMISSION, request(transfer=True))
+
+
+def test_paths_of_a_job_begin_where_it_was_submitted_by_a_program_that_is_a_copy():
+    assert "\ncd /work || exit 1\n" in script(SUBMISSION, request())
+    assert "\ncd . || exit 1\n" in script(SUBMISSION, request(transfer=True))
+    assert "\ninitialdir = /work\n" in description(SUBMISSION, request())
 
 
 def test_the_script_does_what_it_says(tmp_path):
@@ -120,7 +128,13 @@ def test_the_script_does_what_it_says(tmp_path):
     (tmp_path / "s").mkdir()
     made = Submission(tmp_path / "s")
     wanted = Request(
-        Resources(setup=("export SITE=cern",), python="python3"), {"a": 1}, code, tmp_path, "", {"DATA": "x 'y' $z"}
+        Resources(setup=("export SITE=cern",), python="python3"),
+        {"a": 1},
+        code,
+        tmp_path,
+        tmp_path,
+        "",
+        {"DATA": "x 'y' $z"},
     )
     write(made, wanted)
     assert os.access(made.script, os.X_OK)
@@ -131,4 +145,4 @@ def test_the_script_does_what_it_says(tmp_path):
 
 def test_another_command_than_run():
     wanted = replace(request(), arguments=("merge", "a b.npz", "--resume"))
-    assert script(SUBMISSION, wanted).endswith("exec /venv/python -m app merge 'a b.npz' --resume\n")
+    assert script(SUBMISSION, wanted).endswith("exec /venv/python /code/app/__main__.py merge 'a b.npz' --resume\n")

@@ -218,7 +218,7 @@ def test_dry_runs_write_nothing(content, flow, tmp_path, capsys):
     assert main(["submit", str(flow(content)), "--dry-run", "--no-estimate"]) == 0
     shown = capsys.readouterr().out
     assert "PARENT generate-0 generate-1 generate-2 CHILD merge" in shown
-    assert "-m app run --config" in shown
+    assert "/app/__main__.py run --config" in shown
     assert not (tmp_path / "runs").exists()
 
 
