@@ -15,7 +15,7 @@ from app.core.system import now, roots
 from registry.entry import check_writable, create, create_all, follow, note, refresh, restore, update, update_record
 from registry.listing import Listing, list_runs
 from registry.record import STATES, Better, Process, Record, Result, State, verdict
-from registry.store import Contents, find, read, read_all
+from registry.store import Contents, find, find_or_warn, read, read_all
 from registry.table import render
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "create",
     "create_all",
     "find",
+    "find_or_warn",
     "follow",
     "list_runs",
     "note",

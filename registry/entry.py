@@ -1,6 +1,7 @@
 """What a run does with the registry: appear, change, and carry remarks; `README.md` is rewritten each time."""
 
 import logging
+import os
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -55,7 +56,7 @@ def create_all(root: Path, records: Sequence[Record], *, replace: bool = False) 
         sweep(root)
         sweep(root / "runs")
         paths = {} if replace else {record.run: store.path_of(root, record.run) for record in records}
-        taken = {run: path for run, path in paths.items() if path.exists()}
+        taken = {run: path for run, path in paths.items() if os.path.lexists(path)}
         if taken:
             raise UserError(*(Problem(what, (str(p),), expected=expected, received=run) for run, p in taken.items()))
         created = [store.changed(record, verdict=_verdict(record)) for record in records]
@@ -124,7 +125,7 @@ def note(root: Path, run: str, text: str) -> None:
     """
     if not text.strip():
         raise UserError(Problem("an empty note", ("note",), expected="some text"))
-    if not store.path_of(root, run).exists():
+    if not os.path.lexists(store.path_of(root, run)):
         store.read(root, run)  # raises the error that names the nearest run
     notes.add_remark(root, run, text)
     refresh(root)
@@ -143,8 +144,7 @@ def refresh(root: Path) -> None:
             for _ in range(ROUNDS):
                 before = store.versions(root)
                 contents = store.read_all(root, before)
-                for path, line in contents.damaged.items():
-                    logger.warning("%s: %s", root / path, line)
+                contents.warn(root)
                 write_text(root / "README.md", render(contents))
                 if store.versions(root) == before:
                     break

@@ -77,6 +77,7 @@ def best_run(root: Path, application: str, data: str | None = None) -> BestRun:
         UserError: no run has this application or these data, or no run is done.
     """
     contents = read_all(root)
+    contents.warn(root)
     if not contents.records:
         raise UserError(Problem("no run in the registry", (str(root),), expected="a run that is done"))
     own = [record for record in contents.records if record.application == application]

@@ -1,5 +1,7 @@
 """The folder of the registry: `runs/<run>.json`, one record each, written only by its run and always complete."""
 
+import functools
+import logging
 import os
 import time
 from collections.abc import Mapping
@@ -16,6 +18,8 @@ from app.core.system import now
 from app.core.validation import problems
 from registry.notes import Notes, read_notes, read_remark
 from registry.record import Record
+
+logger = logging.getLogger(__name__)
 
 MOMENT = 2.0
 """Seconds after which a file that did not change can be known again by its times."""
@@ -38,6 +42,11 @@ class Contents:
     damaged: dict[str, str] = field(default_factory=dict)
     notes: dict[str, Notes] = field(default_factory=dict)
     remarks: dict[str, str] = field(default_factory=dict)
+
+    def warn(self, root: Path) -> None:
+        """Name the files that cannot be read in the log, one line each; they hide nothing else."""
+        for path, line in self.damaged.items():
+            _warn(f"{root / path}: {line}")
 
 
 def path_of(root: Path, run: str) -> Path:
@@ -64,6 +73,9 @@ def read(root: Path, run: str) -> Record:
     try:
         record = Record.model_validate_json(path.read_bytes())
     except FileNotFoundError:
+        if path.is_symlink():
+            what = "damaged record: a link to a file that is not there"
+            raise UserError(Problem(what, (str(path),), expected="the file as it was written")) from None
         known = sorted(path.stem for path in (root / "runs").glob("*.json"))
         what = "no such run in the registry"
         raise UserError(Problem(what, (str(path),), nearest=nearest(run, known), received=run)) from None
@@ -85,7 +97,28 @@ def read(root: Path, run: str) -> Record:
 
 def find(root: Path, run: str) -> Record | None:
     """Return the record of a run, or None when it has none; a damaged one is an error as in `read`."""
-    return read(root, run) if path_of(root, run).exists() else None
+    try:
+        path_of(root, run).lstat()
+    except FileNotFoundError:
+        return None
+    except OSError:  # a closed folder, which is named below
+        pass
+    return read(root, run)
+
+
+def find_or_warn(root: Path, run: str) -> Record | None:
+    """As `find`, but a damaged record is a warning in one line, and counts as none."""
+    try:
+        return find(root, run)
+    except UserError as error:
+        _warn(str(error.problems[0]))
+        return None
+
+
+@functools.cache
+def _warn(line: str) -> None:
+    """Log a line once: a run looks at the whole folder every half minute."""
+    logger.warning(line)
 
 
 def changed(record: Record, **changes: Any) -> Record:
@@ -103,13 +136,16 @@ def changed(record: Record, **changes: Any) -> Record:
 def versions(root: Path) -> dict[str, Version]:
     """Return what identifies the version of each file, by its place in the registry and in the order of the names.
 
-    An atomic rename gives every version its own inode. Of a file that cannot be looked at it is empty.
+    An atomic rename gives every version its own inode. Of a file or folder that cannot be looked at it is empty.
     """
     found: dict[str, Version] = {}
     for folder, suffix in (("runs", ".json"), ("notes", ".md"), ("notes/runs", ".md")):
         try:
             entries = sorted(os.scandir(root / folder), key=lambda entry: entry.name)
+        except FileNotFoundError:
+            continue
         except OSError:
+            found[folder] = ()
             continue
         for entry in entries:
             if not entry.name.endswith(suffix):
@@ -154,7 +190,9 @@ def read_all(root: Path, known: Mapping[str, Version] | None = None) -> Contents
         folder, _, file = place.rpartition("/")
         name = file.rpartition(".")[0]
         try:
-            if folder == "runs":
+            if not name:  # a folder that cannot be looked at
+                os.listdir(root / place)  # noqa: PTH208 - raises the reason
+            elif folder == "runs":
                 records[name] = _read_again(root, name, version)
             elif folder == "notes":
                 notes[name] = read_notes(root / place)

@@ -33,11 +33,11 @@ def execute(options: argparse.Namespace) -> int:
     if options.check or options.repair:
         return check_registry(options.repair)
     listing = registry.list_runs(root, application=options.application, state=options.state, sort=options.sort)
+    for line in listing.damaged:
+        console.print(line, style="yellow")
     if not listing.rows:
         console.print(f"no runs in {root}")
         return 0
-    for line in listing.damaged:
-        console.print(line, style="yellow")
     table(f"registry {root}", listing.header, listing.rows, numbers_from=len(listing.header))
     return 0
 

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 
 import registry
 from app.commands._parser import add_logs
+from app.core.files import NotWritten
+from app.core.lock import LockTaken
 from app.runs import directory
 from app.runtime.console import console, table
 from app.submission.status import describe_hold, follow_registry, gather, one_for_each_run, state_of
@@ -40,7 +42,10 @@ def execute(options: argparse.Namespace) -> int:
     for workflow in workflows:
         show_workflow(workflow, options.all)
     if jobs:
-        follow_registry(jobs, pool is not None)
+        try:
+            follow_registry(jobs, pool is not None)
+        except (LockTaken, NotWritten) as error:  # e.g. another user's
+            console.print(f"the registry is not brought up to date: {error}", style="yellow")
         show_jobs(f"jobs in {folder}", jobs, options.all)
     elif not workflows:
         console.print(f"nothing was submitted from here ({folder})")
@@ -49,7 +54,8 @@ def execute(options: argparse.Namespace) -> int:
 
 def show_jobs(title: str, jobs: Sequence[JobState], with_done: bool) -> None:
     """Print a table of the jobs, how to fix those that are held or have failed, and how many runs are in each state."""
-    records = {job.run: registry.find(registry.root(), job.run) for job in jobs}
+    root = registry.root()
+    records = {run: registry.find_or_warn(root, run) for run in dict.fromkeys(job.run for job in jobs)}
     states = {job.id: _state(job, records[job.run]) for job in jobs}
     rows = [table_row(job, states[job.id], records[job.run]) for job in jobs if with_done or states[job.id] != "done"]
     if rows:

@@ -29,6 +29,7 @@ def render(root: Path, runs: Path, application: str | None, pictured: int) -> st
         UserError: the registry holds no run, or none of the application.
     """
     contents = registry.read_all(root)
+    contents.warn(root)
     applications = sorted({record.application for record in contents.records})
     if not applications:
         raise UserError(Problem("no run to report", (str(root),), expected="a registry with one run or more"))

@@ -58,7 +58,9 @@ def refuse_registered(
     """
     root, mistakes = registry.root(), list[Problem]()
     for job in jobs:
-        record = registry.find(root, job.name)
+        damage = damage_of(job.name)
+        mistakes += damage
+        record = None if damage else registry.find(root, job.name)
         if record is None:
             continue
         where = (str(root / "runs" / f"{job.name}.json"),)
@@ -71,6 +73,15 @@ def refuse_registered(
             mistakes.append(Problem(f"this run is {record.state}", where, expected=expected, received=job.name))
     if mistakes:
         raise UserError(*mistakes)
+
+
+def damage_of(run: str) -> list[Problem]:
+    """Return why the record of a run cannot be read, and must not be written over; nothing where it can, or is none."""
+    try:
+        registry.find(registry.root(), run)
+    except UserError as error:
+        return list(error.problems[:1])
+    return []
 
 
 def check_same_job(job: Job, run: RunDirectory) -> None:

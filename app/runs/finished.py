@@ -91,7 +91,7 @@ def state_of(run: RunDirectory) -> tuple[str, str]:
         pass
     if run.path.parent != runs_root().resolve():
         return "", ""
-    record = registry.find(registry.root(), run.name)
+    record = registry.find_or_warn(registry.root(), run.name)
     if record is None:
         return "", ""
     return record.state, record.reason or (ORPHANED if record.state == "running" else "")

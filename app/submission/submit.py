@@ -1,5 +1,6 @@
 """Jobs into a pool: checked as the worker will check them, registered and submitted; released or submitted again."""
 
+import logging
 import math
 import os
 import re
@@ -18,7 +19,7 @@ from app.core.errors import Problem, UserError, nearest
 from app.core.files import REPOSITORY, base
 from app.core.system import roots
 from app.runs import directory
-from app.runs.existing import refuse_existing, refuse_registered
+from app.runs.existing import damage_of, refuse_existing, refuse_registered
 from app.runs.record import facts_of
 from app.runtime.provenance import commit_of
 from jobs.job_state import JobState
@@ -27,6 +28,8 @@ from jobs.resources import Resources, megabytes
 from jobs.submission import Index, Submission, make_submission
 from jobs.submit_description import Request, write
 from registry import State
+
+logger = logging.getLogger(__name__)
 
 GROWTH = 1.5
 """Factor on the memory that a job used, which was cut off, or asked for."""
@@ -175,8 +178,10 @@ def register(
 def choose_broken(jobs: Sequence[JobState], runs: Sequence[str]) -> list[JobState]:
     """Return the held and failed jobs among `runs`; without names all except those that were removed manually.
 
+    A failed one whose record cannot be read is left as it is, with a warning: its record would be written over.
+
     Raises:
-        UserError: a name was never submitted, or nothing is wrong with its run.
+        UserError: a name was never submitted, or nothing is wrong with its run, or its record cannot be read.
     """
     known = {job.run: job for job in jobs}
     mistakes: list[Problem] = []
@@ -189,11 +194,18 @@ def choose_broken(jobs: Sequence[JobState], runs: Sequence[str]) -> list[JobStat
             phase = "unknown" if history is None else history.phase
             expected = "a run that is held or has failed"
             mistakes.append(Problem("nothing to fix", (run,), expected=expected, received=phase))
+        elif known[run].explanation is None:
+            mistakes += damage_of(run)
     if mistakes:
         raise UserError(*mistakes)
     if runs:
         return [known[run] for run in dict.fromkeys(runs)]
-    return [job for job in jobs if _is_broken(job) and not (job.history and job.history.phase == "removed")]
+    broken = [job for job in jobs if _is_broken(job) and not (job.history and job.history.phase == "removed")]
+    damage = {job.run: damage_of(job.run) for job in broken if job.explanation is None}
+    for run in damage:
+        if damage[run]:
+            logger.warning("%s is left alone: %s", run, damage[run][0])
+    return [job for job in broken if not damage.get(job.run)]
 
 
 def _is_broken(job: JobState) -> bool:
@@ -219,7 +231,7 @@ def release(jobs: Sequence[JobState], pool: Pool, wanted: int | None) -> dict[st
     if jobs:
         pool.release([job.id for job in jobs], "wirechamber resubmit")
         root = registry.root()
-        records = [registry.find(root, job.run) for job in jobs]
+        records = [registry.find_or_warn(root, job.run) for job in jobs]
         registry.follow(root, [(record, {"state": "resubmitted"}) for record in records if record is not None])
     return asked
 
