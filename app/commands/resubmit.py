@@ -6,8 +6,8 @@ from app.commands._parser import add_logs
 from app.core.errors import Problem, UserError
 from app.runs import directory
 from app.runtime.console import console
+from app.submission.again import choose_broken, release, submit_again
 from app.submission.status import TO_FIX, follow_registry, gather, one_for_each_run
-from app.submission.submit import choose_broken, release, submit_again
 from jobs.connection import connect
 from jobs.resources import megabytes
 from jobs.submission import find_submissions, newest_of, submissions_root

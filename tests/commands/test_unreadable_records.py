@@ -15,7 +15,7 @@ import pytest
 import registry
 from app.cli import main
 from app.core.errors import UserError
-from app.submission.submit import choose_broken
+from app.submission.again import choose_broken
 from jobs.event_log import History
 from jobs.job_state import JobState
 from jobs.submission import Index, make_submission

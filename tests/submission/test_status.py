@@ -12,8 +12,8 @@ import pytest
 import registry
 from app.cli import main
 from app.core.errors import UserError
+from app.submission.again import choose_broken, memory_of
 from app.submission.status import TO_FIX, follow_registry, gather, one_for_each_run, state_of
-from app.submission.submit import choose_broken, memory_of
 from jobs.event_log import History
 from jobs.job_state import JobState
 from jobs.submission import Index, make_submission
