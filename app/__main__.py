@@ -10,10 +10,14 @@ from app.core import interruption
 
 interruption.listen()
 
-import signal  # noqa: E402  (a signal is remembered before anything large is imported)
+from app.core.packages import put_first  # noqa: E402  (a signal is remembered before anything large is imported)
+
+put_first()
+
+import signal  # noqa: E402
 import threading  # noqa: E402
 
-from app.cli import command  # noqa: E402
+from app.cli import command as command  # noqa: E402
 from jobs.nodes import LIFELINE  # noqa: E402
 
 

@@ -12,7 +12,8 @@ from typing import NoReturn
 from app.commands._parser import Parser
 from app.commands._table import COMMANDS, GROUPS, OPEN_COMMANDS
 from app.core import interruption
-from app.core.errors import Interrupted, WirechamberError
+from app.core.errors import Interrupted, UserError, WirechamberError
+from app.core.packages import describe_mixture
 
 
 def command() -> NoReturn:
@@ -22,7 +23,14 @@ def command() -> NoReturn:
     and so would the finished run. Everything that a command writes is closed when `main` returns.
     """
     interruption.listen()
-    code = main()
+    try:
+        code = main()
+    except ImportError as error:
+        line = describe_mixture(error)
+        if line is None:
+            raise
+        sys.stderr.write(f"{line}\n")
+        code = UserError.exit_code
     if "tensorflow.python" not in sys.modules:
         sys.exit(code)
     logging.shutdown()

@@ -11,7 +11,11 @@ from app.core import interruption  # noqa: E402  (the first statement puts the r
 
 interruption.listen()
 
-from app.cli import command  # noqa: E402  (a signal is remembered before anything large is imported)
+from app.core.packages import put_first  # noqa: E402  (a signal is remembered before anything large is imported)
+
+put_first()
+
+from app.cli import command  # noqa: E402
 
 if __name__ == "__main__":
     command()

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("app", "losses", "datasets", "jobs", "registry")
 TOP_LEVEL = {
     *("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "CITATION.cff", "LICENSE", "Makefile"),
-    *("setup.cfg", "pyproject.toml"),
+    *("setup.cfg", "pyproject.toml", "wirechamber.py"),
     *("constraints.txt", ".pre-commit-config.yaml", ".gitignore", ".ci"),
     *("json", "app", "losses", "datasets", "jobs", "registry", "tests", "benchmarks", "docs"),
 }
