@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
 
 from app.core.errors import Problem, UserError, WirechamberError
 from app.core.files import write_bytes
@@ -20,8 +19,7 @@ from datasets.files.shards import (
     identity_of,
     make_folder,
     metadata_name,
-    metadata_of,
-    open_shard,
+    read_metadata,
 )
 
 SAME = ("dataset", "generator_version", "units", "field", "z_start", "z_end", "dz", "frame")
@@ -74,39 +72,27 @@ def merge(files: Sequence[Path], out: Path, resume: bool = False) -> None:
 
 def inspect_shard(path: Path) -> tuple[Layout, dict[str, Any]]:
     """Return layout and metadata of a shard whose arrays all have the stated number of rows."""
-    with open_shard(path) as content:
-        metadata = metadata_of(content, path)
-        headers = {}
-        for name in content.files:
-            if name != metadata_name(content.files):
-                with content.zip.open(f"{name}.npy") as member:
-                    headers[name] = npz.read_member_header(member)
+    metadata, known = read_metadata(path), npz.array_names(path)
+    headers = {name: npz.read_header(path, name) for name in known if name != metadata_name(known)}
     if "offsets" in headers:
         raise UserError(Problem("holds sparse images, which are not merged", (str(path),), expected="dense arrays"))
-    for name, (shape, _, _) in headers.items():
-        if shape[0] != metadata["rows"]:
-            what, expected = f"array {name} has another number of rows", f"{metadata['rows']} rows as its metadata say"
-            raise UserError(Problem(what, (str(path),), expected=expected, received=shape[0]))
-    return {name: (dtype.str, shape[1:]) for name, (shape, _, dtype) in headers.items()}, metadata
+    rows = metadata.get("rows")
+    for name, header in headers.items():
+        if header.shape[:1] != (rows,):
+            what, expected = f"array {name} has another number of rows", f"{rows} rows as its metadata say"
+            raise UserError(Problem(what, (str(path),), expected=expected, received=list(header.shape)))
+    return {name: (header.dtype.str, header.shape[1:]) for name, header in headers.items()}, metadata
 
 
 def check_unique(files: Sequence[Path]) -> None:
     """Refuse shards that have events in common."""
-    every = np.sort(np.concatenate([_load(path, "key") for path in files]))
+    keys = [npz.load_array(path, "key") for path in files]
+    every = np.sort(np.concatenate(keys))
     twice = every[1:][every[1:] == every[:-1]]
     if len(twice):
-        places = [str(path) for path in files for _ in range(int((_load(path, "key") == twice[0]).sum()))]
+        places = [str(path) for path, key in zip(files, keys, strict=True) for _ in range(int((key == twice[0]).sum()))]
         what = f"{len(twice)} events occur twice, e.g. key {twice[0]}"
         raise UserError(Problem(what, (f"{places[0]} and {places[1]}",)))
-
-
-def _load(path: Path, name: str) -> NDArray[Any]:
-    with open_shard(path) as content:
-        if name not in content.files:
-            expected = "a file written by 'wirechamber simulate'"
-            raise UserError(Problem(f"has no {name}", (str(path),), expected=expected))
-        array: NDArray[Any] = content[name]
-    return array
 
 
 def merge_metadata(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -132,7 +118,7 @@ def write_arrays(file: BinaryIO, files: Sequence[Path], layout: Layout, rows: in
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
                 np.lib.format.write_array_header_1_0(member, header)
                 for path in files:
-                    member.write(np.ascontiguousarray(_load(path, name)).data)
+                    member.write(np.ascontiguousarray(npz.load_array(path, name)).data)
         with archive.open(f"{BESIDE if METADATA in layout else METADATA}.npy", "w") as member:
             np.lib.format.write_array(member, np.array(json.dumps(metadata)))
 

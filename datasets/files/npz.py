@@ -2,10 +2,12 @@
 
 import hashlib
 import json
+import math
+import os
 import struct
 import zipfile
-import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -16,7 +18,11 @@ import numpy as np
 from app.core.errors import Problem, UserError, unknown
 
 LOCAL_HEADER = struct.Struct("<4s5H3I2H")
-UNREADABLE = (OSError, ValueError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error, struct.error)
+LARGEST, LIMIT = 4.0, "WIRECHAMBER_LARGEST_ARRAY"
+"""Size [GiB] to which a compressed array is unpacked, and the variable that says otherwise: 6 MB may hold 6 GB."""
+
+MOST_ROWS = 2**40
+"""No file holds so many events, but the header of an array without bytes may say so."""
 
 
 class Header(NamedTuple):
@@ -25,6 +31,7 @@ class Header(NamedTuple):
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     compressed: bool
+    fortran: bool
 
 
 def array_names(path: Path) -> list[str]:
@@ -35,33 +42,73 @@ def array_names(path: Path) -> list[str]:
 
 def load_array(path: Path, name: str) -> Any:
     """Return the array `name` (mapped where it is stored uncompressed); raises UserError naming the nearest array."""
-    _require_array(path, name)
-    try:
-        with open_archive(path) as archive:
-            info = archive.getinfo(f"{name}.npy")
-            if info.compress_type == zipfile.ZIP_STORED and info.file_size > 0:
-                facts = path.stat()
-                _check_sum(path, name, (facts.st_ino, facts.st_mtime_ns, facts.st_size))
-                return _mapped(path, info)
-        with np.load(path, allow_pickle=False) as content:
-            return content[name]
-    except UNREADABLE as error:
-        raise UserError(Problem(f"the array {name!r} cannot be read ({error})", (str(path),))) from None
+    header = read_header(path, name)
+    with _reading(path, name), open_archive(path) as archive:
+        info = archive.getinfo(f"{name}.npy")
+        if not header.compressed and info.file_size > 0:
+            facts = path.stat()
+            _check_sum(path, name, (facts.st_ino, facts.st_mtime_ns, facts.st_size))
+            return _mapped(path, info)
+        _check_size(path, name, info.file_size)
+        with archive.open(info) as member:
+            array = np.lib.format.read_array(member, allow_pickle=False)
+            member.read()  # what comes at the end is the check of the sum
+            return array
 
 
-def read_header(path: Path, name: str) -> Header:
-    """Return shape and type of the array `name`; raises UserError naming the nearest array, or that it is pickled."""
+def load_rows(path: Path, name: str, rows: int) -> Any:
+    """Return the first rows of an array; the others are not unpacked, and their sum is not checked."""
+    header = read_header(path, name)
+    if header.fortran or not header.shape or rows >= header.shape[0]:
+        return load_array(path, name)[:rows] if header.shape else load_array(path, name)
+    shape = (rows, *header.shape[1:])
+    with _reading(path, name), open_archive(path) as archive, archive.open(f"{name}.npy") as member:
+        read_member_header(member)
+        return np.frombuffer(member.read(math.prod(shape) * header.dtype.itemsize), header.dtype).reshape(shape)
+
+
+def read_header(path: Path, name: str, objects: bool = False) -> Header:
+    """Return shape and type of the array `name`; raises UserError naming the nearest array.
+
+    Pickled objects are refused, and with `objects` described.
+    """
     _require_array(path, name)
-    try:
-        with open_archive(path) as archive, archive.open(f"{name}.npy") as member:
-            shape, _, dtype = read_member_header(member)
-            compressed = archive.getinfo(f"{name}.npy").compress_type != zipfile.ZIP_STORED
-    except UNREADABLE as error:
-        raise UserError(Problem(f"the array {name!r} cannot be read ({error})", (str(path),))) from None
-    if dtype.hasobject:
+    with _reading(path, name), open_archive(path) as archive, archive.open(f"{name}.npy") as member:
+        shape, fortran, dtype = read_member_header(member)
+        info = archive.getinfo(f"{name}.npy")
+        stated = member.tell() + math.prod(shape) * dtype.itemsize
+    if dtype.hasobject and not objects:
         what = f"the array {name!r} holds pickled objects, which may run code when they are read"
         raise UserError(Problem(what, (str(path),), expected="an array of numbers"))
-    return Header(shape, dtype, compressed)
+    if (stated != info.file_size and not dtype.hasobject) or max(shape, default=0) > MOST_ROWS:
+        what = f"the array {name!r} cannot be read (its header contradicts its size)"
+        expected = f"{stated} bytes for {dtype} {list(shape)}"
+        raise UserError(Problem(what, (str(path),), expected=expected, received=f"{info.file_size} bytes"))
+    return Header(shape, dtype, info.compress_type != zipfile.ZIP_STORED, fortran)
+
+
+@contextmanager
+def _reading(path: Path, name: str) -> Iterator[None]:
+    """Name the array that cannot be read: damaged bytes raise almost anything in zipfile, ast and NumPy."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        reason = str(error) or type(error).__name__
+        raise UserError(Problem(f"the array {name!r} cannot be read ({reason})", (str(path),))) from None
+
+
+def _check_size(path: Path, name: str, size: int) -> None:
+    text = os.environ.get(LIMIT, "")
+    try:
+        limit = float(text or LARGEST)
+    except ValueError:
+        raise UserError(Problem("not a size", (LIMIT,), expected="a number of GiB", received=text)) from None
+    if size > limit * 2**30:
+        what = f"the array {name!r} is not unpacked: it takes {size / 2**30:.3g} GiB"
+        expected = f"at most {limit:g} GiB, or a larger {LIMIT}; uncompressed arrays have no limit"
+        raise UserError(Problem(what, (str(path),), expected=expected))
 
 
 def _require_array(path: Path, name: str) -> None:
@@ -91,7 +138,7 @@ def open_archive(path: Path) -> zipfile.ZipFile:
         return zipfile.ZipFile(path)
     except OSError as error:
         raise UserError(Problem(f"cannot be read ({error.strerror or error})", (str(path),))) from None
-    except zipfile.BadZipFile as error:
+    except Exception as error:  # a damaged directory raises almost anything
         size = path.stat().st_size
         what = f"truncated or not an npz file ({error})" if size else "the file is empty"
         raise UserError(Problem(what, (str(path),), expected="a whole npz file", received=f"{size} bytes")) from None
@@ -111,8 +158,6 @@ def _mapped(path: Path, info: zipfile.ZipInfo) -> Any:
         header = LOCAL_HEADER.unpack(file.read(LOCAL_HEADER.size))
         file.seek(header[-2] + header[-1], 1)
         shape, fortran, dtype = read_member_header(file)
-        if dtype.hasobject:
-            raise ValueError("it holds pickled objects, which may run code when they are read")
         order: Literal["F", "C"] = "F" if fortran else "C"
         if 0 in shape or not shape:
             return np.fromfile(file, dtype, int(np.prod(shape))).reshape(tuple(shape), order=order)

@@ -5,7 +5,6 @@ import json
 import logging
 import shutil
 import uuid
-import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -102,28 +101,15 @@ def write_root_shard(
 
 def read_metadata(path: Path) -> dict[str, Any]:
     """Return the metadata of an npz or ROOT shard; raises UserError when it is missing, damaged or has none."""
-    if path.suffix.lower() == ".root":
-        return _require_metadata(root.read_metadata(path), path)
-    with open_shard(path) as content:
-        return metadata_of(content, path)
-
-
-def metadata_of(content: Any, path: Path) -> dict[str, Any]:
-    """Return the metadata of an open npz; raises UserError when it has none."""
-    name = metadata_name(content.files)
-    text = content[name] if name in content.files else np.empty(0)
-    return _require_metadata(dict(json.loads(str(text))) if text.dtype.kind == "U" else {}, path)
+    metadata = root.read_metadata(path) if path.suffix.lower() == ".root" else read_facts(path)
+    if not metadata:
+        raise UserError(Problem("has no metadata", (str(path),), expected="a file written by 'wirechamber simulate'"))
+    return metadata
 
 
 def metadata_name(names: Sequence[str]) -> str:
     """Return which of a file's arrays is the JSON string about it."""
     return BESIDE if BESIDE in names else METADATA
-
-
-def _require_metadata(metadata: dict[str, Any], path: Path) -> dict[str, Any]:
-    if not metadata:
-        raise UserError(Problem("has no metadata", (str(path),), expected="a file written by 'wirechamber simulate'"))
-    return metadata
 
 
 def read_facts(path: Path) -> dict[str, Any]:
@@ -132,27 +118,13 @@ def read_facts(path: Path) -> dict[str, Any]:
     name = metadata_name(known)
     if name not in known:
         return {}
+    header = npz.read_header(path, name, objects=True)
+    text = str(npz.load_array(path, name)) if header.dtype.kind == "U" and header.shape == () else ""
     try:
-        if npz.read_header(path, name).dtype.kind != "U":
-            return {}
-        content = json.loads(str(npz.load_array(path, name)))
-    except ValueError:  # a text, or pickled objects, of that name from another program
+        content = json.loads(text)
+    except (ValueError, RecursionError):  # an array or a text of that name from another program
         return {}
     return dict(content) if isinstance(content, dict) else {}
-
-
-@contextmanager
-def open_shard(path: Path) -> Iterator[Any]:
-    """Open an npz without pickles; a file that is missing or cut short is one clear UserError."""
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
-            yield content
-    except FileNotFoundError:
-        raise UserError(Problem("no such file", (str(path),))) from None
-    except (zipfile.BadZipFile, EOFError, ValueError, OSError) as error:
-        if isinstance(error, UserError):
-            raise
-        raise UserError(Problem(f"cannot be read, it is damaged or no npz ({error})", (str(path),))) from None
 
 
 def make_folder(folder: Path) -> None:

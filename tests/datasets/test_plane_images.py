@@ -403,7 +403,7 @@ def spoiled(kind, folder):
         ("width", "b_planeX.npz: images of another width"),
         ("columns", "b_planeX.npz: metadata of unknown width"),
         ("zero", "the images of plane X are all zero. Expected ADC counts."),
-        ("objects", "it holds pickled objects, which may run code when they are read"),
+        ("objects", "holds pickled objects, which may run code when they are read"),
     ],
 )
 def test_the_command_line_ends_with_code_2_and_one_line_for_each_mistake(kind, message, tmp_path, capsys):

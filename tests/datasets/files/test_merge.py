@@ -102,7 +102,7 @@ def test_events_that_occur_twice_are_refused(tmp_path):
 
 def test_row_counts_that_contradict_the_metadata_are_refused(tmp_path):
     with pytest.raises(
-        UserError, match=r"array X has another number of rows. Expected 10 rows as its metadata say. Received 9"
+        UserError, match=r"array X has another number of rows. Expected 10 rows as its metadata say. Received \[9, 2\]"
     ):
         merge([shard(tmp_path, 0, arrays={"X": np.zeros((9, 2), np.float32)})], tmp_path / "merged.npz")
 
@@ -112,7 +112,7 @@ def test_damaged_missing_and_foreign_files_are_refused(tmp_path):
     cut = tmp_path / "cut.npz"
     cut.write_bytes(whole.read_bytes()[:-100])
     np.savez(tmp_path / "foreign.npz", X=np.zeros(3))
-    for name, message in [("cut", "damaged or no npz"), ("missing", "no such file"), ("foreign", "has no metadata")]:
+    for name, message in [("cut", "truncated"), ("missing", "No such file"), ("foreign", "has no metadata")]:
         with pytest.raises(UserError, match=rf"{name}.npz: .*{message}"):
             merge([whole, tmp_path / f"{name}.npz"], tmp_path / "merged.npz")
     with pytest.raises(UserError, match="no files to merge"):
@@ -130,7 +130,7 @@ def test_flipped_bits_are_found(tmp_path):
     content = bytearray(files[1].read_bytes())
     content[content.index(b"X.npy") + 200] ^= 1
     files[1].write_bytes(content)
-    with pytest.raises(UserError, match=r"shard_00001.npz: cannot be read, it is damaged .*CRC"):
+    with pytest.raises(UserError, match=r"shard_00001.npz: the array 'X' cannot be read .*CRC"):
         merge(files, tmp_path / "merged.npz")
     assert not (tmp_path / "merged.npz").exists()
     assert not list(tmp_path.glob(".*.part"))
