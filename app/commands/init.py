@@ -60,7 +60,7 @@ def skeleton(path: Path) -> dict[str, Any]:
 
 def guess_keys(path: Path) -> dict[str, Any]:
     """Return the keys of the dataset that name the arrays or the branches of a file of track states."""
-    names_of = {name: [c.name for c in columns] for name, columns in summarize(path).items()}
+    names_of = {name: [c.name for c in columns] for name, columns in summarize(path, most=0).items()}
     if "" in names_of:
         return guess_arrays(names_of[""])
     if not names_of:

@@ -7,11 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from app.commands._parser import add_overrides
+from app.commands._parser import add_overrides, whole_number
 from app.config.job_file import assign, load, parse_override
 from app.core.errors import Problem, UserError
 from app.core.files import find_files
-from app.data.columns import ROWS, summarize
+from app.data.columns import ROWS, shown, summarize
 from app.runtime.console import console, table
 from datasets import DATASETS
 
@@ -22,6 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
     parser.add_argument("files", nargs="+", help="npz or ROOT files, or one job file: its events and their weights")
     parser.add_argument("--dataset", default="track_states", help="the loader to try")
+    text = "look at the first N events of each column, and at the first blocks alone that the loader reads"
+    parser.add_argument("--rows", type=whole_number(1), metavar="N", help=text)
     parser.add_argument("--output-dir", type=Path, default=Path(), help="of the plots of images and weights; else here")
     add_overrides(parser)
 
@@ -29,20 +31,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(options: argparse.Namespace) -> int:
     """Print every column of every file and the checks of the dataset; of a job also its splits and weights."""
     if options.files[0].endswith(".json"):
+        if options.rows:
+            raise UserError(Problem("a job file is read whole", ("inspect", "--rows"), expected="data files"))
         return inspect_job(options)
+    most = options.rows or ROWS
     paths = find_files(options.files, ("inspect",), Path.cwd())
     for path in paths:
-        for name, columns in summarize(path).items():
-            note = f" (figures of the first {ROWS:,} rows)" if any(c.rows > ROWS for c in columns) else ""
+        for name, columns in summarize(path, most).items():
+            note = f" (a sample: figures of the first {most:,} rows)" if any(c.rows > most for c in columns) else ""
             rows = [[c.name, c.unit, str(c.rows), c.kind, *c.figures()] for c in columns]
             table(f"{path}{name}{note}", HEADER, rows, numbers_from=2)
+            for column in columns:
+                if column.reason:
+                    console.print(f"{column.name}: {column.kind} ({column.reason})")
     content: dict[str, Any] = {}
     for text in options.overrides:
         keys, value = parse_override(text)
         assign(content, keys[1:] if keys[0] == "dataset" else keys, value)
     spec = DATASETS.parse({"name": options.dataset, "files": options.files, **content})
-    show_quality(spec, paths, options.output_dir)
-    try_loader(spec, paths)
+    if options.rows is None:
+        show_quality(spec, paths, options.output_dir)
+    try_loader(spec, paths, options.rows)
     return 0
 
 
@@ -77,21 +86,23 @@ def show_quality(spec: Any, paths: Sequence[Path], folder: Path) -> None:
             console.print(f"plot: {path}")
 
 
-def try_loader(spec: Any, paths: Sequence[Path]) -> None:
-    """Read all files as a training would, and print what the loader makes of them.
+def try_loader(spec: Any, paths: Sequence[Path], most: int | None = None) -> None:
+    """Read all files, or blocks up to `most` events, as a training would, and print what the loader makes of them.
 
     Raises:
         UserError: with the mistakes that a training would report.
     """
-    name = f"the dataset {spec.name}"
+    name, count, read = f"the dataset {spec.name}", 0, 0
     try:
         source = spec.build(paths)
-        count = sum(len(events) for events in source)
+        for block in shown(source.blocks, name, "blocks"):
+            if most is None or count < most:
+                count, read = count + len(block()), read + 1
     except UserError as error:
         raise UserError(*(replace(p, what=f"{name} refuses this: {p.what}") for p in error.problems)) from None
     inputs = ", ".join(f"{n} ({', '.join(c.name for c in i.columns)})" for n, i in source.inputs.items())
-    console.print(
-        f"{name} reads {count:,} events in {len(source.blocks)} block{'s' * (len(source.blocks) > 1)}; "
-        f"inputs {inputs}; targets {', '.join(source.targets)}"
-    )
+    blocks = f"{len(source.blocks)} block{'s' * (len(source.blocks) > 1)}"
+    if read < len(source.blocks):
+        blocks = f"the first {read} of {blocks} (a sample of {source.rows:,} rows; its quality is not checked)"
+    console.print(f"{name} reads {count:,} events in {blocks}; inputs {inputs}; targets {', '.join(source.targets)}")
     console.print(f"fingerprint {source.fingerprint}")

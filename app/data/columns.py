@@ -1,6 +1,8 @@
 """What a data file holds, whatever loader it is for: columns, units, ranges, NaN, duplicates."""
 
-import json
+import logging
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,26 +11,35 @@ import numpy as np
 
 from app.core.errors import Problem, UserError
 from datasets.files import npz, root
-from datasets.files.shards import metadata_name
+from datasets.files.shards import read_facts
+
+log = logging.getLogger(__name__)
 
 ROWS = 1_000_000
-"""Events of a column whose values are read at most."""
+"""Events of a column whose values are read at most, unless another number is asked for."""
 WIDEST = 32
 """An array (N, M) with more columns is an image or a waveform, not a table."""
 VALUES = 4_000_000
 """Values that are read at most of a branch with many per event: sensors are counted in thousands."""
 SUFFIXES = (".npz", ".root")
+UNREADABLE = "not readable"
+PATIENCE = 5.0
+"""Seconds after which a line says how far the reading is."""
 
 
 @dataclass(frozen=True)
 class Summary:
-    """One column: `rows` events; `values` of the first million of them, flattened if jagged, None if no numbers."""
+    """One column: `rows` events; `values` of the first of them, flattened if jagged, None if no numbers.
+
+    Where it cannot be read, `kind` says so, and `reason` why.
+    """
 
     name: str
     unit: str
     rows: int
     kind: str
     values: Any
+    reason: str = ""
 
     def figures(self) -> list[str]:
         """Return least, median and largest finite value, how many are not finite, how many repeat others, as text."""
@@ -42,14 +53,18 @@ class Summary:
         return [*spread, str(len(self.values) - len(finite)), str(len(finite) - len(np.unique(finite)))]
 
 
-def summarize(path: Path) -> dict[str, list[Summary]]:
+def summarize(path: Path, most: int = ROWS) -> dict[str, list[Summary]]:
     """Return the columns of an npz file under "", or of each tree of a ROOT file (or the one asked for) under ":tree".
+
+    Args:
+        path: the file, or `file.root:tree`.
+        most: values of so many events are read; 0 gives the names alone.
 
     Raises:
         UserError: the file is damaged or of another kind.
     """
     if path.suffix.lower() == ".npz":
-        return {"": summarize_npz(path)}
+        return {"": summarize_npz(path, most)}
     if not root.is_root(path):
         expected = f"a name that ends in {' or '.join(SUFFIXES)}"
         raise UserError(Problem("not a data file", (str(path),), expected=expected))
@@ -59,54 +74,80 @@ def summarize(path: Path) -> dict[str, list[Summary]]:
     summaries = {}
     for key in [name] if name else root.tree_names(file):
         tree = root.open_tree(path, key)
-        branches = tree.keys()  # a tree is no dict: it has no names but these
-        summaries[f":{key}"] = [summarize_branch(tree, branch, str(units.get(branch, ""))) for branch in branches]
+        branches = shown(list(tree.items()), f"{path}:{key}")  # names may occur twice, and "/x" is found by none
+        summaries[f":{key}"] = [
+            summarize_branch(branch, name, str(units.get(name, "")), int(tree.num_entries), most)
+            for name, branch in branches
+        ]
     return summaries
 
 
-def summarize_npz(path: Path) -> list[Summary]:
+def shown(items: Sequence[Any], place: str, what: str = "columns") -> Iterator[Any]:
+    """Yield all items, and say now and then how many of them are read."""
+    last = time.monotonic()
+    for number, item in enumerate(items):
+        if time.monotonic() - last > PATIENCE:
+            log.info("%s: %d of %d %s are read", place, number, len(items), what)
+            last = time.monotonic()
+        yield item
+
+
+def summarize_npz(path: Path, most: int = ROWS) -> list[Summary]:
     """Return the columns of an npz file; an array with many columns, or with images, is described as a whole.
 
     Its metadata may give an array one unit, or a list with one unit for each column.
     """
-    known: dict[str, Any] = {}
-    name = metadata_name(npz.array_names(path))
-    if name in npz.array_names(path):
+    names = npz.array_names(path)
+    units = read_facts(path).get("units")
+    units = units if isinstance(units, dict) else {}
+    summaries: list[Summary] = []
+    for name in shown(names, str(path)):
         try:
-            known = dict(json.loads(str(npz.load_array(path, name))).get("units", {}))
-        except (ValueError, AttributeError, TypeError):  # metadata of another program
-            known = {}
-    summaries = []
-    for name in npz.array_names(path):
-        array, unit = npz.load_array(path, name), known.get(name, "")
-        kind = str(array.dtype)
-        if array.ndim == 2 and array.shape[1] <= WIDEST:
-            width = array.shape[1]
-            fits = isinstance(unit, list) and len(unit) == width
-            units = unit if fits else [unit if isinstance(unit, str) else ""] * width
-            for i in range(width):
-                column = np.asarray(array[:ROWS, i])
-                summaries.append(Summary(f"{name}[{i}]", str(units[i]), len(array), kind, column))
-        else:
-            values = np.asarray(array[:ROWS]) if array.ndim == 1 else None
-            rows = len(array) if array.ndim else 1
-            summaries.append(Summary(f"{name}{list(array.shape)}", str(unit), rows, kind, values))
+            summaries += summarize_array(path, name, units.get(name, ""), most)
+        except UserError as error:
+            summaries.append(Summary(name, "", 0, UNREADABLE, None, error.problems[0].what))
     return summaries
 
 
-def summarize_branch(tree: Any, name: str, unit: str) -> Summary:
-    """Return one branch of a tree; several values per event are flattened: the range is over all of them."""
-    import awkward
+def summarize_array(path: Path, name: str, unit: Any, most: int) -> list[Summary]:
+    """Return an array (N,) as one column, a narrow table (N, M) as M of them, and any other as a whole."""
+    shape, dtype = npz.read_header(path, name)[:2]
+    rows = shape[0] if shape else 1
+    if len(shape) != 2 or shape[1] > WIDEST:
+        values = npz.load_rows(path, name, most) if len(shape) == 1 else None
+        return [Summary(f"{name}{list(shape)}", str(unit), rows, str(dtype), values)]
+    table, width = npz.load_rows(path, name, most), shape[1]
+    fits = isinstance(unit, list) and len(unit) == width
+    units = unit if fits else [unit if isinstance(unit, str) else ""] * width
+    return [Summary(f"{name}[{i}]", str(units[i]), rows, str(dtype), table[:, i]) for i in range(width)]
 
-    branch = tree[name]
+
+def summarize_branch(branch: Any, name: str, unit: str, rows: int, most: int = ROWS) -> Summary:
+    """Return one branch of a tree; several values per event are flattened: the range is over all of them."""
+    stop = min(most, max(1, int(VALUES // values_per_event(branch, rows))))
+    try:
+        array = branch.array(entry_stop=stop) if stop else None
+        kind = str(branch.typename)
+    except Exception as error:  # a list of leaves, or a class, that uproot cannot interpret; damaged bytes
+        return Summary(name, unit, rows, UNREADABLE, None, root.reason_of(error))
+    kind = f"{kind}, {stop:,} rows" if 0 < stop < min(rows, most) else kind
+    return Summary(name, unit, rows, kind, None if array is None else numbers(array))
+
+
+def values_per_event(branch: Any, rows: int) -> float:
+    """Return how many values an event has, where it is known: from the shape, or the mean size of jagged events."""
     try:
         width = int(np.prod(branch.interpretation.inner_shape))
-    except (AttributeError, NotImplementedError):  # jagged, a class, a field of an RNTuple
-        width = 1
-    stop = min(ROWS, max(1, VALUES // max(width, 1)))
+        return float(max(width, branch.uncompressed_bytes / max(rows, 1) / 8, 1))
+    except Exception:  # a class, a field of an RNTuple, damaged bytes
+        return 1.0
+
+
+def numbers(array: Any) -> Any:
+    """Return all values of an Awkward array as one NumPy array, None where they are no numbers."""
+    import awkward
+
     try:
-        values = awkward.to_numpy(awkward.flatten(branch.array(entry_stop=stop), axis=None))
-    except Exception:  # classes that uproot cannot interpret, text
-        values = None
-    rows, kind = int(tree.num_entries), str(getattr(branch, "typename", ""))
-    return Summary(name, unit, rows, f"{kind}, {stop:,} rows" if stop < min(rows, ROWS) else kind, values)
+        return awkward.to_numpy(awkward.flatten(array, axis=None))
+    except Exception:  # text, records, several types
+        return None

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import struct
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -93,6 +94,11 @@ def read_rows(
             offsets, not many arrays.
     """
     span = {"entry_start": first, "entry_stop": first + number, "library": library}
+    every = list(tree.keys())
+    for branch in branches:
+        if every.count(branch) > 1:
+            what = f"has {every.count(branch)} branches of the name {branch!r}, which cannot be told apart"
+            raise UserError(Problem(what, (str(path),), expected="a branch whose name occurs once"))
     parts = {branch for branch in branches if "." in branch and tree.classname == TREES[1]}  # fields of records
     whole = [branch for branch in dict.fromkeys(branches) if branch not in parts]
     try:
@@ -146,8 +152,24 @@ def fingerprint(
 
 
 def _unreadable(path: Path, error: Exception) -> UserError:
-    reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(",")
-    return UserError(Problem(f"not a whole ROOT file ({reason})", (str(path),)))
+    """Say whether the file is cut off or of another kind, or that something in it cannot be read."""
+    if isinstance(error, OSError) and error.strerror:
+        return UserError(Problem(f"cannot be read ({error.strerror})", (str(path),)))
+    what = "something in it cannot be read" if _is_whole(split_name(path)[0]) else "not a whole ROOT file"
+    return UserError(Problem(f"{what} ({reason_of(error)})", (str(path),)))
+
+
+def reason_of(error: Exception) -> str:
+    """Return the first line of what uproot says."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(",:")
+
+
+def _is_whole(file: Path) -> bool:
+    """Whether a file is as long as its header says: "root", a version, .., the end in 4 bytes or, from 10^6 on, 8."""
+    with file.open("rb") as content:
+        magic, version, _, short, long = struct.unpack(">4siiii", content.read(20).ljust(20, b"\0"))
+    end = short if version < 1_000_000 else (short << 32) + (long & 0xFFFFFFFF)
+    return magic == b"root" and file.stat().st_size >= end
 
 
 @dataclass(frozen=True)

@@ -181,3 +181,95 @@ def test_of_a_wide_branch_a_bounded_part_is_looked_at(tmp_path, monkeypatch):
     found = rows_of(tmp_path / "wide.root", ":tree")
     assert found["wave"] == ("mV", 6, "float[10], 4 rows", "0", "19.5", "39", "0", "0")
     assert found["x"] == ("", 6, "double", "0", "2.5", "5", "0", "0")
+
+
+@pytest.fixture
+def odd(tmp_path):
+    """Write a tree, with bytes changed afterwards for what ROOT writes and uproot does not."""
+
+    def write(columns, *changes):
+        path = tmp_path / "odd.root"
+        with uproot.recreate(path, compression=None) as file:
+            types = {name: (v.dtype, v.shape[1:]) if v.ndim > 1 else v.dtype for name, v in columns.items()}
+            file.mktree("t", types).extend(columns)
+        content = path.read_bytes()
+        for old, new in changes:
+            assert len(old) == len(new)
+            assert old in content
+            content = content.replace(old, new)
+        path.write_bytes(content)
+        return path
+
+    return write
+
+
+def test_a_name_that_occurs_twice_is_shown_twice_and_read_by_no_loader(odd):
+    """Delphes has a branch Particle, and the counter of its particles is another."""
+    columns = states()[1]
+    path = odd({**columns, "copy_tx": columns["x"], "okay": np.arange(30)}, (b"copy_tx", b"true_tx"))
+    twice = [c for c in summarize(path)[":t"] if c.name == "true_tx"]
+    assert [c.figures()[0] for c in twice] == [f"{columns[name].min():.6g}" for name in ("true_tx", "x")]
+    assert rows_of(path, ":t")["okay"][3:6] == ("0", "14.5", "29")
+    with pytest.raises(UserError, match=r"odd.root: has 2 branches of the name 'true_tx', which cannot be told apart"):
+        load(parse(skeleton(path)))
+
+
+def test_a_name_that_begins_with_a_slash_is_shown(odd, capsys):
+    path = odd({"other_x": np.arange(3.0), "okay": np.arange(3)}, (b"other_x", b"/ther_x"))
+    assert rows_of(path, ":t")["/ther_x"][3:6] == ("0", "1", "2")
+    assert skeleton(path)["dataset"]["tree"] == "t"
+    branches = 'branches={"x": "/ther_x", "y": "okay", "tx": "okay", "ty": "okay", "qop": "okay"}'
+    assert main(["inspect", str(path), "--set", branches, "--set", "truth=false", "--set", "z=[0.0, 1.0]"]) == 2
+    assert "odd.root: the dataset track_states refuses this: " in capsys.readouterr().err
+
+
+def test_a_branch_of_another_size_than_its_type_says_why_it_is_not_readable(odd, capsys):
+    """As lists of leaves `x[15][2]:y[15][2]`, which uproot cannot interpret."""
+    path = odd({"wave": np.zeros((3, 2)), "okay": np.arange(3)}, (b"wave[2]", b"wave[7]"))
+    (wave, okay) = summarize(path)[":t"]
+    assert (wave.kind, wave.values) == ("not readable", None)
+    assert "wave has the wrong number of bytes (48) for interpretation" in wave.reason
+    assert okay.figures()[:3] == ["0", "1", "2"]
+    assert main(["inspect", str(path)]) == 2
+    out, err = capsys.readouterr()
+    assert "wave: not readable (basket 0 in tree/branch /t;1:wave has the wrong number of bytes" in out
+    assert "the dataset track_states refuses this: unknown branch for the column 'x'" in err
+    assert main(["init", str(path)]) == 0
+
+
+def test_an_array_that_cannot_be_read_hides_no_other(tmp_path):
+    np.savez(tmp_path / "a.npz", bad=np.array([{}], object), x=np.arange(3))
+    bad, good = summarize(tmp_path / "a.npz")[""]
+    assert (bad.kind, bad.reason) == (
+        "not readable",
+        "the array 'bad' holds pickled objects, which may run code when they are read",
+    )
+    assert good.figures()[:3] == ["0", "1", "2"]
+
+
+def test_a_sample_of_some_rows_says_so(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("app.data.columns.PATIENCE", -1.0)
+    monkeypatch.setattr("datasets.tracks.files.ROWS_PER_BLOCK", 8)
+    np.savez_compressed(tmp_path / "a.npz", **states()[0])
+    with uproot.recreate(tmp_path / "a.root") as file:
+        file.mktree("t", dict.fromkeys(states()[1], "f8")).extend(states()[1])
+    for name in ("a.npz", "a.root"):
+        assert main(["inspect", str(tmp_path / name), "--rows", "10"]) == 0
+        out = capsys.readouterr().out
+        assert "the dataset track_states: 2 of 4 blocks are read" in out
+        assert "(a sample: figures of the first 10 rows)" in out
+        text = "reads 16 events in the first 2 of 4 blocks (a sample of 30 rows; its quality is not checked)"
+        assert text in " ".join(out.split())
+        assert f"{summarize(tmp_path / name, 10).popitem()[1][0].values.min():.6g}" in out
+    assert "a.root:t: 3 of 10 columns are read" in out
+    assert main(["inspect", "job.json", "--rows", "10"]) == 2
+    assert "inspect.--rows: a job file is read whole" in capsys.readouterr().err
+
+
+def test_names_are_found_without_reading_values(tmp_path):
+    np.savez(tmp_path / "a.npz", X=np.zeros((3, 2)), key=np.arange(3))
+    assert [(c.name, len(c.values)) for c in summarize(tmp_path / "a.npz", 0)[""]] == [
+        ("X[0]", 0),
+        ("X[1]", 0),
+        ("key[3]", 0),
+    ]
