@@ -169,7 +169,7 @@ def _is_whole(file: Path) -> bool:
     with file.open("rb") as content:
         magic, version, _, short, long = struct.unpack(">4siiii", content.read(20).ljust(20, b"\0"))
     end = short if version < 1_000_000 else (short << 32) + (long & 0xFFFFFFFF)
-    return magic == b"root" and file.stat().st_size >= end
+    return bool(magic == b"root" and file.stat().st_size >= end)
 
 
 @dataclass(frozen=True)

@@ -166,7 +166,7 @@ def test_an_array_is_unpacked_up_to_a_size(path, monkeypatch):
     monkeypatch.setenv(npz.LIMIT, "0.008")
     assert npz.load_array(path, "a").shape == (2**20, 2)
     monkeypatch.setenv(npz.LIMIT, "much")
-    with pytest.raises(UserError, match="WIRECHAMBER_LARGEST_ARRAY: not a size. Expected a number of GiB"):
+    with pytest.raises(UserError, match=r"WIRECHAMBER_LARGEST_ARRAY: not a size\. Expected a number of GiB"):
         npz.load_array(path, "a")
 
 
