@@ -97,7 +97,7 @@ def read_rows(
     every = list(tree.keys())
     for branch in branches:
         if every.count(branch) > 1:
-            what = f"has {every.count(branch)} branches of the name {branch!r}, which cannot be told apart"
+            what = f"has {every.count(branch)} branches of the name {branch!r}, and which is meant is unknown"
             raise UserError(Problem(what, (str(path),), expected="a branch whose name occurs once"))
     parts = {branch for branch in branches if "." in branch and tree.classname == TREES[1]}  # fields of records
     whole = [branch for branch in dict.fromkeys(branches) if branch not in parts]
