@@ -6,10 +6,9 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NoReturn
 
-from app.commands._parser import Parser
+from app.commands._parser import Parser, read_path
 from app.commands._table import COMMANDS, GROUPS, OPEN_COMMANDS
 from app.core import interruption
 from app.core.errors import Interrupted, UserError, WirechamberError
@@ -77,8 +76,8 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
             with the help where it names no command.
     """
     common = Parser(add_help=False)
-    common.add_argument("--runs", type=Path, metavar="DIR", help="folder of the runs (else $WIRECHAMBER_RUNS)")
-    common.add_argument("--registry", dest="registry_root", type=Path, metavar="DIR", help="folder of the registry")
+    common.add_argument("--runs", type=read_path, metavar="DIR", help="folder of the runs (else $WIRECHAMBER_RUNS)")
+    common.add_argument("--registry", dest="registry_root", type=read_path, metavar="DIR", help="the registry's folder")
     common.add_argument("--verbose", action="store_true", help="log details")
     name = next(iter(arguments), "")
     lines = [f"\n{title}:\n" + "".join(f"  {n:<11} {s}\n" for n, s in group.items()) for title, group in GROUPS.items()]

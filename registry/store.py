@@ -15,6 +15,7 @@ from app.core.errors import Problem, UserError, nearest
 from app.core.files import write_error, write_json
 from app.core.passwords import hide_passwords
 from app.core.system import now
+from app.core.types import NAMES
 from app.core.validation import problems
 from registry.notes import Notes, read_notes, read_remark
 from registry.record import Record
@@ -50,7 +51,8 @@ class Contents:
 
 
 def path_of(root: Path, run: str) -> Path:
-    """Return the file of a run."""
+    """Return the file of a run; raises UserError where no run can have this name."""
+    NAMES.check(run)
     return root / "runs" / f"{run}.json"
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from app.config import Job, Task
 from app.config.derived_jobs import dimensions, search_of, trial_job
 from app.config.search_space import Entry
-from app.core.errors import Problem, UserError, WirechamberError, nearest
+from app.core.errors import Problem, UserError, WirechamberError, nearest, shorten
 from app.evaluation.metrics import merge_tasks, task_metrics
 from app.predictions import Predictions
 
@@ -49,7 +49,7 @@ def check_search(job: Job, check: Check) -> None:
     entries = dimensions(job)
     mistakes = [problem for entry in entries for problem in _find_mistakes(job, entry, entries, check)]
     if mistakes:
-        raise UserError(*dict.fromkeys(mistakes))
+        raise UserError(*{str(problem): problem for problem in mistakes}.values())  # choices may be lists
 
 
 def _find_mistakes(job: Job, entry: Entry, entries: Sequence[Entry], check: Check) -> Iterator[Problem]:
@@ -68,7 +68,9 @@ def _find_mistakes(job: Job, entry: Entry, entries: Sequence[Entry], check: Chec
         except UserError as error:
             for problem in error.problems:
                 place = ".".join(map(str, problem.where[1:]))  # without the trial's name
-                yield replace(problem, what=f"{value!r} makes no job: {place}: {problem.what}", where=where)
+                yield replace(
+                    problem, what=f"{shorten(repr(value))} makes no job: {place}: {problem.what}", where=where
+                )
             if any(problem.what == "unknown key" for problem in error.problems):
                 return  # with every value
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from app.commands._parser import Parser
 from app.config.reference import arguments_of, default_of, describe_type
+from app.core import strict_json
 from app.core.catalog import Catalog, Component
 from app.core.errors import Problem, UserError
 from app.runtime.console import console
@@ -46,7 +47,7 @@ def parse_component_options(
 
 def _read_value(text: str) -> Any:
     try:
-        return json.loads(text)
+        return strict_json.loads(text)
     except json.JSONDecodeError:
         return text
 

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from app.core.errors import nearest
+from app.core.errors import UserError, nearest
+from app.core.paths import check_path
 
 
 class Parser(argparse.ArgumentParser):
@@ -43,12 +44,20 @@ def whole_number(least: int, most: int | None = None) -> Callable[[str], int]:
     """
 
     def read(text: str) -> int:
-        if not text.isdigit() or int(text) < least or (most is not None and int(text) > most):
+        if not re.fullmatch("[0-9]{1,18}", text) or int(text) < least or (most is not None and int(text) > most):
             limits = f"of at least {least}" if most is None else f"from {least} to {most}"
             raise argparse.ArgumentTypeError(f"expected a whole number {limits}, received {text!r}")
         return int(text)
 
     return read
+
+
+def read_path(text: str) -> Path:
+    """Read a path from the command line."""
+    try:
+        return check_path(text)
+    except UserError as error:
+        raise argparse.ArgumentTypeError(str(error).rstrip(".")) from None
 
 
 def add_overrides(parser: argparse.ArgumentParser) -> None:
@@ -60,4 +69,6 @@ def add_overrides(parser: argparse.ArgumentParser) -> None:
 
 def add_logs(parser: argparse.ArgumentParser) -> None:
     """Add `--logs DIR`."""
-    parser.add_argument("--logs", type=Path, metavar="DIR", help="folder of the submissions (else $WIRECHAMBER_LOGS)")
+    parser.add_argument(
+        "--logs", type=read_path, metavar="DIR", help="folder of the submissions (else $WIRECHAMBER_LOGS)"
+    )

@@ -1,9 +1,9 @@
 """`wirechamber best`: the best run of an application, and a copy of its model."""
 
 import argparse
-from pathlib import Path
 
 import registry
+from app.commands._parser import read_path
 from app.runs import directory
 from app.runs.finished import copy_run
 from app.runtime.console import console
@@ -14,7 +14,9 @@ from registry.record import number
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
     parser.add_argument("application", help="e.g. track_extrapolation")
-    parser.add_argument("--copy-to", type=Path, metavar="DIR", help="copy model, ONNX, job, metrics, provenance there")
+    parser.add_argument(
+        "--copy-to", type=read_path, metavar="DIR", help="copy model, ONNX, job, metrics, provenance there"
+    )
     parser.add_argument("--data", metavar="FINGERPRINT", help="among the runs on these data; else where most runs are")
 
 

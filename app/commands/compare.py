@@ -1,9 +1,8 @@
 """`wirechamber compare`: runs of one application compared on the same events; no TensorFlow."""
 
 import argparse
-from pathlib import Path
 
-from app.commands._parser import whole_number
+from app.commands._parser import read_path, whole_number
 from app.comparison.compare import compare
 from app.comparison.compared_run import read_compared_runs
 from app.comparison.tables import markdown, tables
@@ -17,9 +16,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--reference", metavar="RUN", help="the run that the others are compared with; else the first")
     draws = whole_number(1, 10**6)
     parser.add_argument("--draws", type=draws, default=300, metavar="N", help="draws of the bootstrap (300)")
-    parser.add_argument("--output-dir", type=Path, metavar="DIR", help="draw the plots into this folder")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every metric to this file")
-    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables to this file")
+    parser.add_argument("--output-dir", type=read_path, metavar="DIR", help="draw the plots into this folder")
+    parser.add_argument("--json", type=read_path, metavar="FILE", help="write every metric to this file")
+    parser.add_argument("--markdown", type=read_path, metavar="FILE", help="write the tables to this file")
 
 
 def execute(options: argparse.Namespace) -> int:

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from app.commands._component_options import parse_component_options, print_help
+from app.commands._parser import read_path
 from app.core.errors import Problem, UserError
 from app.core.files import find_files
 from app.runtime.console import console
@@ -13,7 +14,7 @@ from datasets.convert import CONVERTERS
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
     parser.add_argument("kind", nargs="?", help="e.g. trigger_primitives; followed by -h it explains its options")
-    parser.add_argument("--out", type=Path, help="folder of the converted files")
+    parser.add_argument("--out", type=read_path, help="folder of the converted files")
     parser.epilog = "wirechamber convert trigger_primitives FILE.root --out images/ --width 32"
     parser.set_defaults(usage=parser.format_help)
 

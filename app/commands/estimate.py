@@ -1,10 +1,9 @@
 """`wirechamber estimate`: what the jobs of a file need, before they are run."""
 
 import argparse
-from pathlib import Path
 
 from app.checks.jobs import load_checked_jobs
-from app.commands._parser import add_overrides
+from app.commands._parser import add_overrides, read_path
 from app.config import Job
 from app.runtime.console import console, table
 from app.training.estimate import GPUS, Estimate, estimate
@@ -14,7 +13,7 @@ MIB = 2**20
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
-    parser.add_argument("config", type=Path, metavar="FILE", help="a job or sweep file")
+    parser.add_argument("config", type=read_path, metavar="FILE", help="a job or sweep file")
     add_overrides(parser)
 
 

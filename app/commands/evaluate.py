@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app.commands._parser import whole_number
+from app.commands._parser import read_path, whole_number
 from app.core.errors import Problem, UserError
 from app.core.files import find_files, make_folder, read_json, write_json
 from app.runs.directory import RunDirectory
@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
     parser.add_argument("run", metavar="RUN", help="name or path of a run")
     parser.add_argument("--data", nargs="+", metavar="FILE", help="other files of the same kind; else the test split")
-    parser.add_argument("--out", type=Path, help="folder for predictions and metrics (with --data)")
+    parser.add_argument("--out", type=read_path, help="folder for predictions and metrics (with --data)")
     parser.add_argument("--root", action="store_true", help="also write predictions.root: a flat ROOT tree")
     parser.add_argument(
         "--jacobian",

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from app.commands._parser import read_path
 from app.core.files import check_folder, write_json
 from app.runs.files import read_file
 from app.runs.finished import find_finished
@@ -16,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
     parser.add_argument("run", metavar="RUN", help="name or path of a finished run")
     parser.add_argument("--root", action="store_true", help="also write the saved predictions as predictions.root")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the files; else the run's own")
+    parser.add_argument("--out", type=read_path, metavar="DIR", help="folder of the files; else the run's own")
 
 
 def execute(options: argparse.Namespace) -> int:

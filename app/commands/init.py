@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from app.commands._parser import read_path
 from app.core.errors import Problem, UserError
 from app.core.files import find_files, write_text
 from app.data.columns import summarize
@@ -20,8 +21,8 @@ NO_DZ = 'the file holds no dz: add "z": [z_start, z_end] in mm to the dataset'
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
-    parser.add_argument("data", type=Path, help="a ROOT or npz file")
-    parser.add_argument("--out", type=Path, help="write the job file here instead of printing it")
+    parser.add_argument("data", type=read_path, help="a ROOT or npz file")
+    parser.add_argument("--out", type=read_path, help="write the job file here instead of printing it")
 
 
 def execute(options: argparse.Namespace) -> int:

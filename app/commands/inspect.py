@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from app.commands._parser import add_overrides, whole_number
+from app.commands._parser import add_overrides, read_path, whole_number
 from app.config.job_file import assign, load, parse_override
 from app.core.errors import Problem, UserError
 from app.core.files import find_files
@@ -24,7 +24,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dataset", default="track_states", help="the loader to try")
     text = "look at the first N events of each column, and at the first blocks alone that the loader reads"
     parser.add_argument("--rows", type=whole_number(1), metavar="N", help=text)
-    parser.add_argument("--output-dir", type=Path, default=Path(), help="of the plots of images and weights; else here")
+    parser.add_argument(
+        "--output-dir", type=read_path, default=Path(), help="of the plots of images and weights; else here"
+    )
     add_overrides(parser)
 
 

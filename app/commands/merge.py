@@ -1,16 +1,16 @@
 """`wirechamber merge`: shards into one file."""
 
 import argparse
-from pathlib import Path
 
+from app.commands._parser import read_path
 from app.runtime.console import console
 from datasets.files.merge import merge
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
-    parser.add_argument("files", nargs="+", type=Path, help="shards to join")
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the joined file")
+    parser.add_argument("files", nargs="+", type=read_path, help="shards to join")
+    parser.add_argument("--out", type=read_path, required=True, metavar="FILE", help="the joined file")
     parser.add_argument("--resume", action="store_true", help="keep a file that holds exactly these events already")
 
 

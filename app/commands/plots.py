@@ -1,8 +1,8 @@
 """`wirechamber plots`: redraw a run's plots from its history and saved predictions alone; no TensorFlow."""
 
 import argparse
-from pathlib import Path
 
+from app.commands._parser import read_path
 from app.core.errors import Problem, UserError
 from app.runs.find import find_run
 from app.runs.plots import draw_plots
@@ -14,7 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN", help="name or path of a run")
     parser.add_argument("--names", nargs="+", metavar="PLOT", help="which plots; all that apply without it")
     parser.add_argument("--tasks", nargs="+", metavar="TASK", help="only these; without --names what is drawn per task")
-    parser.add_argument("--output-dir", type=Path, help="else the run's plots/")
+    parser.add_argument("--output-dir", type=read_path, help="else the run's plots/")
 
 
 def execute(options: argparse.Namespace) -> int:

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 import registry
-from app.commands._parser import whole_number
+from app.commands._parser import read_path, whole_number
 from app.core.files import check_file, make_folder, write_text
 from app.report.page import render
 from app.runs.directory import runs_root
@@ -14,7 +14,7 @@ from app.runtime.console import console
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
     parser.add_argument("--application", help="only this application")
-    parser.add_argument("--out", type=Path, default=Path("report.html"), metavar="FILE", help="else report.html")
+    parser.add_argument("--out", type=read_path, default=Path("report.html"), metavar="FILE", help="else report.html")
     text = "how many runs of each application, the best, have plots (200)"
     parser.add_argument("--pictures", type=whole_number(0), default=200, metavar="N", help=text)
 

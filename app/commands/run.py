@@ -2,10 +2,9 @@
 
 import argparse
 from collections.abc import Callable
-from pathlib import Path
 
 from app.checks.jobs import load_checked_jobs
-from app.commands._parser import add_overrides, whole_number
+from app.commands._parser import add_overrides, read_path, whole_number
 from app.commands._results import show_run
 from app.config import Job
 from app.config.derived_jobs import with_members
@@ -25,7 +24,7 @@ from app.workflows.plan import plan_workflow
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
-    parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="a job, sweep or workflow file")
+    parser.add_argument("--config", type=read_path, required=True, metavar="FILE", help="a job, sweep or workflow file")
     add_overrides(parser)
     kept = parser.add_mutually_exclusive_group()
     kept.add_argument("--resume", action="store_true", help="continue a run from its last checkpoint, or begin it")

@@ -2,9 +2,9 @@
 
 import argparse
 import json
-from pathlib import Path
 from typing import Any
 
+from app.commands._parser import read_path
 from app.config import Job
 from app.config.job_file import Sweep
 from app.config.workflow import Workflow
@@ -14,7 +14,7 @@ from app.runtime.console import console
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
-    parser.add_argument("--out", type=Path, help="write to this file instead of printing")
+    parser.add_argument("--out", type=read_path, help="write to this file instead of printing")
 
 
 def execute(options: argparse.Namespace) -> int:

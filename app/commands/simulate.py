@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from app.commands._component_options import parse_component_options, print_help
-from app.commands._parser import whole_number
+from app.commands._parser import read_path, whole_number
 from app.core.errors import Problem, UserError
 from app.core.files import base, expand, make_folder
 from app.runtime import device
@@ -17,7 +17,7 @@ from datasets.files.shards import only_shard
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
     parser.add_argument("dataset", nargs="?", help="e.g. track_states; followed by -h it explains its options")
-    parser.add_argument("--out", type=Path, help="folder of the shards; an interrupted one is continued")
+    parser.add_argument("--out", type=read_path, help="folder of the shards; an interrupted one is continued")
     parser.add_argument("--shard", type=whole_number(0), metavar="N", help="only the shard of this number, from 0")
     parser.epilog = "Every parameter of the simulator is an option: --tracks 100000 --momentum 2 100."
     parser.set_defaults(usage=parser.format_help)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from app.checks.jobs import load_checked_jobs
-from app.commands._parser import add_logs, add_overrides
+from app.commands._parser import add_logs, add_overrides, read_path
 from app.config import Job
 from app.config.job_file import is_workflow, read
 from app.core import interruption
@@ -26,7 +26,7 @@ UNKNOWN_VERSION = (0,)
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
-    parser.add_argument("config", type=Path, metavar="FILE", help="a job, sweep or workflow file")
+    parser.add_argument("config", type=read_path, metavar="FILE", help="a job, sweep or workflow file")
     add_overrides(parser)
     parser.add_argument("--resume", action="store_true", help="go on with runs that were begun")
     parser.add_argument("--dry-run", action="store_true", help="print the submit description, submit nothing")

@@ -1,10 +1,9 @@
 """`wirechamber validate`: every mistake of every file, all of them reported together."""
 
 import argparse
-from pathlib import Path
 
 from app.checks.jobs import check_jobs
-from app.commands._parser import add_overrides
+from app.commands._parser import add_overrides, read_path
 from app.config.derived_jobs import with_members
 from app.config.job_file import is_workflow, load, read, refuse_equal_names
 from app.core.errors import Problem, UserError
@@ -13,7 +12,7 @@ from app.runtime.console import console
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a job, sweep or workflow file")
+    parser.add_argument("files", nargs="+", type=read_path, metavar="FILE", help="a job, sweep or workflow file")
     add_overrides(parser)
 
 

@@ -23,9 +23,6 @@ from losses.balancing import BALANCINGS
 from losses.constraints import CONSTRAINTS
 from losses.weighting import WEIGHTINGS
 
-Batch = Annotated[int, Field(ge=1, le=2**31 - 1)]
-"""Rows of a batch: TensorFlow counts those of a tensor in 32 bits."""
-
 
 class Task(Strict):
     """One thing to learn: targets, how they are transformed, the head that gives them, the loss and the metrics."""
@@ -77,7 +74,7 @@ class Training(Strict):
     """How the objective is minimised."""
 
     epochs: Count = 100
-    batch_size: Batch = 256
+    batch_size: Count = 256
     steps_per_epoch: Count | None = Field(None, description="default: one pass over the training events")
     optimizer: OPTIMIZERS.spec = "adamw"
     schedule: SCHEDULES.spec = "cosine"
@@ -95,7 +92,9 @@ class Training(Strict):
 class Ensemble(Strict):
     """Several trainings of one job that differ in their seed, and their mean as the result."""
 
-    members: Annotated[int, Field(ge=2)] | None = Field(None, description="how many; default: as many as seeds, else 5")
+    members: Annotated[int, Field(ge=2, le=1000)] | None = Field(
+        None, description="how many; default: as many as seeds, else 5"
+    )
     bootstrap: bool = Field(True, description="each member draws its training events with replacement, by event")
     seeds: Annotated[tuple[Annotated[int, Field(ge=0, lt=2**31)], ...], Field(min_length=2)] | None = Field(
         None, description="one for each member; default: the job's and those that follow it"
@@ -119,7 +118,9 @@ class Ensemble(Strict):
 class Collocation(Strict):
     """Where along a track the equation of motion is tested."""
 
-    points: Count = Field(20, description="more than the model has coefficients, or between them anything may be")
+    points: Annotated[int, Field(ge=1, le=100_000)] = Field(
+        20, description="more than the model has coefficients, or between them anything may be"
+    )
     placement: Literal["uniform", "random"] = Field(
         "uniform", description="evenly from 0 to 1, or drawn anew in every step"
     )
@@ -130,7 +131,7 @@ class Unlabelled(Strict):
 
     files: Listed | None = None
     simulate: dict[str, Any] | None = Field(None, description="as in the dataset; the ends of the tracks are not used")
-    batch_size: Batch | None = Field(None, description="states next to each labelled batch; default: as many")
+    batch_size: Count | None = Field(None, description="states next to each labelled batch; default: as many")
 
     @model_validator(mode="after")
     def _exactly_one_origin(self) -> Self:

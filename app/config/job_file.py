@@ -2,7 +2,9 @@
 
 import itertools
 import json
+import math
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,8 +12,10 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationError
 
 from app.config.job import Job
-from app.config.search_space import MISSING, value_at
+from app.config.search_space import MISSING, POSITION, value_at
+from app.core import strict_json
 from app.core.errors import Problem, UserError, nearest
+from app.core.paths import check_path
 from app.core.types import Strict
 from app.core.validation import problems
 
@@ -19,6 +23,8 @@ Content = dict[str, Any]
 """The content of a JSON object."""
 Values = Annotated[tuple[Any, ...] | dict[str, Any], Field(min_length=1)]
 """The values of a path in a sweep: a list, or an object from the texts that the name shows to the values."""
+MOST_JOBS = 10_000
+"""Of a sweep, all of which are checked before the first begins."""
 WHOLE = "*"
 """The path of a sweep whose values are merged into the whole job: several keys that change together."""
 
@@ -90,7 +96,7 @@ def _resolve_extends(content: Content, path: Path, seen: tuple[Path, ...] = ()) 
     if not isinstance(parent, str):
         where = (str(path), "extends")
         raise UserError(Problem("not valid", where, expected="the path of a job file", received=parent))
-    parent_path = (path.parent / parent).resolve()
+    parent_path = check_path(path.parent / parent, (str(path), "extends")).resolve()
     if parent_path in seen:
         raise UserError(Problem("the files extend each other in a circle", (str(path), "extends"), received=parent))
     return merge(_resolve_extends(read(parent_path), parent_path, (*seen, parent_path)), content)
@@ -116,10 +122,15 @@ def _expand_sweep(content: Content, path: Path) -> list[Content]:
         sweep = Sweep.model_validate_json(json.dumps(content), strict=True)
     except ValidationError as error:
         raise UserError(*problems(error, Sweep)).under(path.stem) from None
-    job_path = path.parent / sweep.job
+    job_path = check_path(path.parent / sweep.job, (path.stem, "job"))
     base = json.dumps(_resolve_extends(read(job_path), job_path))
     # Pairs of a text for the name, None where the value itself is shown, and a value.
     choices = [list(v.items()) if isinstance(v, dict) else [(None, value) for value in v] for v in sweep.sweep.values()]
+    number = math.prod(map(len, choices))
+    if number > MOST_JOBS:
+        raise UserError(
+            Problem("too many jobs", (path.stem, "sweep"), expected=f"at most {MOST_JOBS:,}", received=number)
+        )
     try:
         return [_combine_values(json.loads(base), sweep, chosen) for chosen in itertools.product(*choices)]
     except UserError as error:
@@ -162,8 +173,7 @@ def _combine_values(content: Content, sweep: Sweep, chosen: Sequence[tuple[str |
 
 def refuse_equal_names(jobs: Sequence[Job], path: Path | None = None) -> None:
     """Raise UserError when two jobs would write to one run directory."""
-    names = [job.name for job in jobs]
-    repeated = next((name for name in names if names.count(name) > 1), None)
+    repeated = next((name for name, number in Counter(job.name for job in jobs).items() if number > 1), None)
     if repeated is not None:
         where = () if path is None else (path.stem, "name")
         expected = "a name of its own for each"
@@ -177,25 +187,16 @@ def is_workflow(content: Content) -> bool:
 
 def read(path: Path) -> Content:
     """Return the JSON object in a file; raises UserError when there is none."""
-
-    def refuse_repeats(pairs: list[tuple[str, Any]]) -> Content:
-        content = dict(pairs)
-        if len(content) < len(pairs):  # JSON lets a later key silently replace an earlier equal one
-            names = [name for name, _ in pairs]
-            repeated = next(name for name in names if names.count(name) > 1)
-            raise UserError(Problem(f"duplicate key {repeated!r}"))
-        return content
-
-    if not path.is_file():
+    if not check_path(path, (str(path),)).is_file():
         near = sorted(p.name for p in path.parent.glob("*.json")) if path.parent.is_dir() else []
         where, close = (str(path),), nearest(path.name, near)
         raise UserError(Problem("no such file", where, nearest=close, expected="a job file (JSON)"))
     try:
-        content = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=refuse_repeats)
+        content = strict_json.loads(path.read_text(encoding="utf-8-sig"))  # editors on Windows write a mark first
     except json.JSONDecodeError as error:
         place = f"{path}:{error.lineno}:{error.colno}"
         raise UserError(Problem(f"not JSON, {error.msg}", (place,))) from None
-    except (OSError, UnicodeDecodeError, RecursionError) as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise UserError(Problem(f"cannot be read ({error})", (str(path),), expected="a job file (JSON)")) from None
     except UserError as error:
         raise error.under(str(path)) from None
@@ -210,18 +211,22 @@ def parse_override(text: str) -> tuple[tuple[str, ...], Any]:
     if not sign or not path:
         raise UserError(Problem("not an assignment", ("--set",), expected="path.to.key=value", received=text))
     try:
-        return tuple(path.split(".")), json.loads(value)
+        return tuple(path.split(".")), strict_json.loads(value)
     except json.JSONDecodeError:
         return tuple(path.split(".")), value
+    except UserError as error:
+        raise error.under("--set", path) from None
 
 
 def assign(content: Content, path: Sequence[str], value: Any) -> None:
     """Set the value at `path`; a short component ("mse") on the way becomes {"name": "mse"}."""
     current: Any = content
+    if len(path) > strict_json.DEPTH:
+        raise UserError(Problem("nested too deeply", tuple(path[:1]), expected=f"at most {strict_json.DEPTH} levels"))
     for number, part in enumerate(path, start=1):
         key: Any = part
         if isinstance(current, list):
-            if not re.fullmatch(r"\d+", part) or int(part) >= len(current):
+            if not POSITION.fullmatch(part) or int(part) >= len(current):
                 expected = f"a position from 0 to {len(current) - 1}"
                 raise UserError(Problem("no such list element", (part,), expected=expected, received=part))
             key = int(part)

@@ -52,6 +52,8 @@ CATALOGS: dict[str, Catalog[Any]] = {
 }
 TYPES = {bool: "true or false", int: "whole number", float: "number", str: "text", NoneType: "null", Any: "anything"}
 LIMITS = (("gt", ">"), ("ge", ">="), ("lt", "<"), ("le", "<="))
+UNSAID = (2**31 - 1, 2**53)
+"""Limits that nobody reaches: what 32 bits or a float64 count."""
 TITLE = """\
 # Job files
 
@@ -146,7 +148,8 @@ def _describe(annotation: Any, metadata: Iterable[Any] = ()) -> str:
         text = f"object of: {_describe(inner[1])}"
     else:
         text = TYPES.get(annotation) or f"[{annotation.__name__}](#{annotation.__name__.lower()})"
-    limits = [f"{sign} {getattr(fact, name)}" for fact in facts for name, sign in LIMITS if hasattr(fact, name)]
+    known = [(sign, getattr(fact, name)) for fact in facts for name, sign in LIMITS if hasattr(fact, name)]
+    limits = [f"{sign} {value}" for sign, value in known if value not in UNSAID]
     return f"{text} {' and '.join(limits)}".strip()
 
 

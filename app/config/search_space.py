@@ -1,6 +1,7 @@
 """The `hyperopt` block of a job: what is searched, by whom, for how long."""
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
@@ -10,6 +11,8 @@ from pydantic import Field, model_validator
 from app.core.errors import Problem, UserError, nearest
 from app.core.types import Count, Strict
 
+POSITION = re.compile("[0-9]{1,9}")
+"""A part of a path that is the position in a list."""
 MISSING = object()
 """The answer of `value_at` where a path leads nowhere, for callers to whom None is a value."""
 Tuner = Literal["random", "hyperband", "bayesian", "grid"]
@@ -101,12 +104,16 @@ class Hyperopt(Strict):
     direction: Literal["min", "max"] | None = Field(None, description="default: known from the loss or the metric")
     max_trials: Count | None = Field(None, description=f"default: {TRIALS}; of hyperband and grid all that they have")
     epochs: Count | None = Field(None, description="of each trial; default: the job's. With hyperband the longest")
-    executions_per_trial: Count = Field(1, description="trainings with seeds that follow the job's; the mean counts")
+    executions_per_trial: Annotated[int, Field(ge=1, le=1000)] = Field(
+        1, description="trainings with seeds that follow the job's; the mean counts"
+    )
     max_hours: Annotated[float, Field(gt=0)] | None = Field(
         None, description="the search stops, publishes its best and can be resumed; counted from each start"
     )
     seed: int | None = Field(None, ge=0, lt=2**31, description="of the draws; default: the job's")
-    workers: Count = Field(1, description="how many workers 'wirechamber submit' sends to the pool")
+    workers: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        1, description="how many workers 'wirechamber submit' sends to the pool"
+    )
     parallel: Count | None = Field(None, description="trials at once on one machine; default: one for each GPU, or one")
     space: Annotated[dict[str, Dimension], Field(min_length=1)]
 
@@ -123,7 +130,7 @@ def value_at(content: Any, path: str, nothing: Any = None) -> Any:
     for part in path.split(".") if path else ():
         if isinstance(content, str) and part == "name":
             continue
-        if isinstance(content, (list, tuple)) and part.isdigit() and int(part) < len(content):
+        if isinstance(content, (list, tuple)) and POSITION.fullmatch(part) and int(part) < len(content):
             content = content[int(part)]
         elif isinstance(content, Mapping) and part in content:
             content = content[part]

@@ -14,7 +14,7 @@ from app.core.catalog import Spec
 from app.core.errors import Problem, UserError, nearest
 from app.core.passwords import has_password
 from app.core.spelling import Spelling
-from app.core.types import Count, Listed, Name, Strict
+from app.core.types import Listed, Name, Strict
 from app.core.validation import problems
 from datasets import SIMULATORS
 from jobs.resources import Resources
@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 KINDS = ("simulate", "merge", "jobs", "command")
 BELONGS = {"shards": "simulate", "reads": "jobs", "set": "jobs", "name": "jobs"}
 """Keys of a step that one kind of steps has, with this kind."""
+MOST_SHARDS = 10_000
+"""Of a step, each of which is a node."""
 COUNTS = ("tracks", "events")
 """The names of the number of events among the keys of simulators."""
 RESERVED = ("parent", "child", "all_nodes")
@@ -37,7 +39,7 @@ class Step(Strict):
     """One of `simulate`, `merge`, `jobs` and `command`; each shard and each job is a node of its own."""
 
     simulate: SIMULATORS.spec | None = Field(None, description="simulated data, each shard by a node of its own")
-    shards: Count | None = Field(
+    shards: Annotated[int, Field(ge=1, le=MOST_SHARDS)] | None = Field(
         None, description="into how many shards; default: what the simulator's shard_size says"
     )
     merge: Annotated[Listed, Field(min_length=1)] | None = Field(
@@ -74,6 +76,9 @@ class Step(Strict):
             raise UserError(Problem("everyone can read arguments of a command", ("command",), expected=expected))
         if self.resources.transfer:
             raise UserError(Problem("steps share their files", ("resources", "transfer"), expected="false"))
+        if self.simulate and (shards := self.simulation[1]) > MOST_SHARDS:
+            expected = f"at most {MOST_SHARDS:,}: a larger shard_size, or fewer 'shards'"
+            raise UserError(Problem("too many shards", ("simulate",), expected=expected, received=shards))
         return self
 
     @property
@@ -144,11 +149,11 @@ class Workflow(Strict):
     @property
     def order(self) -> list[str]:
         """Names of the steps, each after those that it needs, otherwise as they stand in the file."""
-        ordered: list[str] = []
-        while len(ordered) < len(self.steps):
-            ready = (n for n, step in self.steps.items() if n not in ordered and set(step.needs) <= set(ordered))
-            ordered.append(next(ready))
-        return ordered
+        needs = {name: set(step.needs) for name, step in self.steps.items()}
+        ordered: dict[str, None] = {}
+        while len(ordered) < len(needs):
+            ordered[next(name for name in needs if name not in ordered and needs[name] <= ordered.keys())] = None
+        return list(ordered)
 
 
 def suffix_of(spec: Spec[None]) -> str:

@@ -8,6 +8,8 @@ from typing import Self
 from app.core.interruption import RESUMABLE
 from app.core.passwords import hide_passwords
 
+LONGEST = 1000
+"""Characters of a name or path in a message."""
 Place = tuple[str | int, ...]
 """Where a problem is: the parts of a JSON path, a file, a file with a row."""
 
@@ -15,7 +17,7 @@ Place = tuple[str | int, ...]
 def nearest(name: object, choices: Iterable[str]) -> str | None:
     """Return the choice that a reader most likely meant by `name`, or None."""
     spelled = {choice.lower(): choice for choice in choices}
-    matches = difflib.get_close_matches(str(name).lower(), spelled, n=1, cutoff=0.6)
+    matches = difflib.get_close_matches(str(name).lower()[:LONGEST], spelled, n=1, cutoff=0.6)
     return spelled[matches[0]] if matches else None
 
 
@@ -38,17 +40,22 @@ class Problem:
         return replace(self, where=(*prefix, *self.where))
 
     def __str__(self) -> str:
-        place = ".".join(str(part) for part in self.where)
+        place = ".".join(shorten(str(part)) for part in self.where)
         sentences = [f"{place}: {self.what}" if place else self.what]
         if self.nearest is not None:
             sentences.append(f"Did you mean {self.nearest!r}?")
         if self.expected is not None:
             sentences.append(f"Expected {self.expected}")
         if self.received is not ...:
-            received = repr(hide_passwords(self.received))
-            sentences.append(f"Received {received if len(received) <= 120 else received[:117] + '...'}")
+            sentences.append(f"Received {shorten(repr(hide_passwords(self.received)), 120)}")
         text = " ".join(s if s.endswith((".", "?")) else s + "." for s in sentences)
-        return str(hide_passwords(" ".join(text.splitlines())))
+        line = str(hide_passwords(" ".join(text.splitlines())))
+        return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
+
+
+def shorten(text: str, most: int = LONGEST) -> str:
+    """Return a text, with dots in the place of what is too much for a line."""
+    return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
 def unknown(what: str, name: object, choices: Sequence[str], where: Place = ()) -> Problem:

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 
 from app.core.errors import Place, Problem, UserError, WirechamberError, nearest
 from app.core.parts import check_may_write, part_of, remove
+from app.core.paths import check_path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 """The folder of the program's packages: the repository, or site-packages after `pip install .`."""
@@ -114,7 +115,8 @@ def expand(text: str, place: Place = (), start: Path | None = None) -> Path:
         if variable not in os.environ:
             expected = f"the environment variable {variable} to be set"
             raise UserError(Problem("a variable in the path is not set", place, expected=expected, received=text))
-    return (start or base()) / Path(os.path.expandvars(text)).expanduser()
+    path = (start or base()) / os.path.expanduser(os.path.expandvars(text))  # noqa: PTH111 - `~nobody` stays
+    return check_path(path, place)
 
 
 def find_files(patterns: Sequence[str], place: Place = (), start: Path | None = None) -> list[Path]:

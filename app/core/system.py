@@ -14,6 +14,7 @@ from typing import IO, Any
 
 from app.core.files import REPOSITORY, base
 from app.core.interruption import at_leave
+from app.core.paths import check_path
 
 logger = logging.getLogger(__name__)
 
@@ -46,11 +47,12 @@ class Roots:
 
 def roots() -> Roots:
     """Return the folders as the environment of this process says."""
-    named = [os.environ.get(f"WIRECHAMBER_{name}") for name in ("RUNS", "REGISTRY", "DATA", "LOGS")]
+    variables = [f"WIRECHAMBER_{name}" for name in ("RUNS", "REGISTRY", "DATA", "LOGS")]
+    named = [check_path(os.environ[name], (name,)) if os.environ.get(name) else None for name in variables]
     runs, registry, data = (
-        Path(folder or base() / default) for folder, default in zip(named, ("runs", "registry", "data"), strict=False)
+        folder or base() / default for folder, default in zip(named, ("runs", "registry", "data"), strict=False)
     )
-    return Roots(runs, registry, data, Path(named[3]) if named[3] else None)
+    return Roots(runs, registry, data, named[3])
 
 
 def first_packages() -> dict[str, str]:

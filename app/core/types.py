@@ -62,10 +62,18 @@ class OneOrMore:
 Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, le=2**31 - 1)]
+"""Of what TensorFlow counts in 32 bits."""
+Rows = Annotated[int, Field(ge=1, le=2**53)]
+"""Of events or tracks, more than 32 bits hold and no more than a float64 counts."""
+Bins = Annotated[int, Field(ge=1, le=10_000)]
+"""Of a histogram along an axis: each takes memory."""
+Blocks = Annotated[int, Field(ge=0, le=1000)]
+"""Each is built, whether or not a machine can hold it."""
 Range = Annotated[tuple[float, float], AfterValidator(_ascending)]
 PositiveRange = Annotated[tuple[Positive, Positive], AfterValidator(_ascending)]
-Name = Annotated[str, Spelling("A-Za-z0-9", "_.+-", 120, "letters, digits, _ . + and -, the first a letter or digit")]
+NAMES = Spelling("A-Za-z0-9", "_.+-", 120, "letters, digits, _ . + and -, the first a letter or digit")
+Name = Annotated[str, NAMES]
 """Of a run, an application or a workflow: of its folder and files."""
 Word = Annotated[str, Spelling("A-Za-z0-9_", "-", 120, "letters, digits, _ and -, the first not -")]
 """Of a task: part of the names of layers, outputs, columns and files, and of paths in a job, which dots divide."""

@@ -18,12 +18,14 @@ def problems(error: ValidationError, model: type[BaseModel]) -> list[Problem]:
     """
     places = [(_Place.of(detail["loc"], model), dict(detail)) for detail in error.errors()]
     described = [(place, problem) for place, detail in places for problem in place.describe(detail)]
+    depths: dict[Any, int] = {}
+    for place, problem in described:
+        depths[place.union] = max(depths.get(place.union, 0), len(problem.where))
     kept: dict[Any, Problem] = {}
     for number, (place, problem) in enumerate(described):
-        deepest = max(len(p.where) for other, p in described if other.union == place.union)
         if place.union is None:
             kept[number] = problem
-        elif len(problem.where) > len(place.union) or deepest == len(place.union):
+        elif len(problem.where) > len(place.union) or depths[place.union] == len(place.union):
             key = (place.union, problem.where, problem.what)
             equal = kept.get(key, problem)
             expected = dict.fromkeys(p.expected for p in (equal, problem) if p.expected)

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import Field
 
 from app.core.libraries import keras
-from app.core.types import Count
+from app.core.types import Blocks, Count
 from app.models import MODELS
 from app.models.blocks.calorimeter import (
     centre_token,
@@ -48,7 +48,7 @@ def calorimeter_encoder(
     preset: Literal["tiny", "small", "medium"] = "small",
     channels: tuple[Count, Count, Count] | None = None,
     width: Count | None = None,
-    blocks: Annotated[int, Field(ge=0)] | None = None,
+    blocks: Blocks | None = None,
     attention_heads: Count | None = None,
     centroids: Count | None = None,
     channel_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0,

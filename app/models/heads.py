@@ -18,7 +18,7 @@ from app.core.types import Count, Shared
 from app.models import HEADS
 from app.models.mlp import Activation
 
-Classes = Annotated[int, Field(ge=2)]
+Classes = Annotated[int, Field(ge=2, le=100_000)]
 
 
 class OwnLayers(Shared):

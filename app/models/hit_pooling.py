@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from app.core.libraries import keras
-from app.core.types import Count
+from app.core.types import Blocks, Count
 from app.models import MODELS, SCORES
 from app.models.blocks.hits import attend, check_heads_share, dense, take_hits
 from app.models.mlp import Activation
@@ -20,7 +20,7 @@ def hit_pooling(
     inputs: Mapping[str, Any],
     *,
     encoder: Annotated[Hidden, Field(min_length=1)] = (64, 64),
-    blocks: Annotated[int, Field(ge=0)] = 0,
+    blocks: Blocks = 0,
     attention_heads: Count = 4,
     threshold: Share = 0.1,
     hidden: Annotated[Hidden, Field(min_length=1)] = (128, 128),

@@ -19,7 +19,7 @@ def hit_transformer(
     *,
     embedding: Hidden = (64,),
     width: Count = 64,
-    blocks: Count = 2,
+    blocks: Annotated[int, Field(ge=1, le=1000)] = 2,
     attention_heads: Count = 4,
     pool: Pool = "class_token",
     hidden: Annotated[Hidden, Field(min_length=1)] = (128,),

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.core.types import Count
+from app.core.types import Bins
 from app.metrics.direction import COMPONENTS
 from app.metrics.statistics.bins import bins_of, edges_for
 from app.metrics.statistics.classes import as_classes, classes_of, has_probability, probabilities
@@ -34,7 +34,7 @@ FEWEST = 10
 
 @PLOTS("calibration", needs=Needs(uncertainty=True), per_task=True)
 @styled
-def calibration(inputs: PlotInputs, *, bins: Count = 10) -> Figure:
+def calibration(inputs: PlotInputs, *, bins: Bins = 10) -> Figure:
     """Predicted uncertainties compared with what was observed, in bins with equally many events.
 
     * Classes: the observed share of a class against its mean predicted probability, with the 68 % interval of the true

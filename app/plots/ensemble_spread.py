@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.core.types import Count
+from app.core.types import Bins
 from app.metrics.direction import COMPONENTS
 from app.metrics.statistics.bins import bins_of, edges_for
 from app.metrics.statistics.residuals import half_width_68
@@ -33,7 +33,7 @@ FEWEST = 10
 
 @PLOTS("ensemble_spread", needs=Needs(spread=True), per_task=True)
 @styled
-def ensemble_spread(inputs: PlotInputs, *, bins: Count = 8) -> Figure:
+def ensemble_spread(inputs: PlotInputs, *, bins: Bins = 8) -> Figure:
     """Size of the residuals against the spread of the members of an ensemble.
 
     On the dotted line both are equal. Members that were trained alike have similar errors, and the spread does not

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from app.core.types import Count
+from app.core.types import Bins
 from app.metrics.direction import COMPONENTS
 from app.metrics.pointing import SUPERNOVA_ENERGIES
 from app.metrics.statistics.bins import Edges, bins_of
@@ -22,7 +22,7 @@ REACH = 99.0
 
 @PLOTS("opening_angle", needs=Needs(direction=True), per_task=True)
 @styled
-def opening_angle_figure(inputs: PlotInputs, *, bins: Count = 60, energy_bins: Edges = SUPERNOVA_ENERGIES) -> Figure:
+def opening_angle_figure(inputs: PlotInputs, *, bins: Bins = 60, energy_bins: Edges = SUPERNOVA_ENERGIES) -> Figure:
     """Opening angle between predicted and true direction, its dependence on the energy, and head-tail confusion.
 
     The left panel shows the distribution, with the one of isotropic guesses, dN/d(angle) = sin(angle) / 2; the middle

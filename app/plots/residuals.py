@@ -1,6 +1,6 @@
 """Distribution of prediction - truth, one panel for each target."""
 
-from app.core.types import Count
+from app.core.types import Bins
 from app.plots import PLOTS, Needs
 from app.plots.drawing.inputs import PlotInputs
 from app.plots.drawing.residuals import differences, residual_histogram
@@ -9,7 +9,7 @@ from app.plots.drawing.style import Figure, grid, label, styled, symbol
 
 @PLOTS("residuals", needs=Needs(numbers=True))
 @styled
-def residuals(inputs: PlotInputs, *, bins: Count = 80) -> Figure:
+def residuals(inputs: PlotInputs, *, bins: Bins = 80) -> Figure:
     """Histograms of prediction - truth with bias, 68 % half width and RMS.
 
     The range is five half widths of the model to either side of its median; what lies outside is counted in the legend

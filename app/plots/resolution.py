@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.core.types import Count
+from app.core.types import Bins
 from app.metrics.statistics.bins import Edges, bins_of
 from app.metrics.statistics.classes import classes_of
 from app.plots import PLOTS, Needs
@@ -31,7 +31,7 @@ FAR_APART = 12.0
 
 @PLOTS("resolution", needs=Needs(predictions=True), per_task=True, formats=("png", "pdf"))
 @styled
-def resolution(inputs: PlotInputs, *, bins: Count = 60, energy_bins: Edges | None = None) -> Figure:
+def resolution(inputs: PlotInputs, *, bins: Bins = 60, energy_bins: Edges | None = None) -> Figure:
     """Residuals of a task and of its baselines, and the resolution against the true energy or momentum.
 
     There is a row for each target and one for their combination: the opening angle of a direction, the distance of a

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.core.types import Count
+from app.core.types import Bins
 from app.plots import PLOTS, Needs
 from app.plots.drawing.inputs import PlotInputs
 from app.plots.drawing.style import (
@@ -36,7 +36,7 @@ FEWEST = 20
 
 @PLOTS("truth_prediction", needs=Needs(numbers=True))
 @styled
-def truth_prediction(inputs: PlotInputs, *, bins: Count = 80) -> Figure:
+def truth_prediction(inputs: PlotInputs, *, bins: Bins = 80) -> Figure:
     """Density of events in prediction and truth with the diagonal; below it the residual's median and central 68 %.
 
     Args:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import logging
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -88,7 +89,9 @@ def _print_columns(title: str, header: Sequence[str], rows: Sequence[Sequence[st
 
 
 def configure(verbose: bool = False) -> None:
-    """Send the program's log to standard output, line by line."""
+    """Send the program's log to standard output, line by line, also names of files that are no text."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     handler = _ConsoleHandler()
     handler.setFormatter(_Formatter("%(message)s"))
     logging.basicConfig(level=logging.DEBUG if verbose else logging.INFO, handlers=[handler], force=True)

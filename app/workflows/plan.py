@@ -152,7 +152,7 @@ class StepPlanner:
     ) -> str:
         """Add one node after those that its step needs, and return its name, which no other node has."""
         wanted = re.sub(r"[^\w-]", "_", name)  # DAGMan takes neither . nor + in a name
-        taken = {node.name for node in self.plan.nodes}
+        taken = self.plan.resources
         free = next(n for n in (wanted, *(f"{wanted}-{i}" for i in range(2, len(taken) + 3))) if n not in taken)
         after = tuple(node for other in step.needs for node in self.nodes_of[other])
         self.plan.nodes.append(Node(free, tuple(arguments), after, output))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from app.core.errors import Problem, UserError
-from app.core.types import Count, Fraction, NonNegative, PositiveRange, Range
+from app.core.types import Fraction, NonNegative, PositiveRange, Range, Rows
 from app.physics.muon_spectrometer import ETA_MAX, TECHNOLOGIES
 from datasets import SIMULATORS
 from datasets.files.shards import Layout, write_root_shard
@@ -41,8 +41,8 @@ UNITS = {
 def muon_hits(
     out: Path,
     *,
-    events: Count,
-    shard_size: Count = 10_000,
+    events: Rows,
+    shard_size: Rows = 10_000,
     pt: PositiveRange = (5.0, 200.0),
     spectrum: Spectrum = "log_uniform",
     eta: Range = (-ETA_MAX, ETA_MAX),

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from app.core.types import Count, Fraction, NonNegative, Positive, PositiveRange, Range
+from app.core.types import Count, Fraction, NonNegative, Positive, PositiveRange, Range, Rows
 from app.physics.xenon_calorimeter import SENSORS
 from datasets import SIMULATORS
 from datasets.files.shards import Layout, write_root_shard
@@ -39,8 +39,8 @@ UNITS = {
 def photon_sensors(
     out: Path,
     *,
-    events: Count,
-    shard_size: Count = 2000,
+    events: Rows,
+    shard_size: Rows = 2000,
     energy: PositiveRange = (0.015, 0.06),
     time: Range = (-1e-8, 1e-8),
     beam_spread: Annotated[float, Field(ge=0, le=10)] = 1.0,

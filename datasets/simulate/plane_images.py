@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from app.core.errors import Problem, UserError
-from app.core.types import Count, Fraction, PositiveRange
+from app.core.types import Fraction, PositiveRange, Rows
 from datasets import SIMULATORS
 from datasets.simulate.argon.options import (
     ArgonGenerator,
@@ -39,8 +39,8 @@ UNITS = {
 def plane_images(
     out: Path,
     *,
-    events: Count,
-    shard_size: Count = 2000,
+    events: Rows,
+    shard_size: Rows = 2000,
     kind: Kind = "es",
     elastic_share: Fraction = 0.5,
     energy: PositiveRange = (5.0, 70.0),

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from app.core.errors import Problem, UserError
-from app.core.types import Count, Positive, PositiveRange, Range
+from app.core.types import Positive, PositiveRange, Range, Rows
 from app.physics.magnetic_field import FIELDS
 from app.physics.propagation import Propagated, Propagator, steps_for, survives
 from datasets import SIMULATORS
@@ -42,8 +42,8 @@ UNITS = {
 def track_states(
     out: Path,
     *,
-    tracks: Count,
-    shard_size: Count = 500_000,
+    tracks: Rows,
+    shard_size: Rows = 500_000,
     momentum: PositiveRange = (2.0, 100.0),
     x: Range = (-300.0, 300.0),
     y: Range = (-250.0, 250.0),

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from app.core.errors import Problem, UserError
-from app.core.types import Count, Fraction, NonNegative, PositiveRange
+from app.core.types import Fraction, NonNegative, PositiveRange, Rows
 from app.physics.argon.medium import DENSITY
 from app.physics.argon.planes import DRIFT_LENGTH, TICK
 from datasets import SIMULATORS
@@ -38,8 +38,8 @@ UNITS = {
 def volume_images(
     out: Path,
     *,
-    events: Count,
-    shard_size: Count = 5000,
+    events: Rows,
+    shard_size: Rows = 5000,
     kind: Kind = "mixed",
     elastic_share: Fraction = 0.5,
     energy: PositiveRange = (5.0, 70.0),

@@ -139,4 +139,4 @@ def test_shared_options_are_explained_beside_their_keys(capsys):
     assert main(["list", "models", "residual_cnn"]) == 0
     lines = " ".join(capsys.readouterr().out.split())
     assert "kernel_size whole number >= 1; 5. of the convolutions." in lines
-    assert "conv_layers whole number >= 1; 3. blocks of two convolutions, each followed" in lines
+    assert "conv_layers whole number >= 1 and <= 1000; 3. blocks of two convolutions, each followed" in lines

@@ -90,3 +90,15 @@ def test_a_long_list_is_printed_whole(tmp_path, capsys):
     assert header.split()[:3] == ["application", "run", "state"]
     assert [row.split()[1] for row in rows] == sorted((f"run_{n:03d}" for n in range(301)), reverse=True)
     assert len({row.index("queued") for row in rows}) == 1
+
+
+@pytest.mark.parametrize("run", ["../x", "x" * 300, "a b"])
+def test_a_note_on_what_no_run_is_called(made_run, tmp_path, capsys, run):
+    made_run("one")
+    (tmp_path / "registry" / "x.json").write_text("{}")
+    assert main(["registry", "note", run, "text"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(
+        f"not a name. Did you mean '{run.strip('./').replace(' ', '_')[:120]}'? Expected 1 to 120 letters"
+    )
+    assert not (tmp_path / "registry" / "notes").exists()

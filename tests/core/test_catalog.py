@@ -168,7 +168,9 @@ def test_the_schema_has_shared_options_side_by_side() -> None:
     (cone,) = (one for one in schema["anyOf"] if one.get("title") == "cone")
     assert list(cone["properties"]) == ["name", "first", "layers", "units", "loss", "last"]
     assert cone["required"] == ["name", "last"]
-    assert cone["properties"]["layers"] == {"default": 3, "minimum": 1, "title": "Layers", "type": "integer"}
+    assert cone["properties"]["layers"] == {
+        **{"default": 3, "minimum": 1, "maximum": 2**31 - 1, "title": "Layers", "type": "integer"}
+    }
 
 
 def test_facts_and_summary_are_kept() -> None:

@@ -23,6 +23,8 @@ def test_a_problem_reads_as_one_sentence_after_the_other() -> None:
         (Problem("wrong"), "wrong."),
         (Problem("wrong?"), "wrong?"),
         (Problem("wrong", ("tasks", 0, "loss")), "tasks.0.loss: wrong."),
+        (Problem("wrong\nagain", ("a\x1b[2J\0", "ü\ud800")), "a\\x1b[2J\\x00.ü\\ud800: wrong again."),
+        (Problem("wrong", ("x" * 5000,)), f"{'x' * 997}...: wrong."),
         (Problem("wrong", received=None), "wrong. Received None."),
         (Problem("wrong", received=0), "wrong. Received 0."),
         (Problem("two\nlines", expected="one\r\nline"), "two lines. Expected one line."),

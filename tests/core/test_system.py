@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from app.core.errors import UserError
 from app.core.files import REPOSITORY
 from app.core.system import Roots, cores, now, redirect_output, roots
 
@@ -120,3 +121,12 @@ def test_a_wrong_flag_of_xla_is_named():
     done = subprocess.run(command, capture_output=True, text=True, cwd=REPOSITORY, env=environment, check=False)
     assert done.returncode != 0
     assert "Unknown flag in TF_XLA_FLAGS: --nonsense=2" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["RUNS", "REGISTRY", "DATA", "LOGS"])
+def test_a_folder_that_cannot_be_is_named_by_its_variable(monkeypatch, name):
+    monkeypatch.setenv(f"WIRECHAMBER_{name}", "x" * 300)
+    with pytest.raises(
+        UserError, match=rf"^WIRECHAMBER_{name}: no usable path \(File name too long\)\. Expected names"
+    ):
+        roots()

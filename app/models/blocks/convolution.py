@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from app.core.libraries import keras
-from app.core.types import Count, Shared
+from app.core.types import Blocks, Count, Shared
 from app.models.mlp import Activation, dense
 
 Growth = Literal["constant", "linear", "exponential"]
@@ -33,7 +33,7 @@ class Convolutions(Shared):
         kernel_size: of the convolutions.
     """
 
-    conv_layers: Count = 3
+    conv_layers: Annotated[int, Field(ge=1, le=1000)] = 3
     filters: Count = 32
     kernel_size: Count = 5
 
@@ -76,7 +76,7 @@ class Layers(Shared):
     pooling: Pooling = "max"
     global_pooling: GlobalPooling = "average"
     batch_norm: bool = True
-    dense_layers: Annotated[int, Field(ge=0)] = 2
+    dense_layers: Blocks = 2
     dense_units: Count = 512
     dropout: Dropout = 0.3
     activation: Activation = "relu"

@@ -1,0 +1,32 @@
+"""What users give as paths: checked here, once, before anything asks the operating system for them."""
+
+import os
+from pathlib import Path
+
+from app.core.errors import Place, Problem, UserError
+
+LONGEST = 255
+"""Bytes of a name in the file systems of Linux and macOS."""
+
+
+def check_path(path: Path | str, place: Place = ()) -> Path:
+    """Return a path that the system can look up, whether or not something is there.
+
+    Raises:
+        UserError: a name is too long, a character is not allowed, links go in a circle, or a folder is closed.
+    """
+    try:
+        longest = max((len(os.fsencode(part)) for part in Path(path).parts), default=0)
+        Path(path).stat()
+    except (FileNotFoundError, NotADirectoryError):
+        reason = f"a name of {longest} bytes" if longest > LONGEST else ""
+    except OSError as error:
+        reason = error.strerror or str(error)
+    except ValueError:  # NUL, or half a character
+        reason = "a character that no name can have"
+    else:
+        return Path(path)
+    if reason:
+        expected = f"names of at most {LONGEST} bytes that this user can reach"
+        raise UserError(Problem(f"no usable path ({reason})", place, expected=expected, received=str(path)))
+    return Path(path)
