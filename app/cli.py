@@ -1,6 +1,7 @@
 """The command line: each command is a module of app/commands/ and is imported when it is called."""
 
 import argparse
+import faulthandler
 import importlib
 import logging
 import os
@@ -22,6 +23,7 @@ def command() -> NoReturn:
     and so would the finished run. Everything that a command writes is closed when `main` returns.
     """
     interruption.listen()
+    faulthandler.enable(all_threads=False)  # a crash in C, e.g. of TensorFlow, says where it happened
     try:
         code = main()
     except ImportError as error:

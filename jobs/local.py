@@ -14,7 +14,7 @@ from app.core.errors import UserError, WirechamberError
 from app.core.files import read_json, write_json
 from app.core.lock import LeaseLost, locked
 from app.core.parts import check_may_write, sweep
-from app.core.system import now
+from app.core.system import describe_end, now
 from jobs.nodes import LIFELINE, Node, blocked_nodes
 
 POLL = 0.05
@@ -161,8 +161,7 @@ class _Call:
             self.runner.on_change(node.name, "left with a checkpoint")
         else:
             self.failed[node.name] = code
-            reason = f"exit code {code}" if code >= 0 else f"killed by signal {-code}"
-            self.runner.on_change(node.name, f"failed, {reason}; see {self.runner.log(node.name)}")
+            self.runner.on_change(node.name, f"failed, {describe_end(code)}; see {self.runner.log(node.name)}")
 
     def stop(self) -> None:
         """Let the running processes leave with a checkpoint, kill the others; one that succeeds is written down."""

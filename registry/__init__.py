@@ -12,7 +12,19 @@
 from pathlib import Path
 
 from app.core.system import now, roots
-from registry.entry import check_writable, create, create_all, follow, note, refresh, restore, update, update_record
+from registry.entry import (
+    begin,
+    check_writable,
+    create,
+    create_all,
+    follow,
+    note,
+    refresh,
+    restore,
+    settle,
+    update,
+    update_record,
+)
 from registry.listing import Listing, list_runs
 from registry.record import STATES, Better, Process, Record, Result, State, verdict
 from registry.store import Contents, find, find_or_warn, read, read_all
@@ -27,6 +39,7 @@ __all__ = [
     "Record",
     "Result",
     "State",
+    "begin",
     "check_writable",
     "create",
     "create_all",
@@ -42,6 +55,7 @@ __all__ = [
     "render",
     "restore",
     "root",
+    "settle",
     "update",
     "update_record",
     "verdict",

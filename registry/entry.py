@@ -1,5 +1,6 @@
 """What a run does with the registry: appear, change, and carry remarks; `README.md` is rewritten each time."""
 
+import contextlib
 import logging
 import os
 import time
@@ -7,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from app.core.errors import Problem, UserError
+from app.core.errors import Problem, UserError, WirechamberError
 from app.core.files import write_error, write_text
 from app.core.lock import LeaseLost, LockTaken, locked
 from app.core.parts import remove, sweep
@@ -108,6 +109,27 @@ def update(root: Path, run: str, **changes: Any) -> Record:
     return record
 
 
+def begin(root: Path, run: str, **changes: Any) -> Record:
+    """Do as `update` when a process takes up a run, under the lock: nobody may write down now that the run has died."""
+    with locked(root / ".lock"):
+        record = update_record(root, run, **changes)
+    refresh(root)
+    return record
+
+
+def settle(root: Path) -> None:
+    """Write down, before a command shows runs, that those were interrupted whose process has died without a word.
+
+    Where that cannot be written, in another user's registry or while another process writes, it is only shown.
+    """
+    died = store.read_all(root).died
+    if died:
+        with contextlib.suppress(WirechamberError, OSError):
+            with locked(root / ".lock", wait=0.0):
+                store.write_ends(root, died)
+            refresh(root)
+
+
 def update_record(root: Path, run: str, **changes: Any) -> Record:
     """Do as `update` without the table, whose lock may be held: the next change of any run writes it."""
     record = store.changed(store.read(root, run), **changes)
@@ -145,6 +167,7 @@ def refresh(root: Path) -> None:
                 before = store.versions(root)
                 contents = store.read_all(root, before)
                 contents.warn(root)
+                store.write_ends(root, contents.died)
                 write_text(root / "README.md", render(contents))
                 if store.versions(root) == before:
                     break

@@ -4,7 +4,7 @@ import functools
 import logging
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -37,12 +37,14 @@ class Contents:
         damaged: one line for each file that cannot be read, by its path inside the registry.
         notes: the hand-written text of each application.
         remarks: the hand-written text of each run.
+        died: the names of the runs that still say running in their files, and have died.
     """
 
     records: tuple[Record, ...] = ()
     damaged: dict[str, str] = field(default_factory=dict)
     notes: dict[str, Notes] = field(default_factory=dict)
     remarks: dict[str, str] = field(default_factory=dict)
+    died: tuple[str, ...] = ()
 
     def warn(self, root: Path) -> None:
         """Name the files that cannot be read in the log, one line each; they hide nothing else."""
@@ -71,6 +73,15 @@ def read(root: Path, run: str) -> Record:
 
     One that says running, but whose processes ran on this machine and have died, is returned as interrupted.
     """
+    return as_ended(_read_file(root, run))
+
+
+def as_ended(record: Record) -> Record:
+    """Return a record that says running as interrupted where its processes ran on this machine and have died."""
+    return changed(record, state="interrupted", reason=record.died, updated=record.updated) if record.died else record
+
+
+def _read_file(root: Path, run: str) -> Record:
     path = path_of(root, run)
     try:
         record = Record.model_validate_json(path.read_bytes())
@@ -94,7 +105,7 @@ def read(root: Path, run: str) -> Record:
     if record.run != run:
         what = "damaged record: run: not the name of its file"
         raise UserError(Problem(what, (str(path),), expected=repr(run), received=record.run))
-    return changed(record, state="interrupted", reason=record.died, updated=record.updated) if record.died else record
+    return record
 
 
 def find(root: Path, run: str) -> Record | None:
@@ -171,7 +182,7 @@ def _read_again(root: Path, run: str, version: Version) -> Record:
     known = _known.get((root, run))
     if known is not None and version and known[0] == version:
         return known[1]
-    record = read(root, run)
+    record = _read_file(root, run)
     if version and abs(time.time() - version[1] / 1e9) > MOMENT and record.state != "running":
         _known[root, run] = (version, record)
     return record
@@ -188,6 +199,7 @@ def read_all(root: Path, known: Mapping[str, Version] | None = None) -> Contents
     notes: dict[str, Notes] = {}
     damaged: dict[str, str] = {}
     remarks: dict[str, str] = {}
+    died: list[str] = []
     for place, version in (versions(root) if known is None else known).items():
         folder, _, file = place.rpartition("/")
         name = file.rpartition(".")[0]
@@ -195,7 +207,9 @@ def read_all(root: Path, known: Mapping[str, Version] | None = None) -> Contents
             if not name:  # a folder that cannot be looked at
                 os.listdir(root / place)  # noqa: PTH208 - raises the reason
             elif folder == "runs":
-                records[name] = _read_again(root, name, version)
+                record = _read_again(root, name, version)
+                records[name] = as_ended(record)
+                died += [name] if records[name] is not record else []
             elif folder == "notes":
                 notes[name] = read_notes(root / place)
             else:
@@ -204,4 +218,12 @@ def read_all(root: Path, known: Mapping[str, Version] | None = None) -> Contents
             damaged[place] = str(replace(error.problems[0], where=error.problems[0].where[1:]))
         except OSError as error:
             damaged[place] = f"cannot be read ({error.strerror})"
-    return Contents(tuple(records.values()), damaged, notes, remarks)
+    return Contents(tuple(records.values()), damaged, notes, remarks, tuple(died))
+
+
+def write_ends(root: Path, runs: Iterable[str]) -> None:
+    """Write down that runs were interrupted, where that is still so; the lock of the registry is held."""
+    for run in runs:
+        record = _read_file(root, run)
+        if record.died:
+            write(root, as_ended(record))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -36,3 +39,21 @@ def test_the_process_ends_while_a_generator_is_being_read():
     )
     assert done.returncode == 0, done.stderr
     assert "smooth_l1" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("crash", "code", "line"),
+    [
+        ("os.abort()", -signal.SIGABRT, "Fatal Python error: Aborted"),
+        ("ctypes.string_at(0)", -signal.SIGSEGV, "Fatal Python error: Segmentation fault"),
+    ],
+)
+def test_a_crash_in_c_says_where_it_happened(crash, code, line):
+    program = (
+        "import ctypes, os, sys\nfrom app import cli\nfrom app.commands import list\n"
+        f"list.execute = lambda options: {crash}\nsys.argv = ['wirechamber', 'list']\ncli.command()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert done.returncode == code
+    assert done.stderr.startswith(line)
+    assert "cli.py" in done.stderr

@@ -13,7 +13,7 @@ import numpy as np
 from app.benchmark.engines import measure_call
 from app.core.errors import WirechamberError
 from app.core.files import REPOSITORY
-from app.core.system import cores
+from app.core.system import cores, describe_end
 from app.models.blocks.classical import STATE, TRACK_INPUTS
 from app.physics.fields.gaussian_dipole import GaussianDipole
 from app.physics.magnet import Magnet
@@ -87,15 +87,14 @@ def measure_cpp(state: Any, qop: Any, rows: Rows, ends: Mapping[int, float]) -> 
     measured: Rows = []
     with tempfile.TemporaryDirectory() as name:
         program, data = Path(name) / "rk4", Path(name) / "tracks.bin"
-        subprocess.run([*COMPILE, "-o", str(program), str(SOURCE)], check=True, capture_output=True)
+        _run(*COMPILE, "-o", str(program), str(SOURCE))
         np.ascontiguousarray(np.column_stack([state, qop]).T).tofile(data)
         for threads in sorted({1, cores()}):
             for steps in STEPS:
                 command = [str(part) for part in (program, data, len(qop), steps, threads)]
                 times = []
                 for _ in range(5):
-                    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-                    seconds, total = map(float, output.split())
+                    seconds, total = map(float, _run(*command).split())
                     if abs(total - ends[steps]) > 1e-6 * max(1.0, abs(ends[steps])):
                         raise WirechamberError(f"{SOURCE}: the sum of x is {total}, and {ends[steps]} in XLA.")
                     times.append(seconds)
@@ -105,6 +104,15 @@ def measure_cpp(state: Any, qop: Any, rows: Rows, ends: Mapping[int, float]) -> 
                 row = {"engine": engine, "steps": steps, **errors, "tracks": len(qop)}
                 measured.append(row | {"median": median, "throughput": len(qop) / median})
     return measured
+
+
+def _run(*command: str) -> str:
+    """Return what a command writes; raises WirechamberError when it fails."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        last = next(reversed(done.stderr.strip().splitlines()), "nothing")
+        raise WirechamberError(f"{command[0]} {describe_end(done.returncode)}, and wrote last: {last}")
+    return done.stdout
 
 
 def describe(error: float, throughput: float, rows: Rows) -> str:

@@ -22,6 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Print the best run, and copy its files where it was asked for."""
+    registry.settle(registry.root())
     best = best_run(registry.root(), options.application, options.data)
     record, metric = best.record, best.metric
     value = number(record.figure(metric))

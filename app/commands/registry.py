@@ -32,6 +32,7 @@ def execute(options: argparse.Namespace) -> int:
         return 0
     if options.check or options.repair:
         return check_registry(options.repair)
+    registry.settle(root)
     listing = registry.list_runs(root, application=options.application, state=options.state, sort=options.sort)
     for line in listing.damaged:
         console.print(line, style="yellow")

@@ -22,6 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(options: argparse.Namespace) -> int:
     """Write the page and say where it is."""
     check_file(options.out, "--out")
+    registry.settle(registry.root())
     page = render(registry.root(), runs_root(), options.application, options.pictures)
     make_folder(options.out.parent, "--out")
     write_text(options.out, page)

@@ -37,6 +37,7 @@ def execute(options: argparse.Namespace) -> int:
     except Unreachable as error:
         console.print(f"{error} What follows comes from the event logs alone.", style="yellow")
         pool = None
+    registry.settle(registry.root())
     jobs = gather(folder, pool)
     workflows = gather_workflows(options.logs, pool)
     for workflow in workflows:

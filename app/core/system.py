@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -74,6 +75,15 @@ def cores() -> int:
     if not hasattr(os, "sched_getaffinity"):  # as on macOS
         return os.cpu_count() or 1
     return len(os.sched_getaffinity(0))
+
+
+def describe_end(code: int) -> str:
+    """Say how a process ended by its exit code, a signal where it is negative."""
+    if code >= 0:
+        return f"ended with exit code {code}"
+    name = signal.Signals(-code).name if -code in signal.valid_signals() else str(-code)
+    hint = ", as the system does when memory runs out" if name == "SIGKILL" else ""
+    return f"was killed by {name} (exit code {128 - code}){hint}"
 
 
 @contextlib.contextmanager

@@ -105,7 +105,7 @@ def registered(job: Job, options: Options, shared: bool) -> Iterator[None]:
     known = known if options.resume else None
     if known is not None:
         facts["config"] = known.config if facts["job_id"] else facts["config"]  # a pool runs a copy of that file
-        registry.update(root, job.name, state="running", **facts)
+        registry.begin(root, job.name, state="running", **facts)
     else:
         record = registry.Record(run=job.name, state="running", started=registry.now(), **facts)
         registry.create(root, record, replace=True)

@@ -1,6 +1,7 @@
 """Child processes, which load TensorFlow so that the worker need not, and how long a process may run."""
 
 import contextlib
+import faulthandler
 import math
 import multiprocessing
 import os
@@ -16,7 +17,7 @@ from typing import Any, NoReturn, Self
 
 from app.core import interruption
 from app.core.errors import Interrupted, Problem, UserError, WirechamberError
-from app.core.system import first_packages
+from app.core.system import describe_end, first_packages
 from app.runtime import device as _device  # noqa: F401 - chooses Keras' backend before anything loads it
 
 WARM = "app.runtime.warm"
@@ -106,18 +107,10 @@ def stop(child: Any) -> None:
         child.join()
 
 
-def describe_end(code: int) -> str:
-    """Say how a process ended by its exit code, a signal where it is negative."""
-    if code >= 0:
-        return f"ended with code {code}"
-    name = signal.Signals(-code).name if -code in signal.valid_signals() else str(-code)
-    hint = ", as the system does when memory runs out" if name == "SIGKILL" else ""
-    return f"was killed by {name}{hint}"
-
-
 def _begin(environment: dict[str, str], work: Callable[..., int], arguments: tuple[Any, ...]) -> NoReturn:
     """Do the work and end the process at once: nothing waits for TensorFlow's threads."""
     interruption.listen(resumable=True)
+    faulthandler.enable(all_threads=False)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the worker alone, which sends SIGTERM
     os.environ.clear()
     os.environ.update(environment)

@@ -13,10 +13,11 @@ from app.config.derived_jobs import search_of
 from app.core import interruption
 from app.core.errors import Interrupted, Problem, UserError, WirechamberError
 from app.core.lock import LockTaken
+from app.core.system import describe_end
 from app.execution.session import Options, session
 from app.runs import directory
 from app.runs.directory import RunDirectory
-from app.runtime.processes import GRACE, STOPPED, Processes, TimeLimit, describe_end, stop
+from app.runtime.processes import GRACE, STOPPED, Processes, TimeLimit, stop
 from app.runtime.processes import POLL as LOOK
 from app.search.devices import describe_device, slots
 from app.search.publish import is_published, publish
@@ -56,7 +57,7 @@ def run_search(job: Job, options: Options) -> RunDirectory:
         logger.info("%s: %s trials by %s search on %s, %d at once", job.name, count, search.tuner, names, len(devices))
         deadline = time.monotonic() + 3600 * search.max_hours if search.max_hours else math.inf
         limit = TimeLimit.of_process()
-        task = TrialTask(job.dump(), run.path, options, registry.root().resolve())
+        task = TrialTask(job.dump(), run.path, options, registry.root().resolve(), registry.Process.of_this())
         processes = Processes(warm=None in devices)
         with interruption.orderly(grace=1.5 * GRACE):  # the processes of the trials have their own
             finished = Worker(job, state, task, processes, devices, min(deadline, limit.end)).work()
@@ -187,13 +188,14 @@ class Worker:
         elif code in STOPPED:
             logger.info("trial %s stopped at its checkpoint", trial.id if trial else "")
         elif trial is None:
-            raise WirechamberError(f"the process of a trial {describe_end(code)} before it had one")
+            raise WirechamberError(f"the process {pid} of a trial {describe_end(code)} before it had one")
         else:
             if trial.state == "running":
                 with self.state.locked():
                     before, trial = trial, self.state.read(trial.id)
                     if trial.owner == before.owner and trial.state == "running":
-                        trial.state, trial.killed, trial.reason = "failed", True, f"the process {describe_end(code)}"
+                        trial.state, trial.killed = "failed", True
+                        trial.reason = f"the process {pid} {describe_end(code)}"
                         self.state.write(trial)
             self.report(trial)
 

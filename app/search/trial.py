@@ -43,12 +43,13 @@ OUT_OF_MEMORY = ("MemoryError", "ResourceExhaustedError")
 
 @dataclass(frozen=True)
 class TrialTask:
-    """What the process of a trial needs to know; `device` is its GPU, None for the CPU."""
+    """What the process of a trial needs to know; `worker` has started it, `device` is its GPU, None for the CPU."""
 
     job: dict[str, Any]
     run: Path
     options: Options
     registry: Path
+    worker: registry.Process
     device: str | None = None
 
     @property
@@ -87,7 +88,9 @@ def execute(task: TrialTask) -> int:
             with state.locked():
                 state.write(trial)
                 metrics = search_metrics(job, state.trials())
-                registry.update(task.registry, job.name, state="running", metrics=metrics)
+                known = registry.read(task.registry, job.name).processes
+                workers = tuple(dict.fromkeys([*(p for p in known if not p.has_ended), task.worker]))
+                registry.update(task.registry, job.name, state="running", processes=workers, metrics=metrics)
         except LeaseLost:
             return LOST
     return 0

@@ -13,7 +13,7 @@ from app.config import Job
 from app.config.job_file import parse
 from app.core.errors import UserError, WirechamberError
 from app.core.files import base
-from app.core.system import first_packages
+from app.core.system import describe_end, first_packages
 
 HINT = "--no-estimate submits without it"
 DEFAULT_MEMORY = 2048
@@ -40,8 +40,9 @@ def advised_memory(jobs: Sequence[Job]) -> dict[str, int]:
     if done.returncode == UserError.exit_code:
         raise UserError(*done.stderr.splitlines())
     if done.returncode:
-        last = next(reversed(done.stderr.strip().splitlines()), f"exit code {done.returncode}")
-        raise WirechamberError(f"The memory could not be estimated: {last} ({HINT}).")
+        last = next(reversed(done.stderr.strip().splitlines()), "nothing")
+        what = f"its process {describe_end(done.returncode)}, and wrote last: {last}"
+        raise WirechamberError(f"The memory could not be estimated: {what} ({HINT}).")
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 

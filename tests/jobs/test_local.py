@@ -102,7 +102,16 @@ def test_a_failing_node_stops_what_depends_on_it_and_nothing_else(runner, node, 
     }
     lines = book.read_text().splitlines()
     assert {line.split()[1] for line in lines} == {"bad", "good", "fine"}
-    assert any(name == "bad" and what.startswith("failed, exit code 3; see ") for name, what in changes)
+    assert any(name == "bad" and what.startswith("failed, ended with exit code 3; see ") for name, what in changes)
+
+
+def test_a_node_that_is_killed_is_named_with_the_signal(tmp_path):
+    script, changes = tmp_path / "killed.py", []
+    script.write_text("import os; os.kill(os.getpid(), 9)")
+    runner = Runner(tmp_path / "flow", (sys.executable, str(script)), on_change=lambda *what: changes.append(what))
+    assert runner.run([Node("bad", ())]) == {"bad": -9}
+    why = "was killed by SIGKILL (exit code 137), as the system does when memory runs out"
+    assert changes[-1] == ("bad", f"failed, {why}; see {runner.log('bad')}")
 
 
 def test_again_only_what_is_not_done(runner, node, book):

@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import math
 import os
+import signal
 import subprocess
 import sys
 import time
 
 import pytest
 
-from app.core.errors import UserError
+from app.core.errors import UserError, WirechamberError
 from app.core.files import REPOSITORY
-from app.runtime.processes import SHARE, TIME_LIMIT, TimeLimit
+from app.runtime.processes import SHARE, TIME_LIMIT, Processes, TimeLimit
 
 
 def test_without_a_limit_there_is_all_the_time(monkeypatch):
@@ -35,6 +36,15 @@ def test_a_bad_limit_is_the_users_mistake(monkeypatch, text):
     monkeypatch.setenv(TIME_LIMIT, text)
     with pytest.raises(UserError, match=f"{TIME_LIMIT}: not a time limit"):
         TimeLimit.of_process()
+
+
+def test_a_child_that_is_killed_is_named_with_the_signal():
+    with pytest.raises(WirechamberError) as caught:
+        Processes(warm=False).run(signal.raise_signal, signal.SIGKILL)
+    assert str(caught.value) == (
+        "the process that publishes the result was killed by SIGKILL (exit code 137), as the system does when memory "
+        "runs out"
+    )
 
 
 @pytest.mark.slow

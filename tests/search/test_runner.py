@@ -10,8 +10,8 @@ import registry
 from app.cli import main
 from app.config.job_file import load, parse
 from app.core.errors import WirechamberError
+from app.core.system import describe_end
 from app.execution.session import Options
-from app.runtime.processes import describe_end
 from app.search.devices import gpus, slots
 from app.search.runner import report_no_result
 from app.search.state import SearchState, Trial
@@ -92,6 +92,7 @@ def test_killed_worker_and_killed_trial(command, searched, kill_trial):
     state = search.state
     search.until(lambda trials: checkpoint_of(state, trials) >= 2)
     search.kill()
+    assert registry.read(registry.root(), "small").state == "interrupted"
     first = state.trials()[0]
     assert first.state == "running"
     search = command(content, "--resume")
@@ -103,7 +104,9 @@ def test_killed_worker_and_killed_trial(command, searched, kill_trial):
     search.until(lambda trials: len(trials) == 3)
     failed = state.read(second.id)
     assert (failed.state, failed.killed) == ("failed", True)
-    assert "killed by SIGKILL" in failed.reason
+    assert f"{second.owner.rpartition(':')[2]} was killed by SIGKILL (exit code 137)" in failed.reason
+    record = registry.read(registry.root(), "small")
+    assert (record.state, [process.pid for process in record.processes]) == ("running", [search.process.pid])
     search.kill(signal.SIGTERM)
     assert search.process.returncode == 85
     search = command(content, "--resume")
@@ -215,9 +218,9 @@ def test_each_process_sees_one_gpu_and_keeps_its_run_inside_the_search(tmp_path,
 
 
 def test_how_a_process_ended():
-    assert describe_end(3) == "ended with code 3"
-    assert describe_end(-9) == "was killed by SIGKILL, as the system does when memory runs out"
-    assert describe_end(-6) == "was killed by SIGABRT"
+    assert describe_end(3) == "ended with exit code 3"
+    assert describe_end(-9) == "was killed by SIGKILL (exit code 137), as the system does when memory runs out"
+    assert describe_end(-6) == "was killed by SIGABRT (exit code 134)"
 
 
 @pytest.mark.parametrize(("error", "words"), [
