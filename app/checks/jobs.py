@@ -5,7 +5,7 @@ import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
-from app.checks import physics, tasks
+from app.checks import metrics, physics, tasks
 from app.config import Job
 from app.config.derived_jobs import with_members
 from app.config.job_file import load, refuse_equal_names
@@ -136,6 +136,7 @@ CHECKS = (
     tasks.check_heads,
     tasks.check_output_names,
     tasks.check_assignment_metric,
+    metrics.check_primary,
     tasks.check_sigma_of_angles,
     tasks.check_relative_losses,
     physics.check_something_is_learned,

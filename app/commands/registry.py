@@ -46,9 +46,13 @@ def execute(options: argparse.Namespace) -> int:
 def check_registry(repair: bool) -> int:
     """Print where registry and run directories disagree; return 1 when they still do after a repair that was asked."""
     from app.runs import registry_drift
-    from app.runs.directory import runs_root
+    from app.runs.directory import RunDirectory, runs_root
+    from app.runs.replaced import settle_unless_held
 
     root, runs = registry.root(), runs_root()
+    if repair:
+        for path in runs.glob("*/.replaced*"):
+            settle_unless_held(RunDirectory(path.parent))
     drifts = registry_drift.find_drift(root, runs)
     for drift in drifts:
         new_state = f" -> {drift.changes['state']}" if drift.changes else ""

@@ -97,22 +97,14 @@ def hold(run: RunDirectory) -> Iterator[Lease]:
 @contextlib.contextmanager
 def registered(job: Job, options: Options, shared: bool) -> Iterator[None]:
     """Keep the state of the run in the registry up to date, whatever happens to it."""
-    root = registry.root()
-    facts = facts_of(job, options.config)
-    known = registry.find(root, job.name) if options.resume or shared else None
-    others = [process for process in known.processes if not process.has_ended] if known is not None and shared else []
-    facts["processes"] = (*others, registry.Process.of_this())
-    known = known if options.resume else None
-    if known is not None:
-        facts["config"] = known.config if facts["job_id"] else facts["config"]  # a pool runs a copy of that file
-        registry.begin(root, job.name, state="running", **facts)
-    else:
-        record = registry.Record(run=job.name, state="running", started=registry.now(), **facts)
-        registry.create(root, record, replace=True)
+    root, facts = registry.root(), facts_of(job, options.config)
+    finished = _begin(job, options, shared, facts)
     leave = interruption.at_leave(lambda signal: _record_leave(root, job.name, signal))
     try:
         with leave, interruption.as_interruption():
             yield
+        if finished:
+            registry.update(root, job.name, **facts)
     except LeaseLost:  # the record is that of the process that has taken over
         raise
     except Interrupted as error:
@@ -132,10 +124,31 @@ def registered(job: Job, options: Options, shared: bool) -> Iterator[None]:
         raise
 
 
+def _begin(job: Job, options: Options, shared: bool, facts: dict[str, Any]) -> bool:
+    """Write down that a run begins; return whether it is finished, and its result is only made again.
+
+    The record of such a run stays what it is until then, whatever comes in between.
+    """
+    root = registry.root()
+    known = registry.find(root, job.name) if options.resume or shared else None
+    if known is not None and known.state == "done" and not shared and directory.of(job.name).metrics.exists():
+        return True
+    others = [process for process in known.processes if not process.has_ended] if known is not None and shared else []
+    processes = (*others, registry.Process.of_this())
+    if known is not None and options.resume:
+        facts["config"] = known.config if facts["job_id"] else facts["config"]  # a pool runs a copy of that file
+        registry.begin(root, job.name, state="running", processes=processes, **facts)
+    else:
+        begun = {"state": "running", "started": registry.now(), "processes": processes}
+        registry.create(root, registry.Record(run=job.name, **begun, **facts), replace=True)
+    return False
+
+
 def _report_end(root: Path, run: str, **changes: Any) -> None:
-    """Write down why a run ended; an error of the registry must not hide that reason."""
+    """Write down why a run ended, unless its result is there; an error of the registry must not hide that reason."""
     try:
-        registry.update(root, run, **changes)
+        if registry.read(root, run).state != "done":
+            registry.update(root, run, **changes)
     except WirechamberError as error:
         logger.error("the end was not written to the registry: %s", error)
 

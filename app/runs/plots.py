@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from app.core.files import read_json
 from app.plots.drawing.displays import Displays
 from app.plots.drawing.draw import draw
 from app.plots.drawing.inputs import PlotInputs
 from app.plots.drawing.thumbnails import keep_small
 from app.predictions import Predictions
 from app.runs.directory import RunDirectory
+from app.runs.files import read_file
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +79,7 @@ def read_displays(run: RunDirectory, predictions: Predictions) -> Displays | Non
 def _read(path: Path, lost: str = "") -> dict[str, Any]:
     """Return the content of a file of the run, {} where it is missing; a warning then says what is `lost`."""
     if path.exists():
-        return read_json(path, "a file of a finished run")
+        return read_file(path)
     if lost:
         logger.warning("%s is missing: %s cannot be known", path, lost)
     return {}

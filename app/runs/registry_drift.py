@@ -8,7 +8,6 @@ from typing import Any
 import registry
 from app.config.job_file import parse
 from app.core.errors import UserError, WirechamberError
-from app.core.files import read_json
 from app.core.lock import LockTaken, locked
 from app.runs import directory
 from app.runs.directory import RunDirectory
@@ -47,7 +46,14 @@ def find_drift(root: Path, runs: Path) -> list[Drift]:
         if page != registry.render(contents):
             drifts.append(Drift("", "README.md does not agree with the records and notes"))
     for record in contents.records:
-        drifts += drift_of_record(record, directory.of(record.run, runs))
+        try:
+            drifts += list(drift_of_record(record, directory.of(record.run, runs)))
+        except UserError as error:
+            drifts.append(Drift(record.run, str(error.problems[0])))
+    for path in sorted(runs.glob("*/.replaced*")):
+        if not is_working(directory.of(path.parent.name, runs)):
+            what = f"{path.name} holds the run that a killed --overwrite had set aside; --repair puts it back"
+            drifts.append(Drift(path.parent.name, what))
     for path in sorted(runs.glob("*/job.json")):
         if path.parent.name not in known:
             drifts += drift_of_directory(directory.of(path.parent.name, runs))
@@ -61,6 +67,9 @@ def drift_of_record(record: registry.Record, run: RunDirectory) -> Iterator[Drif
     """
     if record.state in ACTIVE and record.job_id is None and not is_working(run):
         yield Drift(record.run, f"{record.state} in the registry, but no process works on it", ended_fields(run))
+    is_search = (run.path / "search").exists()  # which has results before it has ended
+    if record.state == "interrupted" and has_finished(run) and not is_search and not is_working(run):
+        yield Drift(record.run, "interrupted in the registry, but finished in its directory", finished_fields(run))
     if record.state != "done" or not run.job.exists():
         return
     results = _read(run.metrics)
@@ -119,9 +128,14 @@ def is_working(run: RunDirectory) -> bool:
     return False
 
 
+def has_finished(run: RunDirectory) -> bool:
+    """Whether the results are there, and complete if they are not damaged."""
+    return run.metrics.exists() and bool(_read(run.provenance).get("end"))
+
+
 def ended_fields(run: RunDirectory) -> dict[str, Any]:
     """Return the fields of a run whose process ended without writing them."""
-    if run.metrics.exists() and _read(run.provenance).get("end"):
+    if has_finished(run):
         return finished_fields(run)
     if any(run.checkpoints.glob("epoch_*")):
         return {"state": "interrupted", "reason": "its process ended without a message; resume with --resume"}
@@ -162,8 +176,8 @@ def repair(root: Path, drifts: list[Drift]) -> list[str]:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """Return the content of a file, {} where it is missing or damaged."""
+    """Return the content of a file, {} where it is missing, damaged or of another shape."""
     try:
-        return read_json(path)
+        return read_file(path)
     except UserError:
         return {}

@@ -10,6 +10,7 @@ from app.cli import main
 from app.core.lock import locked
 from app.runs import directory
 from app.runs.registry_drift import find_drift, repair
+from app.runs.replaced import aside, set_aside
 
 
 @pytest.fixture
@@ -119,3 +120,49 @@ def test_a_directory_of_another_version(roots):
     (line,) = (line for line in words(find_drift(*roots)) if line.startswith("trained"))
     assert "of another version" in line
     assert "metrics.json: cannot be read" in line
+
+
+@pytest.mark.parametrize(
+    "content", ['{"state": [1]}', '{"state": {}}', "[]", '{"state": {"metric": "x", "better": "up"}}']
+)
+def test_metrics_of_another_shape_are_one_line(roots, capsys, content):
+    (roots[1] / "trained" / "metrics.json").write_text(content)
+    assert main(["registry", "--check"]) == 1
+    assert capsys.readouterr().out == "trained: done in the registry, but metrics.json is missing or damaged\n"
+    assert main(["plots", "trained"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"{roots[1]}/trained/metrics.json")
+
+
+@pytest.mark.parametrize("state", ["running", "interrupted"])
+def test_a_run_that_died_with_damaged_metrics_hides_no_other(roots, state):
+    root, runs = roots
+    registry.update(root, "trained", state=state)
+    registry.create(root, registry.Record(run="other", application="tracks", state="running"))
+    (runs / "trained" / "metrics.json").write_text('{"state": []}')
+    found = words(find_drift(root, runs))
+    assert found[0] == "other: running in the registry, but no process works on it"
+    assert found[1].startswith(f"trained: {runs}/trained/metrics.json.state: not valid. Expected an object.")
+
+
+def test_a_finished_run_that_is_called_interrupted_is_done(roots):
+    root, runs = roots
+    before = registry.read(root, "trained")
+    registry.update(root, "trained", state="interrupted", reason="SIGTERM")
+    (drift,) = find_drift(root, runs)
+    assert drift.what == "interrupted in the registry, but finished in its directory"
+    assert repair(root, [drift]) == []
+    assert (registry.read(root, "trained").state, registry.read(root, "trained").value) == ("done", before.value)
+
+
+def test_a_run_that_was_set_aside_is_named_and_put_back(roots, capsys):
+    """As a kill in the middle of `run --overwrite` leaves it."""
+    run = directory.of("trained", roots[1])
+    set_aside(run)
+    assert not run.job.exists()
+    assert main(["registry", "--check"]) == 1
+    line = "trained: .replaced holds the run that a killed --overwrite had set aside; --repair puts it back\n"
+    assert line in capsys.readouterr().out
+    assert main(["registry", "--repair"]) == 0
+    assert run.metrics.exists()
+    assert not aside(run).exists()
