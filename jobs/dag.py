@@ -1,9 +1,11 @@
 """A workflow in a pool: the file that DAGMan reads, and the states of its nodes."""
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.core.errors import Problem, UserError
 from app.core.files import write_json
 from app.core.types import Strict
 from jobs.event_log import last_cluster
@@ -71,7 +73,7 @@ class Dag:
 
 
 def dag_text(dag: Dag, nodes: Sequence[Node], done: Collection[str] = ()) -> str:
-    """Return the content of the .dag file.
+    """Return the content of the .dag file; raises UserError where its folder has a blank in its path.
 
     >>> print(dag_text(Dag(Path("/w")), [Node("a", ("list",)), Node("b", ("list",), ("a",))], ["a"]), end="")
     # For condor_submit_dag; when a DAG ends early, the rescue file next to this one says what was done.
@@ -79,6 +81,9 @@ def dag_text(dag: Dag, nodes: Sequence[Node], done: Collection[str] = ()) -> str
     JOB b /w/nodes/b/training.sub
     PARENT a CHILD b
     """
+    if re.search(r"\s", str(dag.path)):
+        expected = "no blank in it: --logs DIR, or another WIRECHAMBER_RUNS"
+        raise UserError(Problem("a path that DAGMan cannot be given", expected=expected, received=str(dag.path)))
     lines = ["# For condor_submit_dag; when a DAG ends early, the rescue file next to this one says what was done."]
     for node in nodes:
         lines.append(f"JOB {node.name} {dag.node(node.name).description}{' DONE' * (node.name in done)}")

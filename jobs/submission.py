@@ -10,6 +10,7 @@
 
 import contextlib
 import itertools
+import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -72,7 +73,8 @@ def submissions_root(runs: Path) -> Path:
 
 def make_submission(folder: Path, stem: str) -> Submission:
     """Make the folder of a new submission; raises UserError when it cannot be written."""
-    name = f"{stem}-{datetime.now(UTC):%Y%m%dT%H%M%S}"
+    short = os.fsencode(stem)[:150].decode(errors="ignore")  # a folder may have a name of 255 bytes
+    name = f"{short}-{datetime.now(UTC):%Y%m%dT%H%M%S}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for number in itertools.count():

@@ -16,6 +16,8 @@ TEMPLATES = Path(__file__).parent / "templates"
 CARRIED = ("app", "datasets", "losses", "jobs", "registry")
 """Folders that HTCondor carries to a worker that does not see the program; then no run may have such a name."""
 FIRST_WITH_MEMORY_RETRY = (25, 0)
+BROKEN = re.compile(r'[\x00-\x1f\x7f"\\]|\s$')
+"""What ends a value of a submit description."""
 ON_THE_WORKER = {"WIRECHAMBER_RUNS", "WIRECHAMBER_REGISTRY", "WIRECHAMBER_DATA"}
 """Variables that `job.sh` sets itself when HTCondor carries the results."""
 
@@ -107,6 +109,19 @@ def script(submission: Submission, request: Request) -> str:
     )
 
 
+def literal(path: object, listed: bool = False) -> str:
+    """Return a path as a value in a submit description, where a dollar begins a macro, or in a list, `listed`, there.
+
+    Raises:
+        UserError: HTCondor has no way to write it.
+    """
+    text = str(path)
+    if BROKEN.search(text) or (listed and "," in text):
+        expected = f"no quotation mark, backslash{', comma' * listed} or line end in it, and no blank at its end"
+        raise UserError(Problem("a path that HTCondor cannot be given", expected=expected, received=text))
+    return text.replace("$", "$(DOLLAR)")
+
+
 def _fill(template: str, **values: object) -> str:
     """Fill in a template; a name that has no value is an error."""
     import jinja2
@@ -118,5 +133,5 @@ def _fill(template: str, **values: object) -> str:
         keep_trailing_newline=True,
         autoescape=False,
     )
-    environment.filters.update(quote=lambda value: shlex.quote(str(value)), megabytes=megabytes)
+    environment.filters.update(quote=lambda value: shlex.quote(str(value)), megabytes=megabytes, literal=literal)
     return environment.get_template(template).render(**values)

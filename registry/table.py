@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
-from registry import cells, ranking
+from registry import cells, markdown, ranking
 from registry.notes import Notes
 from registry.record import Better, Record, number
 from registry.store import Contents
@@ -37,7 +37,9 @@ def render(contents: Contents) -> str:
     parts = [HEAD, "**Legend**: " + " · ".join([*states, *marks])]
     if contents.damaged:
         parts.append("## Damaged files")
-        parts.append(_bullets((f"`{path}`", line) for path, line in sorted(contents.damaged.items())))
+        parts.append(
+            _bullets((markdown.code(path), markdown.prose(line)) for path, line in sorted(contents.damaged.items()))
+        )
     for name in sorted({r.application for r in contents.records} | set(contents.notes)):
         parts += application_section(name, contents)
     return "\n\n".join(parts) + "\n"
@@ -50,7 +52,7 @@ def application_section(name: str, contents: Contents) -> list[str]:
     metric, better = ranking.metric_of(notes, records)
     facts = [("Goal", notes.goal), ("Dataset", notes.dataset), ("Baseline", notes.baseline)]
     if metric:
-        facts.insert(2, ("Evaluation metric", f"{metric} ({better} is better)"))
+        facts.insert(2, ("Evaluation metric", f"{markdown.name(metric)} ({better} is better)"))
     parts = [f"## {name}", _bullets(facts)]
     for group in ranking.comparable(records):
         parts += data_section(group, metric, better)
@@ -70,12 +72,12 @@ def data_section(records: Sequence[Record], metric: str, better: Better) -> list
     first = records[0]
     mark = f"{cells.SIMULATED} simulated: " if first.simulated else ""
     fingerprint = next((f" `{r.fingerprint[:8]}`" for r in records if r.fingerprint), "")
-    title = f"### {mark}{_one_line(first.dataset) or 'Data not named'}{fingerprint}"
+    title = f"### {mark}{markdown.prose(first.dataset) or 'Data not named'}{fingerprint}"
     best = next(iter(ranking.by_metric(ranking.finished(records, metric), metric, better)), None)
     text = f"{cells.figure(best, metric)} by `{best.run}`; {_verdict(best)}" if best else "none"
     head = [(*COLUMNS[:5], metric or "result", *COLUMNS[5:]), ["---"] * (len(COLUMNS) + 1)]
     ranked = ranking.by_metric(records, metric, better)
-    lines = [*map(_line, head), *(_kept(r, f"row {metric}", partial(run_row, r, metric)) for r in ranked)]
+    lines = [*map(markdown.row, head), *(_kept(r, f"row {metric}", partial(run_row, r, metric)) for r in ranked)]
     return [title, f"**Best so far**: {text}", "\n".join(lines)]
 
 
@@ -84,12 +86,12 @@ def run_row(r: Record, metric: str) -> str:
     result = cells.figure(r, metric) or (r.reason if r.state != "done" else "")
     end = (cells.duration(r.training_time), cells.minute(r.finished), cells.commit(r))
     own = (cells.state(r), r.run, r.model, cells.count(r.parameters), cells.loss(r))
-    return _line((*own, result, cells.against(r), *end))
+    return markdown.row((*own, result, cells.against(r), *end))
 
 
 def run_section(r: Record, remarks: str) -> str:
     """Return everything that the registry knows about one run."""
-    own = "\n".join(f"- {time[:10]}: {_one_line(text)}" for time, text in r.notes)
+    own = "\n".join(f"- {time[:10]}: {markdown.prose(text)}" for time, text in r.notes)
     parameters = f"{cells.count(r.parameters)} parameters" if r.parameters is not None else ""
     training = (
         "" if r.seed is None else f"seed {r.seed}",
@@ -99,15 +101,15 @@ def run_section(r: Record, remarks: str) -> str:
     )
     resources = (r.device, r.host, *(f"{key} {value}" for key, value in r.resources.items()))
     facts = [
-        ("Config", f"`{r.config}`" if r.config else ""),
+        ("Config", markdown.code(r.config) if r.config else ""),
         ("Job ID", r.job_id or ""),
-        ("Rationale", r.rationale),
-        ("Reason", r.reason),
+        ("Rationale", markdown.prose(r.rationale)),
+        ("Reason", markdown.prose(r.reason)),
         ("Architecture", _join(r.model, parameters, r.loss and f"loss {cells.loss(r)}")),
-        ("Hyperparameters", r.hyperparameters),
+        ("Hyperparameters", markdown.prose(r.hyperparameters)),
         ("Training", _join(*training)),
-        ("Result", f"{r.metric} {cells.figure(r, r.metric)}: {_verdict(r)}" if r.verdict else ""),
-        ("Figures", ", ".join(f"{name} {number(value)}" for name, value in r.metrics.items())),
+        ("Result", f"{markdown.name(r.metric)} {cells.figure(r, r.metric)}: {_verdict(r)}" if r.verdict else ""),
+        ("Figures", ", ".join(f"{markdown.name(name)} {number(value)}" for name, value in r.metrics.items())),
         ("Resources", _join(*resources)),
         ("Analysis", "".join(f"\n  {line}" for line in "\n".join(filter(None, (own, remarks))).splitlines())),
     ]
@@ -122,23 +124,15 @@ def _kept(record: Record, what: str, make: Callable[[], str]) -> str:
     return known[1]
 
 
-def _line(row: Iterable[str]) -> str:
-    return "| " + " | ".join(_one_line(cell).replace("|", "\\|") for cell in row) + " |"
-
-
 def _verdict(record: Record) -> str:
-    return _one_line(f"{cells.UNBEATEN} **{record.verdict}**" if record.unbeaten else record.verdict)
+    return markdown.prose(f"{cells.UNBEATEN} **{record.verdict}**" if record.unbeaten else record.verdict)
 
 
 def _join(*parts: str) -> str:
-    return ", ".join(part for part in parts if part)
+    return markdown.prose(", ".join(part for part in parts if part))
 
 
 def _bullets(facts: Iterable[tuple[str, str]]) -> str:
     """Return a bullet for each fact that is not empty; only an analysis has lines of its own below the first."""
-    pairs = ((name, text if text.startswith("\n") else f" {_one_line(text)}") for name, text in facts if text)
+    pairs = ((name, text if text.startswith("\n") else f" {markdown.one_line(text)}") for name, text in facts if text)
     return "\n".join(f"- **{name}**:{text}" for name, text in pairs)
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())

@@ -7,6 +7,7 @@ from app.comparison.bootstrap import Change
 from app.comparison.compare import Comparison
 from app.comparison.run_metrics import MetricKey
 from registry import cells
+from registry.markdown import row
 
 NONE = "-"
 SIDE_BY_SIDE = 4
@@ -30,7 +31,7 @@ def markdown(tables: Iterable[Table]) -> str:
     texts = []
     for table in tables:
         rule = ["---"] * table.numbers_from + ["---:"] * (len(table.header) - table.numbers_from)
-        lines = [f"| {' | '.join(line)} |" for line in (table.header, rule, *table.rows)]
+        lines = [row(line) for line in (table.header, rule, *table.rows)]
         texts.append("\n".join([f"**{table.title}**", "", *lines, ""]))
     return "\n".join(texts)
 

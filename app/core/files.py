@@ -139,15 +139,16 @@ def find_files(patterns: Sequence[str], place: Place = (), start: Path | None = 
 
 
 def _matching(pattern: str, place: Place, start: Path | None) -> list[Path]:
-    path = expand(pattern, place, start)
+    path, folder = expand(pattern, place, start), start or base()
+    below = path.relative_to(folder) if path.is_relative_to(folder) else None
     if path.is_file():  # even when its name looks like a pattern
         return [path]
     if path.is_dir():
         inside = matches(f"{glob.escape(str(path))}/**/*")
         files = sorted(p for p in inside if p.suffix.lower() in DATA_SUFFIXES)
         what, expected = "no data file in this folder", f"files whose names end in {' or '.join(DATA_SUFFIXES)}"
-    elif glob.has_magic(str(path)):
-        files = sorted(matches(str(path)))
+    elif glob.has_magic(str(below or path)):  # the folder where relative ones begin is no pattern
+        files = sorted(matches(str(path if below is None else Path(glob.escape(str(folder)), below))))
         what, expected = "the pattern matches no file", "at least one file"
     else:
         tree = TREE.fullmatch(str(path))

@@ -33,11 +33,11 @@ class Console:
 
     @cached_property
     def rich(self) -> RichConsole:
-        """The console of rich, for what is more than a plain line."""
+        """The console of rich, for what is more than a plain line; brackets in names are no styles."""
         from rich.console import Console as RichConsole
 
         width = None if self.is_terminal else WIDTH_OF_FILES
-        return RichConsole(highlight=False, soft_wrap=True, width=width, emoji=False)
+        return RichConsole(highlight=False, soft_wrap=True, width=width, emoji=False, markup=False)
 
     def print(self, text: str = "", *, style: str | None = None, end: str = "\n") -> None:
         """Print a text as it is; `style`, e.g. "bold red", shows on a terminal."""

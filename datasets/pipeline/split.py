@@ -1,5 +1,6 @@
 """The three splits of a source: by a hash of each event's key or by file; their order, and their bootstrap."""
 
+import glob
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -159,7 +160,8 @@ def _split_of_file(file: str, patterns: Mapping[str, Sequence[str]]) -> int:
 
 
 def _matches(file: str, pattern: str) -> bool:
-    return PurePath(file).match(os.path.expandvars(pattern))
+    path, wanted = PurePath(file), os.path.expandvars(pattern)
+    return path.match(wanted) or path.match(glob.escape(wanted))  # a name may look like a pattern
 
 
 def key_columns(events: Events, source: Source, names: Sequence[str]) -> list[Array]:

@@ -253,6 +253,26 @@ def test_the_suffix_of_a_data_file_has_any_case(tmp_path: Path) -> None:
     assert [p.name for p in find_files([f"{tmp_path}/hits.ROOT:dump"])] == ["hits.ROOT:dump"]
 
 
+ODD = ("a b", "a[1]", "a*", "q?", "$(x)", "100%", "'q\"", "-x", "#", "~x", "größe", "😀", "a\nb", "{c}", "x" * 251)
+"""Names that a file system allows, and that mean more to a shell or as a pattern."""
+
+
+@pytest.mark.parametrize("folder", ODD)
+def test_names_that_look_like_patterns_mean_themselves(tmp_path: Path, folder: str) -> None:
+    (tmp_path / folder).mkdir()
+    files = sorted(tmp_path / folder / f"{name}.npz" for name in ODD)
+    for file in files:
+        file.write_bytes(b"")
+    assert find_files([file.name for file in files], start=tmp_path / folder) == files
+    assert find_files([str(file) for file in files]) == files
+    assert find_files([f"{folder}/{file.name}" for file in files], start=tmp_path) == files
+    for pattern in ("*.npz", "**/*.npz", "../*/*.npz"):
+        assert find_files([pattern], start=tmp_path / folder) == files or pattern.startswith("..")
+    assert sorted(find_files([folder], start=tmp_path)) == files
+    with pytest.raises(UserError, match=r"0: no such file\. Did you mean"):
+        find_files(["-xx.npz"], start=tmp_path / folder)
+
+
 def test_a_missing_file_is_named_with_the_nearest_and_an_empty_pattern_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "tracks.npz").touch()
     with pytest.raises(UserError, match=r"files\.0: no such file\. Did you mean 'tracks\.npz'\?"):

@@ -146,3 +146,56 @@ def test_the_script_does_what_it_says(tmp_path):
 def test_another_command_than_run():
     wanted = replace(request(), arguments=("merge", "a b.npz", "--resume"))
     assert script(SUBMISSION, wanted).endswith("exec /venv/python /code/app/__main__.py merge 'a b.npz' --resume\n")
+
+
+ODD = "/my data/a=b #1 $(x) $HOME 100% {c}; d|e & `f` <g> 'h' größe 😀"
+"""A folder that a file system allows, and HTCondor too."""
+
+
+@pytest.mark.parametrize("transfer", [False, True])
+def test_every_path_is_what_htcondor_reads(transfer):
+    """Read by HTCondor itself, with its own rules of macros."""
+    htcondor2 = pytest.importorskip("htcondor2")
+    submission = Submission(Path(f"{ODD}/.condor/my $job-1"))
+    asked = replace(request(transfer=transfer), program=Path(f"{ODD}/code"), runs=Path(f"{ODD}/runs"))
+    text = description(submission, asked).partition("queue run")[0]
+    read = htcondor2.Submit(f"run = a\nmemory = 800\n{text}queue 1\n")
+    assert read.expand("executable") == f"{ODD}/.condor/my $job-1/job.sh"
+    assert read.expand("batch_name") == "my $job-1"
+    assert read.expand("log") == f"{ODD}/.condor/my $job-1/events.log"
+    assert read.expand("output").startswith(f"{ODD}/.condor/my $job-1/logs/")
+    assert read.expand("initialdir") == (f"{ODD}/runs" if transfer else str(asked.start))
+    if transfer:
+        carried = [f"{ODD}/code/{name}" for name in ("app", "datasets", "losses", "jobs", "registry")]
+        assert read.expand("transfer_input_files").split(", ") == [*carried, f"{ODD}/.condor/my $job-1/jobs/a.json"]
+
+
+@pytest.mark.parametrize("character", ['"', "\\", "\n", "\r", "\t", "\x7f"])
+def test_a_path_that_htcondor_cannot_be_given_is_refused(character):
+    with pytest.raises(
+        UserError, match=r"^a path that HTCondor cannot be given\. Expected no quotation mark, backslash"
+    ):
+        description(Submission(Path(f"/runs/a{character}b-1")), request())
+
+
+def test_a_comma_is_refused_where_files_are_listed():
+    submission = Submission(Path("/a,b/x-1"))
+    assert "log = /a,b/x-1/events.log\n" in description(submission, request())
+    with pytest.raises(UserError, match="no quotation mark, backslash, comma or line end"):
+        description(submission, request(transfer=True))
+
+
+def test_the_script_quotes_every_path(tmp_path):
+    """A shell runs it: the checkout's name has all that a shell could read as more than a name."""
+    start = tmp_path / f'it\'s {ODD[1:]} "i" \\j\n'
+    start.mkdir(parents=True)
+    python = tmp_path / "python; touch x"
+    python.write_text('#!/bin/sh\npwd; for a; do printf "%s|" "$a"; done; printf "%s" "$WIRECHAMBER_RUNS"\n')
+    python.chmod(0o755)
+    asked = request(environment={"WIRECHAMBER_RUNS": "$(x) 'y'\n"})
+    asked = replace(asked, start=start, python=str(python), arguments=("list", "`touch x`", "-x", "$HOME"))
+    (tmp_path / "job.sh").write_text(script(Submission(tmp_path), asked))
+    done = subprocess.run(["/bin/bash", tmp_path / "job.sh", "a", "1.0"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith(f"{start}\n")
+    assert done.stdout.endswith("|list|`touch x`|-x|$HOME|$(x) 'y'\n")
+    assert not list(tmp_path.rglob("x"))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from markdown_it import MarkdownIt
 
 import registry
 from app.core.errors import UserError
@@ -306,3 +308,68 @@ def test_a_page_written_again_is_that_of_a_fresh_process(tmp_path: Path, monkeyp
     registry.table._texts.clear()
     assert page == registry.render(registry.read_all(tmp_path))
     assert "a remark 3.0" in page
+
+
+ODD = ["a|b", "a\\|b", "`c`", "<b>d</b>", "*e* _f_ ~~g~~", "[h](i) ![j](k)", "&amp;", "$l$", "größe 😀", "--"]
+"""Names of columns as branches of other programs have them."""
+KINDS = {*("h1", "h2", "h3", "h4", "p", "ul", "li", "strong", "code"), *("table", "thead", "tbody", "tr", "th", "td")}
+
+
+def read_page(text: str) -> tuple[str, list[list[str]], set[str]]:
+    """Return what a reader sees of the page: its words, the rows of its tables, and the kinds of its elements."""
+    html = MarkdownIt("commonmark").enable(["table", "strikethrough"]).render(text)
+    seen = Reader()
+    seen.feed(html)
+    return "".join(seen.words), [[cell.strip() for cell in row] for row in seen.rows], seen.kinds
+
+
+class Reader(HTMLParser):
+    """Collects words, cells and elements."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words: list[str] = []
+        self.rows: list[list[str]] = []
+        self.kinds: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        self.kinds.add(tag)
+        if tag == "tr":
+            self.rows.append([])
+        elif tag in ("td", "th"):
+            self.rows[-1].append("")
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+        if self.rows and self.rows[-1]:
+            self.rows[-1][-1] += data
+
+
+def test_every_name_is_on_the_page_as_it_is() -> None:
+    metrics = {f"{name}_bias": 0.5 for name in ODD}
+    config = "/my `jobs`/a|b <i>j</i> 'k'\n$HOME.json"
+    text = page(a_record("one", value=0.1, metrics=metrics, config=config, metric=f"{ODD[0]}_rmse"), notes={})
+    words, _, kinds = read_page(text)
+    for name in ODD:
+        assert f"{name}_bias 0.500" in words, name
+    assert f"{ODD[0]}_rmse (lower is better)" in words
+    assert config.replace("\n", "\\n") in words
+    assert kinds <= KINDS
+
+
+def test_no_text_of_people_changes_the_page() -> None:
+    reason = "<script>alert(1)</script> | x \\| y\n# no title\n\n- no point `a|b` <!-- c -->"
+    record = a_record("one", state="failed", reason=reason, rationale=reason, dataset=reason, model="a|b", notes=())
+    words, rows, kinds = read_page(page(record, notes={}))
+    shown = "<script>alert(1)</script> | x | y # no title - no point a|b <!-- c -->"
+    header, row = rows
+    assert len(header) == len(row) == 10
+    assert row[2:4] == ["a|b", ""]
+    assert row[5] == shown.replace("x | y", "x \\| y")
+    assert words.count("alert(1)") == 4
+    assert kinds <= KINDS
+
+
+def test_damaged_files_of_any_name_are_listed() -> None:
+    words, _, _ = read_page(page(damaged={"runs/a `b` <c>|d\n.json": "damaged"}, notes={}))
+    assert "runs/a `b` <c>|d\\n.json: damaged" in words

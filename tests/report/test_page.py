@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -242,3 +243,46 @@ def test_no_tensorflow_is_needed(made_run, tmp_path, arguments):
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_text_of_any_kind_is_shown_as_it_is(made_run, tmp_path):
+    """Read by another parser than a browser's: nothing becomes an element, an attribute or code of the page."""
+    odd = "<script>x()</script> \"'`&amp; {{ y }} </pre> ]]> größe 😀 --> <img src=z onerror=w>"
+    folder = made_run("one", rationale=odd, reason=odd, dataset=odd, verdict=odd, hyperparameters=odd, model=odd)
+    metrics = json.loads((folder / "metrics.json").read_text())
+    task = metrics["state"]
+    task |= {"binned_in": odd, "metric": odd}
+    task["model"] = {odd: 0.5, "bins": [{"low": 0, "high": 1, odd: 0.25}]}
+    task["baselines"] = {odd: {odd: 0.75, "bins": []}}
+    (folder / "metrics.json").write_text(json.dumps({odd: task}))
+    job = json.loads((folder / "job.json").read_text())
+    (folder / "job.json").write_text(json.dumps({**job, "rationale": odd}))
+    history = json.loads((folder / "history.json").read_text())
+    history["train"] = [{**row, f"{odd}_loss": 1.0, "b_loss": 2.0} for row in history["train"]]
+    (folder / "history.json").write_text(json.dumps(history))
+    text = report(tmp_path)
+    page = Words(text)
+    assert set(page.kinds).isdisjoint({"img", "iframe", "object", "base"})
+    assert page.kinds["script"] == 3  # uPlot, the page's own, and the data of one chart
+    assert not page.outside
+    assert page.words.count(odd) >= 8
+    (curves,) = re.findall(r'<script type="application/json" class="curves">(.*?)</script>', text)
+    assert set(json.loads(curves)["lines"]) == {"training", "validation", odd, "b"}
+    (shown,) = [word for word in page.parts if word.startswith("{") and '"tasks"' in word]
+    assert json.loads(shown)["rationale"] == odd
+
+
+class Words(Page):
+    """Collects the text of a page as well, and counts its elements."""
+
+    def __init__(self, text):
+        self.parts, self.kinds = [], Counter()
+        super().__init__(text)
+        self.words = "".join(self.parts)
+
+    def handle_starttag(self, tag, attrs):
+        super().handle_starttag(tag, attrs)
+        self.kinds[tag] += 1
+
+    def handle_data(self, data):
+        self.parts.append(data)

@@ -116,6 +116,13 @@ def test_files_make_the_splits():
     assert found == {"train": list(range(20)), "validation": list(range(20, 30)), "test": list(range(30, 40))}
 
 
+def test_a_file_whose_name_looks_like_a_pattern_is_itself():
+    files = ["d/a[1].npz", "d/b*.npz", "d/c?.npz", "d/e f.npz"]
+    named = {"train": ["a[1].npz"], "validation": ["d/b*.npz"], "test": ["c?.npz", "d/e f.npz"]}
+    found = keys_of(split(source(blocks_of(40, 10), files), options(files=named)))
+    assert found == {"train": list(range(10)), "validation": list(range(10, 20)), "test": list(range(20, 40))}
+
+
 @pytest.mark.parametrize(
     ("named", "message"),
     [
