@@ -1,6 +1,7 @@
 """What can be known of a search before it starts: each path, each extreme value as a job, the objective."""
 
 import importlib.util
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
@@ -11,6 +12,7 @@ from app.config import Job, Task
 from app.config.derived_jobs import dimensions, search_of, trial_job
 from app.config.search_space import Entry
 from app.core.errors import Problem, UserError, WirechamberError, nearest, shorten
+from app.core.types import NAMES
 from app.evaluation.metrics import merge_tasks, task_metrics
 from app.predictions import Predictions
 
@@ -20,6 +22,8 @@ WHAT_THE_LOSS_IS = ("loss", "transform", "weight", "targets")
 NEEDS = {"random": (), "hyperband": (), "grid": (), "bayesian": ("sklearn", "scipy")}
 
 Direction = Literal["min", "max"]
+MANY = 10_000
+"""Trials of a search that says no number of them."""
 EVENTS = 64
 """How many events are invented to learn the names of a metric's figures."""
 HIGHER = ("accuracy", "auc", "f1", "precision", "recall")
@@ -46,10 +50,22 @@ def check_search(job: Job, check: Check) -> None:
         expected = "pip install 'wirechamber[bayesian]', or the tuner 'random'"
         raise UserError(Problem(what, where, expected=expected, received=tuner))
     check_objective(job)
+    check_room_for_names(job)
     entries = dimensions(job)
     mistakes = [problem for entry in entries for problem in _find_mistakes(job, entry, entries, check)]
     if mistakes:
         raise UserError(*{str(problem): problem for problem in mistakes}.values())  # choices may be lists
+
+
+def check_room_for_names(job: Job) -> None:
+    """The names of a search's trials, <name>_trial_<number>, are as long as names may be."""
+    search = search_of(job)
+    longest = f"_trial_{MANY - 1 if math.isinf(search.limit) else int(search.limit) - 1}"
+    longest += f"_{search.executions_per_trial}" if search.executions_per_trial > 1 else ""
+    room = NAMES.most - len(longest)
+    if len(job.name) > room:
+        what, expected = f"no room for the names of trials, {longest!r} behind it", f"at most {room} characters"
+        raise UserError(Problem(what, ("name",), expected=expected, received=job.name))
 
 
 def _find_mistakes(job: Job, entry: Entry, entries: Sequence[Entry], check: Check) -> Iterator[Problem]:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from app.core.identity import is_running, this_machine
 
+MOST = 180
+"""Bytes of a file's name in that of its unfinished file, to which others are added."""
 SILENCE = 60.0
 """Seconds without a change after which the process of another machine is taken to have given its file up."""
 _conditions: list[Callable[[], None]] = []
@@ -43,7 +45,8 @@ def part_of(path: Path, ending: str = "") -> Path:
         ending: what the name must end in, for libraries that ask for a suffix.
     """
     owner = f"{_short(this_machine())}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
-    return path.with_name(f".{path.name}.{owner}.part{ending}")
+    short = os.fsencode(path.name)[:MOST].decode(errors="ignore")  # so that a file may have the longest name there is
+    return path.with_name(f".{short}.{owner}.part{ending}")
 
 
 def remove(path: Path) -> None:

@@ -16,7 +16,7 @@ def problems(error: ValidationError, model: type[BaseModel]) -> list[Problem]:
     Pydantic complains for each member of a union; the complaints of the members that came furthest are kept, and equal
     ones become one.
     """
-    places = [(_Place.of(detail["loc"], model), dict(detail)) for detail in error.errors()]
+    places = [(_Place.of(detail["loc"], model), dict(detail)) for detail in error.errors() if not _follows(detail)]
     described = [(place, problem) for place, detail in places for problem in place.describe(detail)]
     depths: dict[Any, int] = {}
     for place, problem in described:
@@ -31,6 +31,11 @@ def problems(error: ValidationError, model: type[BaseModel]) -> list[Problem]:
             expected = dict.fromkeys(p.expected for p in (equal, problem) if p.expected)
             kept[key] = replace(equal, expected=" or ".join(expected) or None)
     return list(kept.values())
+
+
+def _follows(detail: Mapping[str, Any]) -> bool:
+    """Whether a list is too short only because its items are mistakes, which pydantic leaves out when it counts."""
+    return detail["type"] == "too_short" and len(detail["input"]) >= int(detail["ctx"]["min_length"])
 
 
 @dataclass

@@ -227,8 +227,17 @@ def test_choices_that_are_lists_have_their_mistakes_listed_once(searched, tmp_pa
     (tmp_path / "odd.json").write_text(json.dumps(searched(space=space)))
     assert main(["validate", str(tmp_path / "odd.json")]) == 2
     lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == len(set(lines))
-    assert list(dict.fromkeys(line.partition(" makes no job: ")[0] for line in lines)) == [
+    assert [line.partition(" makes no job: ")[0] for line in lines] == [
         *("small.hyperopt.space.model.hidden: [0]", "small.hyperopt.space.model.hidden: ['x']"),
         *("small.hyperopt.space.training.batch_size: [1]", "small.hyperopt.space.training.batch_size: {'a': 1}"),
     ]
+
+
+def test_names_of_trials_have_room(searched, tmp_path, capsys):
+    for length, executions, room in ((111, 1, None), (112, 1, 111), (109, 3, None), (110, 3, 109)):
+        content = searched(executions_per_trial=executions) | {"name": "n" * length}
+        (tmp_path / "odd.json").write_text(json.dumps(content))
+        assert main(["validate", str(tmp_path / "odd.json")]) == (0 if room is None else 2)
+        text = capsys.readouterr().err
+        assert not text if room is None else ".name: no room for the names of trials, '_trial_19" in text
+        assert room is None or f"Expected at most {room} characters." in text

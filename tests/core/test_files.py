@@ -394,3 +394,9 @@ def test_what_the_system_refuses_all_the_same(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match=r"^--out .*below: cannot be made \(Not a directory\)"):
         make_folder(tmp_path / "file" / "below", "--out")
+
+
+@pytest.mark.parametrize("name", ["x" * 250 + ".html", "ü" * 125 + ".txt", "😀" * 62 + ".csv"])
+def test_a_file_may_have_the_longest_name(tmp_path, name):
+    write_text(tmp_path / name, "text")
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [(name, "text")]

@@ -234,3 +234,19 @@ def test_what_is_finite_in_one_alone_differs():
     assert parity.describe_differences({"x": {"max_abs": None, "max_rel": None}}) == [
         "x is finite in one of the two alone"
     ]
+
+
+@pytest.mark.slow
+def test_every_name_of_a_task_is_an_output_of_the_graph():
+    """Also one that begins as no variable does, the longest, two that differ in case, and one of an input."""
+    names = ["1st", "_x", "dE-dx", "x" * 120, "A", "a", "state", "network", "model"]
+    state = keras.Input((3,), name="state")
+    heads = {name: keras.layers.Dense(2, name=f"{name}_head")(state) for name in names}
+    model = keras.Model({"state": state}, heads, name="model")
+    session = onnxruntime.InferenceSession(to_onnx(model, "job.1+2").SerializeToString())
+    events = {"state": np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32)}
+    outputs = dict(zip([output.name for output in session.get_outputs()], session.run(None, events), strict=True))
+    expected = model.predict(events, verbose=0)
+    assert set(outputs) == {*names, "predicted_state"} - {"state"}
+    for name, called in output_names(model).items():
+        np.testing.assert_allclose(outputs[called], expected[name], atol=1e-6)
