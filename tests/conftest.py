@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import functools
 import gc
 import json
 import os
@@ -79,9 +80,15 @@ def pytest_runtest_logfinish():
     `keras.backend.clear_session` collects before each model is built, and went through a million objects that live as
     long as the process: a fifth of the time of the tests that train.
     """
-    if "keras.src.models" in sys.modules and not gc.get_freeze_count():
-        gc.collect()
-        gc.freeze()
+    if "keras.src.models" in sys.modules:
+        freeze_once()
+
+
+@functools.cache
+def freeze_once():
+    """Freeze what lives now; `gc.get_freeze_count`, asked after each test, counts all that is frozen one by one."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
