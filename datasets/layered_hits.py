@@ -150,7 +150,7 @@ def layered_hits(
 
 def read_shape(path: Path, prefix: str, names: Mapping[str, str]) -> tuple[int, ...]:
     """Return the shape of the values; raises UserError when the arrays have different numbers of rows."""
-    shapes = {name: npz.read_header(path, prefix + array).shape for name, array in names.items()}
+    shapes = {name: npz.check_numbers(path, prefix + array, range(4)).shape for name, array in names.items()}
     shape = shapes["hits"]
     if len(shape) not in (2, 3) or any(other != shape[:1] for name, other in shapes.items() if name != "hits"):
         expected = "values (N, layers) or (N, layers, hits), pt and charge (N,)"

@@ -17,8 +17,8 @@ PLANES = ("u", "v", "x")
 PLANE_FILE = re.compile(r"(.+)_plane([UVX])\.(?i:npz)")
 TICKS = 128
 """The number of rows of an image."""
-BESIDE_ROWS = ("neutrino_momentum", "apa", "face")
-"""Arrays that our own files have next to the metadata, by rows."""
+BESIDE_ROWS = {"neutrino_momentum": 2, "apa": 1, "face": 1, "key": 1}
+"""Arrays that our own files have next to the metadata, by rows, and their dimensions."""
 
 
 @dataclass(frozen=True)
@@ -128,11 +128,10 @@ def open_plane(group: Group, plane: str) -> Plane:
             kind = "images_u, images_v, images_x" if group.matched else "images"
             what = f"has no array {needed!r}, so it does not hold cluster images"
             raise UserError(Problem(what, (str(path),), expected=f"{kind} and metadata", received=known))
-    header = npz.read_header(path, name)
-    npz.read_header(path, "metadata")
-    ids = npz.load_array(path, "match_ids") if "match_ids" in known else None
-    beside = {n: np.array(npz.load_array(path, n)) for n in (*BESIDE_ROWS, "key") if n in known}
-    metadata = np.array(npz.load_array(path, "metadata"))
+    header = npz.check_numbers(path, name, (1, 2, 3, 4))
+    ids = npz.load_numbers(path, "match_ids") if "match_ids" in known else None
+    beside = {n: np.array(npz.load_numbers(path, n, (d,))) for n, d in BESIDE_ROWS.items() if n in known}
+    metadata = np.array(npz.load_numbers(path, "metadata", (1, 2)))
     for array_name, array in {"metadata": metadata, "match_ids": ids, **beside}.items():
         if array is not None and len(array) != header.shape[0]:
             what = f"{array_name!r} has another number of rows than the images"
@@ -140,7 +139,8 @@ def open_plane(group: Group, plane: str) -> Plane:
             raise UserError(Problem(what, (str(path),), expected=expected, received=len(array)))
 
     def images(rows: Any) -> NDArray[np.float32]:
-        return np.asarray(npz.load_array(path, name)[rows], np.float32)
+        with np.errstate(over="ignore"):  # infinite pixels are refused
+            return np.asarray(npz.load_array(path, name)[rows], np.float32)
 
     return Plane(path, metadata, header.shape, images, ids, beside, header.compressed)
 

@@ -86,7 +86,7 @@ def read_clusters(metadata: Any, place: Place, plane: int | None = None) -> Clus
         columns |= {name: metadata[:, layout[name]] for name in ("event", "match_id") if name in layout}
     reading = f"metadata of {values.shape[1]} columns do not hold what their layout says"
     for name, column in columns.items():
-        bad = np.flatnonzero(~np.isfinite(column if column.ndim == 1 else column.sum(axis=-1)))
+        bad = np.flatnonzero(~np.isfinite(column).all(axis=tuple(range(1, column.ndim))))
         if len(bad):
             what = f"{len(bad)} of {len(column)} rows of {name!r} are not finite, the first at row {bad[0]}"
             raise UserError(Problem(what, place, expected="finite values"))

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.errors import Problem, UserError
+from datasets.argon.pixels import check_pixels
 from datasets.argon.plane_axis import image_moments, principal_axes
 from datasets.argon.plane_files import BESIDE_ROWS, Plane
 from datasets.argon.plane_selection import GEV, Joined
@@ -90,7 +91,8 @@ class Reader:
             chosen = chosen[np.empty(0, np.int64)]
             images = {name: np.empty((0, *plane.shape[1:]), np.float32) for name, plane in block.planes.items()}
         if first:
-            check_finite(images, block)
+            for name, values in images.items():
+                check_pixels(values, chosen.rows[name], name, (str(block.planes[name].path),))
         chosen, images = drop_empty(chosen, images, block, log=first)
         moments = {name: image_moments(values) for name, values in images.items()}
         values = stored_columns(chosen)
@@ -126,16 +128,6 @@ def known_columns(planes: Sequence[str]) -> dict[str, Column]:
     """Return every column that files may have, and those that are made of the images."""
     charge = {f"charge_{p}": Column(f"charge_{p}", "ADC", f"sum over the image of plane {p.upper()}") for p in planes}
     return {**DIRECTIONS, **TARGETS, **charge, **AXIS, **POSITION, **STORED, **NEUTRINO, **SIDE}
-
-
-def check_finite(images: Mapping[str, NDArray[np.float32]], block: Block) -> None:
-    """Refuse images with a pixel that is not finite."""
-    for name, values in images.items():
-        bad = np.flatnonzero(~np.isfinite(values.sum(axis=(1, 2))))
-        if len(bad):
-            row = int(block.chosen.rows[name][bad[0]])
-            what = f"{len(bad)} of {len(values)} images are not finite, the first in row {row}"
-            raise UserError(Problem(what, (str(block.planes[name].path),), expected="finite pixels"))
 
 
 def drop_empty(chosen: Joined, images: dict[str, Any], block: Block, *, log: bool) -> tuple[Joined, dict[str, Any]]:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.errors import Problem, UserError
+from datasets.argon.pixels import check_pixels
 from datasets.files import npz
 from datasets.pipeline.arrays import Sparse
 from datasets.pipeline.event_keys import hash_rows, hash_text, mix, stored_keys
@@ -16,7 +17,8 @@ from datasets.pipeline.event_keys import hash_rows, hash_text, mix, stored_keys
 SHAPE = (208, 1242)
 """Channels and ticks of a volume: 1 m x 1 m."""
 PLANES = ("u", "v", "x")
-PIXELS = ("plane", "row", "column", "value")
+PIXELS = {"plane": "iu", "row": "iu", "column": "iu", "value": "biuf"}
+"""Arrays of the pixels, and the kinds of types that they may have."""
 NUMBERS = ("event", "is_es", "particle_energy", "cluster_energy", "n_clusters", "match_id")
 """Columns with one number per event: energies of particles in GeV, those of clusters in MeV."""
 VECTORS = ("main_track_momentum", "neutrino_momentum", "center_channel", "center_tick")
@@ -44,11 +46,11 @@ class Shard:
     def __len__(self) -> int:
         return len(self.key)
 
-    def pixels(self, rows: NDArray[np.intp], planes: Sequence[str]) -> tuple[Sparse, dict[str, NDArray[np.float64]]]:
-        """Return the images (channels, ticks, planes) of some events, and the sum of each plane.
+    def read_pixels(self) -> tuple[NDArray[Any], ...]:
+        """Return plane, row, column and value of all pixels, (M,) each.
 
         Raises:
-            UserError: pixels that lie outside, are not finite, or cannot be read.
+            UserError: pixels that lie outside, are no ADC counts, or cannot be read.
         """
         plane, row, column, value = (np.asarray(npz.load_array(self.path, name)) for name in PIXELS)
         limits = {"plane": (plane, len(PLANES)), "row": (row, SHAPE[0]), "column": (column, SHAPE[1])}
@@ -58,8 +60,19 @@ class Shard:
                 what, expected = f"{len(bad)} pixels lie outside the image", f"0 to {limit - 1}"
                 received = int(values[bad[0]])
                 raise UserError(Problem(what, (str(self.path), name), expected=expected, received=received))
-        if not np.isfinite(value).all():
-            raise UserError(Problem("pixels are not finite", (str(self.path), "value"), expected="ADC counts"))
+        value = value.astype(np.float64)
+        for number, name in enumerate(PLANES):
+            rows = np.flatnonzero(plane == number)
+            check_pixels(value[rows], rows, name, (str(self.path), "value"))
+        return plane, row, column, value
+
+    def pixels(self, rows: NDArray[np.intp], planes: Sequence[str]) -> tuple[Sparse, dict[str, NDArray[np.float64]]]:
+        """Return the images (channels, ticks, planes) of some events, and the sum of each plane.
+
+        Raises:
+            UserError: as of `read_pixels`.
+        """
+        plane, row, column, value = self.read_pixels()
         place = np.full(len(PLANES), -1)
         place[[PLANES.index(name) for name in planes]] = np.arange(len(planes))
         wanted = place[plane] >= 0
@@ -90,11 +103,15 @@ def open_shard(path: Path) -> Shard:
             hint = "; 'wirechamber convert volume_images' makes shards of older files" if pickled else ""
             what = f"has no array {name!r}, so it holds no sparse volume images{hint}"
             raise UserError(Problem(what, (str(path),), expected=f"arrays {', '.join(NEEDED)}", received=known))
-    offsets = np.asarray(npz.load_array(path, "offsets"), np.int64)
-    pixels = {name: npz.read_header(path, name).shape for name in PIXELS}
+    offsets = npz.load_numbers(path, "offsets", kinds="iu").astype(np.int64)
+    pixels = {name: npz.check_numbers(path, name, kinds=kinds).shape for name, kinds in PIXELS.items()}
     check_offsets(path, offsets, pixels)
     stored = [name for name in (*NUMBERS, *VECTORS, "source_file", "key") if name in known]
-    columns = {name: np.array(npz.load_array(path, name)) for name in stored if npz.read_header(path, name)}
+    kinds = {"source_file": "biufU"}
+    columns = {
+        name: np.array(npz.load_numbers(path, name, (2 if name in VECTORS else 1,), kinds.get(name, "biuf")))
+        for name in stored
+    }
     for name, values in columns.items():
         wanted = (len(offsets) - 1, 3) if name in VECTORS else (len(offsets) - 1,)
         if values.shape != wanted:

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from datasets.argon.plane_layouts import energy_of
 from datasets.argon.quality import Quality, Sample, Table, common_tables, energies_table, percent, share_of
-from datasets.argon.volume_files import PIXELS, PLANES, SHAPE, Shard, open_shard
-from datasets.files import npz
+from datasets.argon.volume_files import PLANES, SHAPE, Shard, open_shard
 from datasets.files.damaged import load_readable
 from datasets.pipeline.event_keys import hash_pixels, hash_rows
 from datasets.pipeline.options import Split
@@ -63,7 +62,7 @@ def quality(files: Sequence[Path], options: Mapping[str, Any], split: Split | No
 
 def read_pixels(shard: Shard) -> Pixels:
     """Return figures of the pixels of a shard, whose order in the file does not matter."""
-    plane, row, column, value = (np.asarray(npz.load_array(shard.path, name)) for name in PIXELS)
+    plane, row, column, value = shard.read_pixels()
     event = np.repeat(np.arange(len(shard)), np.diff(shard.offsets))
     rows, ticks = SHAPE
     place = (plane.astype(np.int64) * rows + row) * (ticks + 1) + column  # a gap of one tick between channels

@@ -87,6 +87,29 @@ def read_header(path: Path, name: str, objects: bool = False) -> Header:
     return Header(shape, dtype, info.compress_type != zipfile.ZIP_STORED, fortran)
 
 
+def load_numbers(path: Path, name: str, dimensions: Sequence[int] = (1,), kinds: str = "biuf") -> Any:
+    """Return an array as `load_array` does; arguments and errors of `check_numbers`."""
+    check_numbers(path, name, dimensions, kinds)
+    return load_array(path, name)
+
+
+def check_numbers(path: Path, name: str, dimensions: Sequence[int] = (1,), kinds: str = "biuf") -> Header:
+    """Return shape and type of an array; raises UserError naming it where it has other dimensions, or no numbers.
+
+    Args:
+        path: the file.
+        name: the array.
+        dimensions: how many it may have.
+        kinds: kinds of types in NumPy's letters.
+    """
+    header = read_header(path, name)
+    if header.dtype.kind not in kinds or len(header.shape) not in dimensions:
+        expected = f"{'integers' if kinds == 'iu' else 'numbers'} in {' or '.join(map(str, dimensions))} dimensions"
+        what, received = "not the array that is meant", f"{header.dtype} {list(header.shape)}"
+        raise UserError(Problem(what, (str(path), name), expected=expected, received=received))
+    return header
+
+
 @contextmanager
 def _reading(path: Path, name: str) -> Iterator[None]:
     """Name the array that cannot be read: damaged bytes raise almost anything in zipfile, ast and NumPy."""

@@ -50,7 +50,10 @@ def open_file(path: Path) -> Any:
 
 def tree_names(file: Any) -> list[str]:
     """Return the names of the trees in an open file, those in its directories as `directory/tree`."""
-    return sorted({key.split(";")[0] for key, kind in file.classnames().items() if kind in TREES})
+    try:
+        return sorted({key.split(";")[0] for key, kind in file.classnames().items() if kind in TREES})
+    except Exception as error:  # the folders are read now
+        raise _unreadable(Path(file.file_path), error) from None
 
 
 def open_tree(path: Path, name: str | None = None) -> Any:
@@ -103,9 +106,14 @@ def read_rows(
     whole = [branch for branch in dict.fromkeys(branches) if branch not in parts]
     try:
         arrays = tree.arrays(whole, **span, decompression_executor=unpacking) if whole else {}
-        return {b: tree[b].array(**span) if b in parts else arrays[b] for b in branches}
+        found = {b: tree[b].array(**span) if b in parts else arrays[b] for b in branches}
     except Exception as error:
         raise _unreadable(path, error) from None
+    for branch, array in found.items():
+        if len(array) != number:
+            expected = f"{number} events from {first} on"
+            raise UserError(Problem("a branch ends early", (str(path), branch), expected=expected, received=len(array)))
+    return found
 
 
 def read_metadata(path: Path) -> dict[str, Any]:

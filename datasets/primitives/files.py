@@ -1,6 +1,6 @@
 """Trigger primitives and truth in ROOT files of DUNE's trigger analysis."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,17 @@ TRACED = ("bt_edep", "bt_primary_track_id", "bt_x")
 TRUTH = ("pdg", "status_code", "generator_name", "block_id", "px", "py", "pz", "energy")
 PARTICLES = ("pdg", "g4_track_id", "mother", "truth_block_id", "x", "y", "z", "px", "py", "pz", "energy")
 MOST_APAS = 4
+LIMITS = {
+    "samples_over_threshold": (1, 1e6),
+    "samples_to_peak": (0, 1e6),
+    "adc_peak": (0, 1e6),
+    "adc_integral": (0, 1e9),
+    "bt_edep": (-1e6, 1e6),
+}
+"""Least and largest value of what a readout of 14 bits gives; other columns are finite."""
+TEXTS = ("generator_name",)
+LARGEST = 2.0**62
+"""Numbers below it fit into an integer of 64 bits, as most columns become."""
 Columns = dict[str, NDArray[Any]]
 
 
@@ -81,11 +92,11 @@ def read_primitives(path: Path) -> Primitives:
         if name not in known:
             raise UserError(Problem(f"has no branch {name!r}", place, expected="a tree of trigger primitives"))
     traced = [name for name in TRACED if name in known]
-    columns = root.read_rows(tree, [*EVENT, *NEEDED, *traced], 0, int(tree.num_entries), path)
+    columns = read_columns(tree, [*EVENT, *NEEDED, *traced], path)
     events, event = number_events(columns)
     channel = split(columns["channel"].astype(np.int64))
-    if len(event) and channel.apa.max() >= MOST_APAS:
-        largest = int(columns["channel"].max())
+    if len(event) and not (channel.apa.min() >= 0 and channel.apa.max() < MOST_APAS):
+        largest = int(columns["channel"][np.argmax(np.abs(channel.apa))])
         expected = f"channels of {MOST_APAS} anodes (1x2x2), below {2560 * MOST_APAS}"
         raise UserError(Problem("channels of a detector that is not known", place, expected=expected, received=largest))
     edep = np.maximum(columns.get("bt_edep", np.zeros(len(event))), 0.0)
@@ -94,9 +105,28 @@ def read_primitives(path: Path) -> Primitives:
         event, channel.apa, channel.plane, channel.face, channel.number,
         columns["time_start"].astype(np.float64) / CLOCK, over, to_peak, peak, integral,
         edep, columns.get("bt_primary_track_id", np.zeros(len(event))).astype(np.int64),
-        columns.get("bt_x", 0.0 * edep),
+        columns.get("bt_x", edep * 0.0).astype(np.float64),
         events, read_truth(path, events),
     )  # fmt: skip
+
+
+def read_columns(tree: Any, branches: Sequence[str], path: Path) -> Columns:
+    """Read all rows; raises UserError for what is not one finite number per row, in the range of `LIMITS`."""
+    columns = root.read_rows(tree, branches, 0, int(tree.num_entries), path)
+    for name, values in columns.items():
+        if name in TEXTS:
+            continue
+        if values.ndim != 1 or values.dtype.kind not in "biuf":
+            received = f"{values.dtype} {list(values.shape[1:])}"
+            what, expected = "not a column of numbers", "one number per row"
+            raise UserError(Problem(what, (str(path), name), expected=expected, received=received))
+        low, high = LIMITS.get(name, (-LARGEST, LARGEST))
+        bad = np.flatnonzero(~((values >= low) & (values <= high)))
+        if len(bad):
+            what = f"{len(bad)} of {len(values)} values out of range, the first at row {bad[0]}"
+            expected = f"numbers from {low:g} to {high:g}"
+            raise UserError(Problem(what, (str(path), name), expected=expected, received=values[bad[0]].item()))
+    return columns
 
 
 def open_primitives(path: Path) -> Any:
@@ -136,9 +166,7 @@ def read_truth(path: Path, events: NDArray[np.int64]) -> dict[str, Columns]:
         trees = [tree for tree in known if tree.split("/")[-1] == name]
         if not trees:
             return {}
-        columns = root.read_rows(
-            tree := root.open_tree(file, trees[0]), [*EVENT, *branches], 0, int(tree.num_entries), path
-        )
+        columns = read_columns(root.open_tree(file, trees[0]), [*EVENT, *branches], path)
         numbers = {tuple(event): i for i, event in enumerate(events.tolist())}  # -1: an event without a primitive
         rows = np.stack([columns[key].astype(np.int64) for key in EVENT], axis=-1).tolist()
         truth[name] = {**columns, "event": np.array([numbers.get(tuple(row), -1) for row in rows], np.int64)}

@@ -36,8 +36,9 @@ def check_charged(columns: Columns, place: Place) -> None:
 
 def check_qop_unit(columns: Columns, place: Place) -> None:
     """Require |q/p| p = 1 with p in GeV; without a momentum column, 1/|q/p| must be a realistic momentum."""
-    inverse = 1.0 / np.abs(np.asarray(columns["qop"], np.float64))
-    ratio = np.median(columns["p"] / inverse) if "p" in columns else None
+    with np.errstate(over="ignore"):
+        inverse = 1.0 / np.abs(np.asarray(columns["qop"], np.float64))
+        ratio = np.median(columns["p"] / inverse) if "p" in columns else None
     if ratio is not None and abs(ratio - 1.0) > 1e-3:
         what = f"|q/p| p = {ratio:.6g} in the median, so {explain_ratio(ratio)}"
         raise UserError(Problem(what, (*place, "qop"), expected="|q/p| p = 1"))

@@ -313,7 +313,12 @@ def test_pixels_that_cannot_be_read_are_noticed_at_first_reading(load, refused, 
         (lambda i, m: (i, np.where(np.isin(np.arange(14), [7, 8, 9]), np.roll(m, 3, 1), m)), "the momenta mean .* MeV"),
         (lambda i, m: (i, np.where(np.arange(14) == 11, np.nan, m)), "24 of 24 rows of 'energy' are not finite"),
         (lambda i, m: (i * 0, m), "the images of plane X are all zero"),
-        (lambda i, m: (i * np.nan, m), "24 of 24 images are not finite, the first in row 0"),
+        (lambda i, m: (i * np.nan, m), "24 of 24 images of plane X are not finite, the first in row 0"),
+        (lambda i, m: (i + (i > 299) * 1e30, m), r"24 of 24 images of plane X are beyond 1e\+07 ADC"),
+        (lambda i, m: (-i, m), "a_planeX.npz: the images of plane X have no value above 0, and some below"),
+        (lambda i, m: (i.astype("c16"), m), r"images: not the array .* Received 'complex128 \[24, 128, 16\]'"),
+        (lambda i, m: (i.astype("U3"), m), "images: not the array that is meant. Expected numbers"),
+        (lambda i, m: (i, m.astype("S9")), "metadata: not the array that is meant. Expected numbers"),
         (lambda i, m: (i.swapaxes(1, 2), m), "not cluster images. Expected .*rows are ticks, columns are channels"),
         (lambda i, m: (i[:20], m), "'metadata' has another number of rows than the images. Expected 20 rows"),
         (lambda i, m: (i.reshape(24, -1), m), r"not cluster images. Expected \(N, 128, 16\)"),
@@ -338,6 +343,15 @@ def test_single_empty_images_are_dropped(load, tmp_path, caplog):
     with caplog.at_level(logging.WARNING):
         assert sum(map(len, load(tmp_path)[1])) == 23
     assert "1 of 24 images are all zero and were dropped" in caplog.text
+
+
+def test_pixels_below_0_are_left_as_they_are(load, tmp_path):
+    """Where a pedestal was subtracted, some samples lie below it."""
+    images, columns = made(24)
+    images[2][images[2] == 0] = -3.0
+    np.savez(tmp_path / "a_planeX.npz", images=images[2], metadata=metadata(columns, 14))
+    (events,) = load(tmp_path, planes=["x"])[1]
+    assert np.array_equal(events.inputs["plane_x"], images[2])
 
 
 def test_mixed_widths_are_refused(refused, tmp_path):
