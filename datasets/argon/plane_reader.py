@@ -91,8 +91,8 @@ class Reader:
             chosen = chosen[np.empty(0, np.int64)]
             images = {name: np.empty((0, *plane.shape[1:]), np.float32) for name, plane in block.planes.items()}
         if first:
-            for name, values in images.items():
-                check_pixels(values, chosen.rows[name], name, (str(block.planes[name].path),))
+            for name, image in images.items():
+                check_pixels(image, chosen.rows[name], name, (str(block.planes[name].path),))
         chosen, images = drop_empty(chosen, images, block, log=first)
         moments = {name: image_moments(values) for name, values in images.items()}
         values = stored_columns(chosen)
