@@ -210,7 +210,7 @@ def test_a_name_that_occurs_twice_is_shown_twice_and_read_by_no_loader(odd):
     twice = [c for c in summarize(path)[":t"] if c.name == "true_tx"]
     assert [c.figures()[0] for c in twice] == [f"{columns[name].min():.6g}" for name in ("true_tx", "x")]
     assert rows_of(path, ":t")["okay"][3:6] == ("0", "14.5", "29")
-    with pytest.raises(UserError, match="odd.root: has 2 branches of the name 'true_tx', and which"):
+    with pytest.raises(UserError, match=r"odd\.root: has 2 branches of the name 'true_tx', and which"):
         load(parse(skeleton(path)))
 
 
