@@ -30,8 +30,13 @@ class Identity:
         return cls(socket.gethostname(), this_machine(), os.getpid(), born(os.getpid()))
 
     def has_ended(self) -> bool:
-        """Whether the process, which ran on this machine, is gone."""
-        return not is_running(self.pid) or born(self.pid) != self.born
+        """Whether the process, which ran on this machine, is known to be gone.
+
+        Many shared machines hide a process from other users (hidepid): it lives, and cannot be told from a later one.
+        """
+        if not is_running(self.pid):
+            return True
+        return bool(_read(f"/proc/{self.pid}/stat")) and born(self.pid) != self.born
 
 
 @functools.cache
