@@ -1,6 +1,7 @@
 """Tracking a run in MLflow, without ever letting the run fail or wait for it: the only module that knows MLflow."""
 
 import contextlib
+import io
 import json
 import logging
 import os
@@ -110,8 +111,11 @@ class Export:
         self.end("FINISHED")
 
     def end(self, status: str) -> None:
-        """Report how the run ended."""
-        self.client.set_terminated(self.run_id, status)
+        """Report how the run ended; MLflow prints where the run can be seen, the password in the address included."""
+        with contextlib.redirect_stdout(io.StringIO()) as printed:
+            self.client.set_terminated(self.run_id, status)
+        for line in printed.getvalue().splitlines():
+            logger.info("%s", hide_passwords(line))
 
     def _log(self, metrics: Sequence[Any]) -> None:
         for first in range(0, len(metrics), METRICS_AT_ONCE):

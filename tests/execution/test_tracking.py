@@ -114,7 +114,7 @@ def test_a_file_store_gets_everything_and_stays_one_run(small_job, tmp_path, mon
     assert not (tmp_path / "mlruns").exists()
 
 
-def test_a_server_that_is_stopped_in_mid_run_costs_nothing_and_is_told_later(small_job, tmp_path, caplog):
+def test_a_server_that_is_stopped_in_mid_run_costs_nothing_and_is_told_later(small_job, tmp_path, caplog, capfd):
     port = free_port()
     epochs = {**small_job["training"], "epochs": 6}
     with server(tmp_path, port) as (uri, process):
@@ -137,6 +137,11 @@ def test_a_server_that_is_stopped_in_mid_run_costs_nothing_and_is_told_later(sma
         assert half.data.metrics["train_loss"] == pytest.approx(json.loads(ran.history.read_text())["train"][2]["loss"])
         assert main(["track", "small"]) == 0
         assert_complete(uri, ran)
+        named = uri.replace("//", f"//ada:{SECRET}@")
+        assert main(["track", "small", "--uri", named]) == 0  # MLflow itself prints this address
+        shown = "".join(capfd.readouterr())
+        assert f"View run small at: {named.replace(SECRET, '***')}/#/experiments/" in shown
+        assert SECRET not in shown + ran.mlflow.read_text()
 
 
 def test_a_server_that_is_not_there_costs_nothing(small_job, tmp_path, caplog):
