@@ -32,7 +32,7 @@ class Identity:
     def has_ended(self) -> bool:
         """Whether the process, which ran on this machine, is known to be gone.
 
-        Many shared machines hide a process from other users (hidepid): it lives, and cannot be told from a later one.
+        Many shared machines hide a process from other users (hidepid): it lives, and whether it is a later one is unknown.
         """
         if not is_running(self.pid):
             return True
