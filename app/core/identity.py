@@ -32,7 +32,7 @@ class Identity:
     def has_ended(self) -> bool:
         """Whether the process, which ran on this machine, is known to be gone.
 
-        Many shared machines hide a process from other users (hidepid): it lives, and whether it is a later one is unknown.
+        Many shared machines hide the processes of others (hidepid): what is hidden lives, and may be a later one.
         """
         if not is_running(self.pid):
             return True
