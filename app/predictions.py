@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -102,13 +102,12 @@ class Predictions:
         known = {name: choose(v) for name, v in self.baselines.items() if set(targets) <= set(v)}
         others = {name: values for name, values in self.true.items() if name not in targets}
         classes = {n: v for n, v in self.probability.items() if n.rpartition("_")[0] in targets}
-        columns = {**self.columns, **others}
         return Predictions(
             self.key,
             choose(self.true),
             choose(self.predicted),
             known,
-            columns,
+            {**self.columns, **others},
             choose(self.sigma),
             classes,
             self.concentration,
@@ -153,22 +152,8 @@ class Predictions:
         return flat
 
     def write(self, path: Path) -> None:
-        """Write the CSV atomically.
-
-        Its columns are `key`, the extra ones, `true_<target>`, `pred_<target>`, `sigma_<target>`,
-        `prob_<target>_<class>`, `kappa_<task>`, `spread_<...>` and `<baseline>.<target>`. Integers keep all their
-        digits, and so does an extra column that float32 does not hold. Other numbers have the nine digits of a float32.
-        """
-        flat = {n: v if v.dtype.kind in "iub" else np.asarray(v, np.float64) for n, v in self.flat().items()}
-        form = ",".join(["%d", *(_number_format(v, name in self.columns) for name, v in flat.items())]) + "\n"
-
-        def write(file: BinaryIO) -> None:
-            file.write((",".join(map(_quote, ("key", *flat))) + "\n").encode("utf-8", "surrogateescape"))
-            for first in range(0, len(self), 4096):
-                rows = zip(*(v[first : first + 4096].tolist() for v in (self.key, *flat.values())), strict=True)
-                file.write("".join(form % row for row in rows).encode())
-
-        write_bytes(path, write)
+        """Write the CSV as `write_blocks` does."""
+        write_blocks(path, [self])
 
     @classmethod
     def read(cls, path: Path) -> Predictions:
@@ -184,6 +169,26 @@ class Predictions:
             baseline, _, target = name.partition(".")
             baselines.setdefault(baseline, {})[target] = values
         return cls(key, parts[0], parts[1], baselines, columns, *parts[2:])
+
+
+def write_blocks(path: Path, blocks: Iterable[Predictions]) -> None:
+    """Write predictions of several blocks of events, with the same columns, as one CSV, atomically.
+
+    They are `key`, the extra ones, `true_<target>`, what TASK_OUTPUTS names, and `<baseline>.<target>`. Integers and
+    extra columns that float32 does not hold keep all digits.
+    """
+
+    def write(file: BinaryIO) -> None:
+        for number, block in enumerate(blocks):
+            flat = {n: v if v.dtype.kind in "iub" else np.asarray(v, np.float64) for n, v in block.flat().items()}
+            head = ",".join(map(_quote, ("key", *flat))) + "\n"
+            file.write(b"" if number else head.encode("utf-8", "surrogateescape"))
+            form = ",".join(["%d", *(_number_format(v, name in block.columns) for name, v in flat.items())]) + "\n"
+            for first in range(0, len(block), 4096):
+                rows = zip(*(v[first : first + 4096].tolist() for v in (block.key, *flat.values())), strict=True)
+                file.writelines((form % row).encode() for row in rows)
+
+    write_bytes(path, write)
 
 
 def _quote(name: str) -> str:

@@ -12,6 +12,7 @@ SYMBOLS: dict[State, str] = {
     "done": "✅",
     "failed": "❌",
     "resubmitted": "🔁",
+    "removed": "🗑️",
 }
 MEANINGS: dict[State, str] = {
     "queued": "submitted to the pool",
@@ -23,6 +24,7 @@ MEANINGS: dict[State, str] = {
     "done": "finished",
     "failed": "failed",
     "resubmitted": "submitted to the pool again",
+    "removed": "its files were removed",
 }
 UNBEATEN = "⚠️"
 SIMULATED = "🧪"

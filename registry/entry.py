@@ -139,6 +139,22 @@ def update_record(root: Path, run: str, **changes: Any) -> Record:
     return record
 
 
+def rename(root: Path, run: str, name: str) -> None:
+    """Give a record, and the remarks on its run, another name; a run without a record has nothing to rename.
+
+    The new record is written before the old one is removed.
+    """
+    with locked(root / ".lock"):
+        record, remarks = store.find(root, run), [root / "notes" / "runs" / f"{each}.md" for each in (run, name)]
+        if record is not None:
+            store.write(root, record.model_copy(update={"run": name}))
+        if remarks[0].exists():
+            remarks[0].rename(remarks[1])
+        if record is not None:
+            remove(store.path_of(root, run))
+    refresh(root)
+
+
 def note(root: Path, run: str, text: str) -> None:
     """Add a remark of a person on a run, at any time, from any process.
 

@@ -12,7 +12,9 @@ from app.core.identity import Identity, this_machine
 from app.core.system import now
 from app.core.types import Name, NonNegative, Strict
 
-State = Literal["queued", "idle", "running", "evicted", "held", "interrupted", "done", "failed", "resubmitted"]
+State = Literal[
+    "queued", "idle", "running", "evicted", "held", "interrupted", "done", "failed", "resubmitted", "removed"
+]
 STATES: tuple[State, ...] = get_args(State)
 Better = Literal["lower", "higher"]
 

@@ -66,7 +66,16 @@ SEPARATE = {
 ROOT_MODULES = {
     "app": {"__init__", "__main__", "run", "cli", "optimizers", "schedules", "predictions", "history"},
     "datasets": {
-        *("__init__", "layered_hits", "muon_hits", "photon_sensors", "plane_images", "track_states", "volume_images"),
+        *(
+            "__init__",
+            "layered_hits",
+            "muon_hits",
+            "photon_sensors",
+            "plane_images",
+            "table",
+            "track_states",
+            "volume_images",
+        ),
     },
 }
 

@@ -10,13 +10,14 @@ GROUPS = {
         "inspect": "Print what is in a data file and what a loader makes of it, or the weights of a job.",
     },
     "Training": {
-        "init": "Write a job skeleton from the columns of a data file.",
+        "init": "Write a job that runs from the columns of a data file.",
         "validate": "Check job files; all errors are reported together.",
         "estimate": "Estimate what a job needs: parameters, memory, the largest batch that fits a GPU.",
         "run": "Run a job, every job of a sweep, or a workflow: simulate, train, measure, register.",
     },
     "Results": {
         "evaluate": "Predict and measure with the model of a finished run.",
+        "predict": "Predict on other files, which need not hold the truth.",
         "plots": "Redraw the plots of a run from its saved predictions.",
         "compare": "Compare finished runs of one application, with uncertainties.",
         "best": "Show the best run of an application, and copy its model.",
@@ -25,6 +26,9 @@ GROUPS = {
         "report": "Write one HTML page about all runs that works offline.",
         "track": "Send finished runs to MLflow: those that it missed, or all of them to another server.",
         "registry": "List the registry, or add a note to a run.",
+        "show": "Show all about one run: its results, its data, its files, and what to do next.",
+        "rename": "Give a run another name.",
+        "remove": "Remove the files of runs; the registry keeps that they existed.",
     },
     "HTCondor pool": {
         "submit": "Submit a job, every job of a sweep, or a workflow.",

@@ -1,109 +1,67 @@
-"""`wirechamber init`: a job skeleton from a data file's own columns."""
+"""`wirechamber init`: a job that runs, from a data file's own columns."""
 
 import argparse
+import contextlib
 import json
 import logging
 import re
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from app.commands._parser import read_path
 from app.core.errors import Problem, UserError
 from app.core.files import find_files, write_text
-from app.data.columns import summarize
+from app.data.table_job import table_job
+from app.data.track_job import track_job
 from app.runtime.console import console
 from datasets.files import root
-from datasets.tracks.files import END, NEEDED, OPTIONAL, START
 
-log = logging.getLogger(__name__)
-NO_DZ = 'the file holds no dz: add "z": [z_start, z_end] in mm to the dataset'
+logger = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
-    parser.add_argument("data", type=read_path, help="a ROOT or npz file")
+
+    def names(text: str) -> list[str]:
+        return [name.strip() for name in text.split(",") if name.strip()]
+
+    parser.add_argument("data", type=read_path, help="a ROOT, npz, HDF5, Parquet or CSV file")
+    parser.add_argument("--inputs", type=names, default=[], metavar="A,B", help="columns that the network sees")
+    parser.add_argument("--targets", type=names, default=[], metavar="C,D", help="columns that are learned")
+    parser.add_argument("--tree", help="the tree of a ROOT file, the group of an HDF5 file")
     parser.add_argument("--out", type=read_path, help="write the job file here instead of printing it")
 
 
 def execute(options: argparse.Namespace) -> int:
-    """Print the skeleton, or write it to a new file."""
+    """Print the job, or write it to a new file."""
     path = find_files([str(options.data)], ("init",), Path.cwd())[0]
-    text = json.dumps(skeleton(path), indent=2) + "\n"
+    if options.out is not None and options.out.exists():
+        raise UserError(Problem("exists already", (str(options.out),), expected="the name of a new file"))
+    with contextlib.redirect_stdout(sys.stderr):  # what is said of the guesses is no part of the job
+        job = first_job(path, options.tree, options.inputs, options.targets)
+    text = json.dumps(job, indent=2) + "\n"
     if options.out is None:
         console.print(text, end="")
         return 0
-    if options.out.exists():
-        raise UserError(Problem("exists already", (str(options.out),), expected="the name of a new file"))
     write_text(options.out, text)
-    console.print(f"written: {options.out}; check it with: wirechamber validate {options.out}")
+    console.print(f"written: {options.out}; train it with: wirechamber run --config {options.out}")
     return 0
 
 
-def skeleton(path: Path) -> dict[str, Any]:
-    """Return a job for track states that are in `path`, with the names that the file uses."""
+def first_job(path: Path, tree: str | None, inputs: Sequence[str], targets: Sequence[str]) -> dict[str, Any]:
+    """Return a job for a file: of track states where it holds all their columns, else of a table of columns."""
+    stem = re.sub(r"[^A-Za-z0-9_.+-]+", "_", root.split_name(path)[0].stem).strip("_.+-") or "data"
+    known = path.suffix.lower() == ".npz" or root.is_root(path)
+    tracks = track_job(path) if known and not (tree or inputs or targets) else None
+    if tracks is not None:
+        logger.warning("all columns of track states are there; --targets makes a table of columns of it")
     return {
-        "name": re.sub(r"[^A-Za-z0-9_.+-]+", "_", root.split_name(path)[0].stem).strip("_.+-") + "_mlp",
-        "application": "track_extrapolation",
+        "name": f"{stem}_mlp",
+        "application": stem if tracks is None else "track_extrapolation",
         "rationale": "First look.",
-        "dataset": {"name": "track_states", "files": [str(path)], **guess_keys(path)},
         "model": {"name": "mlp", "preset": "small"},
-        "tasks": {
-            "state": {
-                "targets": ["x", "y", "tx", "ty"],
-                "transform": "kick",
-                "loss": "mse",
-                "metrics": ["track_residuals"],
-            }
-        },
+        **(tracks or table_job(path, tree, inputs, targets)),
         "training": {"epochs": 50, "batch_size": 256, "early_stopping": {"patience": 20}},
     }
-
-
-def guess_keys(path: Path) -> dict[str, Any]:
-    """Return the keys of the dataset that name the arrays or the branches of a file of track states."""
-    names_of = {name: [c.name for c in columns] for name, columns in summarize(path, most=0).items()}
-    if "" in names_of:
-        return guess_arrays(names_of[""])
-    if not names_of:
-        raise UserError(Problem("the file has no tree", (str(path),), expected="a tree of track states"))
-    tree, names = max(names_of.items(), key=lambda item: len(guess_branches(item[1])[0]))
-    branch_of, missing = guess_branches(names)
-    if missing:
-        log.warning('name the branches of %s under "branches" in the dataset', ", ".join(missing))
-    if "dz" not in branch_of:
-        log.warning(NO_DZ)
-    branches = {column: branch for column, branch in branch_of.items() if column != branch}
-    branches |= dict.fromkeys(missing, "?")
-    return {"tree": tree.removeprefix(":"), **({"branches": branches} if branches else {})}
-
-
-def guess_branches(names: list[str]) -> tuple[dict[str, str], list[str]]:
-    """Return the branch of each column where its name is enough to guess it, and the needed columns without one."""
-    lower = {name.lower(): name for name in names}
-    branch_of: dict[str, str] = {}
-    for column in (*NEEDED, *OPTIONAL):
-        guesses = [column.replace("true_", prefix) for prefix in ("true_", "out_", "end_")]
-        branch_of.update([(column, lower[guess]) for guess in guesses if guess in lower][:1])
-    return branch_of, [column for column in NEEDED if column not in branch_of]
-
-
-def guess_arrays(names: list[str]) -> dict[str, Any]:
-    """Return the arrays of the start and the end of the tracks, nothing where these are X and Y.
-
-    The start is X, else the first array of five or more columns; the end is Y, else the first other array of four or
-    more.
-    """
-    width: dict[str, int] = {}
-    for name in names:
-        array, table, _ = name.partition("[")
-        if table and "," not in name:
-            width[array] = width.get(array, 0) + 1
-    starts = sorted((a for a, columns in width.items() if columns > len(END)), key=lambda a: a != "X")
-    ends = sorted((a for a, columns in width.items() if columns >= len(END)), key=lambda a: a != "Y")
-    if not starts or ends == starts[:1]:
-        expected = "two arrays, of x, y, tx, ty, q/p, dz (N, 5 or more) and of x, y, tx, ty (N, 4 or more)"
-        raise UserError(Problem("no arrays that look like track states", expected=expected, received=names))
-    arrays = {"start": starts[0], "end": next(array for array in ends if array != starts[0])}
-    if width[starts[0]] < len(START) and not width.get("Z"):
-        log.warning(NO_DZ)
-    return {} if arrays == {"start": "X", "end": "Y"} else arrays

@@ -18,7 +18,9 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 """The folder of the program's packages: the repository, or site-packages after `pip install .`."""
 DATA_SUFFIXES = (".npz", ".root")
 """Files with these suffixes, in any case, are the data in a folder."""
-TREE = re.compile(r"(.*\.root):.+", re.DOTALL | re.IGNORECASE)
+TABLE_SUFFIXES = (".h5", ".hdf5", ".parquet", ".csv")
+"""Files of these kinds are the data in a folder that has no other."""
+TREE = re.compile(r"(.*\.root):(.+)", re.DOTALL | re.IGNORECASE)
 
 
 class NotWritten(WirechamberError, OSError):  # noqa: N818 - what happened to the file
@@ -141,17 +143,23 @@ def find_files(patterns: Sequence[str], place: Place = (), start: Path | None = 
 def _matching(pattern: str, place: Place, start: Path | None) -> list[Path]:
     path, folder = expand(pattern, place, start), start or base()
     below = path.relative_to(folder) if path.is_relative_to(folder) else None
+    tree = TREE.fullmatch(str(path))
     if path.is_file():  # even when its name looks like a pattern
         return [path]
     if path.is_dir():
-        inside = matches(f"{glob.escape(str(path))}/**/*")
-        files = sorted(p for p in inside if p.suffix.lower() in DATA_SUFFIXES)
-        what, expected = "no data file in this folder", f"files whose names end in {' or '.join(DATA_SUFFIXES)}"
+        inside = sorted(matches(f"{glob.escape(str(path))}/**/*"))
+        of_kind = ([p for p in inside if p.suffix.lower() in kind] for kind in (DATA_SUFFIXES, TABLE_SUFFIXES))
+        files = next(filter(None, of_kind), [])
+        what = "no data file in this folder"
+        expected = f"files whose names end in one of {', '.join((*DATA_SUFFIXES, *TABLE_SUFFIXES))}"
     elif glob.has_magic(str(below or path)):  # the folder where relative ones begin is no pattern
-        files = sorted(matches(str(path if below is None else Path(glob.escape(str(folder)), below))))
+        wanted = str(path if below is None else Path(glob.escape(str(folder)), below))
+        files = sorted(matches(wanted))
+        if tree and not files:
+            file = wanted.removesuffix(f":{tree[2]}")
+            files = [Path(f"{each}:{tree[2]}") for each in sorted(matches(file))]
         what, expected = "the pattern matches no file", "at least one file"
     else:
-        tree = TREE.fullmatch(str(path))
         files = [path] if tree and Path(tree[1]).is_file() else []
         what, expected = "no such file", "an existing file"
     if not files:

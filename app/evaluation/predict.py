@@ -73,7 +73,7 @@ class Predictor:
 
 
 def predict(predictor: Predictor, events: Events, job: Job) -> Predictions:
-    """Return the predictions of all tasks on `events`."""
+    """Return the predictions of all tasks on `events`, with the truth of the targets that these have."""
     tasks = {name: task.targets for name, task in job.tasks.items()}
     targets = [target for names in tasks.values() for target in names]
     predicted: dict[str, dict[str, Any]] = {output: {} for output in TASK_OUTPUTS}
@@ -87,7 +87,7 @@ def predict(predictor: Predictor, events: Events, job: Job) -> Predictions:
     }
     return Predictions(
         key=events.key,
-        true={target: np.asarray(events.columns[target], np.float64) for target in targets},
+        true={t: np.asarray(events.columns[t], np.float64) for t in targets if t in events.columns},
         predicted=predicted.pop(VALUE),
         columns=others | hit_columns(outputs, events, job),
         **predicted,

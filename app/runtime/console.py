@@ -20,7 +20,7 @@ WIDTH_OF_FILES = 200
 """The width of a line in a file or a pipe, in characters; a table that needs more gets more."""
 LARGE = 300
 """Rows from which on rich, which takes 2 ms for each, would keep people waiting."""
-LIBRARIES = ("tensorflow", "absl", "matplotlib", "h5py")
+LIBRARIES = ("tensorflow", "absl", "matplotlib", "h5py", "numexpr")
 
 
 class Console:

@@ -11,7 +11,7 @@ from app.checks.tasks import check_values
 from app.config import Job, Task
 from app.core.errors import UserError, unknown
 from app.core.libraries import keras
-from app.data.loading import Data, stack_columns
+from app.data.loading import Data, first_events, stack_columns
 from app.data.weighting import Blocks, make_curriculum
 from app.models import SCORES
 from app.training.classical import make_classical
@@ -20,6 +20,8 @@ from app.training.outputs import network_outputs, physical_outputs
 from datasets.pipeline.batches import Batch
 from datasets.pipeline.events import Events
 from datasets.transforms.chain import Chain
+
+ROWS_FOR_RANGES = 100_000
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,8 @@ def build(job: Job, data: Data) -> Networks:
     """
     keras.backend.clear_session()
     normalization: dict[str, Any] = {"columns": data.columns, "inputs": {}, "tasks": {}}
+    normalization["ranges"] = input_ranges(data)
+    normalization["units"] = {name: column.unit for name, column in data.source.targets.items()}
     if job.is_classical:
         deployed, description, seconds = make_classical(job, data)
         return Networks(None, deployed, None, normalization, data.prepare, description, seconds)
@@ -74,6 +78,13 @@ def build(job: Job, data: Data) -> Networks:
     if data.weighting:
         normalization["weighting"] = data.weighting.dump()
     return Networks(network, deployed, objective, normalization, partial(prepare_batch, data=data, chains=chains))
+
+
+def input_ranges(data: Data) -> dict[str, list[list[float]]]:
+    """Return the 0.1 and 99.9 % quantile of each column of the flat inputs, of the first training events."""
+    events = first_events(data.splits.train, ROWS_FOR_RANGES)
+    quantiles = {name: np.quantile(events.inputs[name], [0.001, 0.999], axis=0) for name in data.columns}
+    return {name: values.T.astype(float).tolist() for name, values in quantiles.items()}
 
 
 def prepare_batch(events: Events, data: Data, chains: Mapping[str, Chain]) -> Batch:

@@ -11,7 +11,7 @@ import pytest
 import uproot
 
 from app.cli import main
-from app.commands.init import skeleton
+from app.commands.init import first_job
 from app.config.job_file import parse
 from app.core.errors import UserError
 from app.core.files import find_files
@@ -138,7 +138,7 @@ def test_init_makes_a_job_that_reads_the_file(tmp_path):
         file["info"] = {"n": np.arange(3)}
         file["tracks"] = theirs
     for name, job_name in (("my tracks (1).npz", "my_tracks_1_mlp"), ("ours.npz", "ours_mlp"), ("a.root", "a_mlp")):
-        job = parse(skeleton(tmp_path / name))
+        job = parse(first_job(tmp_path / name, None, [], []))
         events = load(job)
         assert job.name == job_name
         assert np.array_equal(events.columns["x"], columns["true_x"].astype(np.float32))
@@ -146,19 +146,15 @@ def test_init_makes_a_job_that_reads_the_file(tmp_path):
 
 
 def test_init_says_what_it_cannot_know(tmp_path, caplog):
-    arrays, columns = states()
+    arrays, _ = states()
     np.savez(tmp_path / "a.npz", X=arrays["X"][:, :5], Y=arrays["Y"])
-    skeleton(tmp_path / "a.npz")
+    assert first_job(tmp_path / "a.npz", None, [], [])["dataset"]["name"] == "track_states"
     assert 'the file holds no dz: add "z"' in caplog.text
-    with uproot.recreate(tmp_path / "a.root") as file:
-        file["tracks"] = {"x": columns["x"], "slope": columns["tx"]}
-    made = skeleton(tmp_path / "a.root")["dataset"]
-    assert made["tree"] == "tracks"
-    assert "name the branches of y, tx, ty, qop, true_x, true_y, true_tx, true_ty" in caplog.text
-    assert made["branches"]["tx"] == "?"
-    np.savez(tmp_path / "b.npz", a=np.zeros((3, 4)), b=np.zeros(3))
-    with pytest.raises(UserError, match="no arrays that look like track states"):
-        skeleton(tmp_path / "b.npz")
+    assert "all columns of track states are there; --targets makes a table of columns of it" in caplog.text
+    with uproot.recreate(tmp_path / "none.root") as file:
+        file["metadata"] = "{}"
+    with pytest.raises(UserError, match="the file has no tree"):
+        first_job(tmp_path / "none.root", None, [], [])
 
 
 def test_init_writes_a_new_file_only(tmp_path, capsys):
@@ -211,13 +207,13 @@ def test_a_name_that_occurs_twice_is_shown_twice_and_read_by_no_loader(odd):
     assert [c.figures()[0] for c in twice] == [f"{columns[name].min():.6g}" for name in ("true_tx", "x")]
     assert rows_of(path, ":t")["okay"][3:6] == ("0", "14.5", "29")
     with pytest.raises(UserError, match=r"odd\.root: has 2 branches of the name 'true_tx', and which"):
-        load(parse(skeleton(path)))
+        load(parse(first_job(path, None, [], [])))
 
 
 def test_a_name_that_begins_with_a_slash_is_shown(odd, capsys):
-    path = odd({"other_x": np.arange(3.0), "okay": np.arange(3)}, (b"other_x", b"/ther_x"))
+    path = odd({"other_x": np.arange(3.0), "okay": np.arange(3), "y": np.arange(3)}, (b"other_x", b"/ther_x"))
     assert rows_of(path, ":t")["/ther_x"][3:6] == ("0", "1", "2")
-    assert skeleton(path)["dataset"]["tree"] == "t"
+    assert first_job(path, None, [], [])["dataset"]["inputs"] == ["okay"]
     branches = 'branches={"x": "/ther_x", "y": "okay", "tx": "okay", "ty": "okay", "qop": "okay"}'
     assert main(["inspect", str(path), "--set", branches, "--set", "truth=false", "--set", "z=[0.0, 1.0]"]) == 2
     assert "odd.root: the dataset track_states refuses this: " in capsys.readouterr().err
@@ -225,8 +221,8 @@ def test_a_name_that_begins_with_a_slash_is_shown(odd, capsys):
 
 def test_a_branch_of_another_size_than_its_type_says_why_it_is_not_readable(odd, capsys):
     """As lists of leaves `x[15][2]:y[15][2]`, which uproot cannot interpret."""
-    path = odd({"wave": np.zeros((3, 2)), "okay": np.arange(3)}, (b"wave[2]", b"wave[7]"))
-    (wave, okay) = summarize(path)[":t"]
+    path = odd({"wave": np.zeros((3, 2)), "okay": np.arange(3), "y": np.arange(3)}, (b"wave[2]", b"wave[7]"))
+    (wave, okay, _) = summarize(path)[":t"]
     assert (wave.kind, wave.values) == ("not readable", None)
     assert "wave has the wrong number of bytes (48) for interpretation" in wave.reason
     assert okay.figures()[:3] == ["0", "1", "2"]

@@ -382,7 +382,7 @@ def test_other_files_and_names(refused, tmp_path):
     np.savez(tmp_path / "tracks.npz", X=np.zeros((3, 5)))
     refused("has no array 'images_u', so it does not hold cluster images", tmp_path / "tracks.npz")
     (tmp_path / "empty").mkdir()
-    refused("no data file in this folder. Expected files whose names end in .npz or .root", tmp_path / "empty")
+    refused("no data file in this folder. Expected files whose names end in one of .npz, .root", tmp_path / "empty")
     write_planes(tmp_path / "p")
     refused("no file of plane X", *sorted((tmp_path / "p").glob("*planeU.npz")), planes=["x"])
     refused("dataset.planes|planes: a plane is named twice", tmp_path, planes=["x", "x"])

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.commands.init import skeleton
+from app.commands.init import first_job
 from app.core.errors import UserError
 from app.core.files import find_files
 from datasets import DATASETS
@@ -93,5 +93,5 @@ def test_what_the_loader_says_without_configuration():
         read(start="X")
     with pytest.raises(UserError, match="the file has no dz"):
         read(z=None)
-    made = skeleton(FILE)["dataset"]
+    made = first_job(FILE, None, [], [])["dataset"]
     assert {"start": made["start"], "end": made["end"]} == {"start": "X_plane", "end": "Y_true"}

@@ -1,0 +1,95 @@
+"""`wirechamber show`: everything about one run, and what to do with it next."""
+
+import argparse
+import json
+from typing import Any
+
+import registry
+from app.commands._results import show_results
+from app.core.errors import UserError
+from app.core.files import read_json
+from app.runs import directory
+from app.runs.directory import RunDirectory
+from app.runs.find import find_run
+from app.runs.removal import size_of
+from app.runtime.console import console
+from registry import cells
+
+NEXT = {
+    "done": "predict {run} --data FILES | export {run} | compare {run} OTHER",
+    "interrupted": "run --config {path}/job.json --resume",
+    "failed": "run --config {path}/job.json --overwrite",
+    "held": "resubmit {run}",
+}
+"""The command that a run in a state is waiting for."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of this command."""
+    parser.add_argument("run", metavar="RUN", help="name or path of a run")
+    parser.add_argument("--json", action="store_true", help="print the record, the metrics and the files as JSON")
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Print the run's record, its results next to the baselines, and its files."""
+    run, record = find(options.run)
+    results = read_json(run.metrics) if run.metrics.exists() else {}
+    if options.json:
+        console.print(json.dumps(as_json(run, record, results), indent=2))
+        return 0
+    for name, text in facts(run, record).items():
+        if text:
+            console.print(f"{name:<12} {text}")
+    if results:
+        show_results(run.name, results, run.path)
+    if record is not None and record.state in NEXT and run.job.exists():
+        console.print("next: wirechamber " + NEXT[record.state].format(run=run.name, path=run.path))
+    return 0
+
+
+def find(name: str) -> tuple[RunDirectory, registry.Record | None]:
+    """Return a run and its record; a removed or remote run has no directory, one that was never registered no record.
+
+    Raises:
+        UserError: there is neither.
+    """
+    try:
+        run = find_run(name)
+    except UserError:
+        record = registry.find_or_warn(registry.root(), name)
+        if record is None:
+            raise
+        return directory.of(name), record
+    return run, registry.find_or_warn(registry.root(), run.name)
+
+
+def facts(run: RunDirectory, record: registry.Record | None) -> dict[str, str]:
+    """Return what there is to say, one line each, by its name."""
+    files, size = size_of(run)
+    place = f"{run.path}, {files:,} files, {size / 1e6:,.1f} MB" if run.job.exists() else "not on this machine"
+    if record is None:
+        return {"run": run.name, "state": "not in the registry", "files": place}
+    ended = f", {record.reason}" if record.reason else ""
+    simulated = "SIMULATED, " if record.simulated else ""
+    epochs = f"best epoch {record.best_epoch} of {record.epoch}" if record.best_epoch is not None else ""
+    times = [cells.duration(record.training_time), epochs, cells.minute(record.finished or record.started)]
+    return {
+        "run": f"{run.name}, {record.application}",
+        "state": f"{record.state}{ended}",
+        "rationale": record.rationale,
+        "model": ", ".join(
+            filter(None, (record.model, f"{cells.count(record.parameters)} parameters", cells.loss(record)))
+        ),
+        "data": f"{simulated}{record.dataset} ({record.fingerprint[:8]})" if record.dataset else "",
+        "training": ", ".join(filter(None, times)),
+        "result": f"{record.metric} {cells.figure(record, record.metric)}: {record.verdict}" if record.verdict else "",
+        "commit": cells.commit(record),
+        "files": place,
+    }
+
+
+def as_json(run: RunDirectory, record: registry.Record | None, results: dict[str, Any]) -> dict[str, Any]:
+    """Return the same for a script."""
+    files = sorted(str(path.relative_to(run.path)) for path in run.path.rglob("*") if path.is_file())
+    known = None if record is None else record.model_dump(mode="json")
+    return {"run": run.name, "directory": str(run.path), "record": known, "metrics": results, "files": files}

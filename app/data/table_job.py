@@ -1,0 +1,155 @@
+"""A first job for any table of columns: inputs and targets guessed from the names and values of a file's columns."""
+
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.core.errors import Problem, UserError
+from datasets.tables.files import TableFile
+from datasets.tables.formats import open_table
+
+logger = logging.getLogger(__name__)
+SAMPLE = 20_000
+"""Rows that a guess looks at."""
+MOST_CLASSES = 20
+WIDEST = 32
+"""An array (N, M) with more columns is an image or a waveform, not a table."""
+EVENT = re.compile(r"(run|event|lumi|evt|entry|luminosityblock|id|key|index)(_?(number|num|no|nr|id|block))?", re.I)
+WEIGHT = re.compile(r"(.*[_.])?(weight|wgt)s?", re.I)
+TRUTH = re.compile(r"(.*[_.])?(target|label|class|truth|true|gen|mc|y|signal|is_?signal|mass|m)([_.].*)?", re.I)
+Columns = dict[str, NDArray[Any]]
+
+
+def table_job(path: Path, tree: str | None, inputs: Sequence[str], targets: Sequence[str]) -> dict[str, Any]:
+    """Return the dataset and the tasks of a job for a table, with what is not given guessed from its columns.
+
+    Args:
+        path: the file.
+        tree: the tree of a ROOT file, the group of an HDF5 file.
+        inputs: columns, none to guess them.
+        targets: columns, none to guess them.
+
+    Raises:
+        UserError: a damaged file, no such column, nothing left for the inputs.
+    """
+    file = open_table(path, tree)
+    columns = readable_columns(file, [*inputs, *targets])
+    key = key_of(columns)
+    targets = targets or guess_targets(columns, {*inputs, *key})
+    weights = [name for name in columns if WEIGHT.fullmatch(name) and name not in targets]
+    inputs = inputs or guess_inputs(columns, {*targets, *key, *weights})
+    if not inputs:
+        raise UserError(Problem("no column is left for the inputs", (str(path),), received=list(columns)))
+    lacking = [n for n in (*inputs, *targets) if columns[n].dtype.kind == "f" and not np.isfinite(columns[n]).all()]
+    if lacking:
+        logger.warning("rows without a value of %s are dropped (missing: drop)", ", ".join(lacking))
+    classes = {name: classes_of(columns[name]) for name in targets}
+    dataset = {
+        "name": "table",
+        "files": [str(path)],
+        **({"tree": tree} if tree else {}),
+        "inputs": list(inputs),
+        "targets": {name: {"classes": of} if of and of != [0, 1] else "" for name, of in classes.items()},
+        **({"extras": [*key, *weights]} if key or weights else {}),
+        **({"key": key} if key else {}),
+        **({"missing": "drop"} if lacking else {}),
+    }
+    return {"dataset": dataset, "tasks": tasks_of(classes)}
+
+
+def readable_columns(file: TableFile, asked: Sequence[str]) -> Columns:
+    """Return the first rows of each column that has one value per row, and of those that were asked for."""
+    columns = file.read(list(asked), 0, SAMPLE)
+    left = []
+    for name in file.names:
+        if name in columns:
+            continue
+        try:
+            columns |= file.read([name], 0, SAMPLE)
+        except UserError:
+            elements = [f"{name}[{i}]" for i in range(width_of(file, name))]
+            columns |= file.read(elements, 0, SAMPLE)
+            left += [] if elements else [name]
+    if left:
+        shown = ", ".join(left[:10]) + (f" and {len(left) - 10} more" if len(left) > 10 else "")
+        logger.info("left out, as a row has several values of each, or none that can be read: %s", shown)
+    return columns
+
+
+def width_of(file: TableFile, name: str) -> int:
+    """Return how many columns an array (N, M) is that is narrow enough for a table; 0 for anything else."""
+    try:
+        first = file.arrays([name], 0, 1)[name]
+    except UserError:
+        return 0
+    narrow = isinstance(first, np.ndarray) and first.ndim == 2 and first.shape[1] <= WIDEST
+    return int(first.shape[1]) if narrow and first.dtype.kind in "iufb" else 0
+
+
+def key_of(columns: Columns) -> list[str]:
+    """Return the integer columns that identify an event by their names and values, or none."""
+    named = [name for name, values in columns.items() if values.dtype.kind in "iu" and EVENT.fullmatch(name)]
+    rows = np.stack([columns[name].astype(np.int64) for name in named], axis=-1) if named else np.empty((0, 0))
+    return named if named and len(np.unique(rows, axis=0)) == len(rows) else []
+
+
+def guess_targets(columns: Columns, taken: set[str]) -> list[str]:
+    """Return the columns whose names say that they are the truth, else the last one, and say so."""
+    free = [name for name, values in columns.items() if name not in taken and not WEIGHT.fullmatch(name)]
+    free = [name for name in free if is_number(columns[name]) or classes_of(columns[name])]
+    if not free:
+        raise UserError(
+            Problem("no column to learn", expected="a column of numbers or classes", received=list(columns))
+        )
+    found = [name for name in free if TRUTH.fullmatch(name)] or free[-1:]
+    logger.warning("targets are guessed from the names: %s; --targets says which", ", ".join(found))
+    return found
+
+
+def guess_inputs(columns: Columns, taken: set[str]) -> list[str]:
+    """Return the columns of numbers that change and are nothing else."""
+    free = [name for name, values in columns.items() if name not in taken and is_number(values)]
+    return [name for name in free if len(np.unique(columns[name][np.isfinite(columns[name])])) > 1]
+
+
+def is_number(values: NDArray[Any]) -> bool:
+    """Whether a column holds numbers."""
+    return values.dtype.kind in "iufb"
+
+
+def classes_of(values: NDArray[Any]) -> list[Any]:
+    """Return the classes of a column of texts, truth values or a few integers from 0 on; [] for a measurement."""
+    if values.dtype.kind == "f":
+        return []
+    different = np.unique(values)
+    if values.dtype.kind == "b":
+        return [0, 1]
+    if values.dtype.kind in "US":
+        return [str(v) for v in different.astype(str)] if 2 <= len(different) <= MOST_CLASSES else []
+    few = 2 <= len(different) <= MOST_CLASSES and different[0] == 0 and different[-1] == len(different) - 1
+    return [int(v) for v in different] if few else []
+
+
+def tasks_of(classes: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
+    """Return a task for all measurements together, and one for each target of classes."""
+    measured = [name for name, of in classes.items() if not of]
+    tasks: dict[str, Any] = {}
+    if measured:
+        tasks[task_name(measured[0]) if len(measured) == 1 else "values"] = {"targets": measured, "loss": "mse"}
+    for name, of in classes.items():
+        if len(of) == 2:
+            tasks[task_name(name)] = {"targets": [name], "loss": "binary_crossentropy"}
+        elif of:
+            head = {"name": "softmax", "classes": len(of)}
+            tasks[task_name(name)] = {"targets": [name], "head": head, "loss": "categorical_crossentropy"}
+    return tasks
+
+
+def task_name(column: str) -> str:
+    """Return the name of the task that learns a column."""
+    return re.sub(r"[^A-Za-z0-9_-]+", "_", column).strip("_-") or "target"

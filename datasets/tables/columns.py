@@ -1,0 +1,112 @@
+"""What a job says of the columns of a table: where each is, its unit, its classes, or the expression that gives it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+
+from app.core.errors import Place, Problem, UserError, unknown
+from app.core.types import Strict
+from datasets.pipeline.events import Column
+from datasets.tables.expressions import evaluate, names_in
+from datasets.tables.units import conversion
+
+Array = NDArray[Any]
+
+
+class Quantity(Strict):
+    """A column of the files, or an expression of columns, under the name that the job gives it."""
+
+    column: str | None = Field(None, description="its name in the files, `name[i]` for one element; else its own name")
+    expression: str | None = Field(None, description="of columns of the files, e.g. `sqrt(px**2 + py**2)`")
+    unit: str = Field("", description="in the files; energies become GeV")
+    to: str | None = Field(None, description="the unit to convert to")
+    classes: Annotated[tuple[str | int, ...], Field(min_length=2)] | None = Field(
+        None, description="values in the files that become 0, 1, 2, ..."
+    )
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Quantity:
+        if self.column is not None and self.expression is not None:
+            raise UserError(Problem("give 'column' or 'expression', not both", received=self.expression))
+        if self.classes is not None and len(set(self.classes)) < len(self.classes):
+            raise UserError(Problem("a class occurs twice", ("classes",), received=list(self.classes)))
+        return self
+
+
+Quantities = dict[str, str | Quantity] | tuple[str, ...]
+"""Names of columns, or for each name its unit, or where it comes from."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One quantity, ready to be read: what it is multiplied by, and the columns of the files that it takes."""
+
+    name: str
+    place: Place
+    quantity: Quantity
+    factor: float
+    unit: str
+
+    @property
+    def column(self) -> Column:
+        """Its name and unit for the program."""
+        origin = self.quantity.expression or self.quantity.column
+        return Column(self.name, self.unit, origin or "")
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The columns of the files that it takes."""
+        if self.quantity.expression is not None:
+            return names_in(self.quantity.expression, (*self.place, "expression"))
+        return (self.quantity.column or self.name,)
+
+    def compute(self, read: Mapping[str, Array], place: Place) -> Array:
+        """Return the quantity (N,) from columns of the files; raises UserError where these are no numbers."""
+        if self.quantity.expression is not None:
+            values = evaluate(self.quantity.expression, read, (*self.place, "expression"))
+        else:
+            values = read[self.sources[0]]
+        if self.quantity.classes is not None:
+            return classes_of(values, self.quantity.classes, (*place, self.name))
+        if values.dtype.kind not in "iufb":
+            expected = 'numbers, or "classes": [...] in the dataset'
+            received = str(values[0]) if len(values) else str(values.dtype)
+            raise UserError(
+                Problem("not a column of numbers", (*place, *self.sources), expected=expected, received=received)
+            )
+        return values if self.factor == 1.0 else values * self.factor
+
+
+def wanted(quantities: Quantities, key: str) -> list[Wanted]:
+    """Return the quantities that a job names under `key` of its dataset.
+
+    Raises:
+        UserError: a unit or an expression that is not understood, a name that occurs twice.
+    """
+    named = quantities if isinstance(quantities, dict) else {name: Quantity() for name in quantities}
+    if len(named) < len(quantities):
+        raise UserError(Problem("a column occurs twice", ("dataset", key), received=list(quantities)))
+    found = []
+    for name, text in named.items():
+        quantity, place = Quantity(unit=text) if isinstance(text, str) else text, ("dataset", key, name)
+        factor, unit = conversion(quantity.unit, quantity.to, (*place, "unit"))
+        found.append(Wanted(name, place, quantity, factor, unit))
+    return found
+
+
+def classes_of(values: Array, classes: Sequence[str | int], place: Place) -> Array:
+    """Return the number of the class of each value, (N,) int64; raises UserError for a value that is no class."""
+    texts = values.astype(str)
+    numbers = np.full(len(values), -1, np.int64)
+    for number, name in enumerate(classes):
+        numbers[texts == str(name)] = number
+    if (numbers < 0).any():
+        row = int(np.flatnonzero(numbers < 0)[0])
+        raise UserError(unknown("class", str(texts[row]), [str(name) for name in classes], (*place, f"row {row}")))
+    return numbers

@@ -1,0 +1,107 @@
+"""From rows of a table to events: selected, converted, checked, with what is missing masked."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.core.errors import Problem, UserError
+from datasets.files.root import place_of
+from datasets.pipeline.columns import single_column
+from datasets.pipeline.event_keys import Duplicates, hash_rows, hash_text
+from datasets.pipeline.events import Column, Events
+from datasets.tables.columns import Wanted
+from datasets.tables.expressions import evaluate, names_in
+from datasets.tables.files import TableFile
+
+logger = logging.getLogger(__name__)
+Missing = Literal["stop", "drop", "mask"]
+Array = NDArray[Any]
+
+
+@dataclass
+class Reader:
+    """Turns rows of a file into Events; the checks run when a block is read for the first time."""
+
+    inputs: Sequence[Wanted]
+    targets: Sequence[Wanted]
+    extras: Sequence[Wanted]
+    select: str | None
+    key: Sequence[str] | None
+    missing: Missing
+    duplicates: Duplicates
+    checked: set[int] = field(default_factory=set)
+
+    @property
+    def features(self) -> tuple[Column, ...]:
+        """Columns of the input tensor: the inputs and, with a mask, which of them are missing."""
+        masks = [Column(f"{w.name}_missing", "", f"1: {w.name} is missing") for w in self.inputs]
+        return (*(w.column for w in self.inputs), *(masks if self.missing == "mask" else ()))
+
+    def __call__(self, number: int, file: TableFile, first: int, rows: int) -> Events:
+        """Read `rows` rows of a file from `first` on, as block number `number`."""
+        place = place_of(file.path, first)
+        columns = self.compute(file, first, rows, place)
+        columns = self.take_complete(columns, place, number not in self.checked)
+        key = hash_rows([numbers(columns[name]) for name in self.key or self.identifying])
+        if number not in self.checked:
+            self.duplicates.check(key, place)
+            self.checked.add(number)
+        features = [single_column(w.name, columns[w.name], place) for w in self.inputs]
+        if self.missing == "mask":
+            there = [np.isfinite(values) for values in features]
+            features = [np.where(t, v, np.float32(0)) for t, v in zip(there, features, strict=True)]
+            features += [(~t).astype(np.float32) for t in there]
+        kept = {w.name: columns[w.name] for w in (*self.targets, *self.extras)}
+        return Events({"features": np.stack(features, axis=-1)}, kept, key)
+
+    @property
+    def identifying(self) -> list[str]:
+        """The columns that identify an event where the job names none."""
+        return list(dict.fromkeys(w.name for w in (*self.inputs, *self.targets)))
+
+    def compute(self, file: TableFile, first: int, rows: int, place: tuple[str]) -> dict[str, Array]:
+        """Return inputs, targets, extras and the columns of the key, by name, of the rows that are selected."""
+        quantities = {w.name: w for w in (*self.inputs, *self.targets, *self.extras)}
+        chosen = names_in(self.select, ("dataset", "select")) if self.select else ()
+        others = [name for name in (*chosen, *(self.key or ())) if name not in quantities]
+        sources = dict.fromkeys([name for w in quantities.values() for name in w.sources] + others)
+        read = file.read(list(sources), first, rows)
+        columns = {name: w.compute(read, place) for name, w in quantities.items()}
+        columns |= {name: read[name] for name in others}
+        if not self.select:
+            return columns
+        taken = evaluate(self.select, columns, ("dataset", "select"))
+        if taken.dtype != bool:
+            expected = "a comparison, as 'pt > 5'"
+            raise UserError(Problem("not a selection", ("dataset", "select"), expected=expected, received=self.select))
+        return {name: values[taken] for name, values in columns.items()}
+
+    def take_complete(self, columns: Mapping[str, Array], place: tuple[str], first_time: bool) -> dict[str, Array]:
+        """Return the rows that lack no value, with "mask" no target; raises UserError at others with "stop"."""
+        asked = (*self.targets, *(() if self.missing == "mask" else self.inputs))
+        lacking = {w.name: ~np.isfinite(columns[w.name]) for w in asked}
+        bad = np.any(list(lacking.values()), axis=0)
+        if bad.any() and self.missing == "stop":
+            name, values = next((name, values) for name, values in lacking.items() if values.any())
+            what = (
+                f"{values.sum():,} of {len(values):,} rows lack a value, the first is row {np.flatnonzero(values)[0]}"
+            )
+            expected = "finite numbers, or 'missing': 'drop' or 'mask' in the dataset"
+            raise UserError(Problem(what, (*place, name), expected=expected))
+        if bad.any() and first_time:
+            logger.warning("%s: %d of %d rows lack a value and were dropped", place[0], bad.sum(), len(bad))
+        return {name: values[~bad] for name, values in columns.items()} if bad.any() else dict(columns)
+
+
+def numbers(values: Array) -> Array:
+    """Return a column of a key as numbers: a text by its hash."""
+    if values.dtype.kind not in "US":
+        return values
+    different, where = np.unique(values, return_inverse=True)
+    return np.array([hash_text(str(text)) for text in different], np.uint64)[where]

@@ -1,0 +1,101 @@
+"""The first job that `wirechamber init` makes of any table of columns says what it guessed, and runs as it is."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pyarrow
+import pytest
+from pyarrow import csv
+
+from app.cli import main
+from app.commands.init import first_job
+from app.config.job_file import parse
+from app.core.errors import UserError
+
+ROWS = 60
+
+
+@pytest.fixture
+def columns():
+    rng = np.random.default_rng(1)
+    return {
+        "run": np.full(ROWS, 7),
+        "event": np.arange(ROWS),
+        "pt": rng.uniform(1, 9, ROWS),
+        "eta": rng.normal(0, 1, ROWS),
+        "constant": np.ones(ROWS),
+        "weight": rng.uniform(0, 2, ROWS),
+        "label": np.where(np.arange(ROWS) % 3 > 0, "signal", "background"),
+        "true_mass": rng.uniform(80, 100, ROWS),
+    }
+
+
+def job_of(tmp_path, columns, inputs=(), targets=(), name="a.csv", tree=None):
+    csv.write_csv(pyarrow.table(columns), tmp_path / name)
+    return first_job(tmp_path / name, tree, list(inputs), list(targets))
+
+
+def test_names_and_values_say_what_is_what(tmp_path, columns, caplog):
+    made = job_of(tmp_path, columns)
+    assert made["dataset"] == {
+        "name": "table",
+        "files": [str(tmp_path / "a.csv")],
+        "inputs": ["pt", "eta"],
+        "targets": {"label": {"classes": ["background", "signal"]}, "true_mass": ""},
+        "extras": ["run", "event", "weight"],
+        "key": ["run", "event"],
+    }
+    assert made["tasks"] == {
+        "true_mass": {"targets": ["true_mass"], "loss": "mse"},
+        "label": {"targets": ["label"], "loss": "binary_crossentropy"},
+    }
+    assert "targets are guessed from the names: label, true_mass; --targets says which" in caplog.text
+    job = parse(made)
+    source = job.dataset.build([tmp_path / "a.csv"])
+    events = next(iter(source))
+    np.testing.assert_array_equal(events.columns["label"], columns["label"] == "signal")
+    assert source.extras.keys() == {"run", "event", "weight"}
+
+
+def test_what_is_given_is_taken(tmp_path, columns):
+    made = job_of(tmp_path, columns, ["eta", "constant"], ["pt"])
+    assert made["dataset"]["inputs"] == ["eta", "constant"]
+    assert made["dataset"]["targets"] == {"pt": ""}
+    with pytest.raises(UserError, match=r"unknown column\. Did you mean 'eta'\?"):
+        job_of(tmp_path, columns, ["etaa"], ["pt"])
+
+
+def test_without_a_hint_the_last_column_is_learned(tmp_path, columns, caplog):
+    made = job_of(tmp_path, {name: columns[name] for name in ("pt", "constant", "eta")})
+    assert made["dataset"]["targets"] == {"eta": ""}
+    assert made["dataset"]["inputs"] == ["pt"]
+    assert "key" not in made["dataset"]
+    with pytest.raises(UserError, match="no column is left for the inputs"):
+        job_of(tmp_path, {"eta": columns["eta"]})
+
+
+def test_values_that_are_missing_and_classes_of_integers(tmp_path, columns):
+    pt = np.where(np.arange(ROWS) == 3, np.nan, columns["pt"])
+    made = job_of(tmp_path, {"pt": pt, "class": np.arange(ROWS) % 4})
+    assert made["dataset"]["missing"] == "drop"
+    assert made["tasks"]["class"]["head"] == {"name": "softmax", "classes": 4}
+    assert made["tasks"]["class"]["loss"] == "categorical_crossentropy"
+    assert parse(made).tasks["class"].targets == ("class",)
+
+
+def test_columns_of_a_matrix_are_inputs(tmp_path):
+    rng = np.random.default_rng(1)
+    np.savez(tmp_path / "b.npz", X=rng.normal(size=(ROWS, 3)), y=rng.normal(size=ROWS), image=np.zeros((ROWS, 99)))
+    made = first_job(tmp_path / "b.npz", None, [], [])["dataset"]
+    assert (made["inputs"], made["targets"]) == (["X[0]", "X[1]", "X[2]"], {"y": ""})
+
+
+def test_the_command_writes_a_job_that_is_valid(tmp_path, columns, capsys):
+    csv.write_csv(pyarrow.table(columns), tmp_path / "zmm.csv")
+    command = ["init", str(tmp_path / "zmm.csv"), "--inputs", "pt,eta", "--targets", "true_mass"]
+    assert main([*command, "--out", str(tmp_path / "job.json")]) == 0
+    assert json.loads((tmp_path / "job.json").read_text())["application"] == "zmm"
+    assert main(["validate", str(tmp_path / "job.json")]) == 0
+    assert "1 job, valid" in capsys.readouterr().out
