@@ -133,6 +133,9 @@ def layered_hits(
     centres = np.full(length, mirror or 0.0, np.float32)
     centres[list(angles)] = straight
     rows = sum(shape[0] for shape in shapes.values())
+    if not rows:
+        received = [str(path) for path in files[:3]]
+        raise UserError(Problem("no events in these files", ("dataset", "files"), received=received))
     read = partial(read_block, names=names, absent=absent, min_hits=min_hits)
     layer = {"name": "layer_differences", "pairs": differences, "angles": list(angles)}
     return Source(

@@ -133,9 +133,11 @@ class Reader:
         lit, place = np.sum(list(sums.values()), axis=0) > 0, (str(shard.path),)
         if number not in self.checked:
             if len(rows) and not lit.any():
-                raise UserError(Problem("the images are all zero", place, expected="events with pixels"))
+                raise UserError(Problem("no image has a charge above 0", place, expected="events with pixels"))
             if not lit.all():
-                logger.warning("%s: %d of %d images are all zero and were dropped", *place, (~lit).sum(), len(lit))
+                logger.warning(
+                    "%s: %d of %d images have no charge above 0 in sum and were dropped", *place, (~lit).sum(), len(lit)
+                )
             stored = [values[rows] for values in shard.columns.values() if values.dtype.kind != "U"]
             self.duplicates.check(shard.key[rows] ^ hash_rows([*stored, *sums.values()]), place)
             self.checked.add(number)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from app.core.errors import UserError
+from app.physics.xenon_calorimeter import SENSORS
 from app.predictions import Predictions
 from datasets import DATASETS
 from datasets.muons.columns import STANDARD
@@ -158,12 +159,7 @@ def test_numbers_of_events_and_truth_of_muons(tmp_path, event, run, pt):
     column=st.sampled_from(["event", "match_id", "cluster_energy", "key"]),
 )
 def test_metadata_of_volume_images(tmp_path, values, column):
-    arrays = {
-        "plane": np.zeros(ROWS, "u1"), "row": np.arange(ROWS, dtype="i2"), "column": np.arange(ROWS, dtype="i2"),
-        "value": np.arange(60.0, 60 + ROWS), "offsets": np.arange(ROWS + 1), "is_es": np.ones(ROWS, "i1"),
-        "particle_energy": np.full(ROWS, 0.01), "event": np.arange(ROWS), column: values,
-    }  # fmt: skip
-    np.savez(tmp_path / "a.npz", **arrays)
+    np.savez(tmp_path / "a.npz", **volumes() | {column: values})
     found = load("volume_images", tmp_path / "a.npz", without_momentum="keep")
     if isinstance(found, str):
         assert column in found
@@ -188,6 +184,94 @@ def test_layers_of_muons(tmp_path, values, column):
     else:
         whole = found.inputs["layers"][:, 0, 0] if column == "hits" else found.columns[column]
         assert same(whole, values)
+
+
+@examples(15, 300, values=columns_of((*INTEGERS, *FLOATS, "?")))
+def test_pixels_of_volume_images(tmp_path, values):
+    """Each event has one pixel: where it is not above 0, there is no charge."""
+    np.savez(tmp_path / "a.npz", **volumes() | {"value": values})
+    found = load("volume_images", tmp_path / "a.npz", without_momentum="keep")
+    if isinstance(found, str):
+        assert "a.npz.value: " in found or "no image has a charge above 0" in found
+    else:
+        lit = values.astype(np.float64) > 0
+        assert same(np.asarray(found.inputs["volume"]).sum(axis=(1, 2, 3)), values[lit])
+        assert same(found.columns["charge_u"], values[lit])
+
+
+@examples(
+    15,
+    300,
+    values=columns_of((*INTEGERS, *FLOATS, "?")),
+    column=st.sampled_from(["images", "apa", "face", "key", "neutrino_momentum"]),
+)
+def test_pixels_and_columns_of_plane_images(tmp_path, values, column):
+    arrays = planes() | ({} if column in ("images", "neutrino_momentum") else {column: values})
+    if column == "images":
+        arrays["images"] = np.ones((ROWS, 128, 16), values.dtype)
+        arrays["images"][:, 0, 0] = values
+    elif column == "neutrino_momentum":
+        arrays[column] = np.repeat(values[:, None], 3, 1)
+    np.savez(tmp_path / "a_planeX.npz", **arrays)
+    found = load("plane_images", tmp_path / "a_planeX.npz", planes=["x"])
+    if isinstance(found, str):
+        assert f"a_planeX.npz.{column}: " in found or "of plane X are" in found or "'neutrino_x'" in found
+    elif column == "images":
+        assert same(found.inputs["plane_x"][:, 0, 0], values)
+        assert (found.inputs["plane_x"][:, 1:] == 1).all()
+    elif column == "key":
+        assert found.key.tolist() == [int(v) % 2**64 for v in values]
+    elif column == "neutrino_momentum":
+        assert same(found.columns["neutrino_x"], values)
+    else:
+        assert np.array_equal(found.columns[column], values, equal_nan=values.dtype.kind == "f")
+
+
+def volumes():
+    return {
+        "plane": np.zeros(ROWS, "u1"), "row": np.arange(ROWS, dtype="i2"), "column": np.arange(ROWS, dtype="i2"),
+        "value": np.arange(60.0, 60 + ROWS), "offsets": np.arange(ROWS + 1), "is_es": np.ones(ROWS, "i1"),
+        "particle_energy": np.full(ROWS, 0.01), "event": np.arange(ROWS),
+    }  # fmt: skip
+
+
+def planes():
+    """Electrons at rest but one MeV, which agrees with their momenta, in metadata of 14 columns."""
+    table = np.zeros((ROWS, 14))
+    table[:, 0], table[:, 1:4] = np.arange(ROWS), 1.0
+    table[:, 9], table[:, 10:12], table[:, 12], table[:, 13] = 0.01, 10.013, 2, np.arange(ROWS)
+    return {"images": np.ones((ROWS, 128, 16)), "metadata": table}
+
+
+@examples(
+    6,
+    150,
+    values=columns_of((*NATIVE, "f4", "f8", "?")),
+    column=st.sampled_from(["npho", "relative_time", "energyTruth", "timeTruth", "nGamma", "run", "event"]),
+)
+def test_readings_truth_and_numbers_of_photon_sensors(tmp_path, values, column):
+    light = np.full((ROWS, SENSORS), 10.0) + np.arange(ROWS)[:, None]
+    arrays = {"npho": light, "relative_time": light * 1e-9, "run": np.arange(ROWS), "event": np.arange(ROWS)}
+    arrays |= {"energyTruth": np.full(ROWS, 0.05), "timeTruth": np.zeros(ROWS), "nGamma": np.ones(ROWS, "i4")}
+    names = {"energyTruth": "energy", "timeTruth": "time", "nGamma": "n_gamma"}
+    if arrays[column].ndim == 2:
+        arrays[column] = light.astype(values.dtype)
+        arrays[column][:, 0] = values
+    else:
+        arrays[column] = values
+    with uproot.recreate(tmp_path / "a.root") as file:
+        layout = {name: (v.dtype, v.shape[1:]) if v.ndim > 1 else v.dtype for name, v in arrays.items()}
+        file.mktree("tree", layout).extend(arrays)
+    found = load("photon_sensors", tmp_path / "a.root", empty="keep", time_threshold=0.0)
+    if isinstance(found, str):
+        assert column in found or names.get(column, column) in found or "duplicates" in found
+    elif column in ("run", "event"):
+        assert len(np.unique(found.key)) == ROWS
+    elif column in names:
+        assert same(found.columns[names[column]], values)
+    else:
+        valid = np.abs(values.astype(np.float64)) <= 9e9
+        assert same(found.inputs["sensors"][valid, 0, int(column != "npho")], values[valid])
 
 
 @examples(50, 500, values=columns_of((*INTEGERS, *FLOATS, "?")))

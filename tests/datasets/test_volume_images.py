@@ -141,9 +141,9 @@ def test_empty_images_are_dropped_and_a_file_of_them_refused(load, refused, tmp_
     np.savez(tmp_path / "a.npz", **{**arrays, "offsets": offsets})
     with caplog.at_level(logging.WARNING):
         assert sum(map(len, load(tmp_path)[1])) == 11
-    assert "1 of 12 images are all zero and were dropped" in caplog.text
+    assert "1 of 12 images have no charge above 0 in sum and were dropped" in caplog.text
     np.savez(tmp_path / "a.npz", **{**arrays, "value": arrays["value"] * 0})
-    refused("a.npz: the images are all zero", tmp_path)
+    refused("a.npz: no image has a charge above 0", tmp_path)
 
 
 def test_damaged_shards_are_named_and_counted_or_skipped(load, refused, folder, caplog):
