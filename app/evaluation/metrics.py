@@ -55,7 +55,7 @@ def fit_baselines(data: Data, job: Job) -> dict[str, dict[str, Any]]:
         loss = task.loss.component.facts
         # The loss of a sigmoid learns the probability of 1, which is a class too.
         classes = loss.classes or loss.head == "sigmoid"
-        fitted[name] = baselines.fit(train, validation, task.targets, classes=classes)
+        fitted[name] = baselines.fit(train, validation, task.targets, classes=classes, flat=data.column_names)
     return fitted
 
 

@@ -32,6 +32,7 @@ class BaselineFacts(Facts):
     classes: bool | None = False
     floor: bool = False
     truth: bool = False
+    general: bool = False
 
 
 METRICS = Catalog[dict[str, Any], MetricFacts]("metric", "app.metrics", facts=MetricFacts)
