@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import awkward as ak
 import numpy as np
-import pytest
 import uproot
-from hypothesis import HealthCheck, Phase, given, settings
+from drawn import examples
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -44,29 +43,6 @@ def columns_of(kinds, rows=ROWS):
         return st.lists(some, min_size=rows, max_size=rows).map(lambda v: np.array(v, dtype))
 
     return st.sampled_from(kinds).flatmap(values)
-
-
-def examples(few, many, **draws):
-    """Run a test with few examples, and marked slow with many."""
-
-    def decorate(test):
-        quiet = {
-            "phases": [Phase.generate, Phase.target],
-            "deadline": None,
-            "derandomize": True,
-            "suppress_health_check": list(HealthCheck),
-        }
-        counts = [pytest.param(few, id="few"), pytest.param(many, id="many", marks=pytest.mark.slow)]
-
-        @pytest.mark.parametrize("number", counts)
-        @pytest.mark.filterwarnings("ignore:overflow encountered in cast")
-        def run(number, tmp_path):
-            settings(max_examples=number, **quiet)(given(**draws)(lambda **drawn: test(tmp_path, **drawn)))()
-
-        run.__name__, run.__doc__ = test.__name__, test.__doc__
-        return run
-
-    return decorate
 
 
 def load(name, path, **options):

@@ -130,6 +130,28 @@ def test_a_family_says_the_same_as_in_keras(name, simulated, monkeypatch):
     assert [len(values) for values in nothing] == [0] * len(names)
 
 
+@pytest.mark.slow
+def test_numbers_of_any_size_say_the_same_as_in_keras(simulated, monkeypatch):
+    """Where one of them is not finite, the other is not: from numbers of no track to the edges of float32."""
+    _, _, deployed = made("mlp gelu", monkeypatch, simulated)
+    session = open_session(to_onnx(deployed, "model").SerializeToString())
+    rng = np.random.default_rng(1)
+    size = 10.0 ** rng.uniform(-38, 38, (3000, 6)) * rng.choice([-1, 1, 0], (3000, 6), p=[0.45, 0.45, 0.1])
+    (name,) = deployed.input
+    inputs = {name: np.concatenate([size, np.where(rng.random(size.shape) < 0.2, size, 1.0)]).astype(np.float32)}
+    inputs[name][::7, 0], inputs[name][::11, 3] = np.nan, np.inf
+    with np.errstate(all="ignore"):
+        expected = deployed(inputs, training=False)
+    ((output, called),) = output_names(deployed).items()
+    whole, found = np.asarray(expected[output]), session.run([called], inputs)[0]
+    finite = np.isfinite(whole)
+    assert np.array_equal(np.isfinite(found), finite)
+    assert finite.any()
+    scale = np.where(finite, np.abs(whole), 1.0).max(axis=1, keepdims=True)  # large terms cancel in small outputs
+    room = np.broadcast_to(1e-4 * scale + 1e-3, whole.shape)[finite]
+    assert (np.abs(found[finite] - whole[finite]) <= room).all()
+
+
 def test_padding_says_nothing(simulated, monkeypatch):
     """The same hits with more padding behind them give the same answer."""
     _, data, deployed = made("deep_sets", monkeypatch, simulated)

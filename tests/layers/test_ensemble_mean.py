@@ -3,6 +3,8 @@
 import keras
 import numpy as np
 import pytest
+from drawn import examples
+from hypothesis import strategies as st
 
 from app.layers.ensemble_mean import EnsembleMean, combine_members, concentration_of, mean_length
 
@@ -110,3 +112,25 @@ def test_the_mean_length_loses_no_digits_where_its_terms_cancel():
     k = np.concatenate([np.geomspace(5e-3, 100, 500), [0.4999, 0.5, 0.5001]]).astype(np.float32)
     exact = 1 / np.tanh(k.astype(np.float64)) - 1 / k.astype(np.float64)
     assert np.asarray(mean_length(keras.ops.convert_to_tensor(k))) == pytest.approx(exact, rel=3e-6)
+
+
+MEMBERS = {
+    "values": st.floats(-(2.0**60), 2.0**60, width=32),
+    "inverse": st.floats(2.0**-20, 2.0**20, width=32),
+    "log": st.floats(2.0**-60, 2.0**60, width=32),
+    "circular": st.floats(-1.5, 1.5, width=32),
+}
+
+
+@examples(20, 300, mean=st.sampled_from(sorted(MEMBERS)), data=st.data())
+def test_a_mean_lies_between_its_members(tmp_path, mean, data):
+    """Whatever they are, in whatever order; and of equal members it is what each of them says."""
+    values = data.draw(st.lists(MEMBERS[mean], min_size=2, max_size=4))
+    found = combined(mean, *({"value": [[value]]} for value in values))
+    room = 1e-5 * max(map(abs, values)) + 1e-6
+    assert min(values) - room <= found["value"][0, 0] <= max(values) + room
+    assert 0.0 <= found["spread"][0, 0] < np.inf
+    turned = combined(mean, *({"value": [[value]]} for value in values[::-1]))
+    assert turned["value"][0, 0] == pytest.approx(found["value"][0, 0], rel=1e-4, abs=room)
+    same = combined(mean, *[{"value": [[values[0]]]}] * 3)
+    assert same["value"][0, 0] == pytest.approx(values[0], rel=2e-5, abs=1e-6)
