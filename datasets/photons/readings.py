@@ -3,10 +3,12 @@
 Imported with numba. All compiled functions are in this one file, so that their cache notices every change.
 """
 
+from functools import partial
 from typing import Any
 
-import numba
 import numpy as np
+
+from datasets.pipeline.compiled import compile_kept
 
 LARGEST = np.float32(9e9)
 """Files mark readings that were not measured with values beyond this."""
@@ -20,7 +22,7 @@ VECTORS = {"reassoc", "contract", "nsz"}
 """Freedoms of the compiler: sums in any order, but NaN stays NaN."""
 
 
-@numba.njit(nogil=True, cache=True)
+@compile_kept
 def clean(npho, times, alive, threshold, u, v, w, sensors, sums):  # type: ignore[no-untyped-def]
     """Fill the input tensor and the sums of a block.
 
@@ -45,7 +47,7 @@ def clean(npho, times, alive, threshold, u, v, w, sensors, sums):  # type: ignor
         sums[row, 4] = first_time(sensors[row], early)
 
 
-@numba.njit(nogil=True, cache=True, fastmath=VECTORS)
+@partial(compile_kept, fastmath=VECTORS)
 def mark(npho, times, alive, threshold, sensors):  # type: ignore[no-untyped-def]
     """Fill photons and times of one event, NaN for what is invalid."""
     for i in range(len(npho)):
@@ -55,7 +57,7 @@ def mark(npho, times, alive, threshold, sensors):  # type: ignore[no-untyped-def
         sensors[i, 1] = time if valid & (photons >= threshold) & (abs(time) <= LARGEST) else NAN
 
 
-@numba.njit(nogil=True, cache=True, fastmath=VECTORS)
+@partial(compile_kept, fastmath=VECTORS)
 def moments(npho, alive, u, v, w):  # type: ignore[no-untyped-def]
     """Return the light of one event, the part of it that is above 0, and its first moments in u, v, w.
 
@@ -73,7 +75,7 @@ def moments(npho, alive, u, v, w):  # type: ignore[no-untyped-def]
     return light, weight, weight_u, weight_v, weight_w
 
 
-@numba.njit(nogil=True, cache=True)
+@compile_kept
 def first_time(sensors, early):  # type: ignore[no-untyped-def]
     """Return the quantile `EARLY` of the valid times, NaN when there are none; `early` is room for them."""
     count = 0
@@ -83,7 +85,7 @@ def first_time(sensors, early):  # type: ignore[no-untyped-def]
     return select(early, count, int(EARLY * count)) if count else NAN
 
 
-@numba.njit(nogil=True, cache=True)
+@compile_kept
 def select(values, count, place):  # type: ignore[no-untyped-def]
     """Return what would stand at `place` if the first `count` values were sorted (Hoare's quickselect, in place)."""
     low, high = 0, count - 1
@@ -104,7 +106,7 @@ def select(values, count, place):  # type: ignore[no-untyped-def]
     return values[place]
 
 
-@numba.njit(nogil=True, cache=True)
+@compile_kept
 def hash_readings(npho, times):  # type: ignore[no-untyped-def]
     """Return hashes (N,) of the bits of the readings as they are in the file: FNV-1a over words, then mixed."""
     keys = np.empty(len(npho), np.uint64)

@@ -18,6 +18,7 @@ import numba
 import numpy as np
 
 from datasets.pipeline import event_keys
+from datasets.pipeline.compiled import compile_kept
 
 STEP = np.uint64(event_keys.GOLDEN)
 """Distance between two states of a stream: 2^64 over the golden ratio."""
@@ -36,11 +37,7 @@ def digest_sources(sources: Sequence[Path]) -> int:
 
 def compile_entry(make: Callable[[int], Callable[..., Any]], sources: Sequence[Path]) -> Any:
     """Compile `make(digest of all sources)` without the lock, and keep it on disk where there is a folder to write."""
-    function = make(digest_sources([*sources, *ENGINE]))
-    try:
-        return numba.njit(nogil=True, cache=True)(function)
-    except RuntimeError:  # neither the folder of the source nor the user's cache can be written
-        return numba.njit(nogil=True)(function)
+    return compile_kept(make(digest_sources([*sources, *ENGINE])))
 
 
 scramble = numba.njit(nogil=True)(event_keys.scramble)

@@ -1,7 +1,5 @@
 """Compiled code is made again when its source changes, and works where nothing can be kept."""
 
-import numba
-
 from datasets.simulate.engine import compiled
 from datasets.simulate.engine.compiled import compile_entry, digest_sources
 
@@ -28,20 +26,3 @@ def test_a_function_knows_the_digest_of_its_sources_and_of_the_engine(tmp_path):
 
     (tmp_path / "events.py").write_text("x = 1")
     assert compile_entry(make, [tmp_path])(1) == 1 + digest_sources([tmp_path, *compiled.ENGINE])
-
-
-def test_without_a_folder_to_write_it_is_compiled_every_time(monkeypatch):
-    compiler, kept = numba.njit, []
-
-    def refuse_cache(*function, **options):
-        if function:  # numba compiles parts of itself when it is used for the first time
-            return compiler(*function, **options)
-        kept.append(options.get("cache", False))
-        if kept[-1]:
-            raise RuntimeError("cannot cache function: no locator available")
-        return compiler(**options)
-
-    monkeypatch.setattr(compiled.numba, "njit", refuse_cache)
-    expected = digest_sources(compiled.ENGINE)
-    assert compile_entry(lambda digest: lambda x: x + digest, [])(0) == expected
-    assert kept == [True, False]
