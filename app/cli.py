@@ -6,6 +6,7 @@ import importlib
 import logging
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -24,6 +25,10 @@ def command() -> NoReturn:
     """
     interruption.listen()
     faulthandler.enable(all_threads=False)  # a crash in C, e.g. of TensorFlow, says where it happened
+    if any("error" in option for option in sys.warnoptions):  # a warning of Keras would end a run when it is saved
+        sys.warnoptions.clear()
+        os.environ.pop("PYTHONWARNINGS", None)  # for processes that this one starts
+        warnings.simplefilter("default")
     try:
         code = main()
     except ImportError as error:

@@ -19,6 +19,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 # TensorFlow's own allocator keeps the memory of a step for the next one. With the system's, half of the time of a dense
 # network's step on a CPU goes into page faults (11,500 a step at batch 2048): 14 steps/s instead of 43.
 os.environ.setdefault("TF_CPU_ALLOCATOR_USE_BFC", "true")
+# Other kernels than those that TensorFlow takes by itself give other last digits.
+os.environ.pop("TF_ENABLE_ONEDNN_OPTS", None)
+# XLA compiles what Keras asks it to and nothing else; with --tf_xla_auto_jit a run has other weights.
+if "TF_XLA_FLAGS" in os.environ:
+    _flags = os.environ["TF_XLA_FLAGS"].split()
+    os.environ["TF_XLA_FLAGS"] = " ".join(flag for flag in _flags if not flag.startswith("--tf_xla_auto_jit"))
 
 
 @cache

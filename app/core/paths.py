@@ -22,8 +22,10 @@ def check_path(path: Path | str, place: Place = ()) -> Path:
         reason = f"a name of {longest} bytes" if longest > LONGEST else ""
     except OSError as error:
         reason = error.strerror or str(error)
-    except ValueError:  # NUL, or half a character
+    except ValueError as error:  # NUL, or half a character
         reason = "a character that no name can have"
+        if isinstance(error, UnicodeEncodeError) and error.encoding != "utf-8":
+            reason = f"names are in {error.encoding} here, in UTF-8 with PYTHONUTF8=1 in the environment"
     else:
         return Path(path)
     if reason:

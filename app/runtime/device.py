@@ -2,10 +2,14 @@
 
 import contextlib
 import importlib
+import logging
+import os
 from importlib import metadata
 
 from app.core.libraries import keras, tf
 from app.core.system import cores
+
+logger = logging.getLogger(__name__)
 
 
 def prepare(seed: int, deterministic: bool = False) -> str:
@@ -20,6 +24,9 @@ def prepare(seed: int, deterministic: bool = False) -> str:
         with contextlib.suppress(RuntimeError):  # this process uses the GPU already, with growth as it was set then
             tf.config.experimental.set_memory_growth(gpu, True)
     keras.utils.set_random_seed(seed)
+    if "XLA_FLAGS" in os.environ and not deterministic:
+        note = "they may change results; with --deterministic Keras compiles nothing by XLA"
+        logger.warning("XLA_FLAGS are set (%s): %s", os.environ["XLA_FLAGS"], note)
     if deterministic:
         tf.config.experimental.enable_op_determinism()
     return describe(gpus)

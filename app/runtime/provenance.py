@@ -28,6 +28,7 @@ def provenance(facts: Mapping[str, Any]) -> dict[str, Any]:
         "versions": versions,
         "host": socket.gethostname(),
         "cpus": os.cpu_count(),
+        **({"xla_flags": os.environ["XLA_FLAGS"]} if "XLA_FLAGS" in os.environ else {}),
         **facts,
     }
 
