@@ -13,7 +13,7 @@ from typing import Any
 
 from app.core.errors import UserError, unknown
 from app.core.files import REPOSITORY
-from app.runtime.console import console
+from app.runtime.console import console, entry
 
 PLACES = {
     "datasets": ("DATASETS", "datasets"),
@@ -57,7 +57,7 @@ def execute(options: argparse.Namespace) -> int:
     for kind in [options.kind] if options.kind else PLACES:
         console.print(kind, style="bold")
         for name, summary in sorted(read_summaries(kind)):
-            console.print(f"  {name:<24} {summary}")
+            entry(name, summary, 27)
     return 0
 
 
@@ -87,4 +87,4 @@ def _explain(component: Any) -> None:
     for name, field in fields.items():
         elsewhere = field.description or (explained.get(name) if name not in component.types else None)
         text = f". {elsewhere}" if elsewhere else ""
-        console.print(f"  {name:<20} {describe_type(field)}; {default_of(field)}{text}")
+        entry(name, f"{describe_type(field)}; {default_of(field)}{text}", 23)

@@ -2,10 +2,11 @@
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from app.checks.jobs import nothing_to_train
 from app.config import Job
-from app.runtime.console import console
+from app.runtime.console import console, table
 from app.training.estimate import ROWS, estimate_built, reduce_simulation
 
 
@@ -23,7 +24,10 @@ def dry_run(job: Job) -> None:
         networks = build(job, data)
         estimate = estimate_built(job, networks, data)
     model = networks.network or networks.deployed
-    model.summary(print_fn=lambda text: console.print(text), line_length=100)
+    rows = [
+        (layer.name, type(layer).__name__, describe_shape(layer), f"{layer.count_params():,}") for layer in model.layers
+    ]
+    table(f"model {model.name}", ("layer", "type", "output", "parameters"), rows, numbers_from=3)
     console.print(f"{job.name} on {machine}: {model.count_params():,} parameters")
     console.print(f"data: about {estimate.rows:,} training events")
     if networks.network is None:
@@ -40,3 +44,15 @@ def dry_run(job: Job) -> None:
     if job.ensemble:
         console.print(f"each of {len(job.ensemble.all_seeds(job.seed))} members of the ensemble is such a run")
     console.print("nothing was written")
+
+
+def describe_shape(layer: Any) -> str:
+    """Return the shape of a layer's output for one event, '64' or '4 x 16'; of several outputs each by its name."""
+    output = layer.output
+    if isinstance(output, dict):
+        return ", ".join(f"{name} {_axes(value)}" for name, value in output.items())
+    return ", ".join(map(_axes, output if isinstance(output, list | tuple) else [output]))
+
+
+def _axes(tensor: Any) -> str:
+    return " x ".join("N" if size is None else str(size) for size in tensor.shape[1:]) or "1"

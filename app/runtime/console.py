@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
@@ -12,14 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.core.passwords import hide_passwords
+from app.runtime.table_layout import TO_ASCII, fill, lay_out
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
 
 WIDTH_OF_FILES = 200
-"""The width of a line in a file or a pipe, in characters; a table that needs more gets more."""
-LARGE = 300
-"""Rows from which on rich, which takes 2 ms for each, would keep people waiting."""
+"""The width of a table in a file or a pipe, in characters."""
 LIBRARIES = ("tensorflow", "absl", "matplotlib", "h5py", "numexpr")
 
 
@@ -36,8 +36,7 @@ class Console:
         """The console of rich, for what is more than a plain line; brackets in names are no styles."""
         from rich.console import Console as RichConsole
 
-        width = None if self.is_terminal else WIDTH_OF_FILES
-        return RichConsole(highlight=False, soft_wrap=True, width=width, emoji=False, markup=False)
+        return RichConsole(highlight=False, soft_wrap=True, emoji=False, markup=False)
 
     def print(self, text: str = "", *, style: str | None = None, end: str = "\n") -> None:
         """Print a text as it is; `style`, e.g. "bold red", shows on a terminal."""
@@ -54,38 +53,28 @@ console = Console()
 def table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]], numbers_from: int = 1) -> None:
     """Print a table; the columns from `numbers_from` on are aligned right.
 
-    In a file or a pipe nothing is cut. On a terminal that is too narrow the columns of names, the first and that of the
-    runs, are whole. A table of more than LARGE rows is printed in plain columns.
+    It is at most as wide as the terminal, or as COLUMNS says; in a file or a pipe without it WIDTH_OF_FILES. What has no
+    place in a line is printed below its row.
     """
-    if len(rows) > LARGE:
-        _print_columns(title, header, rows, numbers_from)
-        return
-    from rich.table import Table
-
-    grid = Table(title=title, title_justify="left", title_style="bold")
-    for position, name in enumerate(header):
-        longest = max((len(row[position]) for row in rows), default=0) if name == "run" or position == 0 else None
-        grid.add_column(name, justify="right" if position >= numbers_from else "left", no_wrap=True, min_width=longest)
-    for row in rows:
-        grid.add_row(*row)
-    rich = console.rich
-    if not console.is_terminal:
-        rich.width = max(WIDTH_OF_FILES, rich.measure(grid, options=rich.options.update(width=10**6)).maximum)
-    rich.print(grid)
-
-
-def _print_columns(title: str, header: Sequence[str], rows: Sequence[Sequence[str]], numbers_from: int) -> None:
-    from rich.cells import cell_len
-
-    widths = [max(map(cell_len, column)) for column in zip(header, *rows, strict=True)]
-    console.print(title, style="bold")
-    for row in (header, *rows):
-        gaps = [" " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True)]
-        cells = [
-            gap + cell if n >= numbers_from else cell + gap for n, (cell, gap) in enumerate(zip(row, gaps, strict=True))
-        ]
-        sys.stdout.write("  ".join(cells).rstrip() + "\n")
+    width = shutil.get_terminal_size((WIDTH_OF_FILES, 0)).columns
+    text = "\n".join(lay_out(title, header, rows, numbers_from, width))
+    try:
+        "┏│".encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        text = text.translate(TO_ASCII)
+    first, _, rest = text.partition("\n")
+    console.print(first, style="bold")
+    sys.stdout.write(rest + "\n")  # rich takes a millisecond for a line, and a file may have thousands of columns
     sys.stdout.flush()
+
+
+def entry(name: str, text: str, column: int) -> None:
+    """Print a name and, from `column` on, its text; a terminal that is too narrow gets several lines of text."""
+    width = max(20, shutil.get_terminal_size((sys.maxsize, 0)).columns - column)
+    first, *rest = fill(text.split(" "), width)
+    console.print(f"  {name:<{column - 3}} {first}".rstrip())
+    for line in rest:
+        console.print(" " * column + line)
 
 
 def configure(verbose: bool = False) -> None:
