@@ -53,8 +53,8 @@ console = Console()
 def table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]], numbers_from: int = 1) -> None:
     """Print a table; the columns from `numbers_from` on are aligned right.
 
-    It is at most as wide as the terminal, or as COLUMNS says; in a file or a pipe without it WIDTH_OF_FILES. What has no
-    place in a line is printed below its row.
+    It is at most as wide as the terminal, or as COLUMNS says; in a file or a pipe without it WIDTH_OF_FILES. What has
+    no place in a line is printed below its row.
     """
     width = shutil.get_terminal_size((WIDTH_OF_FILES, 0)).columns
     text = "\n".join(lay_out(title, header, rows, numbers_from, width))
