@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Sequence
 from typing import NoReturn
 
+from app.commands._data import data_alone
 from app.commands._parser import Parser, read_path
 from app.commands._table import COMMANDS, GROUPS, OPEN_COMMANDS
 from app.core import interruption
@@ -61,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     configure(options.verbose)
     try:
-        with interruption.as_interruption():
+        with interruption.as_interruption(), data_alone(options):
             return int(importlib.import_module(f"app.commands.{options.command}").execute(options) or 0)
     except WirechamberError as error:
         sys.stderr.write(f"{error}\n")

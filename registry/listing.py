@@ -25,10 +25,11 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Listing:
-    """A table of text: `header` above `rows`, and one line for each damaged file."""
+    """A table of text: `header` above `rows`, the record of each row, and one line for each damaged file."""
 
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    records: tuple[Record, ...]
     damaged: tuple[str, ...]
 
 
@@ -57,15 +58,16 @@ def list_runs(
     ):
         if name is not None and name not in choices:
             raise UserError(unknown(what, name, choices))
-    rows = []
-    for r in sort_records(contents, chosen, sort):
+    rows, records = [], sort_records(contents, chosen, sort)
+    for r in records:
         figure = cells.figure(r, sort or r.metric)
         result = (figure if sort or not figure else f"{r.metric} {figure}") or r.reason
         own = (cells.state(r), r.model, cells.count(r.parameters), cells.loss(r), result, cells.against(r))
         name = f"{cells.SIMULATED} {r.run}" if r.simulated else r.run
         rows.append((r.application, name, *own, cells.duration(r.training_time), cells.minute(r.updated)))
     header = tuple(name or sort or "result" for name in COLUMNS)
-    return Listing(header, tuple(rows), tuple(f"{root / path}: {line}" for path, line in contents.damaged.items()))
+    damaged = tuple(f"{root / path}: {line}" for path, line in contents.damaged.items())
+    return Listing(header, tuple(rows), tuple(records), damaged)
 
 
 def sort_records(contents: Contents, records: list[Record], metric: str | None) -> list[Record]:

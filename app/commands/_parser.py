@@ -67,6 +67,13 @@ def add_overrides(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_formats(parser: argparse.ArgumentParser) -> None:
+    """Add `--json` and `--csv`."""
+    formats = parser.add_mutually_exclusive_group()
+    formats.add_argument("--json", action="store_true", help="print JSON for a script, with whole values")
+    formats.add_argument("--csv", action="store_true", help="print CSV for a script, with whole values")
+
+
 def add_logs(parser: argparse.ArgumentParser) -> None:
     """Add `--logs DIR`."""
     parser.add_argument(

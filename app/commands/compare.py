@@ -1,9 +1,12 @@
 """`wirechamber compare`: runs of one application compared on the same events; no TensorFlow."""
 
 import argparse
+from collections.abc import Iterator
+from typing import Any
 
+from app.commands._data import print_data, wants_data
 from app.commands._parser import read_path, whole_number
-from app.comparison.compare import compare
+from app.comparison.compare import Comparison, compare
 from app.comparison.compared_run import read_compared_runs
 from app.comparison.tables import markdown, tables
 from app.core.files import check_file, check_folder, make_folder, write_json, write_text
@@ -17,7 +20,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     draws = whole_number(1, 10**6)
     parser.add_argument("--draws", type=draws, default=300, metavar="N", help="draws of the bootstrap (300)")
     parser.add_argument("--output-dir", type=read_path, metavar="DIR", help="draw the plots into this folder")
-    parser.add_argument("--json", type=read_path, metavar="FILE", help="write every metric to this file")
+    help_text = "write every metric to this file, else print it for a script"
+    parser.add_argument("--json", type=read_path, nargs="?", const=True, metavar="FILE", help=help_text)
+    parser.add_argument("--csv", action="store_true", help="print every metric as CSV for a script")
     parser.add_argument("--markdown", type=read_path, metavar="FILE", help="write the tables to this file")
 
 
@@ -26,12 +31,15 @@ def execute(options: argparse.Namespace) -> int:
     runs = read_compared_runs(options.compared)
     if options.output_dir:
         check_folder(options.output_dir, "--output-dir")
-    for option, path in (("--json", options.json), ("--markdown", options.markdown)):
+    json_file = None if options.json is True else options.json
+    for option, path in (("--json", json_file), ("--markdown", options.markdown)):
         if path:
             check_file(path, option)
     reference = options.reference and options.reference.rstrip("/").rpartition("/")[2]
     comparison = compare(runs, reference, options.draws)
-    for content in tables(comparison):
+    if wants_data(options):
+        print_data(options, list(metrics_by_row(comparison)), comparison.dump())
+    for content in () if wants_data(options) else tables(comparison):
         table(content.title, content.header, content.rows, content.numbers_from)
     if options.output_dir:
         from app.comparison.figures import draw
@@ -39,12 +47,19 @@ def execute(options: argparse.Namespace) -> int:
         make_folder(options.output_dir, "--output-dir")
         for path in draw(comparison, options.output_dir):
             console.print(f"plot: {path}")
-    if options.json:
-        make_folder(options.json.parent, "--json")
-        write_json(options.json, comparison.dump())
-        console.print(f"metrics: {options.json}")
+    if json_file:
+        make_folder(json_file.parent, "--json")
+        write_json(json_file, comparison.dump())
+        console.print(f"metrics: {json_file}")
     if options.markdown:
         make_folder(options.markdown.parent, "--markdown")
         write_text(options.markdown, markdown(tables(comparison)))
         console.print(f"tables: {options.markdown}")
     return 0
+
+
+def metrics_by_row(comparison: Comparison) -> Iterator[dict[str, Any]]:
+    """Yield every metric of every run with its uncertainty."""
+    for run, facts in comparison.dump()["runs"].items():
+        for metric, figures in facts["figures"].items():
+            yield {"run": run, "metric": metric, **figures}

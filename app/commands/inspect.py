@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from app.commands._parser import add_overrides, read_path, whole_number
+from app.commands._data import print_data, wants_data
+from app.commands._parser import add_formats, add_overrides, read_path, whole_number
 from app.config.job_file import assign, load, parse_override
 from app.core.errors import Problem, UserError
 from app.core.files import find_files
@@ -28,16 +29,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--output-dir", type=read_path, default=Path(), help="of the plots of images and weights; else here"
     )
     add_overrides(parser)
+    add_formats(parser)
 
 
 def execute(options: argparse.Namespace) -> int:
     """Print every column of every file and the checks of the dataset; of a job also its splits and weights."""
     if options.files[0].endswith(".json"):
-        if options.rows:
-            raise UserError(Problem("a job file is read whole", ("inspect", "--rows"), expected="data files"))
+        given = [name for name in ("rows", "json", "csv") if getattr(options, name)]
+        if given:
+            raise UserError(Problem("a job file is read whole", ("inspect", f"--{given[0]}"), expected="data files"))
         return inspect_job(options)
     most = options.rows or ROWS
     paths = find_files(options.files, ("inspect",), Path.cwd())
+    if wants_data(options):
+        found = [(path, tree, c) for path in paths for tree, columns in summarize(path, most).items() for c in columns]
+        print_data(options, [{"file": str(path), "tree": tree.lstrip(":"), **c.dump()} for path, tree, c in found])
+        return 0
     for path in paths:
         for name, columns in summarize(path, most).items():
             note = f" (a sample: figures of the first {most:,} rows)" if any(c.rows > most for c in columns) else ""

@@ -11,6 +11,8 @@ import inspect
 from collections.abc import Iterator
 from typing import Any
 
+from app.commands._data import print_data, wants_data
+from app.commands._parser import add_formats
 from app.core.errors import UserError, unknown
 from app.core.files import REPOSITORY
 from app.runtime.console import console, entry
@@ -41,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
     parser.add_argument("kind", nargs="?", help="e.g. losses; all kinds without it")
     parser.add_argument("name", nargs="?", help="explain one component with its parameters")
+    add_formats(parser)
     parser.add_argument("--markdown", action="store_true", help="print docs/job_files.md")
 
 
@@ -52,11 +55,16 @@ def execute(options: argparse.Namespace) -> int:
     if options.kind is not None and options.kind not in PLACES:
         raise UserError(unknown("kind of component", options.kind, list(PLACES)))
     if options.name is not None:
-        _explain(importlib.import_module("app.config.reference").CATALOGS[options.kind][options.name])
+        _explain(importlib.import_module("app.config.reference").CATALOGS[options.kind][options.name], options)
         return 0
-    for kind in [options.kind] if options.kind else PLACES:
+    kinds = {kind: sorted(read_summaries(kind)) for kind in ([options.kind] if options.kind else PLACES)}
+    if wants_data(options):
+        rows = [{"kind": kind, "name": n, "summary": text} for kind, found in kinds.items() for n, text in found]
+        print_data(options, rows)
+        return 0
+    for kind, found in kinds.items():
         console.print(kind, style="bold")
-        for name, summary in sorted(read_summaries(kind)):
+        for name, summary in found:
             entry(name, summary, 27)
     return 0
 
@@ -76,15 +84,21 @@ def read_summaries(kind: str) -> Iterator[tuple[str, str]]:
                         yield ast.literal_eval(decorator.args[0]), (ast.get_docstring(node) or "").partition("\n")[0]
 
 
-def _explain(component: Any) -> None:
+def _explain(component: Any, options: argparse.Namespace) -> None:
     from app.config.reference import arguments_of, default_of, describe_type
 
-    console.print(component.name, style="bold")
-    console.print(inspect.getdoc(component.call) or "")
     fields = {name: field for name, field in component.model.model_fields.items() if name != "name"}
-    console.print("\nKeys in a job file:" if fields else "\nIt has no keys in a job file.", style="bold")
     explained = arguments_of(component)
+    keys = []
     for name, field in fields.items():
-        elsewhere = field.description or (explained.get(name) if name not in component.types else None)
-        text = f". {elsewhere}" if elsewhere else ""
-        entry(name, f"{describe_type(field)}; {default_of(field)}{text}", 23)
+        text = field.description or (explained.get(name) if name not in component.types else None) or ""
+        keys.append({"key": name, "type": describe_type(field), "default": default_of(field), "description": text})
+    explanation = inspect.getdoc(component.call) or ""
+    if wants_data(options):
+        print_data(options, keys, {"name": component.name, "description": explanation, "keys": keys})
+        return
+    console.print(component.name, style="bold")
+    console.print(explanation)
+    console.print("\nKeys in a job file:" if keys else "\nIt has no keys in a job file.", style="bold")
+    for key in keys:
+        entry(key["key"], f"{key['type']}; {key['default']}" + f". {key['description']}" * bool(key["description"]), 23)

@@ -3,6 +3,8 @@
 import argparse
 
 import registry
+from app.commands._data import print_data, wants_data
+from app.commands._parser import add_formats
 from app.core.errors import Problem, UserError
 from app.runtime.console import console, table
 
@@ -16,6 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--sort", metavar="METRIC", help="sort by this metric")
     parser.add_argument("--check", action="store_true", help="show where the registry and the run directories disagree")
     parser.add_argument("--repair", action="store_true", help="the same, and repair the registry from the directories")
+    add_formats(parser)
 
 
 def execute(options: argparse.Namespace) -> int:
@@ -31,11 +34,14 @@ def execute(options: argparse.Namespace) -> int:
         console.print(f"noted: {arguments[0]}")
         return 0
     if options.check or options.repair:
-        return check_registry(options.repair)
+        return check_registry(options)
     registry.settle(root)
     listing = registry.list_runs(root, application=options.application, state=options.state, sort=options.sort)
     for line in listing.damaged:
         console.print(line, style="yellow")
+    if wants_data(options):
+        print_data(options, [record.model_dump(mode="json") for record in listing.records])
+        return 0
     if not listing.rows:
         console.print(f"no runs in {root}")
         return 0
@@ -43,17 +49,19 @@ def execute(options: argparse.Namespace) -> int:
     return 0
 
 
-def check_registry(repair: bool) -> int:
+def check_registry(options: argparse.Namespace) -> int:
     """Print where registry and run directories disagree; return 1 when they still do after a repair that was asked."""
     from app.runs import registry_drift
     from app.runs.directory import RunDirectory, runs_root
     from app.runs.replaced import settle_unless_held
 
-    root, runs = registry.root(), runs_root()
+    root, runs, repair = registry.root(), runs_root(), options.repair
     if repair:
         for path in runs.glob("*/.replaced*"):
             settle_unless_held(RunDirectory(path.parent))
     drifts = registry_drift.find_drift(root, runs)
+    if wants_data(options):
+        print_data(options, [{"run": drift.run, "what": drift.what, "changes": drift.changes} for drift in drifts])
     for drift in drifts:
         new_state = f" -> {drift.changes['state']}" if drift.changes else ""
         console.print(": ".join(part for part in (drift.run, drift.what) if part) + new_state)

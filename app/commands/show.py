@@ -1,10 +1,11 @@
 """`wirechamber show`: everything about one run, and what to do with it next."""
 
 import argparse
-import json
 from typing import Any
 
 import registry
+from app.commands._data import print_data, wants_data
+from app.commands._parser import add_formats
 from app.commands._results import show_results
 from app.core.errors import UserError
 from app.core.files import read_json
@@ -27,15 +28,15 @@ NEXT = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
     parser.add_argument("run", metavar="RUN", help="name or path of a run")
-    parser.add_argument("--json", action="store_true", help="print the record, the metrics and the files as JSON")
+    add_formats(parser)
 
 
 def execute(options: argparse.Namespace) -> int:
     """Print the run's record, its results next to the baselines, and its files."""
     run, record = find(options.run)
     results = read_json(run.metrics) if run.metrics.exists() else {}
-    if options.json:
-        console.print(json.dumps(as_json(run, record, results), indent=2))
+    if wants_data(options):
+        print_data(options, [as_data(run, record, results)], as_data(run, record, results))
         return 0
     for name, text in facts(run, record).items():
         if text:
@@ -88,7 +89,7 @@ def facts(run: RunDirectory, record: registry.Record | None) -> dict[str, str]:
     }
 
 
-def as_json(run: RunDirectory, record: registry.Record | None, results: dict[str, Any]) -> dict[str, Any]:
+def as_data(run: RunDirectory, record: registry.Record | None, results: dict[str, Any]) -> dict[str, Any]:
     """Return the same for a script."""
     files = sorted(str(path.relative_to(run.path)) for path in run.path.rglob("*") if path.is_file())
     known = None if record is None else record.model_dump(mode="json")

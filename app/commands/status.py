@@ -2,17 +2,19 @@
 
 import argparse
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import registry
-from app.commands._parser import add_logs
+from app.commands._data import print_data, wants_data
+from app.commands._parser import add_formats, add_logs
 from app.core.files import NotWritten
 from app.core.lock import LockTaken
 from app.runs import directory
 from app.runtime.console import console, table
 from app.submission.status import describe_hold, follow_registry, gather, one_for_each_run, state_of
-from app.workflows.status import gather_workflows, show_workflow
+from app.workflows.status import WorkflowState, gather_workflows, show_workflow
 from jobs.connection import connect
 from jobs.job_state import JobState
 from jobs.pool import Unreachable
@@ -27,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
     parser.add_argument("--all", action="store_true", help="those that are done as well")
     add_logs(parser)
+    add_formats(parser)
 
 
 def execute(options: argparse.Namespace) -> int:
@@ -40,17 +43,43 @@ def execute(options: argparse.Namespace) -> int:
     registry.settle(registry.root())
     jobs = gather(folder, pool)
     workflows = gather_workflows(options.logs, pool)
-    for workflow in workflows:
-        show_workflow(workflow, options.all)
+    if not wants_data(options):
+        for workflow in workflows:
+            show_workflow(workflow, options.all)
     if jobs:
         try:
             follow_registry(jobs, pool is not None)
         except (LockTaken, NotWritten) as error:  # e.g. another user's
             console.print(f"the registry is not brought up to date: {error}", style="yellow")
+    if wants_data(options):
+        print_data(options, list(as_rows(jobs, workflows)))
+    elif jobs:
         show_jobs(f"jobs in {folder}", jobs, options.all)
     elif not workflows:
         console.print(f"nothing was submitted from here ({folder})")
     return 0
+
+
+def as_rows(jobs: Sequence[JobState], workflows: Sequence[WorkflowState]) -> Iterator[dict[str, Any]]:
+    """Yield the facts of each job, then of each node of the workflows, for a script."""
+    for job in jobs:
+        record = registry.find_or_warn(registry.root(), job.run)
+        epochs = {"epoch": record and record.epoch, "epochs": record and record.epochs}
+        yield {"run": job.run, "state": _state(job, record), **pool_facts(job), **epochs}
+    for workflow in workflows:
+        for node, job_of_node in workflow.nodes.items():
+            facts = {} if job_of_node is None else pool_facts(job_of_node)
+            yield {"workflow": workflow.dag.name, "node": node, "state": workflow.phase(node), **facts}
+
+
+def pool_facts(job: JobState) -> dict[str, Any]:
+    """Return what the pool and its log know of a job; memory in MiB."""
+    facts: dict[str, Any] = {"job": job.number, "memory_given": job.given}
+    if job.history is not None:
+        known = job.history
+        facts |= {"since": known.since.isoformat(), "starts": known.starts, "evictions": known.evictions}
+        facts |= {"memory_used": known.memory, "remark": describe_hold(job) if job.explanation else ""}
+    return facts
 
 
 def show_jobs(title: str, jobs: Sequence[JobState], with_done: bool) -> None:

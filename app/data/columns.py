@@ -41,16 +41,26 @@ class Summary:
     values: Any
     reason: str = ""
 
-    def figures(self) -> list[str]:
-        """Return least, median and largest finite value, how many are not finite, how many repeat others, as text."""
+    def measure(self) -> dict[str, Any]:
+        """Return least, median and largest finite value, how many are not finite, how many repeat others, by name."""
         if self.values is None or not len(self.values) or self.values.dtype.kind not in "fiub":
-            return ["", "", "", "", ""]
+            return {}
         finite = self.values[np.isfinite(self.values)]
-        quantiles = np.quantile(finite.astype(np.float64), [0, 0.5, 1]) if len(finite) else ()
-        spread = [f"{value:.6g}" for value in quantiles] or [""] * 3
+        quantiles = np.quantile(finite.astype(np.float64), [0, 0.5, 1]).tolist() if len(finite) else [None] * 3
         if self.values.dtype.kind in "iu":  # numbers of events have more digits than a measurement
-            spread[0], spread[2] = str(finite.min()), str(finite.max())
-        return [*spread, str(len(self.values) - len(finite)), str(len(finite) - len(np.unique(finite)))]
+            quantiles[0], quantiles[2] = int(finite.min()), int(finite.max())
+        counts = {"NaN": len(self.values) - len(finite), "duplicates": len(finite) - len(np.unique(finite))}
+        return {**dict(zip(("least", "median", "largest"), quantiles, strict=True)), **counts}
+
+    def figures(self) -> list[str]:
+        """Return the same as text."""
+        texts = [f"{v:.6g}" if isinstance(v, float) else str(v) for v in self.measure().values() if v is not None]
+        return ["", "", "", *texts][-5:] if texts else [""] * 5
+
+    def dump(self) -> dict[str, Any]:
+        """Return all that is known of the column, for a script."""
+        facts = {"column": self.name, "unit": self.unit, "rows": self.rows, "type": self.kind, "reason": self.reason}
+        return {**facts, **self.measure()}
 
 
 def summarize(path: Path, most: int = ROWS) -> dict[str, list[Summary]]:
