@@ -53,8 +53,7 @@ def execute(options: argparse.Namespace) -> int:
 def first_job(path: Path, tree: str | None, inputs: Sequence[str], targets: Sequence[str]) -> dict[str, Any]:
     """Return a job for a file: of track states where it holds all their columns, else of a table of columns."""
     stem = re.sub(r"[^A-Za-z0-9_.+-]+", "_", root.split_name(path)[0].stem).strip("_.+-") or "data"
-    known = path.suffix.lower() == ".npz" or root.is_root(path)
-    tracks = track_job(path) if known and not (tree or inputs or targets) else None
+    tracks = None if tree or inputs or targets else track_job(path)
     if tracks is not None:
         logger.warning("all columns of track states are there; --targets makes a table of columns of it")
     return {

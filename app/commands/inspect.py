@@ -13,6 +13,7 @@ from app.config.job_file import assign, load, parse_override
 from app.core.errors import Problem, UserError
 from app.core.files import find_files
 from app.data.columns import ROWS, shown, summarize
+from app.data.track_job import track_job
 from app.runtime.console import console, table
 from datasets import DATASETS
 
@@ -21,8 +22,10 @@ HEADER = ("column", "unit", "rows", "type", "least", "median", "largest", "NaN",
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
-    parser.add_argument("files", nargs="+", help="npz or ROOT files, or one job file: its events and their weights")
-    parser.add_argument("--dataset", default="track_states", help="the loader to try")
+    parser.add_argument("files", nargs="+", help="data files, or one job file: its events and their weights")
+    parser.add_argument(
+        "--dataset", help="the loader to try; else that of track states where the file has all of their columns"
+    )
     text = "look at the first N events of each column, and at the first blocks alone that the loader reads"
     parser.add_argument("--rows", type=whole_number(1), metavar="N", help=text)
     parser.add_argument(
@@ -57,7 +60,11 @@ def execute(options: argparse.Namespace) -> int:
     for text in options.overrides:
         keys, value = parse_override(text)
         assign(content, keys[1:] if keys[0] == "dataset" else keys, value)
-    spec = DATASETS.parse({"name": options.dataset, "files": options.files, **content})
+    loader = options.dataset or ("track_states" if content or track_job(paths[0]) else None)
+    if loader is None:
+        console.print(f"wirechamber init {paths[0]} makes a job of its columns; --dataset NAME tries a loader")
+        return 0
+    spec = DATASETS.parse({"name": loader, "files": options.files, **content})
     if options.rows is None:
         show_quality(spec, paths, options.output_dir)
     try_loader(spec, paths, options.rows)

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from app.core.errors import Problem, UserError
+from app.core.errors import UserError
 from datasets.files import npz, root
 from datasets.files.shards import read_facts
+from datasets.tables.formats import open_table
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +22,6 @@ WIDEST = 32
 """An array (N, M) with more columns is an image or a waveform, not a table."""
 VALUES = 4_000_000
 """Values that are read at most of a branch with many per event: sensors are counted in thousands."""
-SUFFIXES = (".npz", ".root")
 UNREADABLE = "not readable"
 PATIENCE = 5.0
 """Seconds after which a line says how far the reading is."""
@@ -64,7 +64,7 @@ class Summary:
 
 
 def summarize(path: Path, most: int = ROWS) -> dict[str, list[Summary]]:
-    """Return the columns of an npz file under "", or of each tree of a ROOT file (or the one asked for) under ":tree".
+    """Return the columns of a file under "", or of each tree of a ROOT file (or the one asked for) under ":tree".
 
     Args:
         path: the file, or `file.root:tree`.
@@ -76,8 +76,7 @@ def summarize(path: Path, most: int = ROWS) -> dict[str, list[Summary]]:
     if path.suffix.lower() == ".npz":
         return {"": summarize_npz(path, most)}
     if not root.is_root(path):
-        expected = f"a name that ends in {' or '.join(SUFFIXES)}"
-        raise UserError(Problem("not a data file", (str(path),), expected=expected))
+        return {"": summarize_table(path, most)}
     _, name = root.split_name(path)
     file, units = root.open_file(path), root.read_metadata(path).get("units")
     units = units if isinstance(units, dict) else {}
@@ -130,6 +129,19 @@ def summarize_array(path: Path, name: str, unit: Any, most: int) -> list[Summary
     fits = isinstance(unit, list) and len(unit) == width
     units = unit if fits else [unit if isinstance(unit, str) else ""] * width
     return [Summary(f"{name}[{i}]", str(units[i]), rows, str(dtype), table[:, i]) for i in range(width)]
+
+
+def summarize_table(path: Path, most: int = ROWS) -> list[Summary]:
+    """Return the columns of an HDF5, Parquet or CSV file; what is no column, as lists, is described as a whole."""
+    file, summaries = open_table(path), list[Summary]()
+    for name in shown(file.names, str(path)):
+        try:
+            values = file.read([name], 0, most)[name]
+            summaries.append(Summary(name, "", file.rows, str(values.dtype), values))
+        except UserError as error:
+            what = error.problems[0]
+            summaries.append(Summary(name, "", file.rows, f"{what.what}: {what.received}", None))
+    return summaries
 
 
 def summarize_branch(branch: Any, name: str, unit: str, rows: int, most: int = ROWS) -> Summary:

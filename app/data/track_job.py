@@ -6,6 +6,7 @@ from typing import Any
 
 from app.core.errors import Problem, UserError
 from app.data.columns import summarize
+from datasets.files import root
 from datasets.tracks.files import END, NEEDED, OPTIONAL, START
 
 log = logging.getLogger(__name__)
@@ -14,7 +15,7 @@ NO_DZ = 'the file holds no dz: add "z": [z_start, z_end] in mm to the dataset'
 
 def track_job(path: Path) -> dict[str, Any] | None:
     """Return the dataset and the task of a job for a file that holds all columns of track states, else None."""
-    keys = guess_keys(path)
+    keys = guess_keys(path) if path.suffix.lower() == ".npz" or root.is_root(path) else None
     task = {"targets": ["x", "y", "tx", "ty"], "transform": "kick", "loss": "mse", "metrics": ["track_residuals"]}
     dataset = {"name": "track_states", "files": [str(path)], **(keys or {})}
     return None if keys is None else {"dataset": dataset, "tasks": {"state": task}}

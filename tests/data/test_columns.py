@@ -7,8 +7,10 @@ from pathlib import Path
 
 import awkward
 import numpy as np
+import pyarrow
 import pytest
 import uproot
+from pyarrow import parquet
 
 from app.cli import main
 from app.commands.init import first_job
@@ -93,8 +95,8 @@ def test_damaged_and_other_files_are_refused(tmp_path, muons):
     for name, message in (("muons.root", "not a whole ROOT file"), ("a.npz", "the file is empty")):
         with pytest.raises(UserError, match=message):
             summarize(tmp_path / name)
-    with pytest.raises(UserError, match=r"not a data file\. Expected a name that ends in \.npz or \.root"):
-        summarize(tmp_path / "a.csv")
+    with pytest.raises(UserError, match=r"not a table of columns\. Expected a name that ends in \.root, \.npz, \.h5"):
+        summarize(tmp_path / "a.txt")
 
 
 def states(rows=30):
@@ -226,10 +228,12 @@ def test_a_branch_of_another_size_than_its_type_says_why_it_is_not_readable(odd,
     assert (wave.kind, wave.values) == ("not readable", None)
     assert "wave has the wrong number of bytes (48) for interpretation" in wave.reason
     assert okay.figures()[:3] == ["0", "1", "2"]
-    assert main(["inspect", str(path)]) == 2
-    out, err = capsys.readouterr()
+    assert main(["inspect", str(path)]) == 0
+    out = capsys.readouterr().out
     assert "wave: not readable (basket 0 in tree/branch /t;1:wave has the wrong number of bytes" in out
-    assert "the dataset track_states refuses this: unknown branch for the column 'x'" in err
+    assert out.endswith(f"wirechamber init {path} makes a job of its columns; --dataset NAME tries a loader\n")
+    assert main(["inspect", str(path), "--dataset", "track_states"]) == 2
+    assert "the dataset track_states refuses this: unknown branch for the column 'x'" in capsys.readouterr().err
     assert main(["init", str(path)]) == 0
 
 
@@ -241,6 +245,18 @@ def test_an_array_that_cannot_be_read_hides_no_other(tmp_path):
         "the array 'bad' holds pickled objects, which may run code when they are read",
     )
     assert good.figures()[:3] == ["0", "1", "2"]
+
+
+def test_tables_of_other_kinds_are_inspected(tmp_path, capsys):
+    content = {"n": [5_000_000_009, 7], "x": [1.5, None], "hits": [[1], [2, 3]], "kind": ["a", "b"]}
+    parquet.write_table(pyarrow.table(content), tmp_path / "a.parquet")
+    found = rows_of(tmp_path / "a.parquet")
+    assert found["n"] == ("", 2, "int64", "7", "2.5e+09", "5000000009", "0", "0")
+    assert found["x"] == ("", 2, "float64", "1.5", "1.5", "1.5", "1", "0")
+    assert found["hits"][2] == "not a column: several per row"
+    assert found["kind"][2:4] == ("<U1", "")
+    assert main(["inspect", str(tmp_path / "a.parquet")]) == 0
+    assert f"wirechamber init {tmp_path / 'a.parquet'} makes a job of its columns" in capsys.readouterr().out
 
 
 def test_a_sample_of_some_rows_says_so(tmp_path, capsys, monkeypatch):
