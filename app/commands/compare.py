@@ -6,6 +6,7 @@ from typing import Any
 
 from app.commands._data import print_data, wants_data
 from app.commands._parser import read_path, whole_number
+from app.commands._results import show_plots
 from app.comparison.compare import Comparison, compare
 from app.comparison.compared_run import read_compared_runs
 from app.comparison.tables import markdown, tables
@@ -45,8 +46,7 @@ def execute(options: argparse.Namespace) -> int:
         from app.comparison.figures import draw
 
         make_folder(options.output_dir, "--output-dir")
-        for path in draw(comparison, options.output_dir):
-            console.print(f"plot: {path}")
+        show_plots(draw(comparison, options.output_dir))
     if json_file:
         make_folder(json_file.parent, "--json")
         write_json(json_file, comparison.dump())

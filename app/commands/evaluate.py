@@ -69,7 +69,7 @@ def execute(options: argparse.Namespace) -> int:
     if folder == run.path:
         results = with_old_parity(results, run.metrics)
     write_json(folder / "metrics.json", results)
-    show_results(run.name, results, folder, "the test split" if others is None else "the given files")
+    show_results(run, results, folder, "the test split" if others is None else "the given files")
     if jacobian:
         show_jacobian(run.name, jacobian)
     return 0

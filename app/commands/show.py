@@ -42,7 +42,7 @@ def execute(options: argparse.Namespace) -> int:
         if text:
             console.print(f"{name:<12} {text}")
     if results:
-        show_results(run.name, results, run.path)
+        show_results(run, results, run.path)
     if record is not None and record.state in NEXT and run.job.exists():
         console.print("next: wirechamber " + NEXT[record.state].format(run=run.name, path=run.path))
     return 0

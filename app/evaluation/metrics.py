@@ -56,6 +56,9 @@ def fit_baselines(data: Data, job: Job) -> dict[str, dict[str, Any]]:
         # The loss of a sigmoid learns the probability of 1, which is a class too.
         classes = loss.classes or loss.head == "sigmoid"
         fitted[name] = baselines.fit(train, validation, task.targets, classes=classes, flat=data.column_names)
+    found = [f"baseline {name}: {fit.description}" for of_task in fitted.values() for name, fit in of_task.items()]
+    for line in dict.fromkeys(found):  # tasks have some in common
+        logger.info(line)
     return fitted
 
 

@@ -34,12 +34,6 @@ class Needs:
     displays: bool = False
     spread: bool = False
 
-    @property
-    def special(self) -> bool:
-        """Whether most runs lack what the plot needs, so that leaving it out is worth no line in the log."""
-        of_task = self.classes or self.direction or self.uncertainty or self.displays or self.spread or self.any_of
-        return bool(of_task) or self.jacobian or self.weighting or self.several_tasks
-
     def missing(self, inputs: PlotInputs) -> list[str]:
         """Return a phrase for each need that `inputs` does not fulfil."""
         lacking = ["the training history"] if self.history and not inputs.history.get("train") else []

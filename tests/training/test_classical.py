@@ -47,7 +47,8 @@ def test_a_run_leaves_behind_what_a_trained_one_does(run, read, tmp_path):
     assert code == 0
     assert "model: rk4 steps 2, 0 parameters" in output
     assert "nothing to train: 'rk4' does not use training, tasks.state.transform\n" in output
-    assert "plot loss_curves left out: it needs the training history" in output
+    assert "left out" not in output
+    assert output.count("baseline straight_line: ") == 1
     history = read("history.json")
     assert (history["train"], history["val"], history["best_epoch"], history["training_time"]) == ([], [], None, 0.0)
     assert history["test_final"]["pos_mean_mm"] == read("metrics.json")["state"]["model"]["pos_mean_mm"]

@@ -10,7 +10,6 @@ at the truth: it is shown, and no network is measured against it. One that is `g
 flat inputs, whatever they are, and is fitted where no other has learned anything of the targets.
 """
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +21,6 @@ from app.metrics import BASELINES
 
 Columns = Mapping[str, NDArray[np.floating[Any]]]
 Predicted = dict[str, NDArray[np.float64]]
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -89,5 +87,4 @@ def fit(
         if spec.component.facts.general:
             own = {column: train[column] for column in (*flat, *(f"true_{target}" for target in targets))}
         fitted[name] = spec.build(own, validation, targets)
-        log.info("baseline %s: %s", name, fitted[name].description)
     return fitted

@@ -53,7 +53,7 @@ def draw(
         for stem, seen in _drawn(spec, inputs):
             missing = needs.missing(seen)
             if missing:
-                level = logging.DEBUG if needs.special and names is None else logging.INFO
+                level = logging.DEBUG if names is None else logging.INFO  # nobody has asked for it
                 log.log(level, "plot %s left out: it needs %s", stem, ", ".join(missing))
             else:
                 check()

@@ -91,14 +91,14 @@ class Generator(ABC):
                 check()
                 facts = {"shard": shard, "rows": rows[shard]}
                 self.write(shard_path(out, shard, self.suffix), shard, rows[shard], metadata | facts)
-                advance(rows[shard], f"shard {shard + 1} of {len(rows)}")
+                advance(rows[shard], f"shard {shard + 1} of {len(rows)}" if len(rows) > 1 else "")
 
 
 @contextmanager
 def show_progress(total: int, row_name: str) -> Iterator[Callable[[int, str], None]]:
     """Yield a function (rows done, what was written) that reports progress: a bar on a terminal, lines in a log."""
     if not sys.stderr.isatty():
-        yield lambda _rows, text: log.info("%s written", text)
+        yield lambda _rows, text: log.info("%s written", text) if text else None
         return
     from rich.console import Console
     from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn

@@ -67,6 +67,9 @@ def test_what_does_not_apply_is_left_out_and_said(inputs, tmp_path, caplog):
     assert [file.stem for file in files] == ["loss_curves"]
     assert "plot error_against_momentum left out: it needs the column p" in caplog.text
     assert draw(PlotInputs(), tmp_path) == []
+    assert "plot residuals" not in caplog.text, "nobody has asked for it"
+    caplog.set_level(logging.DEBUG)
+    assert draw(PlotInputs(), tmp_path) == []
     assert "plot loss_curves left out: it needs the training history" in caplog.text
     assert "plot residuals left out: it needs predictions" in caplog.text
 

@@ -1,0 +1,62 @@
+"""What a run prints at its end: figures with their units in a table, and one line for all plots."""
+
+import logging
+
+import pytest
+
+from app.commands._results import show_plots, show_results, unit_of
+from app.runs import directory
+from datasets.simulate.engine.generator import show_progress
+
+UNITS = {"energy": "GeV", "x": "mm", "tx": ""}
+
+
+@pytest.mark.parametrize(
+    ("metric", "unit"),
+    [
+        ("energy_bias", "GeV"),
+        ("energy_res_68pct", "GeV"),
+        ("x_mean_absolute", "mm"),
+        ("energy_relative_bias", ""),
+        ("pos_68_mm", "mm"),
+        ("angle_mean_deg", "deg"),
+        ("tx_bias", ""),
+        ("energy", ""),
+        ("accuracy", ""),
+    ],
+)
+def test_a_metric_has_the_unit_of_its_target_or_of_its_name(metric, unit):
+    assert unit_of(metric, UNITS) == unit
+
+
+def test_figures_stand_in_a_table_next_to_the_baselines(made_run, capsys):
+    made_run("one")
+    run = directory.of("one")
+    run.provenance.write_text('{"dataset": {"units": {"energy": "GeV"}}}')
+    model = {"energy_68": 0.125, "energy_bias": -0.5, "rows": 50, "bins": []}
+    mean = {"energy_68": 0.25, "energy_bias": 0.0, "rows": 50, "bins": []}
+    task = {"metric": "energy_68", "binned_in": "", "model": model, "baselines": {"mean": mean}}
+    show_results(run, {"energy": task}, run.path)
+    output = capsys.readouterr().out
+    assert "one, energy: other metrics\n" in output
+    assert [cell.strip() for cell in output.split("energy_bias")[1].splitlines()[0].split("│")[1:-1]] == [
+        "GeV",
+        "-0.5",
+        "0",
+    ]
+    assert output.count("energy_bias") == 1
+
+
+def test_all_plots_take_one_line(tmp_path, capsys):
+    show_plots([])
+    show_plots([tmp_path / "a.png"])
+    show_plots([tmp_path / "a.png", tmp_path / "b.png"])
+    assert capsys.readouterr().out == f"plot: {tmp_path / 'a.png'}\nplots: {tmp_path} (2 files)\n"
+
+
+def test_a_single_shard_is_no_news(caplog):
+    caplog.set_level(logging.INFO)
+    with show_progress(10, "tracks") as advance:
+        advance(10, "")
+        advance(10, "shard 2 of 2")
+    assert caplog.messages == ["shard 2 of 2 written"]
