@@ -58,7 +58,9 @@ def figure(record: Record, metric: str) -> str:
 
 def against(record: Record) -> str:
     """Return how the run compares with the strongest baseline of each task."""
-    strongest = describe_results(record.results, strongest=True) if record.others else record.verdict.partition("; ")[0]
+    strongest = record.verdict.partition("; ")[0]
+    if record.others:
+        strongest = record.caution + describe_results(record.results, strongest=True)
     return f"{UNBEATEN} {strongest}" if record.unbeaten else strongest
 
 

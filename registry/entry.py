@@ -193,4 +193,6 @@ def refresh(root: Path) -> None:
 
 def _verdict(record: Record) -> str:
     """Return the verdict on a run that has a value or is done; before that it keeps the one that it has."""
-    return record.verdict if record.value is None and record.state != "done" else describe_results(record.results)
+    if record.value is None and record.state != "done":
+        return record.verdict
+    return record.caution + describe_results(record.results)

@@ -17,6 +17,8 @@ State = Literal[
 ]
 STATES: tuple[State, ...] = get_args(State)
 Better = Literal["lower", "higher"]
+FEW_EVENTS = 30
+"""A result on fewer test events is called uncertain wherever it stands."""
 
 
 def finite_or_none(value: Any) -> Any:
@@ -108,6 +110,7 @@ class Record(Strict):
     baselines: dict[str, Figure] = Field(default_factory=dict)
     task: str = Field(default="", description="the task that metric and value are of, where there are several")
     others: dict[str, Result] = Field(default_factory=dict, description="the results of the other tasks")
+    test_events: Annotated[int, Field(ge=0)] | None = Field(default=None, description="that the results are of")
     verdict: str = Field(default="", description="how the value compares with the baselines, as text")
     metrics: dict[str, Figure] = Field(default_factory=dict)
     best_epoch: int | None = None
@@ -127,6 +130,12 @@ class Record(Strict):
         if self.state in ("failed", "held") and not self.reason:
             raise ValueError(f"a run that is {self.state} needs a reason")
         return self
+
+    @property
+    def caution(self) -> str:
+        """What goes before a verdict on few events, whose figures may be chance; empty where they are enough."""
+        few = self.test_events is not None and self.test_events < FEW_EVENTS
+        return f"on {self.test_events} test event{'s' * (self.test_events != 1)} only: " if few else ""
 
     @property
     def died(self) -> str:

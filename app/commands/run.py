@@ -1,8 +1,9 @@
 """`wirechamber run`: a job, every job of a sweep, or a workflow."""
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+import registry
 from app.checks.jobs import load_checked_jobs
 from app.commands._parser import add_overrides, read_path, whole_number
 from app.commands._results import show_run
@@ -16,10 +17,11 @@ from app.execution.session import Options
 from app.execution.single import train_job
 from app.runs.directory import RunDirectory
 from app.runs.existing import refuse_existing
-from app.runtime.console import console
+from app.runtime.console import console, table
 from app.training.checkpoint import Progress
 from app.workflows import local
 from app.workflows.plan import plan_workflow
+from registry import cells
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,7 +55,22 @@ def execute(options: argparse.Namespace) -> int:
     settings = Options(options.config, options.resume, options.overwrite, options.deterministic, options.limit)
     refuse_existing(with_members(jobs), resume=options.resume, overwrite=options.overwrite)  # not after hours
     with interruption.orderly():  # a run that has ended when the signal comes is shown, the next one does not begin
-        return max(run_and_show(job, settings, alone=len(jobs) == 1) for job in jobs)
+        code = max(run_and_show(job, settings, alone=len(jobs) == 1) for job in jobs)
+    if len(jobs) > 1:
+        show_sweep([job.name for job in jobs])
+    return code
+
+
+def show_sweep(runs: Sequence[str]) -> None:
+    """Print one table of all runs of a sweep, in their order, as the registry knows them."""
+    known = [(run, registry.find_or_warn(registry.root(), run)) for run in runs]
+    rows = [
+        (run, record.state, cells.count(record.parameters), cells.figure(record, record.metric), cells.against(record))
+        for run, record in known
+        if record is not None
+    ]
+    metric = next((record.metric for _, record in known if record and record.metric), "result")
+    table("the sweep", ("run", "state", "parameters", metric, "against baselines"), rows, numbers_from=5)
 
 
 def run_workflow_file(options: argparse.Namespace) -> int:

@@ -130,6 +130,7 @@ def register_result(job: Job, networks: Networks, results: dict[str, Any], histo
         state="done",
         notes=[(registry.now(), line) for line in [*constant, *gains]],
         **result_fields(results, networks.description),
+        test_events=next(iter(results.values()))["model"].get("rows"),
         metrics=history["test_final"] | final_terms(history),
         best_epoch=history["best_epoch"],
         training_time=history["training_time"],

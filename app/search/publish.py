@@ -125,6 +125,8 @@ def register_search(job: Job, trials: list[Trial], best: Trial, finished: bool) 
     notes = [*record.notes, (registry.now(), text)]
     registry.update(root, job.name, metrics=record.metrics | metrics, notes=notes, verdict=record.verdict)
     logger.info("%s", text)
+    if finished:
+        logger.info("train the winner in full: wirechamber run --config %s", directory.of(job.name).path / "best.json")
 
 
 def _describe_values(trial: Trial) -> str:

@@ -237,3 +237,8 @@ def test_a_sweep_runs_all_its_jobs(small_job, tmp_path, write, capsys):
     assert [(r.parameters, r.state, r.rationale) for r in records] == [(48, "done", "Width."), (70, "done", "Width.")]
     output = capsys.readouterr().out
     assert output.index("w4, state") < output.index("w6, state")
+    summary = output[output.index("the sweep") :]
+    for record in records:
+        line = next(line for line in summary.splitlines() if f" {record.run} " in line)
+        assert f" {record.parameters} " in line
+        assert f" {registry.cells.figure(record, record.metric)} " in line

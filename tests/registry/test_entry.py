@@ -227,3 +227,15 @@ def test_a_job_file_inside_the_repository_is_shown_relative_to_it() -> None:
 def test_the_registry_is_imported_without_the_heavy_libraries() -> None:
     code = "import sys, registry; print(*{'tensorflow', 'keras', 'numpy', 'matplotlib', 'rich'} & set(sys.modules))"
     assert start(code).communicate(timeout=60)[0] == "\n"
+
+
+@pytest.mark.parametrize(
+    ("events", "verdict"), [(29, "on 29 test events only: "), (1, "on 1 test event only: "), (30, "")]
+)
+def test_a_result_on_few_events_says_so_wherever_it_stands(tmp_path, events, verdict):
+    facts = {"metric": "rms", "value": 1.0, "baselines": {"mean": 2.0}, "test_events": events, "dataset": "d"}
+    registry.create(tmp_path, Record(run="small", application="a", state="running"))
+    record = registry.update(tmp_path, "small", state="done", **facts)
+    assert record.verdict == f"{verdict}beats mean (2.00) by 2.0x"
+    page = (tmp_path / "README.md").read_text()
+    assert page.count(f"{verdict}beats mean (2.00) by 2.0x") == 3  # the best so far, its row, its section
