@@ -216,8 +216,9 @@ def test_deviations_are_divided_by_their_spread_over_hits_that_are_there():
     """After many batches the moving variance is the one over the hits, not over the padding."""
     model = network({"name": "deep_sets", "phi": [4], "rho": [2]})
     tensors = event_tensors(rows=60, hits=50)
+    train = tf.function(lambda: model(tensors, training=True))
     for _ in range(250):
-        model(tensors, training=True)
+        train()
     layer = next(layer for layer in model.layers if layer.name == "deviations")
     there = tensors["mask"] > 0
     away = np.asarray(Deviations()(tensors))[there][:, :FEATURES]  # its own variance is 1
