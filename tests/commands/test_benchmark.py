@@ -6,12 +6,13 @@ import shutil
 import pytest
 
 import registry
-from app.benchmark import runge_kutta
+from app.benchmark import engines, runge_kutta
 from app.cli import main
 
 
 def test_benchmark_writes_and_prints_its_measurements(copied, capsys, monkeypatch):
     monkeypatch.setattr(runge_kutta, "STEPS", (5, 10))
+    monkeypatch.setattr(engines, "MATRIX", 256)  # tests/benchmark measures large ones
     arguments = ["--batch-sizes", "32", "1", "--warmup", "1", "--iterations", "3", "--n-tracks", "500"]
     shutil.copytree(copied / "runs" / "trained", copied / "runs" / "second")
     assert main(["benchmark", "trained", "second", *arguments]) == 0

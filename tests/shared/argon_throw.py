@@ -73,11 +73,12 @@ def _with_digest(digest: int) -> Any:
     def throw_one(kind, energy, seed, length, reach, memory, tables, summary):  # type: ignore[no-untyped-def]
         begin_event(memory, 0.0, 0.0, 0.0, reach)
         memory.state[0] = seed
-        add_origin(memory, kind, energy, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0)
+        # Not the constant 0, for which numba would compile everything once more.
+        origin = add_origin(memory, kind, energy, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0)
         if kind == PHOTON:
-            follow_photon(memory, tables, energy, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0)
+            follow_photon(memory, tables, energy, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, origin)
         else:
-            result = follow_electron(memory, tables, kind, energy, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0, length)
+            result = follow_electron(memory, tables, kind, energy, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, origin, length)
             for i in range(9):
                 summary[i] = result[i]
         follow_shower(memory, tables)
