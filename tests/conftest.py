@@ -140,7 +140,11 @@ def small(name):
         "dataset": {"name": "track_states", "simulate": {"tracks": 600, "momentum": [5, 100], "accuracy": 1.0}},
         "model": {"name": "mlp", "hidden": [16]},
         "tasks": {"state": {"targets": ["x", "y", "tx", "ty"], "transform": "kick", "metrics": ["track_residuals"]}},
-        "training": {"epochs": 3, "batch_size": 64, "optimizer": {"name": "adam", "learning_rate": 1e-2}, "xla": False},
+        # Without XLA and without several steps in one execution: both only take longer to build.
+        "training": {
+            **{"epochs": 3, "batch_size": 64, "optimizer": {"name": "adam", "learning_rate": 1e-2}},
+            **{"xla": False, "steps_per_execution": 1},
+        },
     }
 
 
@@ -195,6 +199,23 @@ def trained(make_once, simulated, tmp_path_factory):
     shutil.copytree(made, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("data"))
     shutil.copytree(made / "data", simulated, dirs_exist_ok=True)
     return folder
+
+
+@pytest.fixture(scope="session")
+def train_for_all(tmp_path_factory, simulated):
+    """Return a function that trains the small job with changes for several tests; do not change its run directory."""
+    from app.config.job_file import parse
+    from app.execution.session import Options
+    from app.execution.single import train_job
+
+    def train(name, **changes):
+        folder = tmp_path_factory.mktemp(name)
+        with pytest.MonkeyPatch.context() as patch:
+            for root, path in {"DATA": simulated, "RUNS": folder / "runs", "REGISTRY": folder / "registry"}.items():
+                patch.setenv(f"WIRECHAMBER_{root}", str(path))
+            return train_job(parse({**small(name), "plots": [], **changes}), Options(config=folder / "job.json"))
+
+    return train
 
 
 @pytest.fixture

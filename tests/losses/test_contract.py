@@ -42,7 +42,7 @@ def value_and_gradient(call, y_true, y_pred):
 
 @pytest.fixture(scope="module")
 def compiled():
-    """Return (values, gradients) of every loss by XLA: compiled as one program, which takes half as long as each alone."""
+    """Return (values, gradients) of every loss by XLA, as one program: each alone takes twice as long."""
     examples = {component.name: example(component) for component in LOSSES}
 
     @tf.function(jit_compile=True)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import json
+
 import keras
 import numpy as np
 import pytest
@@ -50,6 +53,16 @@ def network(spec):
     return found
 
 
+@functools.cache
+def _built(text):
+    return network(json.loads(text))
+
+
+def built(spec):
+    """Return a network that tests share which change nothing in it."""
+    return _built(json.dumps(spec))
+
+
 def outputs(model, tensors):
     found = model(tensors, training=False)
     found = found if isinstance(found, dict) else {"features": found}
@@ -58,7 +71,7 @@ def outputs(model, tensors):
 
 @every_model
 def test_order_of_the_hits_does_not_matter(spec):
-    model, tensors = network(spec), event_tensors()
+    model, tensors = built(spec), event_tensors()
     order = np.random.default_rng(5).permutation(9)
     direct = outputs(model, tensors)
     mixed = outputs(model, {name: values[:, order] for name, values in tensors.items()})
@@ -72,7 +85,7 @@ def test_order_of_the_hits_does_not_matter(spec):
 @every_model
 @pytest.mark.parametrize("filling", [0.0, 1e4, np.nan])
 def test_padding_does_not_matter(spec, filling):
-    model, tensors = network(spec), event_tensors()
+    model, tensors = built(spec), event_tensors()
     there = tensors["mask"] > 0
     more = np.full((6, 20, FEATURES), filling, np.float32)
     more[:, :9][there] = tensors["hits"][there]
@@ -103,7 +116,7 @@ def test_gradients_are_finite_for_events_without_hits(spec):
 @every_model
 def test_every_weight_is_reached(spec):
     """By the task alone: the threshold is below the probability that a score begins at."""
-    model, tensors = network(spec), event_tensors()
+    model, tensors = built(spec), event_tensors()
     with tf.GradientTape() as tape:
         found = model(tensors, training=False)
         loss = tf.reduce_sum((found["features"] if isinstance(found, dict) else found) ** 2)
@@ -114,7 +127,7 @@ def test_every_weight_is_reached(spec):
 
 @every_model
 def test_saved_and_loaded(spec, tmp_path):
-    model, tensors = network(spec), event_tensors()
+    model, tensors = built(spec), event_tensors()
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras")
     for name, values in outputs(model, tensors).items():

@@ -41,14 +41,17 @@ def job(name: str = "trained", **training: object) -> Job:
     )
 
 
-def run(tmp_path, name="trained", xla=False, seed=None, **training):
-    """Train without XLA, which takes seconds to compile, unless a test is about it."""
+def run(tmp_path, name="trained", xla=False, seed=None, steps_per_execution=1, **training):
+    """Train without XLA and one step at a time, which takes less time to build, unless a test is about it."""
     config = tmp_path / "job.json"
     config.write_text("{}")
-    made = job(name, xla=xla, **training)
+    made = job(name, xla=xla, steps_per_execution=steps_per_execution, **training)
     made = made if seed is None else made.model_copy(update={"seed": seed})
     directory = train_job(made, Options(config=config, overwrite=True))
     return directory, json.loads(directory.history.read_text())
+
+
+COMPILED = {"xla": True, "steps_per_epoch": 8, "steps_per_execution": "auto"}
 
 
 def losses(epochs):
@@ -62,7 +65,7 @@ def compiled(tmp_path_factory, data_folder):
     with pytest.MonkeyPatch.context() as patch:
         for name, path in {"DATA": data_folder, "RUNS": root / "runs", "REGISTRY": root / "registry"}.items():
             patch.setenv(f"WIRECHAMBER_{name}", str(path))
-        return run(root, xla=True, steps_per_epoch=8)[1]["train"]
+        return run(root, **COMPILED)[1]["train"]
 
 
 @pytest.mark.parametrize(
@@ -92,13 +95,13 @@ def test_xla_compiles_a_light_model_unless_told_otherwise():
 
 
 def test_the_same_seed_gives_the_same_bits_and_another_seed_does_not(tmp_path, compiled):
-    assert run(tmp_path, "again", xla=True, steps_per_epoch=8)[1]["train"] == compiled
+    assert run(tmp_path, "again", **COMPILED)[1]["train"] == compiled
     changed = run(tmp_path, "changed", steps_per_epoch=8, epochs=1, seed=7)[1]["train"]
     assert changed[0]["loss"] != pytest.approx(compiled[0]["loss"], rel=1e-3)  # more than XLA's rounding
 
 
 def test_xla_and_several_steps_in_one_execution_change_nothing_but_rounding(tmp_path, compiled):
-    plain = losses(run(tmp_path, steps_per_execution=1, steps_per_epoch=8)[1]["train"])
+    plain = losses(run(tmp_path, steps_per_epoch=8)[1]["train"])
     several = losses(run(tmp_path, steps_per_execution=8, steps_per_epoch=8)[1]["train"])
     np.testing.assert_allclose(several, plain, rtol=1e-5)
     np.testing.assert_allclose(losses(compiled), plain, rtol=1e-4)

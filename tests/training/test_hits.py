@@ -36,7 +36,13 @@ CONTENT = {
         "charge": {"targets": "positive", "loss": "binary_crossentropy", "metrics": "muon_charge"},
     },
     "constraints": [{"name": "hit_assignment", "weight": 1.0}],
-    "training": {"epochs": 4, "batch_size": 32, "optimizer": {"name": "adam", "learning_rate": 1e-2}, "xla": False},
+    "training": {
+        "epochs": 4,
+        "batch_size": 32,
+        "optimizer": {"name": "adam", "learning_rate": 1e-2},
+        "xla": False,
+        "steps_per_execution": 1,
+    },
     "plots": [],
 }
 

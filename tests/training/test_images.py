@@ -62,6 +62,7 @@ def job(epochs=3, **model):
                 "schedule": "constant",
                 "keep_every": 1,
                 "xla": False,
+                "steps_per_execution": 1,
             },
         }
     )

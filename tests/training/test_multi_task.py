@@ -35,8 +35,13 @@ def history(run):
     return json.loads(run.history.read_text())
 
 
-def test_each_task_has_its_loss_weight_and_metrics_in_the_history(small_job, tmp_path):
-    ran = run(small_job, tmp_path, {"place": PLACE, "slopes": SLOPES})
+@pytest.fixture(scope="module")
+def two_tasks(train_for_all):
+    return train_for_all("two_tasks", tasks={"place": PLACE, "slopes": SLOPES})
+
+
+def test_each_task_has_its_loss_weight_and_metrics_in_the_history(two_tasks):
+    ran = two_tasks
     for epoch in history(ran)["train"]:
         assert (epoch["place_weight"], epoch["slopes_weight"]) == (1.0, 0.25)
         assert epoch["loss"] == pytest.approx(epoch["place_loss"] + 0.25 * epoch["slopes_loss"], rel=1e-5)
@@ -87,9 +92,8 @@ def test_a_task_with_the_name_of_an_output(small_job):
         check_jobs([job(small_job, {"a": PLACE, "a_sigma": SLOPES})])
 
 
-def test_the_registry_judges_every_task(small_job, tmp_path):
-    run(small_job, tmp_path, {"place": PLACE, "slopes": SLOPES})
-    record = registry.find(registry.root(), "small")
+def test_the_registry_judges_every_task(two_tasks):
+    record = registry.find(two_tasks.path.parents[1] / "registry", "two_tasks")
     assert (record.task, list(record.others)) == ("place", ["slopes"])
     assert set(record.results) == {"place", "slopes"}
     assert record.verdict.startswith("place: ")

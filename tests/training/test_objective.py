@@ -107,8 +107,8 @@ def test_a_single_task_trains_as_a_plain_keras_model():
     rng = np.random.default_rng(1)
     x, y = rng.normal(size=(64, 6)).astype(np.float32), rng.normal(size=(64, 2)).astype(np.float32)
     ours, plain = start(objective(term())), start(objective(term())).network
-    ours.compile(optimizer=keras.optimizers.SGD(0.1))
-    plain.compile(optimizer=keras.optimizers.SGD(0.1), loss={"state": "mse"})
+    ours.compile(optimizer=keras.optimizers.SGD(0.1), jit_compile=False)
+    plain.compile(optimizer=keras.optimizers.SGD(0.1), loss={"state": "mse"}, jit_compile=False)
     kept = {"batch_size": 16, "epochs": 3, "shuffle": False, "verbose": 0}
     histories = [model.fit({"state": x}, {"state": y}, **kept).history["loss"] for model in (ours, plain)]
     np.testing.assert_allclose(*histories, rtol=1e-5)
@@ -118,7 +118,7 @@ def test_a_single_task_trains_as_a_plain_keras_model():
 
 def test_fit_reports_every_task_and_evaluate_resets_them():
     model = objective(term("one"), term("two", weight=3.0))
-    model.compile(optimizer="sgd")
+    model.compile(optimizer="sgd", jit_compile=False)
     y = {"one": TRUE, "two": 2 * TRUE}
     history = model.fit({"state": STATE}, y, epochs=2, verbose=0).history
     assert set(history) == {"loss", "data_loss", "one_loss", "two_loss", "one_weight", "two_weight"}
@@ -135,7 +135,7 @@ def test_fit_reports_every_task_and_evaluate_resets_them():
 def test_a_zero_sample_weight_removes_an_event_from_the_training():
     ours, alone = start(objective(term())), start(objective(term()))
     for model in (ours, alone):
-        model.compile(optimizer=keras.optimizers.SGD(0.01))
+        model.compile(optimizer=keras.optimizers.SGD(0.01), jit_compile=False)
     x = STATE / 10
     weighted = ({"state": x}, {"state": TRUE}, np.array([2.0, 0.0], np.float32))
     ours.fit(tf.data.Dataset.from_tensors(weighted), shuffle=False, verbose=0)

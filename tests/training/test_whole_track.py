@@ -45,7 +45,14 @@ def job(name="whole", *, simulate=None, dataset=None, training=None, model=None,
             "collocation": {"points": 5},
             "plots": [],
             **changes,
-            "training": {"epochs": 2, "batch_size": 64, "xla": False, **RATE, **(training or {})},
+            "training": {
+                "epochs": 2,
+                "batch_size": 64,
+                "xla": False,
+                "steps_per_execution": 1,
+                **RATE,
+                **(training or {}),
+            },
         }
     )
 
