@@ -15,6 +15,7 @@ from app.commands._data import print_data, wants_data
 from app.commands._parser import add_formats
 from app.core.errors import UserError, unknown
 from app.core.files import REPOSITORY
+from app.core.own_components import own_folders
 from app.runtime.console import console, entry
 
 PLACES = {
@@ -73,7 +74,8 @@ def read_summaries(kind: str) -> Iterator[tuple[str, str]]:
     """Yield the name and the first line of the docstring of each component of a kind, without importing it."""
     catalog, place = PLACES[kind]
     path = REPOSITORY / place
-    for file in [path] if path.is_file() else sorted(path.glob("[!_]*.py")):
+    folders = [path, *own_folders(place.strip("/").replace("/", "."))]
+    for file in [path] if path.is_file() else [f for folder in folders for f in sorted(folder.glob("[!_]*.py"))]:
         text = file.read_text(encoding="utf-8")
         if f"@{catalog}(" not in text:
             continue

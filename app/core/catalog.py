@@ -9,110 +9,27 @@ catalog's model of facts checks at once, so that `@MODELS("mine", ligth=True)` c
 """
 
 import importlib
-import inspect
 import json
+import logging
 import pkgutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import Annotated, Any, Generic, Literal
+from typing import Annotated, Any, Generic
 
-from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationError, create_model
+from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationError
 from pydantic_core import CoreSchema, core_schema
 from typing_extensions import TypeVar
 
+from app.core.component import Component, Known, Made, Spec
 from app.core.errors import Problem, UserError, unknown
-from app.core.types import Facts, Shared, Strict
+from app.core.own_components import extend, is_own
+from app.core.types import Facts, Strict
 from app.core.validation import problems
 
-Made = TypeVar("Made")
-Known = TypeVar("Known", bound=Facts, default=Facts, covariant=True)
+__all__ = ["Catalog", "Component", "Spec"]
+logger = logging.getLogger(__name__)
 Function = TypeVar("Function", bound=Callable[..., Any])
-
-
-@dataclass(frozen=True)
-class Component(Generic[Made, Known]):
-    """A registered function or class with the facts its decorator was given."""
-
-    name: str
-    call: Callable[..., Made]
-    facts: Known
-    options: type[BaseModel]
-
-    @property
-    def summary(self) -> str:
-        """The first line of the docstring."""
-        return (inspect.getdoc(self.call) or "").partition("\n")[0]
-
-    @cached_property
-    def parameters(self) -> tuple[inspect.Parameter, ...]:
-        """The keyword-only parameters: what a job file may set, or what shares its options with others."""
-        parameters = inspect.signature(self.call).parameters.values()
-        return tuple(p for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY)
-
-    @cached_property
-    def model(self) -> type[BaseModel]:
-        """The pydantic model of the component's JSON: its name, its parameters and the family's common options."""
-        fields: dict[str, Any] = {"name": (Literal[self.name], ...), **self.keys}
-        return create_model(self.name, __base__=self.options, __doc__=self.summary, **fields)
-
-    @cached_property
-    def keys(self) -> dict[str, tuple[Any, Any]]:
-        """What a job file may set, with types and defaults; shared options stand in the place of their parameter."""
-        keys: dict[str, tuple[Any, Any]] = {}
-        for p in self.parameters:
-            if shared := self.shared.get(p.name):
-                keys |= {name: (field.annotation, field) for name, field in shared.model_fields.items()}
-            else:
-                keys[p.name] = (self.types[p.name], ... if p.default is inspect.Parameter.empty else p.default)
-        return keys
-
-    @cached_property
-    def types(self) -> dict[str, Any]:
-        """The types of the keyword-only parameters."""
-        made_by = inspect.unwrap(self.call.__init__ if inspect.isclass(self.call) else self.call)
-        names = getattr(made_by, "__globals__", {})  # a class without __init__ has none
-        annotations = ((p.name, p.annotation) for p in self.parameters)
-        return {name: eval(a, names) if isinstance(a, str) else a for name, a in annotations}
-
-    @cached_property
-    def shared(self) -> dict[str, type[Shared]]:
-        """The types of those keyword-only parameters that take options of several components."""
-        return {name: t for name, t in self.types.items() if inspect.isclass(t) and issubclass(t, Shared)}
-
-
-@dataclass(frozen=True)
-class Spec(Generic[Made]):
-    """A component chosen by a job with its validated parameters; `build` makes it."""
-
-    component: Component[Made, Any]
-    options: Any
-
-    @property
-    def name(self) -> str:
-        """The catalog name."""
-        return self.component.name
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        """The validated values of the component's keys."""
-        return {key: getattr(self.options, key) for key in self.component.keys}
-
-    @property
-    def arguments(self) -> dict[str, Any]:
-        """The keyword arguments of the component: its parameters, shared options as one value each."""
-        values, shared = self.parameters, self.component.shared
-        made = {n: t.model_construct(**{f: values[f] for f in t.model_fields}) for n, t in shared.items()}
-        return {name: (made if name in made else values)[name] for name in self.component.types}
-
-    def build(self, *supplied: Any) -> Made:
-        """Call the component with what the program supplies and what the job says."""
-        return self.component.call(*supplied, **self.arguments)
-
-    def dump(self) -> dict[str, Any]:
-        """Return the JSON that gives this Spec again."""
-        return dict(self.options.model_dump(mode="json"))
 
 
 class Catalog(Generic[Made, Known]):
@@ -161,9 +78,22 @@ class Catalog(Generic[Made, Known]):
         return register
 
     def _modules(self) -> list[str]:
-        """Return the public modules of the package, none of a single module, which this imports."""
-        modules = pkgutil.iter_modules(getattr(self._import(self.package), "__path__", ()))
-        return [module.name for module in modules if not module.name.startswith("_")]
+        """Return the public modules of the package, the user's own too; none of a single module, which this imports."""
+        places = getattr(self._import(self.package), "__path__", None)
+        if places is None:
+            return []
+        extend(self.package, places)
+        return [module.name for module in pkgutil.iter_modules(places) if not module.name.startswith("_")]
+
+    def _import_own(self, name: str) -> None:
+        """Import a module of components; raises UserError where one of the user's own is broken."""
+        try:
+            self._import(f"{self.package}.{name}")
+        except Exception as error:
+            if isinstance(error, UserError) or not is_own(self.package, name):
+                raise
+            what = f"cannot be imported ({type(error).__name__}: {error})"
+            raise UserError(Problem(what, (f"{self.package}.{name}",), expected=f"a file of {self.kind}s")) from error
 
     def _import(self, module: str) -> Any:
         """Import a module; where that fails, forget its components, for the next attempt registers them again."""
@@ -179,7 +109,11 @@ class Catalog(Generic[Made, Known]):
         if not self._loaded:
             self._loaded = True  # first, for a component's module may ask for its own catalog
             for name in self._modules():
-                self._import(f"{self.package}.{name}")
+                try:
+                    self._import_own(name)
+                except UserError as error:  # it breaks the jobs that name it, and no other
+                    logger.warning("%s", error)
+            self._loaded = True
         return iter(sorted(self._components.values(), key=lambda c: c.name))
 
     def names(self) -> list[str]:
@@ -188,7 +122,7 @@ class Catalog(Generic[Made, Known]):
 
     def __getitem__(self, name: str) -> Component[Made, Known]:
         if not self._loaded and name not in self._components and name in self._modules():
-            self._import(f"{self.package}.{name}")  # a job needs few of all components
+            self._import_own(name)  # a job needs few of all components
         if name not in self._components:
             self.names()
         component = self._components.get(self._aliases.get(name, name))

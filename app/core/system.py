@@ -15,6 +15,7 @@ from typing import IO, Any
 
 from app.core.files import REPOSITORY, base
 from app.core.interruption import at_leave
+from app.core.own_components import VARIABLE, own_roots
 from app.core.paths import check_path
 
 logger = logging.getLogger(__name__)
@@ -43,7 +44,9 @@ class Roots:
     def environment(self) -> dict[str, str]:
         """The variables that a child process needs to use the same runs, registry and data, wherever it starts."""
         folders = {"RUNS": self.runs, "REGISTRY": self.registry, "DATA": self.data}
-        return {f"WIRECHAMBER_{name}": str(folder.resolve()) for name, folder in folders.items()}
+        own = os.pathsep.join(map(str, own_roots()))
+        found = {f"WIRECHAMBER_{name}": str(folder.resolve()) for name, folder in folders.items()}
+        return found | ({VARIABLE: own} if own else {})
 
 
 def roots() -> Roots:

@@ -16,6 +16,7 @@ from app.core.files import read_json
 from app.core.libraries import keras
 from app.data.loading import stack_columns
 from app.evaluation.predict import Predictor, named_outputs
+from app.models import MODELS
 from app.predictions import TASK_OUTPUTS, VALUE
 from app.runs.directory import RunDirectory
 from app.runs.find import find_run
@@ -136,6 +137,7 @@ def load(run: str) -> Loaded:
     if not directory.model.exists():
         raise UserError(Problem("the run has no model yet", (str(directory.path),), expected="a run that is done"))
     job, columns = read_json(directory.trained_job), read_json(directory.normalization)["columns"]
+    MODELS.parse(job["model"])  # imports its file, which may hold layers of its own
     try:
         model = keras.saving.load_model(directory.model, compile=False)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile) as error:

@@ -14,6 +14,8 @@ from app.core.files import REPOSITORY
 
 PACKAGES = ("tensorflow", "keras", "numpy", "uproot", "awkward", "pydantic", "matplotlib")
 
+SOURCES = ("app", "datasets", "jobs", "losses", "registry/*.py")
+
 
 def provenance(facts: Mapping[str, Any]) -> dict[str, Any]:
     """Return what made this run: commit, versions, host, and the given facts."""
@@ -34,7 +36,9 @@ def provenance(facts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def commit_of(repository: Path) -> tuple[str | None, bool]:
-    """Return the commit and whether tracked files outside registry/ differ from it; (None, False) without one.
+    """Return the commit and whether the files of the program differ from it; (None, False) without one.
+
+    A file outside registry/ that was changed counts, and one that was added to the packages, where components lie.
 
     A repository around the program that does not track it, such as that of an analysis with its own site-packages, says
     nothing about the program.
@@ -52,4 +56,6 @@ def commit_of(repository: Path) -> tuple[str | None, bool]:
 
     tracked = git("ls-files", "--error-unmatch", "--", "app/__init__.py")
     commit = git("rev-parse", "--short=12", "HEAD") if tracked else None
-    return commit, bool(commit and git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!registry"))
+    changed = commit and git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!registry")
+    added = commit and git("ls-files", "--others", "--exclude-standard", "--", *SOURCES)
+    return commit, bool(changed or added)
