@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             os.environ[variable] = str(value.resolve())
     from app.runtime.console import configure
 
-    configure(options.verbose)
+    configure(options.verbose, options.quiet)
     try:
         with interruption.as_interruption(), data_alone(options):
             return int(importlib.import_module(f"app.commands.{options.command}").execute(options) or 0)
@@ -80,13 +80,11 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     """Return the options of a command line; only the module of its command is imported.
 
     Raises:
-        SystemExit: with code 0 after --help and --version; with code 2 and one line where the command line is wrong, or
-            with the help where it names no command.
+        SystemExit: with code 0 after --version and the help, for which an empty command line asks too; with code 2 and
+            one line where the command line is wrong.
     """
-    common = Parser(add_help=False)
-    common.add_argument("--runs", type=read_path, metavar="DIR", help="folder of the runs (else $WIRECHAMBER_RUNS)")
-    common.add_argument("--registry", dest="registry_root", type=read_path, metavar="DIR", help="the registry's folder")
-    common.add_argument("--verbose", action="store_true", help="log details")
+    if "help" in arguments[:1]:  # `help run` is `run --help`
+        arguments = [*arguments[1:2], "--help"]
     name = next(iter(arguments), "")
     lines = [f"\n{title}:\n" + "".join(f"  {n:<11} {s}\n" for n, s in group.items()) for title, group in GROUPS.items()]
     parser = called = Parser(
@@ -102,7 +100,7 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     )
     if name in COMMANDS:
         has_help = name not in OPEN_COMMANDS
-        called = group.add_parser(name, description=COMMANDS[name], parents=[common], add_help=has_help)
+        called = group.add_parser(name, description=COMMANDS[name], parents=[common_options()], add_help=has_help)
         importlib.import_module(f"app.commands.{name}").add_arguments(called)
     else:
         for known in COMMANDS:  # so that the nearest one can be named
@@ -110,16 +108,33 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     options: argparse.Namespace
     options, rest = parser.parse_known_args(arguments)
     if options.version:
-        from importlib.metadata import PackageNotFoundError, version
-
-        try:
-            sys.stdout.write(f"wirechamber {version('wirechamber')}\n")
-        except PackageNotFoundError:
-            sys.stdout.write("wirechamber, a checkout that is not installed\n")
+        sys.stdout.write(f"{describe_version()}\n")
         parser.exit(0)
     if options.command is None and not rest:
-        parser.exit(2, parser.format_help())
+        sys.stdout.write(parser.format_help())
+        parser.exit(0)
     if rest and options.command not in OPEN_COMMANDS:
         called.error(f"unknown argument {rest[0]}")
     options.rest, options.parse = rest, parse_arguments
     return options
+
+
+def common_options() -> Parser:
+    """Return the options that every command has."""
+    common = Parser(add_help=False)
+    common.add_argument("--runs", type=read_path, metavar="DIR", help="folder of the runs (else $WIRECHAMBER_RUNS)")
+    common.add_argument("--registry", dest="registry_root", type=read_path, metavar="DIR", help="the registry's folder")
+    quiet = common.add_mutually_exclusive_group()
+    quiet.add_argument("--verbose", action="store_true", help="log details")
+    quiet.add_argument("-q", "--quiet", action="store_true", help="print results, warnings and errors alone")
+    return common
+
+
+def describe_version() -> str:
+    """Return 'wirechamber 0.2.0'."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return f"wirechamber {version('wirechamber')}"
+    except PackageNotFoundError:
+        return "wirechamber, a checkout that is not installed"

@@ -11,11 +11,20 @@ from app.core.errors import UserError, nearest
 from app.core.paths import check_path
 
 
+class _Help(argparse.HelpFormatter):
+    """Names the default of an option where its text does not."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        text = action.help or ""
+        said = action.default in (None, False, [], argparse.SUPPRESS) or re.search(r"\(|\belse\b", text)
+        return text if said else f"{text} (default: %(default)s)"
+
+
 class Parser(argparse.ArgumentParser):
     """Names the nearest command or option; no abbreviations, which break when a new option comes."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(**{"allow_abbrev": False, **options})
+        super().__init__(**{"allow_abbrev": False, "formatter_class": _Help, **options})
         self.arguments: list[str] = []
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
@@ -28,7 +37,10 @@ class Parser(argparse.ArgumentParser):
         known = [name for action in self._actions for name in (*action.option_strings, *(action.choices or ()))]
         names = [argument.partition("=")[0] for argument in self.arguments]
         unknown = (name for name in names if name not in known and (name.startswith("--") or repr(name) in message))
-        near = nearest(next(unknown, ""), known)
+        wrong = next(unknown, "")
+        if wrong.startswith("--") and "required" in message:  # what is missing was misspelt
+            message = f"unknown argument {wrong}"
+        near = nearest(wrong, known)
         hint = f" Did you mean {near!r}?" if near else ""
         chosen = re.match(r"argument COMMAND: invalid choice: (.*?) \(", message)
         message = f"unknown command {chosen[1]}" if chosen else message

@@ -15,7 +15,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
     count = whole_number(1)
     parser.add_argument("finished", nargs="+", metavar="RUN", help="name or path of a finished run")
-    parser.add_argument("--batch-sizes", nargs="+", type=count, default=[1, 32, 256, 1024, 4096], metavar="N")
+    text = "events in one call"
+    sizes = [1, 32, 256, 1024, 4096]
+    parser.add_argument("--batch-sizes", nargs="+", type=count, default=sizes, metavar="N", help=text)
     parser.add_argument("--warmup", type=count, default=10, metavar="N", help="calls that are not measured")
     parser.add_argument("--iterations", type=count, default=100, metavar="N", help="calls that are measured")
     text = "tracks for the comparison with Runge-Kutta"

@@ -12,7 +12,7 @@ from app.runs.directory import runs_root
 from app.runtime.console import console
 
 HERE = Path(__file__).parent
-COMMON = ("--help", "--registry", "--runs", "--verbose")
+COMMON = ("--help", "--quiet", "--registry", "--runs", "--verbose")
 """Options of every command."""
 SCRIPTS = {
     "bash": r"""_wirechamber() {
@@ -63,7 +63,9 @@ def complete(words: list[str]) -> list[str]:
     """
     *before, current = words
     if not before:
-        answers = [*COMMANDS, "--help", "--version"]
+        answers = [*COMMANDS, "help", "--help", "--version"]
+    elif before == ["help"]:
+        answers = list(COMMANDS)
     elif before[0] not in COMMANDS:
         answers = []
     elif current.startswith("-"):

@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import registry
 from app.checks.jobs import load_checked_jobs
@@ -24,9 +25,21 @@ from app.workflows.plan import plan_workflow
 from registry import cells
 
 
+class _File(argparse.Action):
+    """A file that is named without --config."""
+
+    def __call__(self, parser: argparse.ArgumentParser, namespace: Any, values: Any, option: str | None = None) -> None:
+        """Take it for the one of --config; two files are a mistake."""
+        if values is not None and namespace.config is not None:
+            parser.error("one file at a time")
+        namespace.config = values or namespace.config
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
-    parser.add_argument("--config", type=read_path, required=True, metavar="FILE", help="a job, sweep or workflow file")
+    file: dict[str, Any] = {"type": read_path, "metavar": "FILE", "help": "a job, sweep or workflow file"}
+    parser.add_argument("file", nargs="?", action=_File, **file)
+    parser.add_argument("--config", **{**file, "help": "the same"})
     add_overrides(parser)
     kept = parser.add_mutually_exclusive_group()
     kept.add_argument("--resume", action="store_true", help="continue a run from its last checkpoint, or begin it")
@@ -40,6 +53,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Validate all jobs, then run them one after the other; of a workflow, its nodes."""
+    if options.config is None:
+        raise UserError(Problem("no file is named", ("run",), expected="a job, sweep or workflow file"))
     if is_workflow(read(options.config)):
         return run_workflow_file(options)
     if options.workers:

@@ -77,11 +77,11 @@ def entry(name: str, text: str, column: int) -> None:
         console.print(" " * column + line)
 
 
-def configure(verbose: bool = False) -> None:
+def configure(verbose: bool = False, quiet: bool = False) -> None:
     """Send the program's log to standard output, line by line, also names of files that are no text."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
-    handler = _ConsoleHandler()
+    handler = _ConsoleHandler(logging.WARNING if quiet else logging.NOTSET)  # a run's log file has all lines
     handler.setFormatter(_Formatter("%(message)s"))
     logging.basicConfig(level=logging.DEBUG if verbose else logging.INFO, handlers=[handler], force=True)
     for name in LIBRARIES:
