@@ -10,6 +10,8 @@ from typing import Any
 from app.core.errors import UserError, nearest
 from app.core.paths import check_path
 
+ONE_FILE = "one file at a time"
+
 
 class _Help(argparse.HelpFormatter):
     """Names the default of an option where its text does not."""
@@ -38,9 +40,9 @@ class Parser(argparse.ArgumentParser):
         names = [argument.partition("=")[0] for argument in self.arguments]
         unknown = (name for name in names if name not in known and (name.startswith("--") or repr(name) in message))
         wrong = next(unknown, "")
-        if wrong.startswith("--") and "required" in message:  # what is missing was misspelt
-            message = f"unknown argument {wrong}"
         near = nearest(wrong, known)
+        if wrong.startswith("--") and ((near and "required" in message) or message == ONE_FILE):
+            message = f"unknown argument {wrong}"
         hint = f" Did you mean {near!r}?" if near else ""
         chosen = re.match(r"argument COMMAND: invalid choice: (.*?) \(", message)
         message = f"unknown command {chosen[1]}" if chosen else message

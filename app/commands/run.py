@@ -6,7 +6,7 @@ from typing import Any
 
 import registry
 from app.checks.jobs import load_checked_jobs
-from app.commands._parser import add_overrides, read_path, whole_number
+from app.commands._parser import ONE_FILE, add_overrides, read_path, whole_number
 from app.commands._results import show_run
 from app.config import Job
 from app.config.derived_jobs import with_members
@@ -31,7 +31,7 @@ class _File(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, namespace: Any, values: Any, option: str | None = None) -> None:
         """Take it for the one of --config; two files are a mistake."""
         if values is not None and namespace.config is not None:
-            parser.error("one file at a time")
+            parser.error(ONE_FILE)
         namespace.config = values or namespace.config
 
 
