@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 
+import pytest
 from untraced import process_environment
 
 LOAD = """
@@ -48,6 +49,7 @@ def test_a_model_is_loaded_when_its_first_use_imports_tensorflow(tmp_path):
     assert run(f"import app.evaluation{LOAD}", tmp_path) == LOADED
 
 
+@pytest.mark.slow
 def test_a_model_is_loaded_when_tensorflow_is_imported_after_and_before_our_modules():
     code = f"import app.evaluation, tensorflow{LOAD}{FORGET_OURS}import tensorflow, app.evaluation{LOAD}"
     assert run(code).splitlines() == [LOADED] * 2

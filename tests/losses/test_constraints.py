@@ -31,11 +31,11 @@ def columns():
 
 def solution(magnet, columns):
     """Return `along` of the true tracks: RK4 with 100 steps, its derivative by finite differences of fourth order."""
-    start = tuple(columns[name] for name in NAMES)
+    begin = np.reshape(magnet.start(columns), (-1, 1))
+    *start, qop, dz = (columns[name][:, None] for name in (*NAMES, "qop", "dz"))
 
     def state(zeta):
-        ends = [rk4(magnet.field, start, columns["qop"], magnet.start(columns), columns["dz"] * z, 100) for z in zeta]
-        return np.stack(ends, -1)
+        return np.stack(rk4(magnet.field, tuple(values + 0 * zeta for values in start), qop, begin, dz * zeta, 100))
 
     def along(zeta, h=1e-3):
         at = {step: state(zeta + step * h) for step in (-2, -1, 1, 2)}
