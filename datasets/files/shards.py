@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +88,7 @@ def write_root_shard(
         folder.mkdir()
         try:
             with uproot.recreate(named, compression=uproot.ZSTD(1), uuid_function=lambda: identity) as file:
-                written = file.mktree(tree, dict(layout))
+                written = file.mktree(tree, {name: parse_type(kind) for name, kind in layout.items()})
                 for block in blocks:
                     check()
                     written.extend(dict(block))
@@ -97,6 +98,14 @@ def write_root_shard(
             shutil.rmtree(folder)
 
     write_file(path, fill)
+
+
+@cache
+def parse_type(kind: tuple[str, tuple[int, ...]] | str) -> Any:
+    """Return the type of a branch, parsed once for all shards: uproot parses a text anew for each, which takes long."""
+    import awkward
+
+    return awkward.types.from_datashape(kind, highlevel=False) if isinstance(kind, str) else kind
 
 
 def read_metadata(path: Path) -> dict[str, Any]:

@@ -42,9 +42,8 @@ def content(events=40, muons=None, most=12):
 
 def write(path, branches, name="MuonHitDump", kind="mktree"):
     with uproot.recreate(path) as file:
-        types = {key: getattr(array, "dtype", None) or array.type for key, array in branches.items()}
         if kind == "mktree":
-            file.mktree(name, {k: str(t).split(" * ", 1)[-1] if "*" in str(t) else t for k, t in types.items()})
+            file.mktree(name, {k: getattr(v, "dtype", None) or v.type.content for k, v in branches.items()})
             file[name].extend(branches)
         else:
             file.mkrntuple(name, branches)

@@ -110,7 +110,7 @@ def write(path, arrays, compressed=False):
         return
     with uproot.recreate(path, compression=uproot.ZLIB(1) if compressed else None) as file:
         tree = TREES.get(path.name, "t")
-        file.mktree(tree, {n: str(ak.type(ak.Array(v))).split(" * ", 1)[1] for n, v in arrays.items()}).extend(arrays)
+        file.mktree(tree, {n: ak.type(ak.Array(v)).content for n, v in arrays.items()}).extend(arrays)
 
 
 def source_of(path, **more):

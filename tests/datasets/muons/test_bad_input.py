@@ -30,7 +30,7 @@ def content(events=6):
 
 def write(path, branches, name="MuonHitDump"):
     with uproot.recreate(path) as file:
-        file.mktree(name, {key: str(ak.type(array)).split(" * ", 1)[1] for key, array in branches.items()})
+        file.mktree(name, {key: ak.type(array).content for key, array in branches.items()})
         file[name].extend(branches)
     return path
 
