@@ -117,6 +117,14 @@ def nothing_to_train(job: Job) -> str:
     return f"nothing to train: {job.model.name!r} does not use {', '.join(unused)}" if unused else "nothing to train"
 
 
+def check_monitor(job: Job) -> None:
+    """The monitored figure is one that the job logs."""
+    if job.training.monitor != "val_loss":
+        from app.checks import search
+
+        search.check_monitor(job)
+
+
 def check_the_search(job: Job) -> None:
     """The job of every extreme value passes the same checks."""
     if job.hyperopt is not None:
@@ -131,6 +139,7 @@ CHECKS = (
     check_warmup_fits,
     check_steps_per_execution,
     check_curriculum_ends,
+    check_monitor,
     check_mlflow_is_installed,
     check_classical,
     tasks.check_heads,

@@ -11,7 +11,7 @@ import numpy as np
 from app.config import Job, Task
 from app.config.derived_jobs import dimensions, search_of, trial_job
 from app.config.search_space import Entry
-from app.core.errors import Problem, UserError, WirechamberError, nearest, shorten
+from app.core.errors import Place, Problem, UserError, WirechamberError, nearest, shorten
 from app.core.types import NAMES
 from app.evaluation.metrics import merge_tasks, task_metrics
 from app.predictions import Predictions
@@ -126,9 +126,16 @@ def direction(job: Job) -> Direction:
         UserError: the figure may be good low or high.
     """
     search = search_of(job)
-    name = key(search.objective)
-    if search.direction is not None:
-        return search.direction
+    return search.direction or direction_of(job, search.objective, ("hyperopt", "objective"))
+
+
+def direction_of(job: Job, figure: str, place: Place) -> Direction:
+    """Return whether the lowest or the highest value of a validation figure is the best.
+
+    Raises:
+        UserError: it may be good low or high.
+    """
+    name = key(figure)
     if name == "loss" or name.endswith("_loss"):
         return "min"
     facts = {m.component.facts.primary: m.component.facts for task in job.tasks.values() for m in task.metrics}
@@ -139,7 +146,8 @@ def direction(job: Job) -> Direction:
         return "max"
     if any(part in name for part in NEITHER) or any(fact.better == "higher" for fact in facts.values()):
         what = f"cannot tell whether a low or a high {name!r} is better"
-        raise UserError(Problem(what, ("hyperopt", "objective"), expected="'direction': 'min' or 'max'"))
+        expected = "'direction': 'min' or 'max'" if "hyperopt" in place else "another figure"
+        raise UserError(Problem(what, place, expected=expected))
     return "min"
 
 
@@ -150,6 +158,17 @@ def check_objective(job: Job) -> None:
     if complete and key(search.objective) not in names:
         raise UserError(never_logged(search.objective, names).under("hyperopt"))
     direction(job)
+
+
+def check_monitor(job: Job) -> None:
+    """Refuse a monitored figure that the job never logs, or that may be good low or high."""
+    monitor, place = job.training.monitor, ("training", "monitor")
+    if monitor == f"{PREFIX}loss":
+        return
+    names, complete = logged_metrics(job)
+    if not monitor.startswith(PREFIX) or (complete and key(monitor) not in names):
+        raise UserError(replace(never_logged(monitor, names), where=place))
+    direction_of(job, monitor, place)
 
 
 def never_logged(objective: str, names: Any) -> Problem:

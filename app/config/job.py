@@ -79,6 +79,9 @@ class Training(Strict):
     optimizer: OPTIMIZERS.spec = "adamw"
     schedule: SCHEDULES.spec = "cosine"
     early_stopping: EarlyStopping | None = None
+    monitor: str = Field(
+        "val_loss", description="what decides on best epoch, early stopping and plateau: val_loss or val_<metric>"
+    )
     gradient_accumulation: Count = Field(1, description="batches whose gradients are averaged into one update")
     mixed_precision: bool = False
     xla: Literal["auto"] | bool = Field("auto", description="auto: compiled where the model gains from it")

@@ -1,11 +1,13 @@
 """One policy for runs that exist already: here as a directory, or in the registry."""
 
+import contextlib
 import json
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import registry
 from app.config import Job
+from app.config.job_file import parse
 from app.core.errors import Problem, UserError
 from app.core.files import read_json
 from app.runs import directory
@@ -95,6 +97,8 @@ def check_same_job(job: Job, run: RunDirectory) -> None:
         return content | SAME_TRAINING | {"hyperopt": search and search | SAME_SEARCH}
 
     old = read_json(run.job, "the job of the run that is resumed, or --overwrite")
+    with contextlib.suppress(UserError):  # a job of an older version lacks the keys that came later
+        old = parse(old).dump()
     difference = first_difference(relevant(old), relevant(job.dump()))
     if difference is not None:
         place, before, now = difference

@@ -26,8 +26,9 @@ class Progress:
         epoch: finished epochs.
         train: one entry of history per epoch.
         val: the same for the validation split.
-        best_epoch: the epoch of the lowest validation loss, from 1; 0 before the first.
-        best_val_loss: that loss.
+        best_epoch: the epoch that is best by the monitored figure, from 1; 0 before the first.
+        best_val_loss: its validation loss.
+        best_judged: the monitored figure there, with a minus where high is good; None in checkpoints of before.
         stopping: lowest validation loss as early stopping counts it, and epochs since.
         schedule: state of the learning-rate schedule.
         seconds: training time, earlier parts included.
@@ -39,6 +40,7 @@ class Progress:
     val: list[dict[str, Any]] = field(default_factory=list)
     best_epoch: int = 0
     best_val_loss: float | None = None
+    best_judged: float | None = None
     stopping: dict[str, float] = field(default_factory=dict)
     schedule: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0

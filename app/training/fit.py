@@ -8,6 +8,7 @@ from typing import Any
 
 from app import optimizers
 from app.checks.jobs import nothing_to_train
+from app.checks.search import direction_of
 from app.config import Job
 from app.data.loading import Data, first_events
 from app.evaluation.metrics import merge_tasks, task_metrics
@@ -99,7 +100,8 @@ def train(
     schedule = training.schedule.build(rate, steps.steps_per_epoch, training.epochs)
     optimizer = optimizers.make(training.optimizer, schedule.learning_rate, training.gradient_accumulation)
     objective.compile(optimizer=optimizer, jit_compile=steps.xla, steps_per_execution=steps.steps_per_execution)
-    recorder = Recorder(training, schedule, run, make_validation(job, data, built), report, epochs)
+    higher = direction_of(job, training.monitor, ("training", "monitor")) == "max"
+    recorder = Recorder(training, schedule, run, make_validation(job, data, built), report, epochs, higher)
     recorder.set_model(objective)
     make_variables(built, data)
     if resume:

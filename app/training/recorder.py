@@ -8,7 +8,7 @@ from typing import Any
 
 from app.config.job import Training
 from app.core import interruption
-from app.core.errors import Interrupted, WirechamberError
+from app.core.errors import Interrupted, Problem, UserError, WirechamberError, nearest
 from app.core.libraries import keras
 from app.history import SUMS
 from app.runs.directory import RunDirectory
@@ -33,6 +33,7 @@ class Recorder(keras.callbacks.Callback):
         validate: returns the validation metrics of the network as it is.
         report: called with the progress after each epoch.
         epochs: the last of this training; default: the job's.
+        higher: whether the monitored figure is good when it is high.
     """
 
     def __init__(
@@ -43,8 +44,10 @@ class Recorder(keras.callbacks.Callback):
         validate: Callable[[], Mapping[str, float]],
         report: Callable[[Progress], None],
         epochs: int | None = None,
+        higher: bool = False,
     ) -> None:
         super().__init__()
+        self.sign = -1.0 if higher else 1.0
         self.epochs = epochs or training.epochs
         self.training, self.schedule, self.run = training, schedule, run
         self.validate, self.report = validate, report
@@ -97,12 +100,13 @@ class Recorder(keras.callbacks.Callback):
         rate = float(self.model.optimizer.learning_rate)
         progress.train.append({"epoch": progress.epoch, **history_entry(train), "lr": rate})
         progress.val.append({"epoch": progress.epoch, **history_entry(val), **self.validate()})
-        self.keep_best(loss)
-        new_rate = self.schedule.update(loss)
+        judged = loss if self.training.monitor == "val_loss" else self.sign * self._monitored(progress.val[-1])
+        self.keep_best(loss, judged)
+        new_rate = self.schedule.update(judged)
         if new_rate is not None:
             self.model.optimizer.learning_rate = new_rate
         progress.schedule = self.schedule.state()
-        self._stop_early(loss)
+        self._stop_early(judged)
         now = time.monotonic()
         seconds, self._begun = now - self._begun, now
         progress.seconds += seconds
@@ -115,11 +119,28 @@ class Recorder(keras.callbacks.Callback):
         if leave:
             raise Interrupted(f"the time limit of {self._limit.seconds:g} s")
 
-    def keep_best(self, loss: float) -> None:
-        """Keep the weights if the validation loss of the epoch is the lowest so far."""
-        if self.progress.best_val_loss is None or loss < self.progress.best_val_loss:
+    def keep_best(self, loss: float, judged: float | None = None) -> None:
+        """Keep the weights of the best epoch so far.
+
+        Args:
+            loss: the validation loss of the epoch.
+            judged: what is lowest in the best epoch; default: the loss.
+        """
+        judged = loss if judged is None else judged
+        lowest = self.progress.best_val_loss if self.progress.best_judged is None else self.progress.best_judged
+        if lowest is None or judged < lowest:
             self.progress.best_val_loss, self.progress.best_epoch = loss, self.progress.epoch
+            self.progress.best_judged = judged
             self.best = self.model.network.get_weights()
+
+    def _monitored(self, row: Mapping[str, Any]) -> float:
+        name = self.training.monitor.removeprefix("val_")
+        if not isinstance(row.get(name), float | int):
+            known = sorted(f"val_{key}" for key, value in row.items() if key != "epoch" and isinstance(value, float))
+            near, expected = nearest(self.training.monitor, known), f"one of [{', '.join(known)}]"
+            place, what = ("training", "monitor"), "never logged by this job"
+            raise UserError(Problem(what, place, nearest=near, expected=expected, received=self.training.monitor))
+        return float(row[name])
 
     def _refuse_nan(self, figures: Mapping[str, Any], where: str) -> None:
         for name, value in sorted(figures.items(), key=lambda item: item[0] in SUMS):

@@ -7,11 +7,14 @@ import json
 import numpy as np
 import pytest
 
+from app.checks.jobs import check_jobs
 from app.config import Job
 from app.config.job_file import parse
+from app.core.errors import UserError
 from app.execution.session import Options
 from app.execution.single import train_job
 from app.training.fit import plan
+from app.training.recorder import Recorder
 from registry import read, root
 
 
@@ -140,6 +143,45 @@ def test_the_best_epoch_is_what_is_kept(tmp_path):
     assert history["best_epoch"] == 1 + int(np.argmin(losses))
     assert history["best_val_loss"] == min(losses)
     assert read(root(), "trained").best_epoch == history["best_epoch"]
+
+
+def test_the_monitored_figure_decides_on_the_best_epoch_and_on_early_stopping(tmp_path):
+    rates = {"name": "adam", "learning_rate": 0.3}
+    history = run(tmp_path, "mean", monitor="val_pos_mean_mm", epochs=6, optimizer=rates)[1]
+    figures = [epoch["pos_mean_mm"] for epoch in history["val"]]
+    assert history["best_epoch"] == 1 + int(np.argmin(figures))
+    assert history["best_val_loss"] == history["val"][history["best_epoch"] - 1]["loss"]
+    stopping = {"patience": 2, "min_delta": 1e9}
+    directory, history = run(tmp_path, "stops", monitor="val_tx_mean", epochs=9, early_stopping=stopping)
+    assert len(history["train"]) == 3
+    assert "no improvement in 2 epochs" in directory.log.read_text()
+
+
+@pytest.mark.parametrize(("higher", "best"), [(False, 2), (True, 3)])
+def test_high_is_good_where_the_figure_says_so(higher, best):
+    class Network:
+        def get_weights(self):
+            return ["weights"]
+
+    recorder = Recorder(job(monitor="val_accuracy").training, None, None, dict, lambda _: None, higher=higher)
+    recorder.set_model(type("Objective", (), {"network": Network()})())
+    for epoch, accuracy in enumerate([0.5, 0.4, 0.7], start=1):
+        recorder.progress.epoch = epoch
+        recorder.keep_best(1.0, recorder.sign * accuracy)
+    assert recorder.progress.best_epoch == best
+
+
+@pytest.mark.parametrize(
+    ("monitor", "message"),
+    [
+        ("val_pos_mean", r"training.monitor: never logged by this job. Did you mean 'val_pos_mean_mm'\?"),
+        ("pos_mean_mm", "training.monitor: never logged by this job. Did you mean 'val_pos_mean_mm'"),
+        ("val_x_bias_mm", "training.monitor: cannot tell whether a low or a high 'x_bias_mm' is better"),
+    ],
+)
+def test_a_figure_that_cannot_be_monitored_is_refused_before_the_training(monitor, message):
+    with pytest.raises(UserError, match=message):
+        check_jobs([job(monitor=monitor)])
 
 
 def test_cosine_learning_rates_stand_in_the_history(tmp_path):
