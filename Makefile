@@ -18,7 +18,7 @@ INSTALL = $(UV) pip install $(UV_SOURCES) --compile-bytecode
 .PHONY: help demo test test-coverage test-all test-marked test-browser test-condor test-lowest test-newest lint format check docs lock clean
 
 help:  ## show this list
-	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
 
 demo: .venv/installed  ## install, then train, measure and register a small model on simulated tracks
 	$(BIN)/python app/run.py --config json/track_extrapolation/mlp_tiny.json --overwrite
