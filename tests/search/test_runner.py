@@ -212,7 +212,7 @@ def test_gpus_are_found_without_tensorflow(monkeypatch, tmp_path):
 
 def test_each_process_sees_one_gpu_and_keeps_its_run_inside_the_search(tmp_path, monkeypatch):
     monkeypatch.setenv("WIRECHAMBER_TIME_LIMIT", "100")
-    order = TrialTask({}, tmp_path, Options(tmp_path), tmp_path, "1")
+    order = TrialTask({}, tmp_path, Options(tmp_path), tmp_path, registry.Process.of_this(), "1")
     assert order.environment["CUDA_VISIBLE_DEVICES"] == "1"
     assert order.environment["WIRECHAMBER_RUNS"] == str(tmp_path / "trials")
     assert "WIRECHAMBER_TIME_LIMIT" not in order.environment
