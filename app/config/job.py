@@ -87,6 +87,8 @@ class Training(Strict):
     xla: Literal["auto"] | bool = Field("auto", description="auto: compiled where the model gains from it")
     steps_per_execution: Literal["auto"] | Count = "auto"
     keep_every: Count | None = Field(None, description="keep the checkpoint of every N-th epoch as well")
+    start_from: str | None = Field(None, description="a run whose weights are taken, by the names of the layers")
+    freeze: Listed = Field((), description="patterns of names of layers whose weights do not change, e.g. hidden_*")
     bootstrap: Annotated[int, Field(ge=0, lt=2**31)] | None = Field(
         None, description="seed of a draw of the training events with replacement; null: each event once"
     )

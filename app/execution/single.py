@@ -26,8 +26,10 @@ def train_job(job: Job, options: Options, progress: Callable[[Progress], None] =
         from app.execution.tracking import track_run
         from app.training.build import build
         from app.training.fit import train
+        from app.training.start import check_start
 
         logger.info("%s on %s", job.name, machine)
+        check_start(job)
         data = load_data(job, options.limit)
         check()
         device.prepare(job.seed, options.deterministic)

@@ -18,6 +18,7 @@ from app.runtime.device import is_deterministic, version
 from app.training.build import Networks
 from app.training.checkpoint import Progress
 from app.training.recorder import Recorder
+from app.training.start import freeze, take_weights
 from datasets.pipeline.batches import ordered_batches, shuffled_batches
 
 logger = logging.getLogger(__name__)
@@ -95,6 +96,10 @@ def train(
     if objective is None:
         logger.info(nothing_to_train(job))
         return history(Progress(seconds=built.seconds))
+    if training.start_from is not None:
+        take_weights(built.network, training.start_from)
+    if training.freeze:
+        freeze(built.network, training.freeze)
     steps = plan(job, data.splits.train.rows, built.network.count_params())
     rate = training.optimizer.options.learning_rate
     schedule = training.schedule.build(rate, steps.steps_per_epoch, training.epochs)

@@ -1,0 +1,75 @@
+"""Trainings that begin with the weights of another run, and layers that keep theirs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from app.config.job_file import parse
+from app.core.errors import UserError
+from app.core.libraries import keras
+from app.evaluation import load
+from app.execution.session import Options
+from app.execution.single import train_job
+from app.training.start import freeze, take_weights
+
+
+def weights(name):
+    return {variable.path: variable.numpy() for variable in load(name).model.variables}
+
+
+@pytest.fixture
+def train(copied, small_job):
+    def train(name, **training):
+        task = {**small_job["tasks"]["state"]}
+        content = {**small_job, "name": name, "tasks": {"state": task}}
+        job = parse({**content, "training": {**small_job["training"], "epochs": 1, **training}})
+        return train_job(job, Options(config=copied / "trained.json"))
+
+    return train
+
+
+def test_frozen_layers_of_another_run_are_those_of_that_run_after_the_training(train):
+    log = train("tuned", start_from="trained", freeze="hidden_*").log.read_text()
+    before, after = weights("trained"), weights("tuned")
+    for name, array in before.items():
+        assert np.array_equal(array, after[name]) == name.startswith("hidden"), name
+    assert "started from trained: 4 of 4 arrays of weights taken" in log
+    assert "frozen: hidden_1" in log
+
+
+def test_what_does_not_fit_is_left_and_named(copied, caplog):
+    caplog.set_level("INFO")
+    inputs = keras.Input((6,), name="state")
+    hidden = keras.layers.Dense(16, name="hidden_1")(inputs)
+    network = keras.Model(inputs, keras.layers.Dense(3, name="state_head")(hidden))
+    take_weights(network, "trained")
+    assert "started from trained: 2 of 4 arrays of weights taken" in caplog.text
+    assert (
+        "not taken from trained: state_head/kernel [16, 4], here [16, 3], state_head/bias [4], here [3]" in caplog.text
+    )
+    np.testing.assert_array_equal(network.layers[1].kernel.numpy(), weights("trained")["hidden_1/kernel"])
+    other = keras.Model(inputs, keras.layers.Dense(2, name="elsewhere")(inputs))
+    with pytest.raises(
+        UserError, match=r"training.start_from.trained: no weight can be taken. Expected a run whose layers"
+    ):
+        take_weights(other, "trained")
+
+
+@pytest.mark.parametrize(
+    ("patterns", "message"),
+    [
+        (["hiden_*"], r"training.freeze.0: matches no layer with weights. .*Expected a pattern of \[hidden_1, out\]"),
+        (["*"], "training.freeze: nothing is left to train"),
+    ],
+)
+def test_patterns_that_make_no_sense_are_refused(patterns, message):
+    inputs = keras.Input((6,), name="state")
+    network = keras.Model(inputs, keras.layers.Dense(3, name="out")(keras.layers.Dense(16, name="hidden_1")(inputs)))
+    with pytest.raises(UserError, match=message):
+        freeze(network, patterns)
+
+
+def test_a_run_that_is_not_there_is_named_before_the_data_are_read(train):
+    with pytest.raises(UserError, match=r"training.start_from.traned: no such run. Did you mean 'trained'\?"):
+        train("tuned", start_from="traned")
