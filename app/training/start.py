@@ -44,10 +44,11 @@ def take_weights(network: Any, name: str) -> None:
     taken, left = list[str](), list[str]()
     for variable in network.variables:
         other = known.get(variable.path)
-        fits = other is not None and tuple(other.shape) == tuple(variable.shape)
-        if fits:
+        if other is not None and tuple(other.shape) == tuple(variable.shape):
             variable.assign(other.value)
-        (taken if fits else left).append(describe(variable, other))
+            taken.append(variable.path)
+        else:
+            left.append(describe(variable, other))
     if not taken:
         expected = "a run whose layers have the names and shapes of this model's"
         raise UserError(
