@@ -113,7 +113,7 @@ def test_a_folder_with_other_options_is_refused(simulate, tmp_path):
 
 def test_a_damaged_shard_is_named(simulate, tmp_path):
     (tmp_path / "shard_00000.npz").write_bytes(b"PK not an npz")
-    with pytest.raises(UserError, match=r"shard_00000.npz: cannot be read, it is damaged"):
+    with pytest.raises(UserError, match=r"shard_00000.npz: truncated or not an npz file"):
         simulate(tmp_path, tracks=100)
 
 
