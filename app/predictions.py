@@ -147,9 +147,7 @@ class Predictions:
         parts = (self.true, self.predicted, *(getattr(self, name) for name in EXTRAS[1:]))
         for prefix, values in zip(PREFIXES, parts, strict=True):
             flat |= {f"{prefix}{name}": array for name, array in values.items()}
-        for baseline, known in self.baselines.items():
-            flat |= {f"{baseline}.{name}": array for name, array in known.items()}
-        return flat
+        return flat | {f"{b}.{name}": array for b, known in self.baselines.items() for name, array in known.items()}
 
     def write(self, path: Path) -> None:
         """Write the CSV as `write_blocks` does."""
@@ -172,10 +170,10 @@ class Predictions:
 
 
 def write_blocks(path: Path, blocks: Iterable[Predictions]) -> None:
-    """Write predictions of several blocks of events, with the same columns, as one CSV, atomically.
+    """Write blocks of predictions with the same columns as one CSV, atomically.
 
-    They are `key`, the extra ones, `true_<target>`, what TASK_OUTPUTS names, and `<baseline>.<target>`. Integers and
-    extra columns that float32 does not hold keep all digits.
+    They are `key`, the extra ones, `true_<target>`, what TASK_OUTPUTS names, and `<baseline>.<target>`. Integers, and
+    extra columns and truth that float32 does not hold, keep all digits.
     """
 
     def write(file: BinaryIO) -> None:
@@ -183,7 +181,8 @@ def write_blocks(path: Path, blocks: Iterable[Predictions]) -> None:
             flat = {n: v if v.dtype.kind in "iub" else np.asarray(v, np.float64) for n, v in block.flat().items()}
             head = ",".join(map(_quote, ("key", *flat))) + "\n"
             file.write(b"" if number else head.encode("utf-8", "surrogateescape"))
-            form = ",".join(["%d", *(_number_format(v, name in block.columns) for name, v in flat.items())]) + "\n"
+            exact = block.columns.keys() | {f"{TRUE}{target}" for target in block.true}
+            form = ",".join(["%d", *(_number_format(v, name in exact) for name, v in flat.items())]) + "\n"
             for first in range(0, len(block), 4096):
                 rows = zip(*(v[first : first + 4096].tolist() for v in (block.key, *flat.values())), strict=True)
                 file.writelines((form % row).encode() for row in rows)

@@ -17,11 +17,10 @@ from datasets import DATASETS
 from datasets.files.damaged import OnBadFile, load_readable
 from datasets.pipeline.event_keys import Duplicates
 from datasets.pipeline.events import Input, Source
-from datasets.tables.columns import Quantities, Wanted, wanted
-from datasets.tables.expressions import names_in
+from datasets.tables.columns import Quantities, Wanted, columns_of_files, wanted
 from datasets.tables.files import TableFile, fingerprint
 from datasets.tables.formats import open_table
-from datasets.tables.reader import Missing, Reader
+from datasets.tables.reader import Missing, Reader, further_columns
 
 
 @DATASETS("table")
@@ -91,16 +90,11 @@ def table(
 
 def check_columns(file: TableFile, quantities: Sequence[Wanted], select: str | None, key: Listed | None) -> None:
     """Raise UserError with all columns that a file does not have."""
-    given = {w.name for w in quantities}
-    asked = [(name, w.place) for w in quantities for name in w.sources]
-    chosen = names_in(select, ("dataset", "select")) if select else ()
-    asked += [(name, ("dataset", "select")) for name in chosen if name not in given]
-    asked += [(name, ("dataset", "key")) for name in key or () if name not in given]
     mistakes: list[Problem] = []
-    for name, place in asked:
+    for name, place in columns_of_files(quantities, further_columns(select, key)).items():
         try:
             file.find(name)
         except UserError as error:
-            mistakes += [replace(p, what=f"{p.what} of {file.place}", where=place) for p in error.problems]
+            mistakes += [replace(p, what=f"{p.what} in {file.place}", where=place) for p in error.problems]
     if mistakes:
         raise UserError(*mistakes)

@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.errors import Problem, UserError
+from datasets.tables.arrow import looks_like_number
 from datasets.tables.files import TableFile
 from datasets.tables.formats import open_table
+from datasets.tables.reader import loses_resolution
 
 logger = logging.getLogger(__name__)
 SAMPLE = 20_000
@@ -19,7 +21,10 @@ SAMPLE = 20_000
 MOST_CLASSES = 20
 WIDEST = 32
 """An array (N, M) with more columns is an image or a waveform, not a table."""
-EVENT = re.compile(r"(run|event|lumi|evt|entry|luminosityblock|id|key|index)(_?(number|num|no|nr|id|block))?", re.I)
+KEYS = ("run", "lumi", "luminosityblock", "event", "evt", "entry", "id", "key", "index")
+EVENT = re.compile(rf"({'|'.join(KEYS)})(_?(number|num|no|nr|id|block))?", re.IGNORECASE)
+"""Columns that identify an event, in the order in which they make its key, whatever the order in the file."""
+LEAST_ROWS = 3
 WEIGHT = re.compile(r"(.*[_.])?(weight|wgt)s?", re.I)
 TRUTH = re.compile(r"(.*[_.])?(target|label|class|truth|true|gen|mc|y|signal|is_?signal|mass|m)([_.].*)?", re.I)
 Columns = dict[str, NDArray[Any]]
@@ -38,11 +43,24 @@ def table_job(path: Path, tree: str | None, inputs: Sequence[str], targets: Sequ
         UserError: a damaged file, no such column, nothing left for the inputs.
     """
     file = open_table(path, tree)
-    columns = readable_columns(file, [*inputs, *targets])
+    if file.rows < LEAST_ROWS:
+        expected = f"at least {LEAST_ROWS} rows to guess from"
+        raise UserError(Problem("too few rows", (str(path),), expected=expected, received=file.rows))
+    columns, left = readable_columns(file, [*inputs, *targets])
+    for name in inputs:
+        if not is_number(columns[name]):
+            expected, received = "a column of numbers", str(first_text(columns[name]))
+            raise UserError(
+                Problem("not a column of numbers", ("--inputs", name), expected=expected, received=received)
+            )
     key = key_of(columns)
     targets = targets or guess_targets(columns, {*inputs, *key})
     weights = [name for name in columns if WEIGHT.fullmatch(name) and name not in targets]
-    inputs = inputs or guess_inputs(columns, {*targets, *key, *weights})
+    free = {name: values for name, values in columns.items() if name not in (*targets, *key, *weights)}
+    left |= {} if inputs else {name: reason for name, values in free.items() if (reason := no_input(name, values))}
+    inputs = inputs or [name for name in free if name not in left]
+    for name, reason in left.items():
+        logger.info("left out: %s (%s)", name, reason)
     if not inputs:
         raise UserError(Problem("no column is left for the inputs", (str(path),), received=list(columns)))
     lacking = [n for n in (*inputs, *targets) if columns[n].dtype.kind == "f" and not np.isfinite(columns[n]).all()]
@@ -62,29 +80,33 @@ def table_job(path: Path, tree: str | None, inputs: Sequence[str], targets: Sequ
     return {"dataset": dataset, "tasks": tasks_of(classes)}
 
 
-def readable_columns(file: TableFile, asked: Sequence[str]) -> Columns:
-    """Return the first rows of each column that has one value per row, and of those that were asked for."""
+def readable_columns(file: TableFile, asked: Sequence[str]) -> tuple[Columns, dict[str, str]]:
+    """Return the first rows of each column that has one value per row, and why others are left out.
+
+    Raises:
+        UserError: a column that was asked for cannot be read.
+    """
     columns = file.read(list(asked), 0, SAMPLE)
-    left = []
+    left = {name: f"{rows:,} rows, the table has {file.rows:,}" for name, rows in file.lengths.items()}
     for name in file.names:
         if name in columns:
             continue
         try:
             columns |= file.read([name], 0, SAMPLE)
-        except UserError:
+        except UserError as error:
             elements = [f"{name}[{i}]" for i in range(width_of(file, name))]
             columns |= file.read(elements, 0, SAMPLE)
-            left += [] if elements else [name]
-    if left:
-        shown = ", ".join(left[:10]) + (f" and {len(left) - 10} more" if len(left) > 10 else "")
-        logger.info("left out, as a row has several values of each, or none that can be read: %s", shown)
-    return columns
+            if not elements:
+                problem = error.problems[0]
+                several = problem.received == "several per row"
+                left[name] = f"several values per row; {name}[0] is the first" if several else problem.what
+    return columns, left
 
 
 def width_of(file: TableFile, name: str) -> int:
     """Return how many columns an array (N, M) is that is narrow enough for a table; 0 for anything else."""
     try:
-        first = file.arrays([name], 0, 1)[name]
+        first = file.arrays([file.find(name)[0]], 0, 1)[name]
     except UserError:
         return 0
     narrow = isinstance(first, np.ndarray) and first.ndim == 2 and first.shape[1] <= WIDEST
@@ -94,6 +116,7 @@ def width_of(file: TableFile, name: str) -> int:
 def key_of(columns: Columns) -> list[str]:
     """Return the integer columns that identify an event by their names and values, or none."""
     named = [name for name, values in columns.items() if values.dtype.kind in "iu" and EVENT.fullmatch(name)]
+    named.sort(key=lambda name: (KEYS.index(EVENT.fullmatch(name)[1].lower()), name))  # type: ignore[index]
     rows = np.stack([columns[name].astype(np.int64) for name in named], axis=-1) if named else np.empty((0, 0))
     return named if named and len(np.unique(rows, axis=0)) == len(rows) else []
 
@@ -111,10 +134,23 @@ def guess_targets(columns: Columns, taken: set[str]) -> list[str]:
     return found
 
 
-def guess_inputs(columns: Columns, taken: set[str]) -> list[str]:
-    """Return the columns of numbers that change and are nothing else."""
-    free = [name for name, values in columns.items() if name not in taken and is_number(values)]
-    return [name for name in free if len(np.unique(columns[name][np.isfinite(columns[name])])) > 1]
+def no_input(name: str, values: NDArray[Any]) -> str:
+    """Return why a column is not taken as an input without being asked for; empty where it is."""
+    if EVENT.fullmatch(name):
+        return "a number of the event"
+    if not is_number(values):
+        numbers = sum(looks_like_number(text) for text in values)
+        mixed = f", though {numbers:,} of {len(values):,} values look like numbers" if numbers else ""
+        return f"text, as {str(first_text(values))!r}{mixed}"
+    different = np.unique(values[np.isfinite(values)])
+    if len(different) < 2:
+        return "the same value in every row" if len(different) else "no finite value"
+    return "float32 cannot tell its values apart" if loses_resolution(values) else ""
+
+
+def first_text(values: NDArray[Any]) -> Any:
+    """Return the first value that is no number, else the first value."""
+    return next((value for value in values if not looks_like_number(value)), values[0])
 
 
 def is_number(values: NDArray[Any]) -> bool:

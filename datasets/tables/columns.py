@@ -23,7 +23,7 @@ class Quantity(Strict):
     """A column of the files, or an expression of columns, under the name that the job gives it."""
 
     column: str | None = Field(None, description="its name in the files, `name[i]` for one element; else its own name")
-    expression: str | None = Field(None, description="of columns of the files, e.g. `sqrt(px**2 + py**2)`")
+    expression: str | None = Field(None, description="of other columns, e.g. `sqrt(px**2 + py**2)`")
     unit: str = Field("", description="in the files; energies become GeV")
     to: str | None = Field(None, description="the unit to convert to")
     classes: Annotated[tuple[str | int, ...], Field(min_length=2)] | None = Field(
@@ -61,13 +61,18 @@ class Wanted:
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """The columns of the files that it takes."""
+        """The columns that it takes: of the files, in an expression also those that the job names."""
         if self.quantity.expression is not None:
             return names_in(self.quantity.expression, (*self.place, "expression"))
         return (self.quantity.column or self.name,)
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is a column of the files, converted, which expressions may take."""
+        return self.quantity.expression is None
+
     def compute(self, read: Mapping[str, Array], place: Place) -> Array:
-        """Return the quantity (N,) from columns of the files; raises UserError where these are no numbers."""
+        """Return the quantity (N,) from columns; raises UserError where these are no numbers."""
         if self.quantity.expression is not None:
             values = evaluate(self.quantity.expression, read, (*self.place, "expression"))
         else:
@@ -98,6 +103,27 @@ def wanted(quantities: Quantities, key: str) -> list[Wanted]:
         factor, unit = conversion(quantity.unit, quantity.to, (*place, "unit"))
         found.append(Wanted(name, place, quantity, factor, unit))
     return found
+
+
+def columns_of_files(quantities: Sequence[Wanted], further: Mapping[str, Place]) -> dict[str, Place]:
+    """Return the columns that must be read from the files, and where in the job each is asked for.
+
+    Args:
+        quantities: inputs, targets and extras.
+        further: other names, of the selection and the key, which may mean one of these.
+    """
+    plain = {w.name for w in quantities if w.is_plain}
+    asked = {w.sources[0]: w.place for w in quantities if w.is_plain}
+    for w in quantities:
+        asked |= {name: w.place for name in w.sources if not w.is_plain and name not in plain}
+    given = {w.name for w in quantities}
+    return asked | {name: place for name, place in further.items() if name not in given}
+
+
+def compute_all(quantities: Sequence[Wanted], read: Mapping[str, Array], place: Place) -> dict[str, Array]:
+    """Return all quantities (N,) by name; expressions take columns as the job names and converts them."""
+    plain = {w.name: w.compute(read, place) for w in quantities if w.is_plain}
+    return {w.name: plain[w.name] if w.is_plain else w.compute({**read, **plain}, place) for w in quantities}
 
 
 def classes_of(values: Array, classes: Sequence[str | int], place: Place) -> Array:

@@ -58,9 +58,19 @@ class TableFile(ABC):
         """Return the array, and the element of it, that a name means; raises UserError with the nearest."""
         match = None if name in self.names else ELEMENT.fullmatch(name)
         array, element = (match[1], int(match[2])) if match else (name, None)
+        if array in self.lengths:
+            what = f"has {self.lengths[array]:,} rows, and the table {self.rows:,}"
+            raise UserError(Problem(what, (self.place, array), expected="columns of one length"))
         if array not in self.names:
             raise UserError(unknown("column", array, sorted(self.names), (self.place,)))
+        if list(self.names).count(array) > 1:
+            raise UserError(Problem("a column occurs twice", (self.place, array), expected="each name once"))
         return array, element
+
+    @property
+    def lengths(self) -> Mapping[str, int]:
+        """Rows of arrays that are not as long as the table."""
+        return {}
 
     def read(self, names: Sequence[str], first: int, rows: int) -> dict[str, Array]:
         """Return one number or text per row of each of the columns, of fewer rows at the end of the file.
@@ -75,17 +85,25 @@ class TableFile(ABC):
     def _column(self, name: str, array: Any, element: int | None) -> Array:
         """Return one column (N,); an element that a row does not have is NaN."""
         values: Array | None
-        if not isinstance(array, np.ndarray) or array.dtype == object:
-            values = flat(array, element)
-        else:
-            values = array if element is None else self._element(name, array, element)
+        try:
+            if not isinstance(array, np.ndarray) or array.dtype == object:
+                values = flat(array, element)
+            else:
+                values = array if element is None else self._element(name, array, element)
+            if values is not None and values.dtype.kind == "S":
+                values = np.char.decode(values, "utf-8")
+        except (ValueError, TypeError) as error:  # text of another encoding, types that NumPy does not have
+            if isinstance(error, UserError):
+                raise
+            reason = str(error).strip().splitlines()[0]
+            raise UserError(Problem(f"cannot be read as a column ({reason})", (self.place, name))) from None
         if values is None or values.ndim != 1 or values.dtype.kind not in "iufbUSM":
             shape = "several per row" if values is None or values.ndim != 1 else str(values.dtype)
             expected = f"one number per row, as '{name}[0]'"
             raise UserError(Problem("not a column", (self.place, name), expected=expected, received=shape))
         if values.dtype.kind == "M":  # times in ns since 1970
             return values.astype("datetime64[ns]").astype(np.int64)
-        return np.char.decode(values, "utf-8") if values.dtype.kind == "S" else values
+        return values
 
     def _element(self, name: str, array: Array, element: int) -> Array:
         if array.ndim < 2 or element >= array.shape[1]:
@@ -105,7 +123,7 @@ def flat(array: Any, element: int | None) -> Array | None:
         return (
             np.array(["" if value is None else value for value in ak.to_list(array)], str) if array.ndim == 1 else None
         )
-    if array.ndim != (1 if element is None else 2):
+    if array.ndim != (1 if element is None else 2) or array.fields:
         return None
     there = np.asarray(ak.to_numpy(~ak.is_none(array)))
     if element is not None:
@@ -121,6 +139,11 @@ def flat(array: Any, element: int | None) -> Array | None:
     padded = np.full(len(there), np.nan)
     padded[there] = values
     return padded
+
+
+def damaged(kind: str, path: Path, error: Exception) -> UserError:
+    """Return the error of a file that cannot be read as what it is."""
+    return UserError(Problem(f"not a whole {kind} ({str(error).splitlines()[0]})", (str(path),)))
 
 
 def fingerprint(files: Sequence[TableFile], choice: Mapping[str, Any]) -> str:

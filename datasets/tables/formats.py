@@ -1,8 +1,9 @@
-"""ROOT trees, npz, HDF5, Parquet and CSV files as tables of columns."""
+"""ROOT trees, npz and HDF5 files as tables of columns, and the kind of a file by its name."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ import numpy as np
 
 from app.core.errors import Problem, UserError, unknown
 from datasets.files import npz, root
-from datasets.tables.files import Array, TableFile
+from datasets.tables.arrow import CsvFile, ParquetFile
+from datasets.tables.files import Array, TableFile, damaged
 
 
 class RootFile(TableFile):
@@ -41,16 +43,34 @@ class RootFile(TableFile):
         return root.fingerprint([self.path], self.group)
 
 
+def longest(headers: Iterable[npz.Header]) -> int:
+    """Return the largest number of rows among arrays."""
+    return max((header.shape[0] for header in headers), default=0)
+
+
 class NpzFile(TableFile):
     """Arrays (N,), (N, M), or structured, of one length."""
 
     @cached_property
     def headers(self) -> Mapping[str, npz.Header]:
         """Shapes and types of the arrays with the most rows; what is shorter is no column."""
-        known = {name: npz.read_header(self.path, name) for name in npz.array_names(self.path)}
-        known = {name: header for name, header in known.items() if header.shape and header.dtype.kind in "iufbUSMV"}
-        lengths = [header.shape[0] for header in known.values()]
-        return {name: header for name, header in known.items() if header.shape[0] == max(lengths)}
+        known = self._all_headers
+        return {name: header for name, header in known.items() if header.shape[0] == longest(known.values())}
+
+    @cached_property
+    def _all_headers(self) -> Mapping[str, npz.Header]:
+        found = {}
+        for name in npz.array_names(self.path):
+            with contextlib.suppress(UserError):  # pickled objects are no column
+                header = npz.read_header(self.path, name)
+                if header.shape and header.dtype.kind in "iufbUSMV":
+                    found[name] = header
+        return found
+
+    @property
+    def lengths(self) -> Mapping[str, int]:
+        """Rows of arrays that are shorter."""
+        return {name: h.shape[0] for name, h in self._all_headers.items() if name not in self.headers}
 
     @cached_property
     def names(self) -> Sequence[str]:
@@ -90,11 +110,11 @@ class Hdf5File(TableFile):
             if "unable to lock file" in str(error):
                 expected = "a file that is closed"
                 raise UserError(Problem("is open for writing elsewhere", (self.place,), expected=expected)) from None
-            raise _damaged("HDF5 file", self.path, error) from None
+            raise damaged("HDF5 file", self.path, error) from None
 
     @cached_property
     def sizes(self) -> Mapping[str, int]:
-        """Rows by the path of each dataset in the file; `dataset.field` of compound ones."""
+        """Rows by the path of each dataset in the group; `dataset.field` of compound ones."""
         import h5py
 
         found, groups = dict[str, int](), list[str]()
@@ -102,7 +122,7 @@ class Hdf5File(TableFile):
         def visit(name: str, item: Any) -> None:
             if isinstance(item, h5py.Group):
                 groups.append(name)
-            elif item.shape:
+            elif isinstance(item, h5py.Dataset) and item.shape:
                 found.update({f"{name}.{field}" if field else name: len(item) for field in item.dtype.names or ("",)})
 
         with self._open() as file:
@@ -110,8 +130,7 @@ class Hdf5File(TableFile):
         group = None if self.group is None else self.group.strip("/")
         if group and group not in groups:
             raise UserError(unknown("group", group, groups, (self.place,)))
-        found = {name: rows for name, rows in found.items() if not group or name.startswith(f"{group}/")}
-        return {name: rows for name, rows in found.items() if rows == max(found.values())}
+        return {name: rows for name, rows in found.items() if not group or name.startswith(f"{group}/")}
 
     @cached_property
     def folder(self) -> str:
@@ -123,7 +142,12 @@ class Hdf5File(TableFile):
     @property
     def names(self) -> Sequence[str]:
         """Names of its datasets with the most rows."""
-        return [name.removeprefix(self.folder) for name in self.sizes]
+        return [name.removeprefix(self.folder) for name, rows in self.sizes.items() if rows == self.rows]
+
+    @property
+    def lengths(self) -> Mapping[str, int]:
+        """Rows of datasets that are shorter."""
+        return {name.removeprefix(self.folder): rows for name, rows in self.sizes.items() if rows < self.rows}
 
     @property
     def rows(self) -> int:
@@ -136,7 +160,7 @@ class Hdf5File(TableFile):
             try:
                 return {name: self._array(file, self.folder + name, slice(first, first + rows)) for name in names}
             except OSError as error:
-                raise _damaged("HDF5 file", self.path, error) from None
+                raise damaged("HDF5 file", self.path, error) from None
 
     def _array(self, file: Any, name: str, part: slice) -> Array:
         if name in file:
@@ -144,81 +168,6 @@ class Hdf5File(TableFile):
             return np.asarray(values.asstr()[part].astype(str) if values.dtype.kind == "O" else values[part])
         array, _, field = name.rpartition(".")
         return np.asarray(file[array].fields(field)[part])
-
-
-class ParquetFile(TableFile):
-    """Columns of a Parquet file; those of lists are read by element."""
-
-    @cached_property
-    def file(self) -> Any:
-        """The open file."""
-        import pyarrow
-        from pyarrow import parquet
-
-        try:
-            return parquet.ParquetFile(self.path)
-        except (OSError, pyarrow.ArrowException) as error:
-            raise _damaged("Parquet file", self.path, error) from None
-
-    @property
-    def names(self) -> Sequence[str]:
-        """Names of its columns."""
-        return list(self.file.schema_arrow.names)
-
-    @property
-    def rows(self) -> int:
-        """How many rows it has."""
-        return int(self.file.metadata.num_rows)
-
-    def arrays(self, names: Sequence[str], first: int, rows: int) -> dict[str, Any]:
-        """Return some rows of columns, of the row groups that hold them."""
-        import awkward as ak
-        import pyarrow
-
-        sizes = [self.file.metadata.row_group(i).num_rows for i in range(self.file.num_row_groups)]
-        ends = np.cumsum(sizes)
-        groups = np.flatnonzero((ends > first) & (ends - sizes < first + rows)).tolist()
-        try:
-            table = self.file.read_row_groups(groups, columns=list(names))
-        except (OSError, pyarrow.ArrowException) as error:
-            raise _damaged("Parquet file", self.path, error) from None
-        table = table.slice(first - int(ends[groups[0]] - sizes[groups[0]]) if groups else 0, rows)
-        return {name: ak.from_arrow(table[name].combine_chunks()) for name in names}
-
-
-class CsvFile(TableFile):
-    """A text file with a line of names; it is read as a whole."""
-
-    @cached_property
-    def table(self) -> Any:
-        """Its columns, with the types that their values have."""
-        import pyarrow
-        from pyarrow import csv
-
-        try:
-            return csv.read_csv(self.path)
-        except (OSError, pyarrow.ArrowException) as error:
-            raise _damaged("table of comma-separated values", self.path, error) from None
-
-    @property
-    def names(self) -> Sequence[str]:
-        """The names in its first line."""
-        return list(self.table.column_names)
-
-    @property
-    def rows(self) -> int:
-        """Lines but the first."""
-        return int(self.table.num_rows)
-
-    def arrays(self, names: Sequence[str], first: int, rows: int) -> dict[str, Any]:
-        """Return some rows of columns."""
-        import awkward as ak
-
-        return {name: ak.from_arrow(self.table[name].slice(first, rows).combine_chunks()) for name in names}
-
-
-def _damaged(kind: str, path: Path, error: Exception) -> UserError:
-    return UserError(Problem(f"not a whole {kind} ({str(error).splitlines()[0]})", (str(path),)))
 
 
 KINDS: dict[str, type[TableFile]] = {

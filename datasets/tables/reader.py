@@ -10,16 +10,17 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from app.core.errors import Problem, UserError
+from app.core.errors import Place, Problem, UserError
 from datasets.files.root import place_of
 from datasets.pipeline.columns import single_column
 from datasets.pipeline.event_keys import Duplicates, hash_rows, hash_text
 from datasets.pipeline.events import Column, Events
-from datasets.tables.columns import Wanted
+from datasets.tables.columns import Wanted, columns_of_files, compute_all
 from datasets.tables.expressions import evaluate, names_in
 from datasets.tables.files import TableFile
 
 logger = logging.getLogger(__name__)
+ROWS_FOR_RESOLUTION = 10_000
 Missing = Literal["stop", "drop", "mask"]
 Array = NDArray[Any]
 
@@ -51,8 +52,11 @@ class Reader:
         key = hash_rows([numbers(columns[name]) for name in self.key or self.identifying])
         if number not in self.checked:
             self.duplicates.check(key, place)
-            self.checked.add(number)
         features = [single_column(w.name, columns[w.name], place) for w in self.inputs]
+        if number not in self.checked:
+            for w in (*self.inputs, *self.targets):
+                check_resolution(w, columns[w.name], place)
+            self.checked.add(number)
         if self.missing == "mask":
             there = [np.isfinite(values) for values in features]
             features = [np.where(t, v, np.float32(0)) for t, v in zip(there, features, strict=True)]
@@ -67,13 +71,10 @@ class Reader:
 
     def compute(self, file: TableFile, first: int, rows: int, place: tuple[str]) -> dict[str, Array]:
         """Return inputs, targets, extras and the columns of the key, by name, of the rows that are selected."""
-        quantities = {w.name: w for w in (*self.inputs, *self.targets, *self.extras)}
-        chosen = names_in(self.select, ("dataset", "select")) if self.select else ()
-        others = [name for name in (*chosen, *(self.key or ())) if name not in quantities]
-        sources = dict.fromkeys([name for w in quantities.values() for name in w.sources] + others)
-        read = file.read(list(sources), first, rows)
-        columns = {name: w.compute(read, place) for name, w in quantities.items()}
-        columns |= {name: read[name] for name in others}
+        quantities = (*self.inputs, *self.targets, *self.extras)
+        asked = columns_of_files(quantities, further_columns(self.select, self.key))
+        read = file.read(list(asked), first, rows)
+        columns = {**read, **compute_all(quantities, read, place)}
         if not self.select:
             return columns
         taken = evaluate(self.select, columns, ("dataset", "select"))
@@ -97,6 +98,32 @@ class Reader:
         if bad.any() and first_time:
             logger.warning("%s: %d of %d rows lack a value and were dropped", place[0], bad.sum(), len(bad))
         return {name: values[~bad] for name, values in columns.items()} if bad.any() else dict(columns)
+
+
+def further_columns(select: str | None, key: Sequence[str] | None) -> dict[str, Place]:
+    """Return the names that a selection and a key hold, and where they stand."""
+    place: Place = ("dataset", "select")
+    chosen = dict.fromkeys(names_in(select, place) if select else (), place)
+    return chosen | dict.fromkeys(key or (), ("dataset", "key"))
+
+
+def check_resolution(wanted: Wanted, values: Array, place: tuple[str]) -> None:
+    """Refuse a column whose values float32, which networks see, cannot tell apart, as times in s since 1970."""
+    if loses_resolution(values):
+        offset = float(f"{np.nanmedian(values[:ROWS_FOR_RESOLUTION].astype(np.float64)):.3g}")
+        what = f"float32 cannot tell most values of {wanted.name!r} apart: its offset is large beside its spread"
+        expected = (
+            f"the offset subtracted: {{'expression': '{(wanted.quantity.column or wanted.name)} - {offset:.0f}'}}"
+        )
+        raise UserError(Problem(what, (*place, wanted.name), expected=expected, received=str(values[0])))
+
+
+def loses_resolution(values: Array) -> bool:
+    """Whether more than half of the different values of a column become equal in float32."""
+    first = values[:ROWS_FOR_RESOLUTION]
+    first = first[np.isfinite(first)]
+    with np.errstate(over="ignore"):
+        return 2 * len(np.unique(first.astype(np.float32))) < len(np.unique(first))
 
 
 def numbers(values: Array) -> Array:

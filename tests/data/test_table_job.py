@@ -99,3 +99,30 @@ def test_the_command_writes_a_job_that_is_valid(tmp_path, columns, capsys):
     assert json.loads((tmp_path / "job.json").read_text())["application"] == "zmm"
     assert main(["validate", str(tmp_path / "job.json")]) == 0
     assert "1 job, valid" in capsys.readouterr().out
+
+
+def test_the_key_is_in_one_order_whatever_the_order_of_the_columns(tmp_path, columns):
+    made = job_of(tmp_path, dict(reversed(list(columns.items()))))
+    assert made["dataset"]["key"] == ["run", "event"]
+
+
+def test_what_is_left_out_is_named_with_the_reason(tmp_path, columns, caplog):
+    caplog.set_level("INFO")
+    more = {"eventNumber": np.arange(ROWS) % 7, "time": columns["pt"] + 1.7e9, "empty": np.full(ROWS, np.nan)}
+    mixed = [*map(str, range(ROWS - 1)), "n/a!"]
+    others = {name: values for name, values in columns.items() if name not in ("run", "event")}
+    made = job_of(tmp_path, {**others, **more, "mixed": mixed}, targets=["true_mass"])
+    assert made["dataset"]["inputs"] == ["pt", "eta"]
+    for line in (
+        "left out: constant (the same value in every row)",
+        "left out: eventNumber (a number of the event)",
+        "left out: time (float32 cannot tell its values apart)",
+        "left out: empty (no finite value)",
+        "left out: mixed (text, as 'n/a!', though 59 of 60 values look like numbers)",
+        "left out: label (text, as 'background')",
+    ):
+        assert line in caplog.text
+    with pytest.raises(UserError, match=r"--inputs.mixed: not a column of numbers. Expected numbers. Received 'n/a!'"):
+        job_of(tmp_path, {**columns, "mixed": mixed}, ["mixed"], ["true_mass"])
+    with pytest.raises(UserError, match=r"too few rows. Expected at least 3 rows to guess from. Received 1"):
+        job_of(tmp_path, {name: values[:1] for name, values in columns.items()})

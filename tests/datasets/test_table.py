@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import decimal
 import subprocess
 import sys
 
@@ -134,7 +135,7 @@ def test_structured_arrays_and_columns_of_a_matrix(tmp_path):
 
 def test_expressions_and_selections_follow_from_other_columns(tmp_path, columns):
     path = write(tmp_path / "a.parquet", columns)
-    wanted = {"inputs": {"r": {"expression": "sqrt(px**2 + (E / 1000)**2)"}}, "targets": {"E": "MeV"}}
+    wanted = {"inputs": {"r": {"expression": "sqrt(px**2 + E**2)"}}, "targets": {"E": "MeV"}}
     events = events_of(path, **wanted, select="(E > 20) & (n < 5)")  # E is in GeV here, as the job names it
     taken = (columns["E"] > 20e3) & (columns["n"] < 5)
     truth = np.hypot(columns["px"].astype(float), columns["E"] / 1000)[taken]
@@ -146,7 +147,7 @@ def test_expressions_and_selections_follow_from_other_columns(tmp_path, columns)
     ("text", "message"),
     [
         ("px +", "dataset.select: not an expression (invalid syntax)"),
-        ("pq > 1", "dataset.select: unknown column of"),
+        ("pq > 1", "dataset.select: unknown column in"),
         ("sqr(px) > 1", "cannot call 'sqr'. Did you mean 'sqrt'?"),
         ("__import__('os').system('true')", "cannot call \"__import__('os').system\""),
         ("px.__class__", "an expression cannot hold 'px.__class__'"),
@@ -164,7 +165,7 @@ def test_a_selection_with_a_mistake_is_named(tmp_path, columns, text, message):
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"inputs": ["px", "m"]}, "dataset.inputs.m: unknown column of"),
+        ({"inputs": ["px", "m"]}, "dataset.inputs.m: unknown column in"),
         (
             {"targets": {"E": {"unit": "MeV", "to": "cm"}}},
             "MeV is a unit of energy and cannot be converted to cm, one of length",
@@ -175,7 +176,7 @@ def test_a_selection_with_a_mistake_is_named(tmp_path, columns, text, message):
         ({"targets": {"E": {"column": "E", "expression": "px"}}}, "give 'column' or 'expression', not both"),
         ({"inputs": ["px", "px"]}, "a column occurs twice"),
         ({"key": ["n"]}, "rows are duplicates"),
-        ({"key": ["evnt"]}, "dataset.key: unknown column of"),
+        ({"key": ["evnt"]}, "dataset.key: unknown column in"),
     ],
 )
 def test_what_a_job_says_wrong_of_a_column_is_named(tmp_path, columns, changed, message):
@@ -214,7 +215,7 @@ def test_a_folder_of_tables_is_read_and_other_columns_are_refused(tmp_path, colu
     write(tmp_path / "a.csv", columns)
     assert len(events_of(tmp_path)) == ROWS
     write(tmp_path / "b.csv", {name: values for name, values in columns.items() if name != "n"})
-    assert "dataset.inputs.n: unknown column of" in refused(tmp_path)
+    assert "dataset.inputs.n: unknown column in" in refused(tmp_path)
 
 
 def test_the_fingerprint_knows_content_columns_and_selection(tmp_path, columns):
@@ -225,3 +226,74 @@ def test_the_fingerprint_knows_content_columns_and_selection(tmp_path, columns):
     write(path, {**columns, "M": columns["M"] + 1e-9})
     others.append(source(path).fingerprint)
     assert len({first, *others}) == 4
+
+
+def test_an_offset_that_float32_does_not_hold_is_refused_with_the_expression_that_removes_it(tmp_path, columns):
+    """Times in s since 1970: float32 keeps steps of 128."""
+    seconds = columns["M"] + 1.7e9
+    path = write(tmp_path / "a.npz", {**columns, "t": seconds})
+    text = refused(path, inputs=["t"])
+    assert "float32 cannot tell most values of 't' apart: its offset is large beside its spread" in text
+    assert "{'expression': 't - 1700000000'}" in text
+    events = events_of(path, inputs={"t0": {"expression": "t - 1700000000"}})
+    np.testing.assert_allclose(events.inputs["features"][:, 0], columns["M"], atol=1e-5)
+    assert "'M2' apart" in refused(path, targets={"M2": {"column": "t"}})
+
+
+def test_expressions_take_columns_as_the_job_names_and_converts_them(tmp_path, columns):
+    path = write(tmp_path / "a.npz", {**columns, "a.b": columns["E"]})
+    events = events_of(
+        path,
+        inputs={"E": "MeV", "twice": {"expression": "2 * E"}, "same": {"expression": "other"}},
+        extras={"other": {"column": "a.b"}},
+    )
+    energies, twice, same = events.inputs["features"].T
+    np.testing.assert_allclose(energies, columns["E"] / 1000, rtol=1e-6)
+    np.testing.assert_allclose(twice, 2 * columns["E"] / 1000, rtol=1e-6)
+    np.testing.assert_allclose(same, columns["E"], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (b"x,x,y\n1,2,3\n", "dataset.inputs.x: a column occurs twice in "),
+        ("x,y\nM\u00fcller,3\n".encode("latin-1"), "x: cannot be read as a column ("),
+        (b"1.5,2.5\n3.5,4.5\n", "the first line holds no names. Expected a name for each column in the first line"),
+        (b"x,,y\n1,2,3\n", "the first line holds no names"),
+        (b"\x1f\x8b\x08rest", "a.csv: is gzip. Expected text with a line of names"),
+        (b"PAR1rest", "a.csv: is Parquet. Expected text with a line of names"),
+        (b"x,y\n1,2\n3\n", "not a whole table of comma-separated values"),
+    ],
+)
+def test_a_csv_that_is_none_is_one_line(tmp_path, text, message):
+    (tmp_path / "a.csv").write_bytes(text)
+    assert message in refused(tmp_path / "a.csv", inputs=["x"], targets=["y"])
+
+
+@pytest.mark.parametrize("text", ["x;y\n1;2\n3;4\n", "x\ty\n1\t2\n3\t4\n", "# x, y\n1, 2\n3, 4\n"])
+def test_other_dividers_and_blanks_around_names_are_read(tmp_path, text):
+    (tmp_path / "a.csv").write_text(text)
+    events = events_of(tmp_path / "a.csv", inputs=["x"], targets=["y"])
+    assert (events.inputs["features"][:, 0].tolist(), events.columns["y"].tolist()) == ([1, 3], [2, 4])
+
+
+def test_decimal_numbers_are_read_and_structs_are_no_column(tmp_path):
+    content = {
+        "d": pyarrow.array([decimal.Decimal("1.25"), decimal.Decimal("2.50")]),
+        "y": [1, 2],
+        "s": [{"a": 1}, {"a": 2}],
+    }
+    parquet.write_table(pyarrow.table(content), tmp_path / "a.parquet")
+    assert events_of(tmp_path / "a.parquet", inputs=["d"], targets=["y"]).inputs["features"].tolist() == [[1.25], [2.5]]
+    assert "s: not a column. Expected one number per row" in refused(
+        tmp_path / "a.parquet", inputs=["s"], targets=["y"]
+    )
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".h5"])
+def test_arrays_of_another_length_and_objects_harm_no_other(tmp_path, columns, suffix):
+    path = write(tmp_path / f"a{suffix}", {**columns, "short": np.zeros(3)})
+    assert len(events_of(path)) == ROWS
+    assert "short: has 3 rows, and the table 200 in " in refused(path, inputs=["short"])
+    np.savez(tmp_path / "b.npz", **columns, odd=np.array([{}] * ROWS, object))
+    assert len(events_of(tmp_path / "b.npz")) == ROWS

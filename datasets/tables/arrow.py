@@ -1,0 +1,111 @@
+"""Parquet and CSV files as tables of columns, read by Apache Arrow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from app.core.errors import Problem, UserError
+from datasets.tables.files import TableFile, damaged
+
+
+class ParquetFile(TableFile):
+    """Columns of a Parquet file; those of lists are read by element."""
+
+    @cached_property
+    def file(self) -> Any:
+        """The open file."""
+        import pyarrow
+        from pyarrow import parquet
+
+        try:
+            return parquet.ParquetFile(self.path)
+        except (OSError, pyarrow.ArrowException) as error:
+            raise damaged("Parquet file", self.path, error) from None
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Names of its columns."""
+        return list(self.file.schema_arrow.names)
+
+    @property
+    def rows(self) -> int:
+        """How many rows it has."""
+        return int(self.file.metadata.num_rows)
+
+    def arrays(self, names: Sequence[str], first: int, rows: int) -> dict[str, Any]:
+        """Return some rows of columns, of the row groups that hold them."""
+        import awkward as ak
+        import pyarrow
+
+        sizes = [self.file.metadata.row_group(i).num_rows for i in range(self.file.num_row_groups)]
+        ends = np.cumsum(sizes)
+        groups = np.flatnonzero((ends > first) & (ends - sizes < first + rows)).tolist()
+        try:
+            table = self.file.read_row_groups(groups, columns=list(names))
+        except (OSError, pyarrow.ArrowException) as error:
+            raise damaged("Parquet file", self.path, error) from None
+        table = table.slice(first - int(ends[groups[0]] - sizes[groups[0]]) if groups else 0, rows)
+        return {name: ak.from_arrow(plain(table[name])) for name in names}
+
+
+def plain(column: Any) -> Any:
+    """Return a column of Arrow in one piece, decimal numbers as float64."""
+    import pyarrow
+
+    column = column.cast(pyarrow.float64()) if pyarrow.types.is_decimal(column.type) else column
+    return column.combine_chunks()
+
+
+class CsvFile(TableFile):
+    """A text file with a line of names, divided by commas, semicolons or tabs; it is read as a whole."""
+
+    @cached_property
+    def table(self) -> Any:
+        """Its columns, with the types that their values have."""
+        import pyarrow
+        from pyarrow import csv
+
+        try:
+            with self.path.open("rb") as file:
+                line = file.readline(1 << 20)
+            if line[:2] == b"\x1f\x8b" or line[:4] == b"PAR1" or b"\0" in line:
+                kind = {b"\x1f\x8b": "gzip", b"PA": "Parquet"}.get(line[:2], "not text")
+                raise UserError(Problem(f"is {kind}", (self.place,), expected="text with a line of names"))
+            divider = max((b",", b";", b"\t"), key=line.count).decode()
+            table = csv.read_csv(self.path, parse_options=csv.ParseOptions(delimiter=divider))
+        except (OSError, pyarrow.ArrowException) as error:
+            raise damaged("table of comma-separated values", self.path, error) from None
+        names = [name.strip().removeprefix("#").strip() for name in table.column_names]
+        if not all(names) or all(looks_like_number(name) for name in names):
+            expected = "a name for each column in the first line"
+            raise UserError(Problem("the first line holds no names", (self.place,), expected=expected, received=names))
+        return table.rename_columns(names)
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The names in its first line."""
+        return list(self.table.column_names)
+
+    @property
+    def rows(self) -> int:
+        """Lines but the first."""
+        return int(self.table.num_rows)
+
+    def arrays(self, names: Sequence[str], first: int, rows: int) -> dict[str, Any]:
+        """Return some rows of columns."""
+        import awkward as ak
+
+        return {name: ak.from_arrow(plain(self.table[name].slice(first, rows))) for name in names}
+
+
+def looks_like_number(text: str) -> bool:
+    """Whether a text is a number."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
