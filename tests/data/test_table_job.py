@@ -122,7 +122,9 @@ def test_what_is_left_out_is_named_with_the_reason(tmp_path, columns, caplog):
         "left out: label (text, as 'background')",
     ):
         assert line in caplog.text
-    with pytest.raises(UserError, match=r"--inputs.mixed: not a column of numbers. Expected a column of numbers. Received 'n/a!'"):
+    with pytest.raises(
+        UserError, match=r"--inputs.mixed: not a column of numbers. Expected a column of numbers. Received 'n/a!'"
+    ):
         job_of(tmp_path, {**columns, "mixed": mixed}, ["mixed"], ["true_mass"])
     with pytest.raises(UserError, match=r"too few rows. Expected at least 3 rows to guess from. Received 1"):
         job_of(tmp_path, {name: values[:1] for name, values in columns.items()})
