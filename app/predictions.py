@@ -179,10 +179,13 @@ def write_blocks(path: Path, blocks: Iterable[Predictions]) -> None:
     def write(file: BinaryIO) -> None:
         for number, block in enumerate(blocks):
             flat = {n: v if v.dtype.kind in "iub" else np.asarray(v, np.float64) for n, v in block.flat().items()}
-            head = ",".join(map(_quote, ("key", *flat))) + "\n"
-            file.write(b"" if number else head.encode("utf-8", "surrogateescape"))
-            exact = block.columns.keys() | {f"{TRUE}{target}" for target in block.true}
-            form = ",".join(["%d", *(_number_format(v, name in exact) for name, v in flat.items())]) + "\n"
+            head = (",".join(map(_quote, ("key", *flat))) + "\n").encode("utf-8", "surrogateescape")
+            file.write(b"" if number else head)
+            prefixes = (TRUE, TASK_OUTPUTS[VALUE], *(f"{baseline}." for baseline in block.baselines))
+            exact = set(block.columns) | {p + t for t, v in block.true.items() if not is_single(v) for p in prefixes}
+            long = {n for n, v in flat.items() if n in exact and not is_single(v)}
+            forms = ["%d" if v.dtype.kind in "iub" else "%r" if n in long else "%.9g" for n, v in flat.items()]
+            form = ",".join(["%d", *forms]) + "\n"
             for first in range(0, len(block), 4096):
                 rows = zip(*(v[first : first + 4096].tolist() for v in (block.key, *flat.values())), strict=True)
                 file.writelines((form % row).encode() for row in rows)
@@ -203,13 +206,10 @@ def _further_columns(names: Sequence[str]) -> list[str]:
     return list(names) if first is None else list(names[: names.index(first)])
 
 
-def _number_format(values: NDArray[Any], exact: bool) -> str:
-    """Return how a column is written; `exact` asks for all digits of a float64."""
-    if values.dtype.kind in "iub":
-        return "%d"
+def is_single(values: NDArray[Any]) -> bool:
+    """Whether float32 holds all values."""
     with np.errstate(over="ignore"):
-        exact = exact and not np.array_equal(values.astype(np.float32), values, equal_nan=True)
-    return "%r" if exact else "%.9g"
+        return bool(np.array_equal(values.astype(np.float32), values, equal_nan=True))
 
 
 def _read_table(path: Path) -> tuple[NDArray[np.uint64], dict[str, NDArray[Any]]]:

@@ -16,9 +16,7 @@ os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 os.environ.setdefault("MPLBACKEND", "Agg")
-os.environ.pop(
-    "COLUMNS", None
-)  # pytest-xdist tells its workers a width; the tests say themselves how wide a terminal is
+os.environ.pop("COLUMNS", None)  # of pytest-xdist's workers: each test says itself how wide a terminal is
 
 import pytest
 from untraced import leave_out_libraries

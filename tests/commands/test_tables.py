@@ -118,6 +118,6 @@ def test_a_pipe_is_as_wide_as_columns_says(tmp_path, monkeypatch, capsys, column
         monkeypatch.setenv("COLUMNS", columns)
     name = a_run(tmp_path / "registry", 0, 6)
     assert main(["registry"]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert most - 60 < max(map(length, lines[1:])) <= most
+    lines = [line for line in capsys.readouterr().out.splitlines() if str(tmp_path) not in line]
+    assert most - 60 < max(map(length, lines)) <= most
     assert any(f" {name} " in line for line in lines)
