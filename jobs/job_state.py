@@ -20,7 +20,6 @@ PHASES: dict[int, Phase] = {
     7: "running",  # suspended by the machine
 }
 """HTCondor's JobStatus."""
-CHECKPOINTED = 85
 
 
 @dataclass(frozen=True)

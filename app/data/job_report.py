@@ -1,6 +1,5 @@
 """What a job trains on, before anything is trained: whether its splits are apart, and what its weightings do."""
 
-import logging
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +16,6 @@ from datasets.pipeline.event_keys import hash_images, hash_pixels, mix
 from datasets.pipeline.events import Events
 from datasets.pipeline.options import PARTS
 from datasets.pipeline.split import Splits
-
-logger = logging.getLogger(__name__)
 
 Keys = NDArray[np.uint64]
 

@@ -1,6 +1,5 @@
 """A finished run's predictions on files that need not hold the truth, block by block."""
 
-import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +14,6 @@ from app.predictions import Predictions
 from datasets import DATASETS
 from datasets.pipeline.events import Events, Source
 
-logger = logging.getLogger(__name__)
 SHARE_TO_WARN = 0.01
 """Of the events; 0.2 % of those that were trained on lie outside by definition."""
 

@@ -38,11 +38,6 @@ def lorentz_acceleration(field: Field, state: State, qop: Array, z: Array) -> tu
     return k * _sum(_times(tx, g), _times(ty, bz), _times(-1.0, by)), k * _sum(_times(ty, g), _times(-tx, bz), bx)
 
 
-def lorentz(field: Field, state: State, qop: Array, z: Array) -> State:
-    """Return d(x, y, tx, ty)/dz: the slopes themselves and `lorentz_acceleration`."""
-    return (state[2], state[3], *lorentz_acceleration(field, state, qop, z))
-
-
 def _times(factor: Array, component: Array) -> Array:
     return 0.0 if is_absent(component) else factor * component
 

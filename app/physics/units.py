@@ -6,6 +6,3 @@ LIGHT_SPEED = 2.99792458e-4
 With q/p in 1/MeV the same factor is 0.299792458. Taking one for the other makes the magnet a thousand times too weak or
 too strong; every file therefore carries the unit of its q/p.
 """
-
-PT_KICK = 0.299792458
-"""Transverse momentum change in GeV of a unit charge per T m of field integral."""

@@ -26,8 +26,6 @@ R_INNER = 64.97
 """Radius of the inner face [cm]; v is measured along it, and w from it."""
 R_OUTER = 106.27
 """Radius of the outer face [cm]."""
-PHI_CENTRE = np.pi
-"""Azimuth of the middle of the C [rad]."""
 PHI_END = np.radians(62.76)
 """Azimuth of the top and bottom face from the middle [rad]."""
 INNER_PITCH_PHI, INNER_PITCH_Z = np.radians(1.3497), 1.5098
@@ -98,18 +96,11 @@ class Edges(NamedTuple):
 EDGES = Edges(23.9, 67.9, R_OUTER - R_INNER)
 
 
-def to_xyz(uvw: Floats) -> Floats:
-    """Return (..., 3) x, y, z of points (..., 3) u, v, w [cm].
+def to_uvw(xyz: Floats) -> Floats:
+    """Return (..., 3) u, v, w of points (..., 3) x, y, z [cm]; |v| is at most pi R_INNER.
 
     u = z; v = R_INNER (pi - phi), the arc on the inner face, positive v at positive y; w = r - R_INNER, the depth.
     """
-    u, v, w = np.moveaxis(np.asarray(uvw, np.float64), -1, 0)
-    phi, r = PHI_CENTRE - v / R_INNER, R_INNER + w
-    return np.stack([r * np.cos(phi), r * np.sin(phi), u], axis=-1)
-
-
-def to_uvw(xyz: Floats) -> Floats:
-    """Return (..., 3) u, v, w of points (..., 3) x, y, z [cm], the inverse of `to_xyz`; |v| is at most pi R_INNER."""
     x, y, z = np.moveaxis(np.asarray(xyz, np.float64), -1, 0)
     return np.stack([z, R_INNER * np.arctan2(y, -x), np.hypot(x, y) - R_INNER], axis=-1)
 

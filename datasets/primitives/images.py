@@ -28,7 +28,7 @@ Floats = NDArray[np.float64]
 def primitive_table(
     plane: ArrayLike, channel: ArrayLike, start: ArrayLike, to_peak: ArrayLike, over: ArrayLike, integral: ArrayLike
 ) -> Floats:
-    """Return primitives as rows that `windows` reads.
+    """Return primitives as rows that `draw_window` reads.
 
     Args:
         plane: 0 U, 1 V, 2 X.
@@ -40,30 +40,6 @@ def primitive_table(
     """
     columns = (plane, channel, start, to_peak, over, np.zeros_like(channel), integral)
     return np.stack([np.asarray(column, np.float64) for column in columns], axis=1)
-
-
-def windows(
-    primitives: Floats, middles: Floats, width: int = 16, height: int = 128
-) -> tuple[NDArray[np.float32], Floats, NDArray[np.bool_]]:
-    """Draw what three windows show, each moved to the ADC-weighted mean of what lies in it.
-
-    Args:
-        primitives: of all planes, see `table`.
-        middles: where the windows of U, V, X begin their search, (3, 2) channel and tick.
-        width: of the images [channels].
-        height: of the images [ticks].
-
-    Returns:
-        Images (3, height, width) [ADC], rows ticks and columns channels; the middles that were found (3, 2); whether a
-        plane shows anything (3,).
-    """
-    from datasets.simulate.argon.primitives import draw_window
-
-    images, found, seen = np.zeros((3, height, width), np.float32), np.empty((3, 2)), np.zeros(3, bool)
-    for plane in range(3):
-        *found[plane], total = draw_window(primitives, plane, *map(float, middles[plane]), images[plane])
-        seen[plane] = total > 0
-    return images, found, seen
 
 
 @dataclass(frozen=True)

@@ -5,21 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from argon_geometry import apa_of, arrival, channels_at, face_of, windows, wire, wires_at
 from argon_throw import throw
 
-from app.physics.argon.detector import (
-    apa_of,
-    arrival,
-    channels_at,
-    face_of,
-    split,
-    to_canonical,
-    wire,
-    wires_at,
-)
+from app.physics.argon.detector import split, to_canonical
 from app.physics.argon.electrons import collision_loss
 from datasets.argon.plane_axis import image_moments, principal_axes
-from datasets.primitives.images import primitive_table, windows
+from datasets.primitives.images import primitive_table
 
 DATA = Path(os.environ.get("WIRECHAMBER_EXTERNAL_DATA", Path(__file__).parents[3] / "shared" / "data"))
 pytestmark = [pytest.mark.external, pytest.mark.skipif(not DATA.is_dir(), reason=f"no external data at {DATA}")]

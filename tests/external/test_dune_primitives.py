@@ -10,7 +10,7 @@ import pytest
 import uproot
 
 from app.core.files import REPOSITORY
-from app.physics.argon.detector import from_canonical
+from app.physics.argon.detector import to_canonical
 from datasets import DATASETS
 from datasets.convert import CONVERTERS
 from datasets.pipeline.events import Events
@@ -60,8 +60,8 @@ def test_direction_and_energy_of_the_electron_agree_with_mctruths(path, least, f
     assert len(columns["event"]) >= least
     assert len(set(columns["event"])) == len(columns["event"])
     sides = columns["apa"].astype(int), columns["face"].astype(int)
-    direction = from_canonical(vectors(columns, "direction"), *sides)
-    position = from_canonical(vectors(columns, "position"), *sides)
+    direction = to_canonical(vectors(columns, "direction"), *sides)
+    position = to_canonical(vectors(columns, "position"), *sides)
     kept = 0
     for row, event in enumerate(columns["event"].astype(int)):
         energy, unit, vertex = truth[event]
@@ -86,7 +86,7 @@ def test_directions_left_in_the_detectors_frame_do_not_fit_the_images(folder):
     """What folding is for: the same axes against directions that were not folded are further away."""
     columns = load(*sorted(folder.glob("test_es_*.npz")), main_track=True).columns
     axis, direction = vectors(columns, "axis"), vectors(columns, "direction")
-    unfolded = from_canonical(direction, columns["apa"].astype(int), columns["face"].astype(int))
+    unfolded = to_canonical(direction, columns["apa"].astype(int), columns["face"].astype(int))
     angles = [np.degrees(np.arccos(np.abs((axis * d).sum(axis=1)))) for d in (direction, unfolded)]
     assert angles[0].mean() + 10 < angles[1].mean()
 

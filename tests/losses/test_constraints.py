@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from app.core.errors import UserError
-from app.physics.lorentz import lorentz
+from app.physics.lorentz import lorentz_acceleration
 from app.physics.magnet import Magnet
 from app.physics.runge_kutta import rk4
 from losses.constraints import CONSTRAINTS, Track, terms_of
@@ -160,7 +160,9 @@ def classical(columns, wrong=()):
     for node, share in ((0.0, 0.0), (0.5, 0.5), (0.5, 0.5), (1.0, 1.0)):
         state = start + share * derivatives[-1] if derivatives else start
         states.append(state)
-        derivatives.append(dz * np.stack(lorentz(field, tuple(state), qop, 2665.0 + node * dz)))
+        derivatives.append(
+            dz * np.stack((*state[2:], *lorentz_acceleration(field, tuple(state), qop, 2665.0 + node * dz)))
+        )
     for stage, error in wrong:
         derivatives[stage][2] += error
     return lambda: (*(tuple(np.stack(part, -1)) for part in (states, derivatives)), np.array([0.0, 0.5, 0.5, 1.0]))

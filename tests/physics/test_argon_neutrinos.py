@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from argon_formulas import recoil_cosine
 
 from app.physics.argon.medium import ELECTRON_MASS
 from app.physics.argon.neutrinos import (
@@ -16,7 +17,6 @@ from app.physics.argon.neutrinos import (
     electron_space,
     highest_recoil,
     pinched_flux,
-    recoil_cosine,
 )
 
 

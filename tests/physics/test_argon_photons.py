@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from argon_formulas import compton_mean_transfer
 
 from app.physics.argon.medium import DENSITY, ELECTRON_MASS, ELECTRON_RADIUS, ELECTRONS
-from app.physics.argon.photons import compton_mean_transfer, compton_rate, pair_rate, photoelectric_rate
+from app.physics.argon.photons import compton_rate, pair_rate, photoelectric_rate
 
 NIST = {
     0.5: 0.07958, 1.0: 0.05762, 1.5: 0.04695, 2.0: 0.04074, 3.0: 0.03384, 5.0: 0.02802, 10.0: 0.02451, 20.0: 0.02453,

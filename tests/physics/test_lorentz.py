@@ -4,8 +4,8 @@ import pytest
 from app.physics.fields.gaussian_dipole import GaussianDipole
 from app.physics.fields.two_dipoles import TwoDipoles
 from app.physics.fields.uniform import Uniform
-from app.physics.lorentz import lorentz, lorentz_acceleration
-from app.physics.units import LIGHT_SPEED, PT_KICK
+from app.physics.lorentz import lorentz_acceleration
+from app.physics.units import LIGHT_SPEED
 
 STATE = (np.array([10.0, -200.0]), np.array([-30.0, 150.0]), np.array([0.2, -0.7]), np.array([-0.1, 0.4]))
 QOP = np.array([0.3, -0.05])
@@ -47,12 +47,8 @@ def test_acceleration_is_the_change_of_slope_that_the_force_v_cross_b_makes():
     assert np.allclose(lorentz_acceleration(field, STATE, QOP, 0.0), expected, rtol=1e-13)
 
 
-def test_positions_change_by_the_slopes():
-    assert lorentz(GaussianDipole(), STATE, QOP, 5000.0)[:2] == (STATE[2], STATE[3])
-
-
 def test_constants_are_the_speed_of_light():
-    assert LIGHT_SPEED * 1000 == pytest.approx(PT_KICK) == pytest.approx(0.299792458)
+    assert pytest.approx(0.299792458) == LIGHT_SPEED * 1000
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -12,7 +12,7 @@ from app.physics.fields.two_dipoles import TwoDipoles
 from app.physics.fields.uniform import Uniform
 from app.physics.propagation import BLOCK, Propagator, steps_for, survives
 from app.physics.runge_kutta import rk4
-from app.physics.units import LIGHT_SPEED, PT_KICK
+from app.physics.units import LIGHT_SPEED
 
 Z, DZ = 2665.0, 5161.0
 
@@ -107,7 +107,7 @@ def test_transverse_momentum_changes_by_the_field_integral():
     z = np.linspace(Z, Z + DZ, 20001)
     integral = trapezoid(GaussianDipole()(0.0, 0.0, z)[1], z) / 1000
     px = [s[:, 2] / np.sqrt(1 + s[:, 2] ** 2 + s[:, 3] ** 2) / np.abs(qop) for s in (state, end)]
-    assert np.allclose(px[1] - px[0], -PT_KICK * np.sign(qop) * integral, atol=1e-7)
+    assert np.allclose(px[1] - px[0], -1000 * LIGHT_SPEED * np.sign(qop) * integral, atol=1e-7)
 
 
 def test_without_a_field_tracks_are_straight_lines():

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from xenon_geometry import to_xyz
 
 from app.physics.xenon_calorimeter import (
     EDGES,
@@ -18,7 +19,6 @@ from app.physics.xenon_calorimeter import (
     positions,
     side_z,
     to_uvw,
-    to_xyz,
 )
 
 CENTRE = np.array([-(R_INNER + R_OUTER) / 2, 0.0, 0.0])

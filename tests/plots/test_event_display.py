@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from argon_geometry import project
 
 from app.evaluation.displays import choose_events
-from app.physics.argon.planes import project
 from app.plots.drawing.displays import Displays
 from app.plots.drawing.draw import draw
 from app.plots.drawing.inputs import PlotInputs

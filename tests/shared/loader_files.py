@@ -5,9 +5,10 @@ from __future__ import annotations
 import awkward as ak
 import numpy as np
 import uproot
+from argon_geometry import channels_at
 
 from app.core.errors import UserError
-from app.physics.argon.detector import PEAK_OFFSET, channels_at
+from app.physics.argon.detector import PEAK_OFFSET
 from app.physics.argon.planes import TICKS_PER_CM
 from app.physics.xenon_calorimeter import SENSORS
 from datasets import DATASETS

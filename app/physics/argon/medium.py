@@ -25,18 +25,11 @@ ATOMS = AVOGADRO * DENSITY / A
 """Number density of the atoms [1/cm3]."""
 ELECTRONS = ATOMS * Z
 """Number density of the electrons [1/cm3]."""
-RADIATION_LENGTH = 19.55 / DENSITY
-"""Radiation length of the liquid, 14.0 cm [cm]."""
 
-W_ION = 23.6e-6
-"""Mean energy for a pair of ion and electron [MeV]."""
 FIELD = 0.5
 """Electric drift field [kV/cm]."""
 BOX_A, BOX_B = 0.93, 0.212
 """Parameters A and B [kV/cm g/cm2 / MeV] of the modified Box model."""
-
-DIFFUSION_LONGITUDINAL, DIFFUSION_TRANSVERSE = 6.0, 10.0
-"""Diffusion constants along and across the drift [cm2/s]."""
 
 
 def surviving(dedx: Floats) -> Floats:

@@ -55,11 +55,6 @@ def highest_recoil(energy: Floats) -> Floats:
     return np.asarray(2 * energy**2 / (ELECTRON_MASS + 2 * energy))
 
 
-def recoil_cosine(recoil: Floats, energy: Floats) -> Floats:
-    """Return the cosine between neutrino and electron: (1 + m/E) sqrt(T / (T + 2 m))."""
-    return np.asarray((1 + ELECTRON_MASS / energy) * np.sqrt(recoil / (recoil + 2 * ELECTRON_MASS)))
-
-
 def elastic_cross_section(energy: Floats, threshold: float) -> Floats:
     """Return the cross section of nu_e on an electron for recoils above a threshold [cm2], at tree level.
 

@@ -46,16 +46,6 @@ def compton_rate(energy: Floats) -> Floats:
     return np.asarray(ELECTRONS * per_electron)
 
 
-def compton_mean_transfer(energy: Floats) -> Floats:
-    """Return the mean energy of the scattered electron over the photon's: the Klein-Nishina formula integrated."""
-    k = np.asarray(energy, np.float64) / ELECTRON_MASS
-    nodes, weights = np.polynomial.legendre.leggauss(64)
-    loss = 1 - nodes[:, None]  # 1 - cos theta
-    ratio = 1 / (1 + np.atleast_1d(k) * loss)
-    density = ratio**2 * (ratio + 1 / ratio - 1 + nodes[:, None] ** 2) * weights[:, None]
-    return np.asarray((density * (1 - ratio)).sum(axis=0) / density.sum(axis=0)).reshape(k.shape)
-
-
 def pair_rate(energy: Floats) -> Floats:
     """Return pairs per length [1/cm], in the fields of nuclei and electrons.
 

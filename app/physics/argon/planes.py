@@ -42,23 +42,3 @@ PROJECTION: Floats = np.array(
 )
 """Matrix from x', y', z' [cm] (columns) to u, v, w [channels] and t [ticks] (rows)."""
 PROJECTION.setflags(write=False)
-
-
-def project(position: Floats) -> Floats:
-    """Return u, v, w [channels] and the drift time [ticks], (..., 4), of canonical positions (..., 3) [cm].
-
-    Channels and ticks are counted from the projection of the origin; centres of wires lie at whole numbers. Differences
-    of positions, and directions, project likewise: the projection is linear.
-    """
-    return np.asarray(position, np.float64) @ PROJECTION.T
-
-
-def locate(u: Floats, v: Floats, tick: Floats) -> Floats:
-    """Return canonical positions (..., 3) [cm] of charge seen on wires u, v [channels] at a drift time [ticks].
-
-    This is the inverse of `project`; u and v fix y' and z', so that comparing w with z' / 0.479 tests whether they
-    belong together.
-    """
-    y = (u * PITCH[0] + v * PITCH[1]) / (2 * _S)
-    z = (u * PITCH[0] - v * PITCH[1]) / (2 * _C)
-    return np.stack([tick / TICKS_PER_CM, y, z], axis=-1)

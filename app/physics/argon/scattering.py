@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.physics.argon.electrons import beta_squared, momentum
-from app.physics.argon.medium import ATOMS, ELECTRON_MASS, ELECTRON_RADIUS, FINE_STRUCTURE, RADIATION_LENGTH, Z
+from app.physics.argon.medium import ATOMS, ELECTRON_MASS, ELECTRON_RADIUS, FINE_STRUCTURE, Z
 
 Floats = NDArray[np.float64]
 
@@ -61,19 +61,6 @@ def transport_rate(energy: Floats, cut: Floats) -> Floats:
     log, share = np.log((cut + a) / a), cut / (cut + a)
     first, second = log - share, cut - 2 * a * log + a * share
     return np.asarray(2 * rutherford_scale(energy) * (first - beta_squared(energy) * second))
-
-
-def highland(energy: Floats, length: Floats) -> Floats:
-    """Return the width of the angle in a plane [rad] after a length [cm], energy loss left out.
-
-    13.6 MeV / (beta c p) sqrt(x/X0) [1 + 0.038 ln(x / (X0 beta^2))]: it describes the central 98 % of the angles
-    to 11 % from 0.001 to 100 radiation lengths.
-
-    References:
-        G. R. Lynch, O. I. Dahl, Approximations to multiple Coulomb scattering, doi:10.1016/0168-583X(91)95671-Y.
-    """
-    beta2, x = beta_squared(energy), np.asarray(length, np.float64) / RADIATION_LENGTH
-    return np.asarray(13.6 / (momentum(energy) * np.sqrt(beta2)) * np.sqrt(x) * (1 + 0.038 * np.log(x / beta2)))
 
 
 def bremsstrahlung_shape(fraction: Any, energy: Any) -> Any:

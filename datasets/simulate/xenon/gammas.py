@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from app.physics.xenon_calorimeter import EDGES, PHI_END, R_INNER, inside, side_z, to_uvw
 
 Floats = NDArray[np.float64]
-Interval = tuple[float, float]
 
 LIGHT_SPEED = 2.99792458e10
 """c [cm/s]."""

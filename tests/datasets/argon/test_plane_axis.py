@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from argon_geometry import project
 
-from app.physics.argon.planes import project
 from datasets.argon.plane_axis import PLANES, image_moments, principal_axes
 
 

@@ -6,8 +6,9 @@ from itertools import product
 
 import numpy as np
 import pytest
+from argon_geometry import project
 
-from app.physics.argon.planes import TICKS_PER_CM, project
+from app.physics.argon.planes import TICKS_PER_CM
 from datasets.argon.plane_axis import image_moments, principal_axes
 from datasets.argon.plane_mirrors import Mirrors, mirror_images
 from datasets.pipeline.events import Events

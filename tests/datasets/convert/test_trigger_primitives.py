@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import uproot
+from argon_geometry import channels_at, wires_at
 from scipy.ndimage import uniform_filter
 
 from app.cli import main
 from app.core.errors import UserError
-from app.physics.argon.detector import CHANNELS, FIRST, OFFSET, PEAK_OFFSET, channels_at, to_canonical, wires_at
+from app.physics.argon.detector import CHANNELS, FIRST, OFFSET, PEAK_OFFSET, to_canonical
 from app.physics.argon.planes import TICKS_PER_CM
 from datasets import DATASETS
 from datasets.convert import CONVERTERS

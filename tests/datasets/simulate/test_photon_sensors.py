@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 import uproot
 from scipy import stats
+from xenon_geometry import to_xyz
 
 from app.core.errors import UserError
-from app.physics.xenon_calorimeter import EDGES, SENSORS, normals, positions, to_uvw, to_xyz
+from app.physics.xenon_calorimeter import EDGES, SENSORS, normals, positions, to_uvw
 from datasets import SIMULATORS
 from datasets.simulate import photon_sensors
 from datasets.simulate.xenon import events as xenon_events

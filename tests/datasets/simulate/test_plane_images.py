@@ -4,9 +4,9 @@ import os
 
 import numpy as np
 import pytest
+from argon_geometry import project
 
 from app.core.errors import UserError
-from app.physics.argon.planes import project
 from datasets.argon.plane_axis import image_moments, principal_axes
 from datasets.files.merge import merge
 from datasets.simulate.argon import options as argon_options

@@ -3,12 +3,13 @@
 import numba
 import numpy as np
 import pytest
+from argon_formulas import compton_mean_transfer, highland
 from argon_throw import throw
 
 from app.physics.argon.electrons import LOSS_SCALE, collision_loss, csda_range, radiative_loss
 from app.physics.argon.medium import ELECTRON_MASS, surviving
-from app.physics.argon.photons import compton_mean_transfer, compton_rate, pair_rate, photoelectric_rate
-from app.physics.argon.scattering import highland, rutherford_scale, screening
+from app.physics.argon.photons import compton_rate, pair_rate, photoelectric_rate
+from app.physics.argon.scattering import rutherford_scale, screening
 from datasets.simulate.argon.electrons import draw_delta_energy
 from datasets.simulate.argon.event_memory import ELECTRON, PHOTON, POSITRON
 from datasets.simulate.argon.photons import draw_compton_share

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+from argon_formulas import recoil_cosine
 
 from app.core.errors import UserError
 from app.physics.argon.medium import ELECTRON_MASS as MASS
-from app.physics.argon.neutrinos import Q_VALUE, elastic_cross_section, pinched_flux, recoil_cosine
+from app.physics.argon.neutrinos import Q_VALUE, elastic_cross_section, pinched_flux
 from datasets.simulate.argon.event_memory import ELECTRON, KIND, PHOTON, begin_event, event_memory
 from datasets.simulate.argon.events import capture_neutrino, make_decay, scatter_elastically
 from datasets.simulate.argon.sources import ARGON_39, GRID, build_decays, build_neutrinos

@@ -4,10 +4,11 @@ import math
 
 import numpy as np
 import pytest
+from argon_geometry import project, windows
 from scipy.stats import norm
 
-from app.physics.argon.planes import DRIFT_SPEED, project
-from datasets.primitives.images import primitive_table, windows
+from app.physics.argon.planes import DRIFT_SPEED
+from datasets.primitives.images import primitive_table
 from datasets.simulate.argon.event_memory import add_deposit, add_origin, begin_event, event_memory
 from datasets.simulate.argon.options import build_electronics
 from datasets.simulate.argon.primitives import find_primitives, first_pixel, group_primitives

@@ -6,7 +6,7 @@ from scipy.integrate import cumulative_trapezoid, trapezoid
 
 from app.physics.muon_material import highland, mean_loss
 from app.physics.muon_spectrometer import STATIONS, Layer, field, layers
-from app.physics.units import PT_KICK
+from app.physics.units import LIGHT_SPEED
 from datasets.simulate.engine.random_streams import Streams
 from datasets.simulate.muons.flight import Spectrometer, kick_slopes
 from datasets.simulate.muons.hits import ChamberTracks
@@ -44,7 +44,7 @@ def test_the_bending_angle_is_that_of_the_field_integral(eta, charge):
     first, last = tracks.begin[0, :, 0], tracks.end[-1, :, 0]
     polar = [np.arctan2(np.hypot(v[0], v[1]), v[2]) for v in (first, last)]
     path, b = straight_field(eta, 0.1, (4200.0, 28000.0))
-    assert polar[0] - polar[1] == pytest.approx(charge * PT_KICK * trapezoid(b, path) / 1000 / p, rel=6e-3)
+    assert polar[0] - polar[1] == pytest.approx(charge * 1000 * LIGHT_SPEED * trapezoid(b, path) / 1000 / p, rel=6e-3)
     azimuth = [np.arctan2(v[1], v[0]) for v in (first, last)]
     assert azimuth[0] == pytest.approx(azimuth[1], abs=1e-9)
 
@@ -61,7 +61,7 @@ def test_the_sagitta_is_that_of_the_double_integral(pt):
     tracks = fly(muons(pt, 0.0, phi=0.0))
     inner, middle, outer = (coordinate(tracks, n, STATIONS[n].distance) for n in range(3))
     path, b = straight_field(0.0, 0.0)
-    slope = PT_KICK / 1000 / pt * cumulative_trapezoid(b, path, initial=0.0)
+    slope = LIGHT_SPEED / pt * cumulative_trapezoid(b, path, initial=0.0)
     z = cumulative_trapezoid(slope, path, initial=0.0)
     expected = np.interp([5000.0, 7500.0, 10000.0], path, z)
     assert middle - 0.5 * (inner + outer) == pytest.approx(expected[1] - 0.5 * (expected[0] + expected[2]), rel=2e-3)

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 from scipy.integrate import trapezoid
+from xenon_geometry import to_xyz
 
-from app.physics.xenon_calorimeter import FACES, R_INNER, R_OUTER, SENSORS, inside, to_xyz
+from app.physics.xenon_calorimeter import FACES, R_INNER, R_OUTER, SENSORS, inside
 from datasets.simulate.engine import compiled as random_numbers
 from datasets.simulate.xenon import light
 from datasets.simulate.xenon.sensors import calorimeter_sensors, wall_areas
