@@ -9,12 +9,17 @@ import tensorflow as tf
 
 from app.models.blocks.track_heads import NODES, WEIGHTS
 from app.physics.fields.gaussian_dipole import GaussianDipole
-from app.physics.lorentz import lorentz
+from app.physics.lorentz import lorentz_acceleration
 from app.physics.runge_kutta import rk4, rk4_step
 
 FIELD, Z_START = GaussianDipole(maxwell=True), 2665.0
 NAMES = ("x", "y", "tx", "ty")
 every_scheme = pytest.mark.parametrize("nodes", NODES)
+
+
+def lorentz(field, state, qop, z):
+    """Return d(x, y, tx, ty)/dz: the slopes themselves and their change."""
+    return (state[2], state[3], *lorentz_acceleration(field, state, qop, z))
 
 
 def spec(nodes="rk4", **options):
