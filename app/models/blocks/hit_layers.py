@@ -66,10 +66,6 @@ class ClearedPadding(_OverHits):
         there = keras.ops.cast(tensors["mask"], "float32")[..., None] > 0
         return keras.ops.where(there, keras.ops.cast(tensors["hits"], "float32"), 0.0)
 
-    def compute_output_shape(self, shapes: Any) -> Any:
-        """Return (N, h, F)."""
-        return shapes["hits"]
-
 
 @keras.saving.register_keras_serializable("wirechamber")
 class Deviations(_OverHits):
@@ -137,10 +133,6 @@ class HitSum(_OverHits):
         mask = keras.ops.cast(tensors["mask"], "float32")
         return (weighted_mean if self.mean else weighted_sum)(keras.ops.cast(tensors["hits"], "float32"), mask)
 
-    def compute_output_shape(self, shapes: Any) -> Any:
-        """Return (N, F)."""
-        return (shapes["hits"][0], shapes["hits"][-1])
-
     def get_config(self) -> dict[str, Any]:
         """Return what rebuilds the layer."""
         return {**super().get_config(), "mean": self.mean}
@@ -188,10 +180,6 @@ class HitProbability(_OverHits):
         """Return the probabilities, (N, h)."""
         return keras.ops.sigmoid(keras.ops.cast(tensors["scores"], "float32")) * tensors["mask"]
 
-    def compute_output_shape(self, shapes: Any) -> Any:
-        """Return (N, h)."""
-        return shapes["scores"]
-
 
 @keras.saving.register_keras_serializable("wirechamber")
 class ClassToken(keras.layers.Layer):
@@ -229,7 +217,3 @@ class AttentionMask(_OverHits):
     def call(self, mask: Any) -> Any:
         """Return the mask of attention."""
         return keras.ops.cast(mask, "float32")[:, None] > 0
-
-    def compute_output_spec(self, mask: Any) -> Any:
-        """Return (N, 1, h) of booleans."""
-        return keras.KerasTensor((mask.shape[0], 1, mask.shape[1]), "bool")

@@ -91,10 +91,6 @@ class SpatialAttention(keras.layers.Layer):
         """Return the masked image, (N, H, W, C)."""
         return image * self.mask(image)
 
-    def compute_output_shape(self, shape: Any) -> Any:
-        """Return (N, H, W, C)."""
-        return shape
-
     def get_config(self) -> dict[str, Any]:
         """Return what rebuilds the layer."""
         return {**super().get_config(), "kernel_size": self.kernel_size}
@@ -174,10 +170,6 @@ class ChannelDropout(keras.layers.Layer):
         chance = keras.random.uniform(shape, dtype="float32", seed=self.seed_generator)
         return keras.ops.where(chance >= self.rate, sensors, keras.ops.zeros_like(sensors))
 
-    def compute_output_shape(self, shape: Any) -> Any:
-        """Return (N, S, C)."""
-        return shape
-
     def get_config(self) -> dict[str, Any]:
         """Return what rebuilds the layer."""
         return {**super().get_config(), "rate": self.rate, "seed": self.seed}
@@ -196,7 +188,3 @@ class TokenEmbedding(keras.layers.Layer):
     def call(self, tokens: Any) -> Any:
         """Return the tokens, (N, T, D)."""
         return tokens + self.vectors
-
-    def compute_output_shape(self, shape: Any) -> Any:
-        """Return (N, T, D)."""
-        return shape
