@@ -115,10 +115,6 @@ class SearchState:
         except LockTaken:
             return False
 
-    def orphans(self) -> list[Trial]:
-        """Return the trials that are running by their record, but that no process works on."""
-        return [trial for trial in self.trials() if trial.state == "running" and self.is_free(trial.id)]
-
 
 def owner(pid: int | None = None) -> str:
     """Return the name of a process of this machine in the records."""

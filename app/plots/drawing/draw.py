@@ -44,7 +44,8 @@ def draw(
         if task not in inputs.tasks:
             raise UserError(unknown("task of this run", task, list(inputs.tasks), ("tasks",)))
     inputs = inputs if tasks is None else inputs.of(tasks)
-    specs = [PLOTS.parse(name) for name in (_all(per_task=tasks is not None) if names is None else names)]
+    every = [plot.name for plot in PLOTS if plot.facts.per_task or tasks is None]
+    specs = [PLOTS.parse(name) for name in (every if names is None else names)]
     folder.mkdir(parents=True, exist_ok=True)
     files: list[Path] = []
     for spec in specs:
@@ -68,10 +69,6 @@ def draw(
                 else:
                     files += paths
     return files
-
-
-def _all(per_task: bool) -> list[str]:
-    return [plot.name for plot in PLOTS if plot.facts.per_task or not per_task]
 
 
 def _drawn(spec: Spec[Any], inputs: PlotInputs) -> Iterator[tuple[str, PlotInputs]]:
