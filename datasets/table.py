@@ -18,7 +18,7 @@ from datasets.files.damaged import OnBadFile, load_readable
 from datasets.pipeline.event_keys import Duplicates
 from datasets.pipeline.events import Input, Source
 from datasets.tables.columns import Quantities, Wanted, columns_of_files, wanted
-from datasets.tables.files import TableFile, fingerprint
+from datasets.tables.files import ELEMENT, TableFile, fingerprint
 from datasets.tables.formats import open_table
 from datasets.tables.reader import Missing, Reader, further_columns
 
@@ -68,6 +68,10 @@ def table(
     tables = load_readable(files, partial(open_table, group=tree), on_bad_file)
     parts = {"inputs": inputs, "targets": targets if truth else (), "extras": extras}
     named = {part: wanted(quantities, part) for part, quantities in parts.items()}
+    if not truth:  # what is not there cannot be handed on; the network needs the inputs alone
+        known = set.intersection(*({*file.names} for file in tables))
+        named["extras"] = [w for w in named["extras"] if {ELEMENT.sub(r"\1", name) for name in w.sources} <= known]
+        key = key if key and {*key} <= known else None
     for file in tables:
         check_columns(file, [w for part in named.values() for w in part], select, key)
     edges = [(t, a, b - a) for t in tables for a, b in pairwise([*range(0, t.rows, block_size), t.rows])]

@@ -144,7 +144,7 @@ def compare_with_runge_kutta(
         return {}
     events = first_events(data.splits.test, calls[0])
     table = {n: events.inputs[name][:, i] for name, names in data.columns.items() for i, n in enumerate(names)}
-    rows = known.setdefault(fingerprint(job, data.source.fingerprint), [])
+    rows = known.setdefault(fingerprint(job, data.fingerprint), [])
     if not rows:
         rows += runge_kutta.measure_reference(magnet, table, events.columns, *calls)
     predictions = predict(Predictor(model), events, job)

@@ -15,6 +15,7 @@ from app.runs.find import find_run
 from app.runs.removal import size_of
 from app.runtime.console import console
 from registry import cells
+from registry.notes import read_remark
 
 NEXT = {
     "done": "predict {run} --data FILES | export {run} | compare {run} OTHER",
@@ -38,7 +39,9 @@ def execute(options: argparse.Namespace) -> int:
     if wants_data(options):
         print_data(options, [as_data(run, record, results)], as_data(run, record, results))
         return 0
-    for name, text in facts(run, record).items():
+    remarks = registry.root() / "notes" / "runs" / f"{run.name}.md"
+    noted = {"notes": read_remark(remarks)} if remarks.exists() else {}
+    for name, text in (facts(run, record) | noted).items():
         if text:
             console.print(f"{name:<12} {text}")
     if results:

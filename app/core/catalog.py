@@ -93,7 +93,7 @@ class Catalog(Generic[Made, Known]):
             if isinstance(error, UserError) or not is_own(self.package, name):
                 raise
             what = f"cannot be imported ({type(error).__name__}: {error})"
-            raise UserError(Problem(what, (f"{self.package}.{name}",), expected=f"a file of {self.kind}s")) from error
+            raise UserError(Problem(what, (f"{self.package}.{name}",), expected=f"a {self.kind}")) from error
 
     def _import(self, module: str) -> Any:
         """Import a module; where that fails, forget its components, for the next attempt registers them again."""

@@ -44,6 +44,7 @@ class Data:
         prepare: makes a batch (inputs, targets by task and, with weightings, weights) of events.
         unlabelled: states without truth: inputs only.
         weighting: of the events, or None.
+        limit: at most so many events of each split are used; None: all.
     """
 
     source: Source
@@ -52,6 +53,18 @@ class Data:
     prepare: Callable[[Events], Batch]
     unlabelled: Part | None = None
     weighting: Weighting | None = None
+    limit: int | None = None
+
+    @property
+    def fingerprint(self) -> str:
+        """The hash of the source, and of the limit: figures of a part of the events stand in no table of all."""
+        return self.source.fingerprint if self.limit is None else f"{self.source.fingerprint}, first {self.limit}"
+
+    @property
+    def description(self) -> str:
+        """One line for log and registry."""
+        limit = "" if self.limit is None else f", at most {self.limit:,} in each split"
+        return f"{self.source.description}{limit}"
 
     @property
     def columns(self) -> dict[str, list[str]]:
@@ -90,7 +103,8 @@ def load_data(job: Job, limit: int | None = None, root: Path | None = None) -> D
     logger.info("data: %s%s", "SIMULATED, " if options.simulate else "", source.description)
     splits = split(source, options, limit)
     rows = {name: getattr(splits, name).rows for name in ("train", "validation", "test")}
-    logger.info("split: %s", ", ".join(f"{name} {number:,}" for name, number in rows.items()))
+    most = "" if limit is None else f" (at most {limit:,} of each are read)"
+    logger.info("split: %s%s", ", ".join(f"{name} {number:,}" for name, number in rows.items()), most)
     for name, number in rows.items():
         if not number:
             raise UserError(Problem("the split is empty", ("dataset", "split", name), expected="at least one event"))
@@ -100,7 +114,7 @@ def load_data(job: Job, limit: int | None = None, root: Path | None = None) -> D
     weighting = make_weighting(job, splits, source)
     prepare = partial(make_batch, tasks=job.tasks, weighting=weighting)
     unlabelled = load_unlabelled(job, source, root) if job.unlabelled else None
-    return Data(source, splits, options.simulate is not None, prepare, unlabelled, weighting)
+    return Data(source, splits, options.simulate is not None, prepare, unlabelled, weighting, limit)
 
 
 def load_unlabelled(job: Job, source: Source, root: Path) -> Part:

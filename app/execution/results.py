@@ -30,8 +30,8 @@ def describe_run(job: Job, run: RunDirectory, data: Data, networks: Networks, de
     facts = {
         "device": device,
         "dataset": {
-            "description": data.source.description,
-            "fingerprint": data.source.fingerprint,
+            "description": data.description,
+            "fingerprint": data.fingerprint,
             "simulated": data.simulated,
             "rows": {part: getattr(data.splits, part).rows for part in ("train", "validation", "test")},
             "units": {name: column.unit for name, column in data.source.targets.items()},
@@ -51,9 +51,9 @@ def describe_run(job: Job, run: RunDirectory, data: Data, networks: Networks, de
         registry.root(),
         job.name,
         parameters=count,
-        dataset=data.source.description,
+        dataset=data.description,
         simulated=data.simulated,
-        fingerprint=fingerprint(job, data.source.fingerprint),
+        fingerprint=fingerprint(job, data.fingerprint),
         device=device,
         **({"model": networks.description} if networks.description else {}),
     )

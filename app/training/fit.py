@@ -106,6 +106,8 @@ def train(
     optimizer = optimizers.make(training.optimizer, schedule.learning_rate, training.gradient_accumulation)
     objective.compile(optimizer=optimizer, jit_compile=steps.xla, steps_per_execution=steps.steps_per_execution)
     higher = direction_of(job, training.monitor, ("training", "monitor")) == "max"
+    if training.monitor != "val_loss":
+        logger.info("the best epoch is that of the %s %s", "highest" if higher else "lowest", training.monitor)
     recorder = Recorder(training, schedule, run, make_validation(job, data, built), report, epochs, higher)
     recorder.set_model(objective)
     make_variables(built, data)

@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 
+from app.core.errors import Problem, UserError
 from app.layers.features import split_columns
 from app.models import SCORES, TRACK_CODE
 from app.training.constraints import Constraints, HitConstraints
@@ -91,6 +92,7 @@ class Objective(keras.Model):
         losses = {}
         for term in self.terms:
             values = term.loss(y[term.name], keras.ops.cast(y_pred[term.name], "float32"))
+            check_per_event(values, term.name)
             for weight in (term.chain.weight(inputs), sample_weight):
                 values = values if weight is None else values * weight
             losses[loss_name(term.name)] = keras.ops.mean(values) / term.mean_weight
@@ -148,3 +150,10 @@ def loss_name(task: str) -> str:
 def weight_name(term: str) -> str:
     """Return what the figure of a term's factor in the total loss is called: <task>_weight."""
     return f"{term.removesuffix('_loss')}_weight"
+
+
+def check_per_event(values: Any, task: str) -> None:
+    """Refuse a loss that is no value per event, which event weights would multiply wrongly, when it is traced."""
+    if len(values.shape) != 1:
+        expected, received = "one value per event, (N,)", f"shape {tuple(values.shape)}"
+        raise UserError(Problem("not a loss", ("tasks", task, "loss"), expected=expected, received=received))

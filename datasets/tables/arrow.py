@@ -80,6 +80,7 @@ class CsvFile(TableFile):
         except (OSError, pyarrow.ArrowException) as error:
             raise damaged("table of comma-separated values", self.path, error) from None
         names = [name.strip().removeprefix("#").strip() for name in table.column_names]
+        names[:1] = [names[0] or "index"]  # pandas writes the index of its rows first, without a name
         if not all(names) or all(looks_like_number(name) for name in names):
             expected = "a name for each column in the first line"
             raise UserError(Problem("the first line holds no names", (self.place,), expected=expected, received=names))

@@ -48,6 +48,9 @@ class Reader:
         """Read `rows` rows of a file from `first` on, as block number `number`."""
         place = place_of(file.path, first)
         columns = self.compute(file, first, rows, place)
+        left = len(next(iter(columns.values())))
+        if number not in self.checked and left < rows:
+            logger.info("%s: %s of %s rows are selected", place[0], f"{left:,}", f"{rows:,}")
         columns = self.take_complete(columns, place, number not in self.checked)
         key = hash_rows([numbers(columns[name]) for name in self.key or self.identifying])
         if number not in self.checked:

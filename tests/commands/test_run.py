@@ -168,6 +168,9 @@ def test_limit_makes_a_smoke_run(small_job, tmp_path, write):
     assert main(["run", "--config", write(small_job), "--limit", "40", "--set", "training.epochs=1"]) == 0
     provenance = json.loads((tmp_path / "runs" / "small" / "provenance.json").read_text())
     assert provenance["dataset"]["rows"] == {"train": 40, "validation": 40, "test": 40}
+    record = registry.read(tmp_path / "registry", "small")
+    assert record.dataset == "600 tracks in 1 file, at most 40 in each split"
+    assert provenance["dataset"]["fingerprint"].endswith(", first 40")  # no run on all events stands in the same table
 
 
 def test_an_existing_run_is_left_alone(copied, capsys):

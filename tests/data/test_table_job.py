@@ -108,7 +108,12 @@ def test_the_key_is_in_one_order_whatever_the_order_of_the_columns(tmp_path, col
 
 def test_what_is_left_out_is_named_with_the_reason(tmp_path, columns, caplog):
     caplog.set_level("INFO")
-    more = {"eventNumber": np.arange(ROWS) % 7, "time": columns["pt"] + 1.7e9, "empty": np.full(ROWS, np.nan)}
+    more = {
+        "row": np.arange(ROWS),
+        "eventNumber": np.arange(ROWS) % 7,
+        "time": columns["pt"] + 1.7e9,
+        "empty": np.full(ROWS, np.nan),
+    }
     mixed = [*map(str, range(ROWS - 1)), "n/a!"]
     others = {name: values for name, values in columns.items() if name not in ("run", "event")}
     made = job_of(tmp_path, {**others, **more, "mixed": mixed}, targets=["true_mass"])
@@ -118,6 +123,7 @@ def test_what_is_left_out_is_named_with_the_reason(tmp_path, columns, caplog):
         "left out: eventNumber (a number of the event)",
         "left out: time (float32 cannot tell its values apart)",
         "left out: empty (no finite value)",
+        "left out: row (it counts the rows)",
         "left out: mixed (text, as 'n/a!', though 59 of 60 values look like numbers)",
         "left out: label (text, as 'background')",
     ):

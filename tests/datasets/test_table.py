@@ -297,3 +297,21 @@ def test_arrays_of_another_length_and_objects_harm_no_other(tmp_path, columns, s
     assert "short: has 3 rows, and the table 200 in " in refused(path, inputs=["short"])
     np.savez(tmp_path / "b.npz", **columns, odd=np.array([{}] * ROWS, object))
     assert len(events_of(tmp_path / "b.npz")) == ROWS
+
+
+def test_the_index_that_pandas_writes_is_called_index(tmp_path):
+    (tmp_path / "a.csv").write_text(",x,y\n0,1.5,2\n1,2.5,3\n")
+    assert events_of(tmp_path / "a.csv", inputs=["x"], targets=["y"], key=["index"]).columns["y"].tolist() == [2, 3]
+
+
+def test_what_is_selected_is_said(tmp_path, columns, caplog):
+    caplog.set_level("INFO")
+    path = write(tmp_path / "a.npz", columns)
+    events_of(path, select="n < 5")
+    assert f"{path}: {np.sum(columns['n'] < 5)} of 200 rows are selected" in caplog.text
+
+
+def test_without_truth_the_inputs_are_enough(tmp_path, columns):
+    path = write(tmp_path / "a.csv", {name: columns[name] for name in ("px", "n")})
+    events = events_of(path, truth=False, extras=["Event"], key=["Event"])
+    assert (len(events), list(events.columns)) == (ROWS, [])

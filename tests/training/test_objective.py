@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from app.core.errors import UserError
 from app.layers.features import split_columns
 from app.layers.physical_outputs import make_chain
-from app.training.objective import Objective, Term
+from app.training.objective import Objective, Term, check_per_event
 from losses import LOSSES
 
 COLUMNS = {"state": ["x", "y", "tx", "ty", "qop", "dz"]}
@@ -142,3 +143,9 @@ def test_a_zero_sample_weight_removes_an_event_from_the_training():
     alone.fit({"state": x[:1]}, {"state": TRUE[:1]}, verbose=0)
     for a, b in zip(ours.get_weights(), alone.get_weights(), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
+def test_a_loss_that_is_one_number_is_refused():
+    check_per_event(keras.ops.zeros((5,)), "state")
+    with pytest.raises(UserError, match=r"tasks.state.loss: not a loss. Expected one value per event, \(N,\)"):
+        check_per_event(keras.ops.zeros(()), "state")
