@@ -9,13 +9,16 @@ import pytest
 import uproot
 
 from app.cli import main
+from app.config.job_file import parse
+from app.data.loading import simulated_folder
 from app.predictions import Predictions
 
 
 @pytest.fixture
 def states(copied, simulated):
     """Start states of the run's data, as {"X": (N, 6)}, and what the run predicted of its test split."""
-    (shard,) = simulated.glob("track_states-*/shard_*.npz")
+    job = parse(json.loads((copied / "runs/trained/job.json").read_text()))
+    (shard,) = simulated_folder(job.dataset.options.simulate, simulated).glob("shard_*.npz")
     with np.load(shard) as content:
         arrays = {name: content[name] for name in content.files if name != "Y"}
     return arrays, Predictions.read(copied / "runs/trained/predictions.csv")
