@@ -50,6 +50,14 @@ def test_a_misspelt_option_is_named_first(command, line, capsys):
     assert capsys.readouterr().err == line + "\n"
 
 
+@pytest.mark.parametrize("words", [["a.json", "--config", "b.json"], ["--config", "a.json", "b.json"]])
+def test_of_two_files_neither_is_taken(words, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["run", *words])
+    assert caught.value.code == 2
+    assert capsys.readouterr().err == "wirechamber run: one file at a time.\n"
+
+
 @pytest.mark.parametrize("command", [["run", "none.json"], ["run", "--config", "none.json"]])
 def test_the_file_of_a_run_is_named_with_and_without_an_option(command, capsys):
     assert main(command) == 2

@@ -26,10 +26,10 @@ from registry import cells
 
 
 class _File(argparse.Action):
-    """A file that is named without --config."""
+    """The file of a job, named with or without --config."""
 
     def __call__(self, parser: argparse.ArgumentParser, namespace: Any, values: Any, option: str | None = None) -> None:
-        """Take it for the one of --config; two files are a mistake."""
+        """Take it, in either place; two files are a mistake."""
         if values is not None and namespace.config is not None:
             parser.error(ONE_FILE)
         namespace.config = values or namespace.config
@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
     file: dict[str, Any] = {"type": read_path, "metavar": "FILE", "help": "a job, sweep or workflow file"}
     parser.add_argument("file", nargs="?", action=_File, **file)
-    parser.add_argument("--config", **{**file, "help": "the same"})
+    parser.add_argument("--config", action=_File, **{**file, "help": "the same"})
     add_overrides(parser)
     kept = parser.add_mutually_exclusive_group()
     kept.add_argument("--resume", action="store_true", help="continue a run from its last checkpoint, or begin it")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import registry
 from app.core.errors import Problem, UserError
-from app.core.lock import LockTaken, locked
+from app.core.lock import locked
 from app.core.parts import remove
 from app.runs.directory import RunDirectory
 from app.runs.registry_drift import is_working
@@ -30,20 +30,17 @@ def remove_run(run: RunDirectory) -> list[Path]:
 
     Raises:
         UserError: a process works on the run.
+        LockTaken: one has just begun to.
         NotWritten: the registry cannot be written; nothing was removed.
     """
     require_idle(run)
     root = registry.root()
     registry.check_writable(root)
-    try:
-        with locked(run.lock, wait=0.0):
-            for path in own_files(run):
-                remove(path)
-            if registry.find_or_warn(root, run.name) is not None:
-                registry.update(root, run.name, state="removed", reason="removed by hand")
-    except LockTaken:
-        require_idle(run)
-        raise
+    with locked(run.lock, wait=0.0):
+        for path in own_files(run):
+            remove(path)
+        if registry.find_or_warn(root, run.name) is not None:
+            registry.update(root, run.name, state="removed", reason="removed by hand")
     left = [path for path in run.path.iterdir() if not path.name.startswith(".")]
     if not left:
         remove(run.path)
