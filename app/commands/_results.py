@@ -50,6 +50,8 @@ def show_results(run: RunDirectory, results: dict[str, Any], folder: Path, where
         ]
         if rows:
             table(f"{run.name}, {task}: other metrics", ["metric", "unit", run.name, *baselines], rows, numbers_from=2)
+    if run.job.exists() and read_json(run.job).get("weighting"):
+        console.print("every event counts alike in the metrics and the baselines: only the loss is weighted")
     console.print(f"directory: {folder}")
 
 

@@ -67,6 +67,8 @@ def table_job(path: Path, tree: str | None, inputs: Sequence[str], targets: Sequ
     if lacking:
         logger.warning("rows without a value of %s are dropped (missing: drop)", ", ".join(lacking))
     classes = {name: classes_of(columns[name]) for name in targets}
+    if weights:
+        logger.info('the loss uses a weight with "weighting": {"name": "column", "column": "%s"}', weights[0])
     dataset = {
         "name": "table",
         "files": [str(path)],

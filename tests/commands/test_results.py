@@ -1,5 +1,6 @@
 """What a run prints at its end: figures with their units in a table, and one line for all plots."""
 
+import json
 import logging
 
 import pytest
@@ -45,6 +46,17 @@ def test_figures_stand_in_a_table_next_to_the_baselines(made_run, capsys):
         "0",
     ]
     assert output.count("energy_bias") == 1
+
+
+@pytest.mark.parametrize(("weighting", "said"), [([], 0), ([{"name": "column", "column": "w"}], 1)])
+def test_metrics_of_a_weighted_training_say_that_they_are_not_weighted(made_run, capsys, weighting, said):
+    made_run("one")
+    run = directory.of("one")
+    run.job.write_text(json.dumps({"weighting": weighting}))
+    model = {"energy_68": 0.125, "rows": 50}
+    show_results(run, {"energy": {"metric": "energy_68", "model": model, "baselines": {}}}, run.path)
+    line = "every event counts alike in the metrics and the baselines: only the loss is weighted\n"
+    assert capsys.readouterr().out.count(line) == said
 
 
 def test_all_plots_take_one_line(tmp_path, capsys):

@@ -38,7 +38,9 @@ def job_of(tmp_path, columns, inputs=(), targets=(), name="a.csv", tree=None):
 
 
 def test_names_and_values_say_what_is_what(tmp_path, columns, caplog):
+    caplog.set_level("INFO")
     made = job_of(tmp_path, columns)
+    assert 'the loss uses a weight with "weighting": {"name": "column", "column": "weight"}' in caplog.messages
     assert made["dataset"] == {
         "name": "table",
         "files": [str(tmp_path / "a.csv")],

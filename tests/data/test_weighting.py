@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -93,6 +95,59 @@ def test_weights_that_vanish_or_overflow_are_refused(small_job):
         weighting(small_job, {"name": "inverse_momentum", "power": 2000}, train=([0.25, 2.0],))
     expected = "weighting.0: 'inverse_momentum' gives weights that are negative or not finite."
     assert str(caught.value).startswith(expected)
+
+
+def weighted_by_column(small_job, train, validation=(1.0,)):
+    """Return the weighting by a column `w` of training and validation events, and the training events."""
+
+    def split(weights):
+        w = np.asarray(weights, np.float64)
+        block = Events(
+            {"state": np.ones((len(w), 2), np.float32)}, {"x": w, "w": w}, np.arange(len(w), dtype=np.uint64)
+        )
+        return Part([lambda: block], [len(w)])
+
+    train, data = split(train), replace(source(), extras={"w": Column("w")})
+    job = parse({**small_job, "weighting": {"name": "column", "column": "w"}})
+    return make_weighting(job, Splits(train, split(validation), split([])), data), next(iter(train))
+
+
+def test_the_loss_is_the_sum_weighted_by_a_column_over_the_sum_of_its_weights(small_job, caplog):
+    w = np.array([3.0, -1.0, 0.5, 5.5]) * 1e-42  # of any size: a cross section
+    weighting, block = weighted_by_column(small_job, w)
+    np.testing.assert_allclose(weighting(block), w / w.mean(), rtol=1e-6)
+    squares = np.array([1.0, 4.0, 9.0, 16.0])
+    found = loss(objective(small_job), 0, weighting(block))
+    assert found == pytest.approx(np.sum(w * squares) / np.sum(w), rel=1e-6)
+    effective = w.sum() ** 2 / (w**2).sum()
+    assert effective == pytest.approx(1.59, abs=0.01)
+    assert caplog.messages == [
+        "weights: 1 of 4 training events have negative ones; the loss is the weighted sum over the sum of the weights, "
+        "as precise as with 2 equal events"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("train", "validation", "text"),
+    [
+        ([1.0, -1.0], [1.0], "the weights of the 2 training events cancel, and the loss divides by their sum"),
+        ([1.0, -3.0], [1.0], "Expected a sum above 0. Received -2.0."),
+        ([1.0], [-1.0, 0.5], "the weights of the 2 validation events cancel"),
+        ([1.0, math.nan], [1.0], "weighting.0: 'column' gives weights that are not finite. Expected finite weights."),
+        ([1.0], [math.inf], "weighting.0: 'column' gives weights that are not finite. Expected finite weights."),
+        ([0.0, 0.0], [1.0], "weighting: no training event has a weight."),
+    ],
+)
+def test_weights_of_a_column_that_make_no_loss_are_refused(small_job, train, validation, text):
+    with pytest.raises(UserError) as caught:
+        weighted_by_column(small_job, train, validation)
+    assert text in str(caught.value)
+
+
+def test_a_column_of_weights_that_is_not_there_is_named(small_job):
+    with pytest.raises(UserError) as caught:
+        weighting(small_job, {"name": "column", "column": "pp"})
+    assert str(caught.value).startswith("weighting.0.column: unknown column. Did you mean 'p'? Expected one of [p, qop")
 
 
 def test_the_weights_reach_the_loss(small_job):
