@@ -12,7 +12,7 @@ from app.core.errors import Problem, UserError, WirechamberError
 from app.core.files import write_error, write_text
 from app.core.lock import LeaseLost, LockTaken, locked
 from app.core.parts import remove, sweep
-from registry import notes, store
+from registry import memory, notes, store
 from registry.record import Record, describe_results
 from registry.table import render
 
@@ -187,6 +187,7 @@ def refresh(root: Path) -> None:
                 write_text(root / "README.md", render(contents))
                 if store.versions(root) == before:
                     break
+            memory.write_index(root)
     except (LockTaken, LeaseLost, OSError) as error:
         logger.warning("the registry's table is not up to date: %s", error)
 

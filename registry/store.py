@@ -3,7 +3,6 @@
 import functools
 import logging
 import os
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,15 +16,12 @@ from app.core.passwords import hide_passwords
 from app.core.system import now
 from app.core.types import NAMES
 from app.core.validation import problems
+from registry import memory
+from registry.memory import Version
 from registry.notes import Notes, read_notes, read_remark
 from registry.record import Record
 
 logger = logging.getLogger(__name__)
-
-MOMENT = 2.0
-"""Seconds after which a file that did not change can be known again by its times."""
-Version = tuple[int, ...]
-_known: dict[tuple[Path, str], tuple[Version, Record]] = {}
 
 
 @dataclass(frozen=True)
@@ -174,17 +170,11 @@ def versions(root: Path) -> dict[str, Version]:
 
 
 def _read_again(root: Path, run: str, version: Version) -> Record:
-    """Return the record of a run, the one of the last time where its file has not changed since.
-
-    A file that changed a moment ago may change once more without a sign: the clock of a file system ticks slowly. What
-    is running is read each time, as its process may have died.
-    """
-    known = _known.get((root, run))
-    if known is not None and version and known[0] == version:
-        return known[1]
-    record = _read_file(root, run)
-    if version and abs(time.time() - version[1] / 1e9) > MOMENT and record.state != "running":
-        _known[root, run] = (version, record)
+    """Return the record of a run, the one of the last time where its file has not changed since."""
+    record = memory.recall(root, run, version)
+    if record is None:
+        record = _read_file(root, run)
+        memory.remember(root, run, version, record)
     return record
 
 

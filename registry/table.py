@@ -5,7 +5,7 @@ from functools import partial
 
 from registry import cells, markdown, ranking
 from registry.notes import Notes
-from registry.record import Better, Record, number
+from registry.record import Record, number
 from registry.store import Contents
 
 HEAD = """# Trainings
@@ -25,7 +25,8 @@ COLUMNS = (
     "finished",
     "commit",
 )
-
+BEST = NEWEST = 50
+"""Runs on the same data of which the page shows a line and a section; `wirechamber registry` lists all."""
 
 _texts: dict[tuple[str, str], tuple[Record, str]] = {}
 
@@ -54,31 +55,47 @@ def application_section(name: str, contents: Contents) -> list[str]:
     if metric:
         facts.insert(2, ("Evaluation metric", f"{markdown.name(metric)} ({better} is better)"))
     parts = [f"## {name}", _bullets(facts)]
+    shown: list[Record] = []
     for group in ranking.comparable(records):
-        parts += data_section(group, metric, better)
-    ranked = ranking.by_metric(records, metric, better)
-    for record in ranked:
+        ranked = ranking.by_metric(group, metric, better)
+        some = select(ranked)
+        parts += data_section(ranked, some, metric)
+        shown += some
+    for record in ranking.by_metric(shown, metric, better):
         remarks = contents.remarks.get(record.run, "")
         parts.append(_kept(record, f"section {remarks}", partial(run_section, record, remarks)))
-    if not ranked:
+    if not records:
         parts.append("No training yet.")
     if notes.text:
         parts += ["### Notes", notes.text]
     return [part for part in parts if part]
 
 
-def data_section(records: Sequence[Record], metric: str, better: Better) -> list[str]:
-    """Return the paragraphs about runs on the same data: title, best run, table."""
-    first = records[0]
+def select(ranked: Sequence[Record]) -> list[Record]:
+    """Return the runs that the page shows of those on the same data, in their order: the best and the newest."""
+    newest = sorted(ranked, key=lambda record: record.created, reverse=True)[:NEWEST]
+    shown = {record.run for record in (*ranked[:BEST], *newest)}
+    return [record for record in ranked if record.run in shown]
+
+
+def data_section(ranked: Sequence[Record], shown: Sequence[Record], metric: str) -> list[str]:
+    """Return the paragraphs about runs on the same data, the best first: title, best run, table of those shown."""
+    first = ranked[0]
     mark = f"{cells.SIMULATED} simulated: " if first.simulated else ""
-    fingerprint = next((f" `{r.fingerprint[:8]}`" for r in records if r.fingerprint), "")
+    fingerprint = next((f" `{r.fingerprint[:8]}`" for r in ranked if r.fingerprint), "")
     title = f"### {mark}{markdown.prose(first.dataset) or 'Data not named'}{fingerprint}"
-    best = next(iter(ranking.by_metric(ranking.finished(records, metric), metric, better)), None)
+    best = next(iter(ranking.finished(ranked, metric)), None)
     text = f"{cells.figure(best, metric)} by `{best.run}`; {_verdict(best)}" if best else "none"
     head = [(*COLUMNS[:5], metric or "result", *COLUMNS[5:]), ["---"] * (len(COLUMNS) + 1)]
-    ranked = ranking.by_metric(records, metric, better)
-    lines = [*map(markdown.row, head), *(_kept(r, f"row {metric}", partial(run_row, r, metric)) for r in ranked)]
-    return [title, f"**Best so far**: {text}", "\n".join(lines)]
+    lines = [*map(markdown.row, head), *(_kept(r, f"row {metric}", partial(run_row, r, metric)) for r in shown)]
+    command = f"`wirechamber registry --application {first.application}`"
+    left_out = f"{len(shown):,} of {len(ranked):,} runs, the {BEST} best and the {NEWEST} newest; all: {command}"
+    return [
+        title,
+        f"**Best so far**: {text}",
+        left_out if len(shown) < len(ranked) else "",
+        "\n".join(lines),
+    ]
 
 
 def run_row(r: Record, metric: str) -> str:

@@ -297,17 +297,31 @@ def test_remarks_that_cannot_be_read_are_named(tmp_path: Path) -> None:
 
 
 def test_a_page_written_again_is_that_of_a_fresh_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry.store, "MOMENT", -1.0)  # every record is known again
+    monkeypatch.setattr(registry.memory, "MOMENT", -1.0)  # every record is known again
     for name in ("a", "b"):
         registry.create(tmp_path, a_record(name, metric="m", value=1.0))
     for value in (2.0, 3.0):
         registry.update(tmp_path, "a", value=value)
         registry.note(tmp_path, "b", f"a remark {value}")
     page = (tmp_path / "README.md").read_text()
-    registry.store._known.clear()
+    registry.memory._known.clear()
     registry.table._texts.clear()
     assert page == registry.render(registry.read_all(tmp_path))
     assert "a remark 3.0" in page
+
+
+def test_the_page_shows_the_best_and_the_newest_of_many_runs_and_says_so() -> None:
+    times = [f"2026-01-01T{n // 60:02d}:{n % 60:02d}:00Z" for n in range(250)]
+    facts = {"metric": "m", "fingerprint": "f" * 8, "dataset": "d"}
+    records = [a_record(f"run_{n:03d}", value=1.0 + n, created=time, **facts) for n, time in enumerate(times)]
+    page = registry.render(registry.Contents(tuple(records)))
+    shown = [row.split("|")[2].strip() for row in page.splitlines() if "| run_" in row]
+    assert shown == [f"run_{n:03d}" for n in (*range(50), *range(200, 250))]
+    assert [line.split()[1] for line in page.splitlines() if line.startswith("#### ")] == shown
+    assert "100 of 250 runs, the 50 best and the 50 newest; all: `wirechamber registry --application " in page
+    few = registry.render(registry.Contents(tuple(records[:100])))
+    assert "100 of" not in few
+    assert few.count("#### ") == 100
 
 
 ODD = ["a|b", "a\\|b", "`c`", "<b>d</b>", "*e* _f_ ~~g~~", "[h](i) ![j](k)", "&amp;", "$l$", "größe 😀", "--"]
