@@ -20,6 +20,7 @@ from datasets.pipeline.events import Input, Source
 from datasets.tables.columns import Quantities, Wanted, columns_of_files, wanted
 from datasets.tables.files import ELEMENT, TableFile, fingerprint
 from datasets.tables.formats import open_table
+from datasets.tables.friends import Friend, with_friends
 from datasets.tables.reader import Missing, Reader, further_columns
 
 
@@ -33,6 +34,7 @@ def table(
     tree: str | None = None,
     select: str | None = None,
     key: Listed | None = None,
+    friends: tuple[Friend, ...] = (),
     missing: Missing = "stop",
     block_size: Count = 2**18,
     on_bad_file: OnBadFile = "stop",
@@ -55,6 +57,7 @@ def table(
         tree: the tree of ROOT files, the group of HDF5 files.
         select: rows to take, e.g. `(pt > 5) & (abs(eta) < 2.5)`, of inputs, targets, extras and columns of the files.
         key: columns that identify an event, for the split and the search for duplicates; else all inputs and targets.
+        friends: other trees or files, of which each row takes the columns of the row with the same key.
         missing: at rows that lack a value (NaN, infinite, null): "stop", "drop" them and log how many, or "mask": a
             missing input is 0 and has a further input `NAME_missing` that is 1; without a target a row is dropped.
         block_size: rows that are read at a time.
@@ -66,6 +69,7 @@ def table(
             not understood, rows that lack values, duplicates.
     """
     tables = load_readable(files, partial(open_table, group=tree), on_bad_file)
+    tables = with_friends(tables, friends, block_size)
     parts = {"inputs": inputs, "targets": targets if truth else (), "extras": extras}
     named = {part: wanted(quantities, part) for part, quantities in parts.items()}
     if not truth:  # what is not there cannot be handed on; the network needs the inputs alone
@@ -79,7 +83,9 @@ def table(
         raise UserError(Problem("no rows in these files", ("dataset", "files"), received=[t.place for t in tables[:3]]))
     rows = sum(number for _, _, number in edges)
     reader = Reader(named["inputs"], named["targets"], named["extras"], select, key, missing, Duplicates(rows))
-    choice = {"columns": [(w.name, w.quantity.model_dump()) for part in named.values() for w in part], "select": select}
+    choice: dict[str, object] = {"select": select}
+    choice |= {"columns": [(w.name, w.quantity.model_dump()) for part in named.values() for w in part]}
+    choice |= {"friends": [friend.model_dump(exclude={"files"}) for friend in friends]} if friends else {}
     return Source(
         inputs={"features": Input(reader.features, (len(reader.features),))},
         targets={w.name: w.column for w in named["targets"]},

@@ -74,8 +74,7 @@ def markdown() -> str:
         model = waiting.pop(0)
         if model not in seen:
             seen.append(model)
-            first = (inspect.getdoc(model) or "").partition("\n\n")[0].replace("\n", " ")
-            lines += [f"## {model.__name__}\n\n{first}\n", *_table_rows(model, {})]
+            lines += _part(model, "##")
             waiting += [part for field in model.model_fields.values() for part in _models_in(field.annotation)]
     for kind, catalog in CATALOGS.items():
         lines.append(f"## {kind.capitalize()}\n")
@@ -84,7 +83,17 @@ def markdown() -> str:
         for component in catalog:
             lines.append(f"### {component.name}\n\n{component.summary}\n")
             lines += _table_rows(component.model, arguments_of(component), component.keys)
+            fields = component.model.model_fields
+            own = dict.fromkeys(m for key in component.keys for m in _models_in(fields[key].annotation))
+            lines += [line for part in own if part not in seen for line in _part(part, "####")]
+            seen += own
     return "\n".join(lines)
+
+
+def _part(model: type[BaseModel], level: str) -> list[str]:
+    """Return the heading and the table of one part of a job."""
+    first = (inspect.getdoc(model) or "").partition("\n\n")[0].replace("\n", " ")
+    return [f"{level} {model.__name__}\n\n{first}\n", *_table_rows(model, {})]
 
 
 def _table_rows(model: type[BaseModel], explained: dict[str, str], only: Iterable[str] | None = None) -> Iterator[str]:

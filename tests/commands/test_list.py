@@ -1,5 +1,6 @@
 """`wirechamber list`: the components and their keys; the page about job files follows from them."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,12 @@ def test_the_page_about_job_files_is_what_the_signatures_say(capsys):
     assert main(["list", "--markdown"]) == 0
     page = (ROOT / "docs" / "job_files.md").read_text()
     assert capsys.readouterr().out == page, "make docs writes it again"
+
+
+def test_every_link_of_the_page_about_job_files_leads_to_a_heading():
+    page = (ROOT / "docs/job_files.md").read_text()
+    headings = {heading.lower() for heading in re.findall(r"^#+ (\w+)$", page, re.MULTILINE)}
+    assert set(re.findall(r"\]\(#(\w+)\)", page)) - headings == set()
 
 
 def test_the_arguments_in_a_docstring_are_found():
