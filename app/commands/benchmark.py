@@ -5,7 +5,7 @@ from typing import Any
 
 from app.commands._parser import whole_number
 from app.core.files import check_folder, write_json
-from app.runs.files import read_file
+from app.runs.files import read_job
 from app.runs.finished import find_all_finished
 from app.runtime.console import console, table
 from registry.record import number
@@ -33,11 +33,10 @@ def execute(options: argparse.Namespace) -> int:
 
     device.prepare(0)
     from app.benchmark.measure import benchmark
-    from app.config.job_file import parse
     from app.data.loading import load_data
     from app.evaluation import load
 
-    jobs = [parse(read_file(run.job), str(run.job)) for run in runs]
+    jobs = [read_job(run.job) for run in runs]
     settings = (sorted(set(options.batch_sizes)), options.warmup, options.iterations, options.n_tracks)
     runge_kutta: dict[str, Any] = {}
     for run, job in zip(runs, jobs, strict=True):

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from app.commands._parser import read_path, whole_number
 from app.core.errors import Problem, UserError
-from app.core.files import find_files, make_folder, read_json, write_json
+from app.core.files import find_files, make_folder, write_json
 from app.runs.directory import RunDirectory
+from app.runs.files import read_job
 from app.runs.find import find_run
 from app.runtime.console import console, table
 
@@ -48,14 +49,13 @@ def execute(options: argparse.Namespace) -> int:
 
     device.prepare(0)
     from app.commands._results import show_results
-    from app.config.job_file import parse
     from app.data.loading import load_data
     from app.evaluation import load
     from app.evaluation.metrics import measure_events, read_events
     from app.export.onnx_file import with_old_parity
     from app.export.root_file import run_facts, write_root
 
-    job = parse(read_json(run.job))
+    job = read_job(run.job)
     data = load_data(job)
     blocks = data.splits.test if others is None else [read_events(job, data, others)]
     model = load(str(run.path)).model

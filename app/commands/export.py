@@ -6,7 +6,7 @@ from typing import Any
 
 from app.commands._parser import read_path
 from app.core.files import check_folder, write_json
-from app.runs.files import read_file
+from app.runs.files import read_file, read_job
 from app.runs.finished import find_finished
 from app.runtime.console import console, table
 
@@ -26,11 +26,10 @@ def execute(options: argparse.Namespace) -> int:
     folder: Path = options.out or run.path
     check_folder(run.path)
     check_folder(folder, "--out")
-    from app.config.job_file import parse
     from app.export.root_file import run_facts, write_root
     from app.predictions import Predictions
 
-    job, results = parse(read_file(run.job), str(run.job)), read_file(run.metrics)
+    job, results = read_job(run.job), read_file(run.metrics)
     predictions = Predictions.read(run.predictions) if options.root else None
     from app.runtime import device
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from app.commands._parser import read_path
 from app.core.errors import Problem, UserError
 from app.core.files import check_file, find_files, make_folder, read_json
+from app.runs.files import read_job
 from app.runs.find import find_run
 from app.runtime.console import console
 
@@ -36,14 +37,13 @@ def execute(options: argparse.Namespace) -> int:
     from app.runtime import device
 
     device.prepare(0)
-    from app.config.job_file import parse
     from app.evaluation import load
     from app.evaluation.prediction_files import Ranges, open_unlabelled, predictions_of
     from app.export.root_file import run_facts, write_root
     from app.predictions import Predictions, write_blocks
 
     loaded = load(str(run.path))
-    job = parse(read_json(run.job))
+    job = read_job(run.job)
     source = open_unlabelled(job, files)
     facts = read_json(run.normalization)
     ranges = Ranges(facts.get("ranges", {}), loaded.columns)

@@ -79,10 +79,16 @@ def load(path: Path | str, overrides: Sequence[str] = ()) -> list[Job]:
     return jobs
 
 
-def parse(content: Content, place: str = "job") -> Job:
-    """Validate the content of a job file; raises UserError with every mistake in it."""
+def parse(content: Content, place: str = "job", context: str | None = None) -> Job:
+    """Validate the content of a job file; raises UserError with every mistake in it.
+
+    Args:
+        content: the JSON object.
+        place: what begins the places of the mistakes.
+        context: OF_A_RUN for a job that has been run already.
+    """
     try:
-        return Job.model_validate_json(json.dumps(content), strict=True)
+        return Job.model_validate_json(json.dumps(content), strict=True, context=context)
     except ValidationError as error:
         raise UserError(*problems(error, Job)).under(place) from None
 

@@ -5,11 +5,14 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
 from pydantic_core import CoreSchema, core_schema
 
 from app.core.errors import Problem, UserError
 from app.core.passwords import hide_passwords
+
+OF_A_RUN = "the job of a run"
+"""The context of pydantic in which names stay as they are: version 0.1 accepted more of them."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +55,11 @@ class Spelling:
         known = re.sub(f"[^{self.first}{self.more}]+", "_", plain)
         return re.sub(f"^[^{self.first}]+", "", known).strip("_")[: self.most] or None
 
+    def _check_new(self, name: str, info: ValidationInfo) -> str:
+        return name if info.context == OF_A_RUN else self.check(name)
+
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_after_validator_function(self.check, handler(source))
+        return core_schema.with_info_after_validator_function(self._check_new, handler(source))
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         return {**handler(schema), "pattern": self.pattern, "maxLength": self.most}

@@ -10,6 +10,7 @@ from app.config import Job
 from app.config.job_file import parse
 from app.core.errors import Problem, UserError
 from app.core.files import read_json
+from app.core.spelling import OF_A_RUN
 from app.runs import directory
 from app.runs.directory import RunDirectory
 
@@ -98,7 +99,7 @@ def check_same_job(job: Job, run: RunDirectory) -> None:
 
     old = read_json(run.job, "the job of the run that is resumed, or --overwrite")
     with contextlib.suppress(UserError):  # a job of an older version lacks the keys that came later
-        old = parse(old).dump()
+        old = parse(old, context=OF_A_RUN).dump()
     difference = first_difference(relevant(old), relevant(job.dump()))
     if difference is not None:
         place, before, now = difference

@@ -7,8 +7,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, RootModel, ValidationError
 
+from app.config import Job
+from app.config.job_file import parse
 from app.core.errors import Problem, UserError
 from app.core.files import read_json
+from app.core.spelling import OF_A_RUN
 from app.core.validation import problems
 
 EXPECTED = "a file of a run that is done"
@@ -95,6 +98,14 @@ def read_file(path: Path) -> Object:
     except ValidationError as error:
         raise UserError(problems(error, shape or BaseModel)[0].under(str(path))) from None
     return content
+
+
+def read_job(path: Path) -> Job:
+    """Return the job of a run from its job.json; raises UserError when the file is missing, damaged or another.
+
+    Names that version 0.1 accepted, such as a task called `a.b`, stay as they are.
+    """
+    return parse(read_file(path), str(path), OF_A_RUN)
 
 
 def check_file(path: Path) -> None:

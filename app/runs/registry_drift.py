@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import registry
-from app.config.job_file import parse
 from app.core.errors import UserError, WirechamberError
 from app.core.lock import LockTaken, locked
 from app.runs import directory
 from app.runs.directory import RunDirectory
-from app.runs.files import read_file
+from app.runs.files import read_file, read_job
 from app.runs.record import fingerprint, record_fields, result_fields
 
 ACTIVE = ("running", "evicted")
@@ -91,7 +90,7 @@ def drift_of_directory(run: RunDirectory) -> Iterator[Drift]:
     if is_working(run):
         return
     try:
-        job = parse(_read(run.job))
+        job = read_job(run.job)
     except UserError:
         yield Drift(run.name, "a run directory whose job.json is not a valid job, and no record")
         return

@@ -10,9 +10,11 @@ import pytest
 
 import registry
 from app.cli import main
+from app.config.job_file import parse
 from app.core.errors import UserError
 from app.core.lock import locked
 from app.runs.directory import RunDirectory, of
+from app.runs.files import read_job
 from app.runs.finished import find_all_finished, find_finished, refuse_unfinished
 
 COMMANDS = (["compare", "one", "two"], ["export", "one"], ["benchmark", "one"], ["best", "track_extrapolation"])
@@ -147,3 +149,13 @@ def test_metrics_of_a_task_that_the_job_lacks(one, made_run, capsys):
     (one / "job.json").write_text(json.dumps(job))
     assert main(["compare", "one", "two"]) == 2
     assert "one/metrics.json: unknown task. Did you mean 'stat'?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["a.b", "-x", "position, mm"])
+def test_a_run_of_an_older_version_keeps_the_names_of_its_tasks(small_job, tmp_path, name):
+    (task,) = small_job["tasks"].values()
+    content = {**small_job, "tasks": {name: task}}
+    (tmp_path / "job.json").write_text(json.dumps(content))
+    assert list(read_job(tmp_path / "job.json").tasks) == [name]
+    with pytest.raises(UserError, match=r"not a name\. Did you mean"):
+        parse(content)
