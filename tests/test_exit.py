@@ -33,6 +33,7 @@ cli.command()
 """
 
 
+@pytest.mark.slow
 def test_the_process_ends_while_a_generator_is_being_read():
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM], cwd=REPOSITORY, capture_output=True, text=True, timeout=120, check=False

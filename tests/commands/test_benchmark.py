@@ -10,6 +10,7 @@ from app.benchmark import engines, runge_kutta
 from app.cli import main
 
 
+@pytest.mark.slow
 def test_benchmark_writes_and_prints_its_measurements(copied, capsys, monkeypatch):
     monkeypatch.setattr(runge_kutta, "STEPS", (5, 10))
     monkeypatch.setattr(engines, "MATRIX", 256)  # tests/benchmark measures large ones

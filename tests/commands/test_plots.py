@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from untraced import process_environment
 
 from app.cli import main
@@ -18,6 +19,7 @@ sys.exit(f"loaded: {loaded}" if (loaded := {"tensorflow.python", "keras.src"} & 
 """
 
 
+@pytest.mark.slow
 def test_plots_need_neither_model_nor_data_nor_tensorflow(copied):
     run = copied / "runs" / "trained"
     for name in ("checkpoints", "plots"):

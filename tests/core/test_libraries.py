@@ -45,6 +45,7 @@ def run(code, home=None):
     return done.stdout.strip()
 
 
+@pytest.mark.slow
 def test_a_model_is_loaded_when_its_first_use_imports_tensorflow(tmp_path):
     assert run(f"import app.evaluation{LOAD}", tmp_path) == LOADED
 

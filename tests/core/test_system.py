@@ -114,6 +114,7 @@ def test_what_is_held_back_goes_to_the_log_where_nothing_fails(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_wrong_flag_of_xla_is_named():
     program = "from app.core.libraries import keras; keras.ops"
     environment = {**os.environ, "TF_XLA_FLAGS": "--nonsense=2"}

@@ -122,6 +122,7 @@ def test_killed_at_many_moments_and_resumed_is_bit_equal(tmp_path: Path) -> None
     assert len(history(run)["train"]) == EPOCHS  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_sigterm_drops_the_epoch_and_exits_with_85(tmp_path: Path) -> None:
     path = job(tmp_path)
     run = tmp_path / "runs" / "resumed"

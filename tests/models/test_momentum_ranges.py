@@ -97,6 +97,7 @@ def test_a_network_that_overflows_outside_its_range_does_no_harm():
     np.testing.assert_array_equal(np.asarray(network(x))[RANGE > 0], before[RANGE > 0])
 
 
+@pytest.mark.slow
 def test_every_network_learns_its_own_range():
     """|q/p|-dependent constants that one linear layer cannot give: the ranges give them exactly."""
     spec = SPEC | {"network": {"name": "mlp", "hidden": [4]}}

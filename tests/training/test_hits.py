@@ -60,6 +60,7 @@ def run(tmp_path_factory):
         yield train_job(job_file.parse(CONTENT), Options(folder / "hits.json"))
 
 
+@pytest.mark.slow
 def test_the_loss_of_the_scores_falls_and_stands_in_the_history(run):
     history = json.loads(run.history.read_text())
     first, last = history["train"][0], history["train"][-1]
