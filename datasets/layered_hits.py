@@ -148,6 +148,7 @@ def layered_hits(
         fingerprint=npz.fingerprint(files, {name: value for name, value in said.items() if value != USUAL[name]}),
         description=f"{rows:,} muons in layers, in {len(files)} file{'s' * (len(files) > 1)}",
         augment=None if mirror is None else LayerMirror(centres),
+        selects=True,
     )
 
 

@@ -137,6 +137,7 @@ def muon_hits(
         description=f"{rows:,} events of hits, {len(features)} features, in {len(files)} file{'s' * (len(files) > 1)}",
         facts=root.read_metadata(files[0]),
         truth={"assigned": ASSIGNED} if assignment else {},
+        selects=True,
     )
 
 

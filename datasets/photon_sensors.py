@@ -105,4 +105,5 @@ def photon_sensors(
         fingerprint=root.fingerprint(files, tree, renamed),
         description=f"{rows:,} events of {SENSORS} photon sensors in {len(files)} file{'s' * (len(files) > 1)}",
         facts=root.read_metadata(files[0]),
+        selects=True,
     )

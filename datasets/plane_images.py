@@ -120,10 +120,6 @@ def plane_images(
     made = {f"charge_{p}" for p in planes} | {f"axis_{a}" for a in "xyz"}
     names = (set.intersection(*(set(stored_columns(one)) for one in chosen)) | made) - set(targets) - set(DIRECTIONS)
     extras = {name: column for name, column in known_columns(planes).items() if name in names}
-    digest = hashlib.sha256()
-    for group, _ in groups:
-        for path in sorted(set(group.paths.values())):
-            digest.update((primitives_fingerprint(path) if root.is_root(path) else npz.fingerprint([path])).encode())
     reader = Reader(list(targets), list(extras), Duplicates(rows), on_bad_file)
     layer = {"name": "adc", "normalization": normalization, "sum_ticks": sum_ticks}
     return Source(
@@ -133,11 +129,22 @@ def plane_images(
         blocks=[partial(reader, number, block) for number, block in enumerate(blocks)],
         files=[block.place[0].split("[")[0] for block in blocks],
         rows=rows,
-        fingerprint=digest.hexdigest()[:16],
+        fingerprint=fingerprint([group for group, _ in groups]),
         description=f"{rows:,} clusters on {', '.join(p.upper() for p in planes)} from {len(groups)} groups of files",
         facts=facts[0],
         augment=Mirrors(planes, augmentation) if augmentation else None,
+        selects=True,
+        shared_keys=True,
     )
+
+
+def fingerprint(groups: Sequence[Group]) -> str:
+    """Return a hash of the content of the files of all groups."""
+    digest = hashlib.sha256()
+    for group in groups:
+        for path in sorted(set(group.paths.values())):
+            digest.update((primitives_fingerprint(path) if root.is_root(path) else npz.fingerprint([path])).encode())
+    return digest.hexdigest()[:16]
 
 
 def primitives_fingerprint(path: Path) -> str:

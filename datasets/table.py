@@ -95,6 +95,7 @@ def table(
         rows=rows,
         fingerprint=fingerprint(tables, choice | {"missing": missing}),
         description=f"{rows:,} rows of {len(reader.features)} columns in {len(tables)} file{'s' * (len(tables) > 1)}",
+        selects=True,
     )
 
 

@@ -109,6 +109,7 @@ def track_states(
         description=f"{rows:,} tracks in {len(files)} file{'s' * (len(files) > 1)}",
         facts=facts[0],
         magnet=magnet_of(facts[0], field, None if z_start else common_start(z, facts[0], parts[0])),
+        selects=True,
     )
 
 

@@ -104,6 +104,7 @@ def volume_images(
         fingerprint=npz.fingerprint([shard.path for shard in shards]),
         description=f"{count:,} volumes on {', '.join(p.upper() for p in planes)} from {len(shards)} shards",
         facts=read_facts(shards[0].path),
+        selects=True,
     )
 
 

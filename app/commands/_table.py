@@ -7,6 +7,7 @@ GROUPS = {
         "simulate": "Write simulated data files.",
         "convert": "Turn files of other kinds into files that the loaders read.",
         "merge": "Join shards into one verified file.",
+        "check": "Check that a dataset, one of your own too, keeps what the program relies on.",
         "inspect": "Print what is in a data file and what a loader makes of it, or the weights of a job.",
     },
     "Training": {

@@ -16,6 +16,7 @@ from app.data.columns import ROWS, shown, summarize
 from app.data.track_job import track_job
 from app.runtime.console import console, table
 from datasets import DATASETS
+from datasets.pipeline.checked import open_source
 
 HEADER = ("column", "unit", "rows", "type", "least", "median", "largest", "NaN", "duplicates")
 
@@ -110,7 +111,7 @@ def try_loader(spec: Any, paths: Sequence[Path], most: int | None = None) -> Non
     """
     name, count, read = f"the dataset {spec.name}", 0, 0
     try:
-        source = spec.build(paths)
+        source = open_source(spec, paths)
         for block in shown(source.blocks, name, "blocks"):
             if most is None or count < most:
                 count, read = count + len(block()), read + 1

@@ -23,6 +23,7 @@ from app.metrics import baselines
 from datasets import DATASETS
 from datasets.pipeline.arrays import dense
 from datasets.pipeline.batches import Batch
+from datasets.pipeline.checked import open_source
 from datasets.pipeline.events import Events, Source
 from datasets.pipeline.split import Part, Splits, bootstrap, split
 
@@ -95,7 +96,7 @@ def load_data(job: Job, limit: int | None = None, root: Path | None = None) -> D
     """
     options, root = job.dataset.options, root or data_root()
     files = find_files(options.files, ("dataset", "files")) if options.files else simulated_files(job.dataset, root)
-    source = job.dataset.build(files)
+    source = open_source(job.dataset, files)
     for name, task in job.tasks.items():
         for position, target in enumerate(task.targets):
             if target not in source.targets:
@@ -136,7 +137,7 @@ def load_unlabelled(job: Job, source: Source, root: Path) -> Part:
             content["truth"] = False
         spec = DATASETS.parse(content)
         files = find_files(spec.options.files, ("files",)) if spec.options.files else simulated_files(spec, root)
-        states = spec.build(files)
+        states = open_source(spec, files)
         if states.magnet != source.magnet:
             what = "the unlabelled states lie in another magnet than the labelled ones"
             raise UserError(Problem(what, (), expected=str(source.magnet), received=str(states.magnet)))

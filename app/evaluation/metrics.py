@@ -13,6 +13,7 @@ from app.data.loading import Data, baseline_tables, event_table
 from app.evaluation.predict import Predictor, predict
 from app.metrics import baselines
 from app.predictions import Predictions
+from datasets.pipeline.checked import open_source
 from datasets.pipeline.events import Events
 
 logger = logging.getLogger(__name__)
@@ -104,7 +105,7 @@ def measure_events(job: Job, data: Data, blocks: Iterable[Events], deployed: Any
 
 def read_events(job: Job, data: Data, files: Sequence[Path]) -> Events:
     """Return every event of other files of the job's kind, and warn of those that it was trained on."""
-    events = Events.concatenate(list(job.dataset.build(files)))
+    events = Events.concatenate(list(open_source(job.dataset, files)))
     known = np.isin(events.key, np.concatenate([block.key for block in data.splits.train]))
     if known.any():
         logger.warning("the network was trained on %d of these %d events", known.sum(), len(events))

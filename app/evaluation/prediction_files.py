@@ -12,6 +12,7 @@ from app.core.errors import Problem, UserError
 from app.evaluation.predict import Predictor, predict
 from app.predictions import Predictions
 from datasets import DATASETS
+from datasets.pipeline.checked import open_source
 from datasets.pipeline.events import Events, Source
 
 SHARE_TO_WARN = 0.01
@@ -28,7 +29,7 @@ def open_unlabelled(job: Job, files: Sequence[Path]) -> Source:
     for truth in (True, False):
         own = {"truth": truth} if "truth" in job.dataset.parameters else {}
         try:
-            return DATASETS.parse({**content, **own, "files": [str(path) for path in files]}).build(files)
+            return open_source(DATASETS.parse({**content, **own, "files": [str(path) for path in files]}), files)
         except UserError as error:
             if not truth or not own:
                 raise

@@ -97,12 +97,15 @@ class Source:
         blocks: one function per block; a block is read when its function is called.
         files: the file that each block comes from.
         rows: events in all blocks.
-        fingerprint: hash of the files' content; their names and times do not matter.
-        description: one line for log and registry.
+        fingerprint: hash of the files' content; their names and times do not matter. The program makes one where it is
+            left out.
+        description: one line for log and registry; where it is left out, how many events and files there are.
         facts: metadata of the data, e.g. how they were generated.
         magnet: the field that the tracks went through and where they begin; None where it is not known.
         augment: makes other events of the training split that are as good, anew in every pass; None: none.
         truth: arrays that stand among the inputs of its events and that no network sees: what is true of each hit.
+        selects: whether `rows` counts what the files hold, of which reading leaves out some or makes several events.
+        shared_keys: whether several events may have one key, which brings all of them into one split.
     """
 
     inputs: Mapping[str, Input]
@@ -111,12 +114,14 @@ class Source:
     blocks: Sequence[Callable[[], Events]]
     files: Sequence[str]
     rows: int
-    fingerprint: str
-    description: str
+    fingerprint: str = ""
+    description: str = ""
     facts: Mapping[str, object] = field(default_factory=dict)
     magnet: Magnet | None = None
     augment: Augment | None = None
     truth: Mapping[str, Input] = field(default_factory=dict)
+    selects: bool = False
+    shared_keys: bool = False
 
     def __iter__(self) -> Iterator[Events]:
         return (read() for read in self.blocks)

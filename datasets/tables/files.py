@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.errors import Problem, UserError, unknown
+from datasets.files.identity import hash_content
 
 ELEMENT = re.compile(r"(.+)\[(\d+)\]")
 Array = NDArray[Any]
@@ -48,11 +49,7 @@ class TableFile(ABC):
 
     def identity(self) -> str:
         """Return a hash of its content."""
-        digest = hashlib.sha256()
-        with self.path.open("rb") as file:
-            while part := file.read(1 << 24):
-                digest.update(part)
-        return digest.hexdigest()
+        return hash_content(self.path)
 
     def find(self, name: str) -> tuple[str, int | None]:
         """Return the array, and the element of it, that a name means; raises UserError with the nearest."""

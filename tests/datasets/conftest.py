@@ -10,6 +10,7 @@ import pytest
 from app.core.errors import UserError
 from app.core.files import find_files
 from datasets import DATASETS, SIMULATORS
+from datasets.pipeline.checked import open_source
 
 
 def _tracks(rows=20, seed=1):
@@ -42,7 +43,7 @@ def load(request):
     def loaded(*files, **options):
         """Build the source exactly as a job does, and read all of it."""
         spec = DATASETS.parse({"name": request.module.DATASET, "files": [str(f) for f in files], **options})
-        source = spec.build(find_files(spec.options.files, ("dataset", "files")))
+        source = open_source(spec, find_files(spec.options.files, ("dataset", "files")))
         return source, list(source)
 
     return loaded

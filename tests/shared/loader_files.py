@@ -13,6 +13,7 @@ from app.physics.argon.planes import TICKS_PER_CM
 from app.physics.xenon_calorimeter import SENSORS
 from datasets import DATASETS
 from datasets.muons.columns import STANDARD
+from datasets.pipeline.checked import open_source
 
 
 def tracks():
@@ -117,7 +118,7 @@ def write(path, arrays, compressed=False):
 def source_of(path, **more):
     """The source of a file, with the options of its family."""
     name, _, options = FAMILIES[path.name]
-    return DATASETS.parse({"name": name, "files": [str(path)], **options, **more}).build([path])
+    return open_source(DATASETS.parse({"name": name, "files": [str(path)], **options, **more}), [path])
 
 
 def read(path, **more):
