@@ -1,7 +1,10 @@
-"""The terms of a loss in a finished history: their final values, and those that the training did not change."""
+"""A finished history: as a table, the final terms of its loss, and those that the training did not change."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 SUMS = ("loss", "data_loss", "physics_loss")
 """The sums of terms among the losses of an epoch."""
@@ -13,6 +16,23 @@ def flatten_epoch(epoch: Mapping[str, Any]) -> dict[str, Any]:
     """Return one epoch of a history with the losses of the stages by name: stage_1_loss, ..."""
     stages = {f"stage_{i}_loss": value for i, value in enumerate(epoch.get("stage_losses", ()), start=1)}
     return {name: value for name, value in epoch.items() if name != "stage_losses"} | stages
+
+
+def tabulate(history: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+    """Return `epoch` (E,), from 1, and figures as `train_<figure>` and `val_<figure>` (E,), NaN where there is none.
+
+    Args:
+        history: the content of history.json.
+    """
+    epochs = [entry["epoch"] for entry in history["train"]]
+    table: dict[str, NDArray[Any]] = {"epoch": np.array(epochs, np.int64)}
+    for part in ("train", "val"):
+        rows = {entry["epoch"]: flatten_epoch(entry) for entry in history[part]}
+        figures = {name: value for row in rows.values() for name, value in row.items()}
+        for name in (name for name, value in figures.items() if name != "epoch" and isinstance(value, (int, float))):
+            values = (rows.get(epoch, {}).get(name) for epoch in epochs)
+            table[f"{part}_{name}"] = np.array([np.nan if value is None else value for value in values], np.float64)
+    return table
 
 
 def final_terms(history: Mapping[str, Any]) -> dict[str, float]:

@@ -50,6 +50,7 @@ LEVELS = (
     "app.submission",
     "app.workflows",
     "app.commands",
+    "app.api",
     "app.cli",
     "app.run",
     "app.__main__",
@@ -64,7 +65,7 @@ SEPARATE = {
 }
 """What a package stays apart from although it stands before it."""
 ROOT_MODULES = {
-    "app": {"__init__", "__main__", "run", "cli", "optimizers", "schedules", "predictions", "history"},
+    "app": {"__init__", "__main__", "run", "cli", "api", "optimizers", "schedules", "predictions", "history"},
     "datasets": {
         *(
             "__init__",

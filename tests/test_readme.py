@@ -57,11 +57,9 @@ def test_the_tree_exists():
         assert folder.is_dir(), line
 
 
-def test_the_notebook_call(trained):
-    (code,) = re.findall(r"^```python\n(import app\.evaluation.*?)^```", README, re.M | re.S)
-    lines = code.replace("runs/mlp_tiny", str(trained / "runs" / "trained")).replace(
-        "model.predict", "found = model.predict"
-    )
+def test_the_notebook_call(copied):
+    (code,) = re.findall(r"^```python\n(import wirechamber.*?)^```", README, re.M | re.S)
+    lines = code.replace("mlp_tiny", "trained").replace("model.predict", "found = model.predict")
     names = {}
     exec(lines, names)
     assert {name: values.shape for name, values in names["found"].items()} == dict.fromkeys(

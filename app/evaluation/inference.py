@@ -6,6 +6,7 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -126,14 +127,21 @@ def register_layers() -> None:
                 importlib.import_module(f"{package.__name__}.{module.name}")
 
 
-def load(run: str) -> Loaded:
+def load(run: Path | str) -> Loaded:
     """Load a finished run by name or path: `load("runs/x").predict({"x": ..., "y": ...})`.
+
+    The result is the network of the best epoch, from raw inputs to physical outputs. Its `model` is a keras.Model with
+    named inputs and outputs, `columns` the names of the columns of each input, `job` what it was trained by,
+    `run.path` its directory.
+
+    Args:
+        run: a name in the folder of the runs, or a path.
 
     Raises:
         UserError: there is no such run, it is not finished, or one of its files is damaged.
     """
     register_layers()
-    directory = find_run(run)
+    directory = find_run(str(run))
     if not directory.model.exists():
         raise UserError(Problem("the run has no model yet", (str(directory.path),), expected="a run that is done"))
     job, columns = read_json(directory.trained_job), read_json(directory.normalization)["columns"]
