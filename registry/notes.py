@@ -1,8 +1,11 @@
 """Notes that people write: `notes/<application>.md` about an application, `notes/runs/<run>.md` about one run."""
 
+import math
+import re
 from pathlib import Path
+from typing import Annotated, Any, NamedTuple
 
-from pydantic import ValidationError
+from pydantic import BeforeValidator, ValidationError
 
 from app.core.errors import Problem, UserError
 from app.core.files import write_error, write_text
@@ -10,9 +13,45 @@ from app.core.lock import locked
 from app.core.system import now
 from app.core.types import Strict
 from app.core.validation import problems
-from registry.record import Better
+from registry.record import Better, describe_factor, is_better, number
 
 FENCE = "---"
+
+
+class Target(NamedTuple):
+    """A value of the application's metric that a run should reach, and where it comes from."""
+
+    value: float
+    origin: str
+
+    def judge(self, value: float, better: Better) -> str:
+        """Return whether a value meets the target, and by how much: 'met by 1.8x', 'not met: 2.0x away'."""
+        if value == self.value:
+            return "met exactly"
+        factor = describe_factor(value, self.value)
+        return f"met by {factor}" if is_better(value, self.value, better) else f"not met: {factor} away"
+
+    @property
+    def text(self) -> str:
+        """Return the value and its origin: '0.0180, polynomial of degree 8'."""
+        return ", ".join(filter(None, (number(self.value), self.origin)))
+
+
+def _read_targets(text: Any) -> Any:
+    """Read `VALUE ORIGIN; VALUE ORIGIN`."""
+    if not isinstance(text, str):
+        return text
+    targets = []
+    for part in filter(None, map(str.strip, text.split(";"))):
+        found = re.fullmatch(r"([-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?)(?:\s+(.*))?", part)
+        try:
+            value = float(found[1]) if found else math.nan
+        except ValueError:
+            value = math.nan
+        if not found or not math.isfinite(value):
+            raise ValueError(f"{part!r} is no target; expected 'NUMBER WORDS', and ';' before the next one")
+        targets.append(Target(value, found[2] or ""))
+    return tuple(targets)
 
 
 class Notes(Strict):
@@ -23,6 +62,7 @@ class Notes(Strict):
     metric: str = ""
     better: Better = "lower"
     baseline: str = ""
+    target: Annotated[tuple[Target, ...], BeforeValidator(_read_targets)] = ()
     text: str = ""
 
 
@@ -38,14 +78,14 @@ def read_notes(path: Path) -> Notes:
         raise UserError(Problem(f"not UTF-8 text ({error.reason})", (str(path),))) from None
     if not lines or lines[0].strip() != FENCE:
         return Notes(text="\n".join(lines).strip())
-    closing = next((number for number, line in enumerate(lines) if number and line.strip() == FENCE), None)
+    closing = next((position for position, line in enumerate(lines) if position and line.strip() == FENCE), None)
     if closing is None:
         raise UserError(Problem("the front matter has no end", (str(path),), expected=f"a second line {FENCE!r}"))
     pairs = {"text": "\n".join(lines[closing + 1 :]).strip()}
     mistakes = []
-    for number, line in enumerate(lines[1:closing], start=2):
+    for position, line in enumerate(lines[1:closing], start=2):
         key, colon, value = (part.strip() for part in line.partition(":"))
-        place = (str(path), f"line {number}")
+        place = (str(path), f"line {position}")
         if line.strip() and (not colon or key == "text"):
             mistakes.append(Problem("not front matter", place, expected="'key: value'", received=line))
         elif key in pairs:

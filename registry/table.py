@@ -52,6 +52,7 @@ def application_section(name: str, contents: Contents) -> list[str]:
     records = [r for r in contents.records if r.application == name]
     metric, better = ranking.metric_of(notes, records)
     facts = [("Goal", notes.goal), ("Dataset", notes.dataset), ("Baseline", notes.baseline)]
+    facts.append(("Target", "; ".join(target.text for target in notes.target)))
     if metric:
         facts.insert(2, ("Evaluation metric", f"{markdown.name(metric)} ({better} is better)"))
     parts = [f"## {name}", _bullets(facts)]

@@ -43,6 +43,8 @@ def test_a_file_without_front_matter_is_all_text(tmp_path: Path) -> None:
         ("---\ngoal: x\n", r"the front matter has no end\. Expected a second line '---'"),
         ("---\ngoal\n---\n", r"line 2: not front matter\. Expected 'key: value'\. Received 'goal'"),
         ("---\ntext: x\n---\n", r"line 2: not front matter"),
+        ("---\ntarget: soon\n---\n", r"md\.target: 'soon' is no target; expected 'NUMBER WORDS'"),
+        ("---\ntarget: 1 a; nan b\n---\n", r"md\.target: 'nan b' is no target"),
         ("---\ngoal: a\ngoal: b\n---\n", r"line 3: duplicate key\. Received 'goal'"),
     ],
 )
@@ -75,6 +77,17 @@ def test_text_that_is_not_utf_8_is_named(tmp_path: Path) -> None:
 def test_missing_notes_are_fine(tmp_path: Path) -> None:
     registry.refresh(tmp_path)
     assert (tmp_path / "README.md").read_text().startswith("# Trainings")
+
+
+def test_targets_are_numbers_with_their_origin(tmp_path: Path) -> None:
+    notes = read_notes(written(tmp_path, "---\ntarget: 0.018 polynomial of degree 8; 1e-2\n---\n"))
+    assert [tuple(target) for target in notes.target] == [(0.018, "polynomial of degree 8"), (0.01, "")]
+    first, second = notes.target
+    assert (first.text, second.text) == ("0.0180, polynomial of degree 8", "0.0100")
+    assert first.judge(0.009, "lower") == "met by 2.0x"
+    assert first.judge(0.036, "lower") == "not met: 2.0x away"
+    assert first.judge(0.018, "lower") == "met exactly"
+    assert first.judge(0.036, "higher") == "met by 2.0x"
 
 
 @pytest.mark.parametrize("path", sorted((REPOSITORY / "registry" / "notes").glob("*.md")), ids=lambda p: p.stem)
