@@ -1,10 +1,11 @@
 """The comparison as tables, for the terminal and as Markdown."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from app.comparison.bootstrap import Change
 from app.comparison.compare import Comparison
+from app.comparison.convergence import Convergence
 from app.comparison.run_metrics import MetricKey
 from registry import cells
 from registry.markdown import row
@@ -46,7 +47,7 @@ def tables(comparison: Comparison) -> Iterator[Table]:
     yield from all_metrics(comparison, many)
     for task in comparison.run_metrics.leading:
         yield changes_of_many(comparison, task) if many else changes_side_by_side(comparison, task)
-    yield from convergence(comparison)
+    yield from convergence(comparison.convergence)
 
 
 def format_metric(comparison: Comparison, run: str, key: MetricKey) -> str:
@@ -132,11 +133,11 @@ def changes_side_by_side(comparison: Comparison, task: str) -> Table:
     return Table(title, [unit, *comparison.changes], rows)
 
 
-def convergence(comparison: Comparison) -> Iterator[Table]:
+def convergence(trainings: Mapping[str, Convergence]) -> Iterator[Table]:
     """Yield how each training went, and each term of its loss where a run has terms."""
     header = ["run", "epochs", "best epoch", "epochs to 90 %", "time to 90 %", "validation / training loss"]
     rows = []
-    for run, training in comparison.convergence.items():
+    for run, training in trainings.items():
         best = (
             NONE if training.best_epoch is None else f"{training.best_epoch}{' (the last)' * bool(training.at_the_end)}"
         )
@@ -144,7 +145,7 @@ def convergence(comparison: Comparison) -> Iterator[Table]:
         ratio = NONE if training.overfitting is None else f"{training.overfitting:.3g}"
         rows.append([run, str(training.epochs), best, epochs, cells.duration(training.seconds_to_90) or NONE, ratio])
     yield Table("Convergence", header, rows)
-    values = {run: training.terms for run, training in comparison.convergence.items()}
+    values = {run: training.terms for run, training in trainings.items()}
     terms = sorted({term for of_run in values.values() for term in of_run})
     if terms:
         names = [term.removesuffix("_loss").replace("_", " ") for term in terms]

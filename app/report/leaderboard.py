@@ -1,91 +1,117 @@
-"""The runs of one application in order, their speed in one picture, and the summary of the track suite."""
+"""The runs of one application, those on the same data together: their order, baselines, targets, speed."""
 
 import base64
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from app.comparison.compared_run import best_runge_kutta
 from app.comparison.curves import BenchmarkedRun, speed_and_accuracy
+from app.comparison.tables import Table, convergence
 from app.plots.drawing.style import style
 from app.report.section import Section
-from registry import Record, ranking
-from registry.notes import Notes
+from app.report.suite import TRACKS, SuiteRow, make_suite
+from registry import Better, Record, ranking
+from registry.notes import Notes, Target
+from registry.record import describe_factor, is_better
 from registry.store import Contents
 
-TRACKS = "track_extrapolation"
 MOST = 24
 """The most runs in one picture, the best ones: more have no room in its legend."""
+FIRST_SEEN = ("truth_prediction", "roc", "opening_angle", "error_against_momentum", "residuals", "resolution")
+"""The plots that show best how good a run is, by the beginning of their names; the first that is there is shown."""
 
 
 @dataclass(frozen=True)
-class SuiteRow:
-    """One row of the track suite's summary; None where it was not measured."""
+class Group:
+    """The runs of an application on the same data and split, the best first.
 
-    run: str
+    Attributes:
+        anchor: the group's address in the page.
+        data: what the data are.
+    """
+
     anchor: str
-    model: str
     data: str
-    parameters: int | None
-    mean: float | None
-    tail: float | None
-    throughput: float | None
-    time: float | None
-    is_reference: bool = False
+    metric: str
+    better: Better
+    sections: Sequence[Section]
+
+    @property
+    def finished(self) -> list[Section]:
+        """The runs that are done."""
+        return [section for section in self.sections if section.record.state == "done"]
+
+    @property
+    def best(self) -> Section | None:
+        """The best of the runs that are done, None where none has a finite value."""
+        return next((s for s in self.finished if s.record.figure(self.metric) is not None), None)
+
+    @property
+    def baselines(self) -> list[tuple[str, float, str]]:
+        """Each baseline of the best run, the strongest first: its value, and how the run compares with it."""
+        if self.best is None or self.best.record.metric != self.metric:
+            return []
+        value, known = self.best.record.value, self.best.record.baselines.items()
+        pairs = sorted(((name, b) for name, b in known if b is not None), key=lambda pair: pair[1])
+        return [(name, b, self._against(value, b)) for name, b in pairs[:: 1 if self.better == "lower" else -1]]
+
+    def _against(self, value: float | None, baseline: float) -> str:
+        if value is None or value == baseline:
+            return "NOT beaten"
+        factor = describe_factor(value, baseline)
+        return f"beaten by {factor}" if is_better(value, baseline, self.better) else f"NOT beaten: {factor} worse"
+
+    def judge(self, target: Target) -> str:
+        """Return whether the best run meets a target of the application's notes."""
+        value = None if self.best is None else self.best.record.figure(self.metric)
+        return "no finished run" if value is None else target.judge(value, self.better)
+
+    @property
+    def picture(self) -> tuple[str, str] | None:
+        """Name and address of the plot of the best run that shows best how good it is."""
+        pictures = self.best.pictures if self.best else {}
+        order = [name for first in FIRST_SEEN for name in pictures if name.replace(" ", "_").startswith(first)]
+        return next(((name, pictures[name]) for name in (*order, *pictures)), None)
+
+    @property
+    def suite(self) -> list[SuiteRow]:
+        """The rows of the track suite, where these are its runs."""
+        is_track = any(section.record.application == TRACKS for section in self.sections)
+        return make_suite(self.finished) if is_track else []
+
+    @property
+    def has_rk4(self) -> bool:
+        """Whether the suite holds a Runge-Kutta row."""
+        return any("rk4" in row.model.lower() and row.is_reference for row in self.suite)
+
+    @property
+    def convergence(self) -> list[Table]:
+        """How fast the trainings of the finished runs converged, and the terms of their losses."""
+        trainings = {s.record.run: known for s in self.finished if (known := s.convergence) is not None}
+        return list(convergence(trainings)) if trainings else []
+
+    @cached_property
+    def speed(self) -> str:
+        """Accuracy against speed as a data address, "" where too few runs were benchmarked."""
+        return speed_picture(self.finished, self.metric, self.better)
 
 
 @dataclass(frozen=True)
 class Leaderboard:
-    """The runs of an application: those on the same data together, large groups before small, the best run first."""
+    """The runs of an application: the data with most finished runs first."""
 
     application: str
     metric: str
-    better: str
-    goal: str
-    groups: Sequence[tuple[str, Sequence[Section]]]
-
-    @property
-    def speeds(self) -> list[tuple[str, str]]:
-        """Data set and its picture of accuracy against speed, where runs were benchmarked."""
-        pictures = [(data, speed_picture(sections, self.metric, self.better)) for data, sections in self.finished]
-        return [(data, address) for data, address in pictures if address]
+    better: Better
+    notes: Notes
+    groups: Sequence[Group]
 
     @property
     def sections(self) -> list[Section]:
         """All runs in order."""
-        return [section for _, sections in self.groups for section in sections]
-
-    @property
-    def finished(self) -> list[tuple[str, list[Section]]]:
-        """The groups without the runs that are not done."""
-        return [(data, [s for s in sections if s.record.state == "done"]) for data, sections in self.groups]
-
-    @property
-    def suite(self) -> list[SuiteRow]:
-        """The rows of the summary: finished runs, then the references that they are compared with.
-
-        Runge-Kutta, as measured with the runs on the same data, is one of the references.
-        """
-        rows: list[SuiteRow] = []
-        if self.application != TRACKS:
-            return rows
-        for data, sections in self.finished:
-            for section in sections:
-                record, reference = section.record, section.is_reference
-                mean, tail = record.figure("pos_mean_mm"), record.figure("pos_95_mm")
-                speed = (section.throughput, record.training_time)
-                values = (data, record.parameters, mean, tail, *speed, reference)
-                rows.append(SuiteRow(record.run, section.anchor, record.model, *values))
-            measured = [section for section in sections if section.benchmark.get("runge_kutta")]
-            for row in best_runge_kutta(section.benchmark for section in measured):
-                values = (data, None, row.mean, row.tail, row.throughput, None, True)
-                rows.append(SuiteRow("measured with these runs", measured[0].anchor, row.name, *values))
-        return sorted(rows, key=lambda row: row.is_reference)
-
-    @property
-    def has_rk4(self) -> bool:
-        """Whether the summary holds a Runge-Kutta row."""
-        return any("rk4" in row.model.lower() and row.is_reference for row in self.suite)
+        return [section for group in self.groups for section in group.sections]
 
 
 def make_leaderboards(contents: Contents, sections: Mapping[str, Section]) -> list[Leaderboard]:
@@ -95,20 +121,22 @@ def make_leaderboards(contents: Contents, sections: Mapping[str, Section]) -> li
         notes = contents.notes.get(application, Notes())
         records = [record for record in contents.records if record.application == application]
         metric, better = ranking.metric_of(notes, records)
-        groups = []
-        for group in ranking.comparable(records):
-            ranked = ranking.by_metric(group, metric, better)
-            groups.append((describe_data(ranked), [sections[record.run] for record in ranked]))
-        groups.sort(key=lambda group: -len(group[1]))  # first the data on which most runs can be compared
-        boards.append(Leaderboard(application, metric, better, notes.goal, groups))
+        ranked = [ranking.by_metric(group, metric, better) for group in ranking.comparable(records)]
+        ranked.sort(key=lambda group: (-len(ranking.finished(group, metric)), -len(group)))
+        groups = [
+            Group(f"{application}:{n}", describe_data(group), metric, better, [sections[r.run] for r in group])
+            for n, group in enumerate(ranked, 1)
+        ]
+        boards.append(Leaderboard(application, metric, better, notes, groups))
     return boards
 
 
 def describe_data(group: Sequence[Record]) -> str:
     """Return the description of the data of runs on the same data, with the first letters of its fingerprint."""
     fingerprint = next((record.fingerprint[:8] for record in group if record.fingerprint), "")
-    description = group[0].dataset or "data not named"
-    return f"{description} ({fingerprint})" if fingerprint else description
+    description = group[0].dataset or ("data not named" if fingerprint else "data not read yet")
+    simulated = "simulated: " if any(record.simulated for record in group) else ""
+    return f"{simulated}{description} ({fingerprint})" if fingerprint else description
 
 
 def speed_picture(sections: Sequence[Section], metric: str, better: str) -> str:

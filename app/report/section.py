@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from app.comparison.compared_run import batch_sizes, highest_throughput
+from app.comparison.compared_run import ComparedRun, batch_sizes, highest_throughput
+from app.comparison.convergence import Convergence, describe_convergence
 from app.core.errors import UserError
 from app.core.passwords import hide_passwords
 from app.history import flatten_epoch
@@ -96,6 +97,17 @@ class Section:
         return {name: [self.record.run, *results["baselines"]] for name, results in self.metrics.items()}
 
     @property
+    def convergence(self) -> Convergence | None:
+        """How its training went; None where there was none, or where its files do not say."""
+        if not (self.history.get("train") and self.metrics):
+            return None
+        known = (self.job, self.metrics, self.history, self.provenance)
+        try:
+            return describe_convergence(ComparedRun(RunDirectory(self.folder), *known, model_config={}))
+        except (TypeError, ValueError, LookupError):  # a history with other things than numbers in it
+            return None
+
+    @property
     def curves(self) -> dict[str, Any]:
         """The loss curves for the browser: epochs, and by name one value an epoch or null."""
         train, val = self.history.get("train", []), self.history.get("val", [])
@@ -119,8 +131,9 @@ def read_section(record: Record, root: Path, remark: str = "") -> Section:
     done = record.state == "done" and run.path.is_dir()
     if record.state == "done" and not done:
         troubles.append("its directory is not on this machine")
+    history = run.history if done else _newest_history(run)
     contents = []
-    for path in (run.job, run.provenance, run.metrics, run.history, run.benchmark):
+    for path in (run.job, run.provenance, run.metrics, history, run.benchmark):
         content: dict[str, Any] = {}
         if path.exists() or (done and path != run.benchmark):
             try:
@@ -134,3 +147,9 @@ def read_section(record: Record, root: Path, remark: str = "") -> Section:
         troubles.append(f"{run.metrics.name} does not hold the metrics of tasks")
     plots = sorted(run.plots.glob("*.png")) if done else []
     return Section(record, run.path, job, provenance, metrics, history, benchmark, plots, troubles, remark)
+
+
+def _newest_history(run: RunDirectory) -> Path:
+    """Return where the history of a run that is not done stands: in its newest checkpoint, once there is one."""
+    found: list[Path] = sorted(run.checkpoints.glob("epoch_*/progress.json"))
+    return found[-1] if found else run.history

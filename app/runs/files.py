@@ -83,6 +83,7 @@ SHAPES: dict[str, type[BaseModel]] = {
     "job.json": _Job,
     "metrics.json": _Metrics,
     "history.json": _History,
+    "progress.json": _History,
     "provenance.json": _Provenance,
     "model_config.json": _ModelConfig,
     "normalization.json": _Normalization,

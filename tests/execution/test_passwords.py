@@ -12,7 +12,7 @@ from app.config.derived_jobs import changed, members
 from app.config.job_file import load, parse
 from app.core.errors import UserError, WirechamberError
 from app.execution.session import Options, session
-from app.report.page import render
+from app.report.page import Page
 from app.runs.directory import of
 from app.submission.submit import batches, prepare
 from app.workflows.local import write_files
@@ -50,7 +50,7 @@ def test_a_run_its_record_and_its_report_do_not_have_it(small_job, tmp_path, cap
     record = registry.read(tmp_path / "registry", "small")
     assert (record.reason, record.rationale) == (f"{SHOWN} is down", f"See {SHOWN}/docs.")
     run.job.write_text(json.dumps(job.dump(passwords=True)))  # as version 0.1 wrote it
-    page = render(tmp_path / "registry", tmp_path / "runs", None, 0)
+    page = Page(tmp_path / "registry", tmp_path / "runs", pictured=0).render()
     assert SECRET not in page
     assert SHOWN in page
     assert SECRET not in "".join(capsys.readouterr())

@@ -1,17 +1,24 @@
 """The report in a real browser: sorting, filtering, links, charts, the keyboard, accessible names, print."""
 
 import base64
+import json
 import shutil
+import threading
 import time
 
 import pytest
 
+import registry
 from app.cli import main
+from app.report.page import Page
+from app.report.server import make_server
+from app.runs.directory import runs_root
 
 pytestmark = pytest.mark.browser
 CHROMIUM = next(
     (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), ""
 )
+TRACKS = "[id='track_extrapolation:1:table']"
 DRIVER = shutil.which("chromedriver")
 
 
@@ -51,11 +58,11 @@ def css(page, selector):
     return page.find_elements("css selector", selector)
 
 
-def shown(page, table="#track_extrapolation-table"):
+def shown(page, table=TRACKS):
     return [row.find_element("css selector", "a").text for row in css(page, f"{table} tbody tr") if row.is_displayed()]
 
 
-def head(page, name, table="#track_extrapolation-table"):
+def head(page, name, table=TRACKS):
     return next(one for one in css(page, f"{table} th button") if one.text == name)
 
 
@@ -93,7 +100,7 @@ def test_words_and_state_filter(page):
     field.send_keys("mse done")
     assert shown(page) == ["good", "bad"]
     assert css(page, "#track_extrapolation output")[0].text == "2 of 4 runs"
-    assert shown(page, "#photon_calorimeter-table") == ["other"]
+    assert shown(page, "[id='photon_calorimeter:1:table']") == ["other"]
     field.clear()
     field.send_keys("nothing like that")
     assert shown(page) == []
@@ -110,7 +117,7 @@ def test_words_and_state_filter(page):
 def test_a_link_opens_its_run_and_draws_the_chart(page):
     run = css(page, "#run-better")[0]
     assert run.get_attribute("open") is None
-    css(page, "#track_extrapolation-table a[href='#run-better']")[0].click()
+    css(page, f"{TRACKS} a[href='#run-better']")[0].click()
     deadline = time.monotonic() + 5
     while not css(page, "#run-better canvas") and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -132,11 +139,13 @@ def test_every_link_has_a_target(page):
 
 
 def test_what_is_used_has_a_name(page):
-    for one in css(page, "a, button, input, select, summary, table.sortable, .chart"):
+    used = "a, button, input, select, summary, table.sortable, .chart, .wide, section, article, progress"
+    for one in css(page, used):
         if one.is_displayed():
             assert one.accessible_name.strip(), one.get_attribute("outerHTML")[:120]
     assert css(page, "#track_extrapolation-words")[0].accessible_name == "Filter track extrapolation"
-    assert css(page, "#track_extrapolation-table")[0].accessible_name == "Leaderboard"
+    assert css(page, TRACKS)[0].accessible_name == "data not named (data1)"
+    assert css(page, "[id='page:new']")[0].accessible_name == "New in the last 7 days"
     assert css(page, "html")[0].get_attribute("lang") == "en"
 
 
@@ -148,3 +157,94 @@ def test_all_runs_are_printed(page):
     assert len(css(page, "details.run[open]")) == 5
     page.execute_script("dispatchEvent(new Event('afterprint'))")
     assert len(css(page, "details.run[open]")) == before == 0
+
+
+BROKEN_WORDS = """
+const broken = [];
+for (const cell of document.querySelectorAll("td, th")) {
+  if (!cell.offsetParent) continue;
+  const walker = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    for (const word of walker.currentNode.textContent.matchAll(/[A-Za-z0-9.]+/g)) {
+      const range = document.createRange();
+      range.setStart(walker.currentNode, word.index);
+      range.setEnd(walker.currentNode, word.index + word[0].length);
+      if (new Set([...range.getClientRects()].map((r) => Math.round(r.top))).size > 1) broken.push(word[0]);
+    }
+  }
+}
+return broken;
+"""
+
+
+@pytest.fixture
+def resize(browser):
+    """Return a function that gives the window a width in pixels; afterwards it has its own again."""
+    command = "Emulation.setDeviceMetricsOverride"
+    facts = {"height": 1000, "deviceScaleFactor": 1, "mobile": False}
+    yield lambda width: browser.execute_cdp_cmd(command, {"width": width, **facts})
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+@pytest.mark.parametrize("width", [1400, 900, 500])
+def test_no_column_breaks_a_word_and_the_page_needs_no_scrolling_sideways(page, made_run, tmp_path, resize, width):
+    made_run("mlp_medium_kick_folded_learning_rate_0.001_seed42", 2.0, model="mlp 64-64-64-64", loss="smooth_l1")
+    assert main(["report", "--out", str(tmp_path / "report.html")]) == 0
+    resize(width)
+    page.refresh()
+    assert page.execute_script(BROKEN_WORDS) == []
+    assert page.execute_script("return document.documentElement.scrollWidth") <= width
+
+
+def test_a_wide_table_is_scrolled_by_the_keyboard(page, resize):
+    resize(500)
+    place = next(one for one in css(page, "#track_extrapolation .wide") if one.is_displayed())
+    page.execute_script("arguments[0].focus()", place)
+    page.switch_to.active_element.send_keys("\ue014" * 3)  # arrow to the right
+    wait_for(lambda: page.execute_script("return arguments[0].scrollLeft", place) > 0)
+
+
+def wait_for(condition, seconds=20):
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert condition()
+
+
+def write_checkpoint(folder, epoch):
+    rows = [{"epoch": number, "loss": 1 / number} for number in range(1, epoch + 1)]
+    place = folder / "checkpoints" / f"epoch_{epoch:06d}"
+    place.mkdir(parents=True)
+    (place / "progress.json").write_text(json.dumps({"train": rows, "val": rows}))
+
+
+def test_a_served_page_follows_the_training_and_says_when_it_is_old(browser, made_run):
+    folder = made_run("early", state="running", epoch=2, epochs=9, value=None)
+    (folder / "history.json").unlink()
+    write_checkpoint(folder, 2)
+    server = make_server(0, lambda: Page(registry.root(), runs_root(), served=True))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    browser.get(f"http://127.0.0.1:{server.server_port}/")
+    going_on = "[id='page:going-on']"
+    assert css(browser, f"{going_on} canvas")[0].size["height"] > 200
+    assert css(browser, f"{going_on} .chart")[0].accessible_name == "Loss against epoch of early"
+    assert css(browser, f"{going_on} progress")[0].accessible_name == "Epochs of early"
+    changed = css(browser, "[id='page:changed']")[0]
+    assert changed.text == ""
+    write_checkpoint(folder, 5)
+    registry.update(registry.root(), "early", epoch=5)
+    wait_for(lambda: "running 5/9" in css(browser, going_on)[0].text)
+    assert css(browser, f"{going_on} canvas")[0].size["height"] > 200
+    made_run("other")
+    wait_for(lambda: "The registry has changed." in changed.text)
+    button = changed.find_element("css selector", "button")
+    assert button.accessible_name == "Reload the page"
+    browser.execute_script("arguments[0].focus()", button)
+    browser.switch_to.active_element.send_keys("\n")
+    wait_for(lambda: css(browser, "#run-other"))
+    assert browser.get_log("browser") == []
+    server.shutdown()
+    server.server_close()
+    wait_for(lambda: "The server does not answer" in css(browser, "[id='page:changed']")[0].text)
+    browser.get("about:blank")
+    browser.get_log("browser")

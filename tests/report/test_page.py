@@ -8,14 +8,12 @@ import re
 import shutil
 import subprocess
 import sys
-from collections import Counter
-from html.parser import HTMLParser
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image
 from untraced import process_environment
+from written_page import Page, Words, report
 
 from app.cli import main
 from app.comparison.compared_run import best_runge_kutta, highest_throughput
@@ -31,40 +29,6 @@ from app.cli import main
 code = main(sys.argv[1:])
 sys.exit(f"loaded: {loaded}" if (loaded := {"tensorflow.python", "keras.src"} & set(sys.modules)) else code)
 """
-
-
-class Page(HTMLParser):
-    """Collects what a page refers to, and the identifiers of its elements."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.links, self.ids, self.outside = [], [], []
-        self.feed(text)
-
-    def handle_starttag(self, tag, attrs):
-        attributes = dict(attrs)
-        self.ids += [attributes["id"]] if "id" in attributes else []
-        self.links += [attributes["href"]] if tag == "a" else []
-        loads = [attributes.get(key) or "" for key in ("src", "srcset", "action", "data")]
-        loads += [attributes.get("href", "")] if tag == "link" else []
-        self.outside += [value for value in loads if value and not value.startswith("data:")]
-
-
-@pytest.fixture
-def picture():
-    """Return a function that writes a PNG with `noise`, which does not compress."""
-
-    def write(path, width=1600, height=1200):
-        noise = np.random.default_rng(1).integers(0, 256, (height // 20, width // 20, 3), dtype=np.uint8)
-        Image.fromarray(noise).resize((width, height), Image.Resampling.BICUBIC).save(path)
-
-    return write
-
-
-def report(tmp_path, *arguments):
-    out = tmp_path / "report.html"
-    assert main(["report", "--out", str(out), *arguments]) == 0
-    return out.read_text()
 
 
 def test_the_page_is_whole(made_run, tmp_path, picture):
@@ -146,7 +110,7 @@ def test_the_track_suite_holds_the_benchmark(made_run, tmp_path):
     }
     (made_run("one") / "benchmark.json").write_text(json.dumps(benchmark))
     text = report(tmp_path)
-    suite = text[text.index("Track suite") : text.index("Leaderboard")]
+    suite = text[text.index("Track suite") : text.index("Accuracy against speed")]
     assert "54,321" in suite
     assert "RK4, 10 steps (cpp 1 thread)" in suite
     assert "98,765" in suite
@@ -270,19 +234,3 @@ def test_text_of_any_kind_is_shown_as_it_is(made_run, tmp_path):
     assert set(json.loads(curves)["lines"]) == {"training", "validation", odd, "b"}
     (shown,) = [word for word in page.parts if word.startswith("{") and '"tasks"' in word]
     assert json.loads(shown)["rationale"] == odd
-
-
-class Words(Page):
-    """Collects the text of a page as well, and counts its elements."""
-
-    def __init__(self, text):
-        self.parts, self.kinds = [], Counter()
-        super().__init__(text)
-        self.words = "".join(self.parts)
-
-    def handle_starttag(self, tag, attrs):
-        super().handle_starttag(tag, attrs)
-        self.kinds[tag] += 1
-
-    def handle_data(self, data):
-        self.parts.append(data)

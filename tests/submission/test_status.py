@@ -75,6 +75,18 @@ def test_status_without_a_pool_says_so_and_how_to_mend(submitted, tmp_path, caps
     assert "1 held" in output
 
 
+def test_the_report_says_why_a_run_is_held_and_what_to_do(submitted, tmp_path, capsys):
+    submitted("held_and_evicted", 12)
+    assert main(["report", "--out", str(tmp_path / "report.html")]) == 0
+    page = (tmp_path / "report.html").read_text()
+    assert "it used more memory than it asked for (653 MB of 256 MB)" in page
+    assert "<td>wirechamber resubmit mlp</td>" in page
+    (tmp_path / "runs" / ".condor" / "broken").mkdir()
+    (tmp_path / "runs" / ".condor" / "broken" / "submission.json").write_text("{")
+    assert main(["report", "--out", str(tmp_path / "report.html")]) == 0
+    assert "the state of the pool is not known: " in capsys.readouterr().out
+
+
 def test_status_where_nothing_was_submitted(tmp_path, capsys):
     assert main(["status"]) == 0
     assert "nothing was submitted from here" in capsys.readouterr().out

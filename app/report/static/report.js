@@ -28,17 +28,23 @@ function sortBy(table, head) {
 }
 
 function filterRows(form) {
-  const table = document.getElementById(form.dataset.table);
+  const board = document.getElementById(form.dataset.board);
   const words = form.querySelector("input").value.toLowerCase().split(/\s+/).filter(Boolean);
   const state = form.querySelector("select").value;
   let shown = 0;
-  for (const row of table.tBodies[0].rows) {
-    const text = row.textContent.toLowerCase();
-    const fits = words.every((word) => text.includes(word)) && (!state || row.dataset.state === state);
-    row.hidden = !fits;
-    shown += fits;
+  let all = 0;
+  for (const table of board.querySelectorAll("table.board")) {
+    let here = 0;
+    for (const row of table.tBodies[0].rows) {
+      const text = row.textContent.toLowerCase();
+      const fits = words.every((word) => text.includes(word)) && (!state || row.dataset.state === state);
+      row.hidden = !fits;
+      here += fits;
+      all += 1;
+    }
+    table.closest(".group").hidden = !here; // the data of other runs
+    shown += here;
   }
-  const all = table.tBodies[0].rows.length;
   form.querySelector("output").textContent = shown === all ? `${all} run${all === 1 ? "" : "s"}` : `${shown} of ${all} runs`;
 }
 
@@ -80,6 +86,42 @@ for (const form of document.querySelectorAll("form.filter")) {
 for (const run of document.querySelectorAll("details.run")) {
   run.addEventListener("toggle", () => run.open && drawChart(run));
 }
+// A served page asks every few seconds what is going on; the tables stay as they are until it is loaded anew.
+const POLL = 3000;
+const shownAtFirst = document.getElementById("page:going-on").dataset.stamp;
+
+function say(text, withButton) {
+  const place = document.getElementById("page:changed");
+  if (place.dataset.text === text) return;
+  place.dataset.text = text;
+  place.textContent = text;
+  if (!text || !withButton) return;
+  const button = document.createElement("button");
+  button.type = "button";
+  button.textContent = "Reload the page";
+  button.addEventListener("click", () => location.reload());
+  place.append(" ", button);
+}
+
+async function follow() {
+  if (document.hidden) return;
+  const old = document.getElementById("page:going-on");
+  try {
+    const answer = await fetch("/now", { cache: "no-store" });
+    if (!answer.ok) throw new Error(await answer.text());
+    const content = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("page:going-on");
+    say(content.dataset.stamp === shownAtFirst ? "" : "The registry has changed.", true);
+    if (content.innerHTML === old.dataset.html || old.contains(document.activeElement)) return;
+    content.dataset.html = content.innerHTML;
+    old.replaceWith(content);
+    content.querySelectorAll(".training").forEach(drawChart);
+  } catch (error) {
+    say("The server does not answer; this is what it said last.", false);
+  }
+}
+
+document.querySelectorAll(".training").forEach(drawChart);
+if ("served" in document.body.dataset) setInterval(follow, POLL);
 let closed = []; // opened for the printer alone
 addEventListener("beforeprint", () => {
   closed = [...document.querySelectorAll("details.run:not([open])")];
