@@ -26,13 +26,14 @@ class OptimizerOptions(Strict):
 OPTIMIZERS = Catalog[Any]("optimizer", "app.optimizers", OptimizerOptions)
 
 
-def make(spec: Spec[Any], learning_rate: Any = None, gradient_accumulation: int = 1) -> Any:
+def make(spec: Spec[Any], learning_rate: Any = None, gradient_accumulation: int = 1, ema: float | None = None) -> Any:
     """Build the optimizer that a job asks for.
 
     Args:
         spec: the job's optimizer.
         learning_rate: a float or Keras LearningRateSchedule (`Schedule.learning_rate`); None means the spec's own.
         gradient_accumulation: batches whose mean gradient makes one step.
+        ema: momentum of the moving average of the weights from one step to the next; None: no average.
 
     Returns:
         A keras.optimizers.Optimizer.
@@ -40,6 +41,9 @@ def make(spec: Spec[Any], learning_rate: Any = None, gradient_accumulation: int 
     common = {
         "global_clipnorm": spec.options.global_clipnorm,
         "gradient_accumulation_steps": gradient_accumulation if gradient_accumulation > 1 else None,
+        "use_ema": ema is not None,
+        # Keras averages after each batch, also those that change no weight.
+        "ema_momentum": 0.99 if ema is None else ema ** (1 / gradient_accumulation),
     }
     return spec.build(spec.options.learning_rate if learning_rate is None else learning_rate, common)
 

@@ -48,6 +48,22 @@ def test_sgd_by_hand():
     assert path({"name": "sgd", "learning_rate": 0.1}) == pytest.approx([0.9, 1.1, 1.05, 1.025])
 
 
+@pytest.mark.parametrize("accumulation", [1, 3])
+def test_the_moving_average_of_the_weights_is_that_of_the_formula(accumulation):
+    """With gradient 1 and SGD w_k = -0.1 k; the average is a_1 = w_1, a_k = 0.8 a_(k-1) + 0.2 w_k."""
+    optimizer = make(OPTIMIZERS.parse({"name": "sgd", "learning_rate": 0.1}), None, accumulation, ema=0.8)
+    weight, found = keras.Variable(0.0), []
+    for _ in range(5 * accumulation - 1):
+        optimizer.apply([keras.ops.ones(())], [weight])
+        raw = weight.numpy()
+        optimizer.finalize_variable_values([weight])
+        found.append(weight.numpy())
+        weight.assign(raw)
+    assert raw == pytest.approx(-0.4)
+    # Keras averages after each batch: the average is complete with the last batch before the next step.
+    assert found[2 * (accumulation - 1) :: accumulation] == pytest.approx([-0.1, -0.12, -0.156, -0.2048])
+
+
 def test_sgd_with_momentum_by_hand():
     """v -> 0.5 v - 0.1 g: -0.1, 0.15, 0.025, -0.0125."""
     expected = [0.9, 1.05, 1.075, 1.0625]

@@ -70,6 +70,18 @@ class EarlyStopping(Strict):
     min_delta: NonNegative = 1e-6
 
 
+class Ema(Strict):
+    """An exponential moving average of the weights: a <- momentum a + (1 - momentum) w after each update of them.
+
+    It begins with the weights after the first update. Validation, best epoch and the saved model use the average, the
+    training goes on with the weights themselves.
+    """
+
+    momentum: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.99, description="the average reaches back over about 1 / (1 - momentum) updates"
+    )
+
+
 class Training(Strict):
     """How the objective is minimised."""
 
@@ -83,6 +95,7 @@ class Training(Strict):
         "val_loss", description="what decides on best epoch, early stopping and plateau: val_loss or val_<metric>"
     )
     gradient_accumulation: Count = Field(1, description="batches whose gradients are averaged into one update")
+    ema: Ema | None = Field(None, description="average the weights over the updates; null: the weights as they are")
     mixed_precision: bool = False
     xla: Literal["auto"] | bool = Field("auto", description="auto: compiled where the model gains from it")
     steps_per_execution: Literal["auto"] | Count = "auto"

@@ -109,7 +109,7 @@ def memory_requests(jobs: Sequence[Job]) -> dict[str, int]:
     known: dict[str, int] = {}
     for job in jobs:
         content = job.dump()
-        training = {name: content["training"][name] for name in ("batch_size", "mixed_precision")}
+        training = {name: content["training"][name] for name in ("batch_size", "mixed_precision", "ema")}
         names = ("dataset", "model", "tasks", "constraints", "collocation", "unlabelled")
         key = json.dumps([{name: content[name] for name in names}, training, job.resources.request_gpus > 0])
         if key not in known:
@@ -129,13 +129,14 @@ def estimate_built(job: Job, built: Any, data: Any) -> Estimate:
     rows = total_rows(job, data.source.rows)
     each = sum(array.nbytes for array in (*events.inputs.values(), *events.columns.values(), events.key)) / len(events)
     parameters, numbers = network.count_params(), 0
+    copies = COPIES + (job.training.ema is not None)
     for layer in network.layers:
         tensors = keras.tree.flatten(layer.output)
         numbers += sum(math.prod(size or 1 for size in tensor.shape[1:]) for tensor in tensors)
     return Estimate(
         rows=round(rows * job.dataset.options.split.train),
         parameters=parameters,
-        weights=float(FLOAT * (COPIES if built.network is not None else 1) * parameters),
+        weights=float(FLOAT * (copies if built.network is not None else 1) * parameters),
         activations=float(PASSES * FLOAT * numbers),
         event=float(sum(array.nbytes for array in (*x.values(), *y.values()))),
         held=0.0 if job.dataset.options.streaming else HELD * rows * each,

@@ -18,7 +18,7 @@ from app.runtime.device import is_deterministic, version
 from app.training.build import Networks
 from app.training.checkpoint import Progress
 from app.training.recorder import Recorder
-from app.training.start import freeze, take_weights
+from app.training.start import set_start
 from datasets.pipeline.batches import ordered_batches, shuffled_batches
 
 logger = logging.getLogger(__name__)
@@ -96,14 +96,14 @@ def train(
     if objective is None:
         logger.info(nothing_to_train(job))
         return history(Progress(seconds=built.seconds))
-    if training.start_from is not None:
-        take_weights(built.network, training.start_from)
-    if training.freeze:
-        freeze(built.network, training.freeze)
+    set_start(built.network, training)
     steps = plan(job, data.splits.train.rows, built.network.count_params())
     rate = training.optimizer.options.learning_rate
     schedule = training.schedule.build(rate, steps.steps_per_epoch, training.epochs)
-    optimizer = optimizers.make(training.optimizer, schedule.learning_rate, training.gradient_accumulation)
+    momentum = training.ema.momentum if training.ema else None
+    optimizer = optimizers.make(
+        training.optimizer, schedule.learning_rate, training.gradient_accumulation, ema=momentum
+    )
     objective.compile(optimizer=optimizer, jit_compile=steps.xla, steps_per_execution=steps.steps_per_execution)
     higher = direction_of(job, training.monitor, ("training", "monitor")) == "max"
     if training.monitor != "val_loss":

@@ -53,6 +53,7 @@ class Recorder(keras.callbacks.Callback):
         self.validate, self.report = validate, report
         self.progress = Progress()
         self.best: Arrays = []
+        self._raw: Arrays = []
         self._begun = self._saved = time.monotonic()
         self._cost = 0.0
         self._limit = TimeLimit.of_process()
@@ -83,6 +84,13 @@ class Recorder(keras.callbacks.Callback):
         interruption.check()
         self._refuse_nan(logs or {}, f"batch {batch + 1} of epoch {self.progress.epoch + 1}")
 
+    def on_test_begin(self, logs: Any = None) -> None:
+        """Validate the average of the weights, where the job has one; `_take_raw_weights` undoes it exactly."""
+        if self.training.ema is not None:
+            variables = self.model.trainable_variables
+            self._raw = [variable.numpy() for variable in variables]
+            self.model.optimizer.finalize_variable_values(variables)
+
     def on_test_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Leave where a signal came."""
         interruption.check()
@@ -102,6 +110,7 @@ class Recorder(keras.callbacks.Callback):
         progress.val.append({"epoch": progress.epoch, **history_entry(val), **self.validate()})
         judged = loss if self.training.monitor == "val_loss" else self.sign * self._monitored(progress.val[-1])
         self.keep_best(loss, judged)
+        self._take_raw_weights()
         new_rate = self.schedule.update(judged)
         if new_rate is not None:
             self.model.optimizer.learning_rate = new_rate
@@ -132,6 +141,12 @@ class Recorder(keras.callbacks.Callback):
             self.progress.best_val_loss, self.progress.best_epoch = loss, self.progress.epoch
             self.progress.best_judged = judged
             self.best = self.model.network.get_weights()
+
+    def _take_raw_weights(self) -> None:
+        """Train on with the weights themselves, not with their average."""
+        for variable, value in zip(self.model.trainable_variables, self._raw, strict=bool(self._raw)):
+            variable.assign(value)
+        self._raw = []
 
     def _monitored(self, row: Mapping[str, Any]) -> float:
         name = self.training.monitor.removeprefix("val_")

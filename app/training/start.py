@@ -6,6 +6,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from app.config import Job
+from app.config.job import Training
 from app.core.errors import Problem, UserError, nearest
 from app.core.interruption import check
 from app.runs.find import find_run
@@ -25,6 +26,14 @@ def check_start(job: Job) -> None:
         raise error.under(*PLACE) from None
     if not run.model.exists():
         raise UserError(Problem("has no model yet", (*PLACE, name), expected="a run that is done"))
+
+
+def set_start(network: Any, training: Training) -> None:
+    """Give a network the weights that its training begins with, and freeze layers; raises UserError as these do."""
+    if training.start_from is not None:
+        take_weights(network, training.start_from)
+    if training.freeze:
+        freeze(network, training.freeze)
 
 
 def take_weights(network: Any, name: str) -> None:

@@ -67,6 +67,6 @@ def test_all_mistakes_are_reported_below_the_name_of_the_new_job():
         "new.model.dropout: not valid. Expected less than 1. Received 2.",
         "new.seed: not valid. Expected a valid integer. Received '3'.",
         "new.training.epochz: unknown key. Did you mean 'epochs'? Expected one of [epochs, batch_size, "
-        "steps_per_epoch, optimizer, schedule, early_stopping, monitor, gradient_accumulation, mixed_precision, xla, "
-        "steps_per_execution, keep_every, start_from, freeze, bootstrap]. Received 'epochz'.",
+        "steps_per_epoch, optimizer, schedule, early_stopping, monitor, gradient_accumulation, ema, "
+        "mixed_precision, xla, steps_per_execution, keep_every, start_from, freeze, bootstrap]. Received 'epochz'.",
     ]

@@ -32,6 +32,7 @@ def job(folder: Path) -> Path:
             "optimizer": {"name": "adamw", "learning_rate": 1e-2},
             "schedule": {"name": "plateau", "factor": 0.5, "patience": 3},
             "early_stopping": {"patience": 1000},
+            "ema": {"momentum": 0.9},
             "keep_every": 1,
         },
     }
