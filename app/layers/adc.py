@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from app.core.errors import Problem, UserError
+from app.layers.saving import saved
 from app.physics.arrays import module_of
 
 AXES = {"rows": 1, "columns": 2}
@@ -14,7 +15,7 @@ AT_ONCE = 2**24
 """`adapt` converts this many pixels to float64 at a time."""
 
 
-@keras.saving.register_keras_serializable("wirechamber")
+@saved
 class Adc(keras.layers.Layer):
     """ADC values (N, H, W) or (N, H, W, P) to scaled ones (N, H / r, W, P) or (N, H, W / r, P), float32.
 
@@ -102,11 +103,6 @@ class Adc(keras.layers.Layer):
         """Return (N, H, W, P)."""
         summed = self._shape(shape)
         return tuple(summed if len(summed) == 4 else [*summed, 1])
-
-    def get_config(self) -> dict[str, Any]:
-        """Return what rebuilds the layer with its constants."""
-        own = {"normalization": self.normalization, "sum_ticks": self.sum_ticks, "ticks": self.ticks}
-        return {**super().get_config(), **own, "scale": self.scale}
 
 
 def _with_planes(images: Any) -> Any:

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 
 from app.core.errors import Problem, UserError, unknown
+from app.layers.saving import saved
 from app.physics.extrapolation.thin_lens import thin_lens
 from app.physics.magnet import Magnet
 from app.physics.momentum_slopes import to_momentum
@@ -45,7 +46,7 @@ def check_features(features: Sequence[str], columns: Sequence[str], magnet: Magn
                 raise UserError(Problem(what, where, received=list(columns)))
 
 
-@keras.saving.register_keras_serializable("wirechamber")
+@saved
 class Features(keras.layers.Layer):
     """Raw flat inputs {name: (N, C)} to the features (N, F) that a network sees, in float32.
 
@@ -85,7 +86,3 @@ class Features(keras.layers.Layer):
     def compute_output_shape(self, shapes: Mapping[str, Any]) -> tuple[int | None, int]:
         """Return (N, F)."""
         return (next(iter(shapes.values()))[0], len(self.features))
-
-    def get_config(self) -> dict[str, Any]:
-        """Return what rebuilds the layer."""
-        return {**super().get_config(), **self.settings}

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from app.core.errors import Problem, UserError
+from app.layers.saving import saved
 from datasets.pipeline.moments import Moments
 
 STEEPNESS, HEIGHT = 8.0, 0.5
@@ -14,7 +15,7 @@ STEEPNESS, HEIGHT = 8.0, 0.5
 SMALLEST = 1e-6
 
 
-@keras.saving.register_keras_serializable("wirechamber")
+@saved
 class LayerDifferences(keras.layers.Layer):
     """Value and presence of each layer, (N, L, 2), to values, differences of pairs and presences, (N, F) float32.
 
@@ -90,12 +91,8 @@ class LayerDifferences(keras.layers.Layer):
         pairs = len(self._places(length)[0]) if self.pairs else 0
         return (shape[0], 2 * (length + pairs) + len(self.angles))
 
-    def get_config(self) -> dict[str, Any]:
-        """Return what rebuilds the layer with its constants."""
-        return {**super().get_config(), "pairs": self.pairs, "mean": self.mean, "std": self.std, "angles": self.angles}
 
-
-@keras.saving.register_keras_serializable("wirechamber")
+@saved
 class HitFeatures(keras.layers.Layer):
     """Features of hits (N, h, F) times their scales, less their means, over their standard deviations, float32.
 
@@ -143,8 +140,3 @@ class HitFeatures(keras.layers.Layer):
     def compute_output_shape(self, shape: Any) -> tuple[int | None, ...]:
         """Return (N, h, F)."""
         return tuple(shape)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return what rebuilds the layer."""
-        own = {"scales": self.scales, "standardize": self.standardize, "mean": self.mean, "std": self.std}
-        return {**super().get_config(), **own}

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 
 from app.layers.features import split_columns
+from app.layers.saving import saved
 from app.physics.magnet import Magnet
 from app.predictions import CONCENTRATION, PROBABILITY, SIGMA, VALUE
 from datasets.transforms import TRANSFORMS
@@ -26,7 +27,7 @@ def make_chain(
     return Chain(steps, targets, Mirror() if mirror else None)
 
 
-@keras.saving.register_keras_serializable("wirechamber")
+@saved
 class Physical(keras.layers.Layer):
     """Reads a head and applies the inverse of its task's transforms, in float32.
 
@@ -73,10 +74,6 @@ class Physical(keras.layers.Layer):
         rows, outputs = shapes["output"]
         widths = {SIGMA: len(self.chain.targets), PROBABILITY: outputs, CONCENTRATION: 1}
         return {VALUE: (rows, len(self.chain.targets))} | {name: (rows, widths[name]) for name in self.adds}
-
-    def get_config(self) -> dict[str, Any]:
-        """Return what rebuilds the layer, the constants included."""
-        return {**super().get_config(), **self.settings}
 
 
 Inverse = Callable[[Any], Any]

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from app.core.errors import Problem, UserError
+from app.layers.saving import saved
 from app.physics.arrays import module_of
 from datasets.pipeline.moments import Moments
 
@@ -17,7 +18,7 @@ NANOSECONDS = 1e9
 CHANNELS = ("light", "time", "valid_light", "valid_time")
 
 
-@keras.saving.register_keras_serializable("wirechamber")
+@saved
 class SensorChannels(keras.layers.Layer):
     """Photons and times [s], (N, S, 2), to light, time, mask of light and mask of time, (N, S, 4) float32.
 
@@ -74,10 +75,6 @@ class SensorChannels(keras.layers.Layer):
     def compute_output_shape(self, shape: Any) -> tuple[int | None, ...]:
         """Return (N, S, 4)."""
         return (*shape[:-1], len(CHANNELS))
-
-    def get_config(self) -> dict[str, Any]:
-        """Return what rebuilds the layer with its constants."""
-        return {**super().get_config(), "scaling": self.scaling, "light": dict(self.light), "time": dict(self.time)}
 
 
 def _valid(values: Any) -> Any:

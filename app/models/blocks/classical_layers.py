@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from app.layers.features import split_columns
+from app.layers.saving import saved
 from app.metrics.statistics.fits import exponents, terms
 from app.metrics.statistics.kick_polynomial import Fit, Space
 from app.models.blocks.classical import STATE, BaselineInputs
@@ -15,7 +16,7 @@ from app.physics.extrapolation.straight_line import straight_line
 from app.physics.magnet import Magnet
 
 
-@keras.saving.register_keras_serializable("wirechamber")
+@saved
 class KickPolynomial(keras.layers.Layer):
     """Raw flat inputs {name: (N, C)} to the state `line + (q/p) P(features)` at z_start + dz, (N, T) float32.
 
@@ -91,10 +92,6 @@ class KickPolynomial(keras.layers.Layer):
         """Return (N, T)."""
         return (next(iter(shapes.values()))[0], len(self.targets))
 
-    def get_config(self) -> dict[str, Any]:
-        """Return what rebuilds the layer; the coefficients are its weights."""
-        return {**super().get_config(), **self.settings}
-
 
 def chebyshev(u: Any, degree: int) -> Any:
     """Return T_0(u) to T_degree(u), (degree + 1, N), by T_(k+1) = 2 u T_k - T_(k-1)."""
@@ -112,7 +109,7 @@ def polynomial_layer(fit: Fit, known: BaselineInputs) -> KickPolynomial:
     return KickPolynomial(known.columns, *of_fit, name=known.name)
 
 
-@keras.saving.register_keras_serializable("wirechamber")
+@saved
 class Extrapolated(keras.layers.Layer):
     """Raw flat inputs {name: (N, C)} to the state at z_start + dz, (N, T) float32, by a formula of the catalogue.
 
@@ -156,10 +153,6 @@ class Extrapolated(keras.layers.Layer):
     def compute_output_shape(self, shapes: Mapping[str, Any]) -> tuple[int | None, int]:
         """Return (N, T)."""
         return (next(iter(shapes.values()))[0], len(self.targets))
-
-    def get_config(self) -> dict[str, Any]:
-        """Return what rebuilds the layer."""
-        return {**super().get_config(), **self.settings}
 
 
 def extrapolation_layer(known: BaselineInputs, precision: str = "float32", **extrapolation: Any) -> Extrapolated:

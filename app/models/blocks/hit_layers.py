@@ -8,6 +8,8 @@ from typing import Any
 
 import keras
 
+from app.layers.saving import saved
+
 FAR = 1e6
 """A value beyond every scaled feature, small enough that sums with it stay finite."""
 FINER = 1000.0
@@ -57,7 +59,7 @@ class _OverHits(keras.layers.Layer):
         super().build(shapes)
 
 
-@keras.saving.register_keras_serializable("wirechamber")
+@saved
 class ClearedPadding(_OverHits):
     """{"hits": (N, h, F), "mask": (N, h)} to the hits with zeros in the padding, also where it held NaN."""
 
@@ -67,7 +69,7 @@ class ClearedPadding(_OverHits):
         return keras.ops.where(there, keras.ops.cast(tensors["hits"], "float32"), 0.0)
 
 
-@keras.saving.register_keras_serializable("wirechamber")
+@saved
 class Deviations(_OverHits):
     """{"hits", "mask"} to how far x lies from its median over the event's hits, (N, h, 2 F); 0 in the padding.
 
@@ -111,12 +113,8 @@ class Deviations(_OverHits):
         """Return (N, h, 2 F)."""
         return (*shapes["hits"][:-1], 2 * shapes["hits"][-1])
 
-    def get_config(self) -> dict[str, Any]:
-        """Return what rebuilds the layer."""
-        return {**super().get_config(), "momentum": self.momentum}
 
-
-@keras.saving.register_keras_serializable("wirechamber")
+@saved
 class HitSum(_OverHits):
     """{"hits", "mask"} to the sum over the hits (divided by 32) or their mean, (N, F).
 
@@ -133,12 +131,8 @@ class HitSum(_OverHits):
         mask = keras.ops.cast(tensors["mask"], "float32")
         return (weighted_mean if self.mean else weighted_sum)(keras.ops.cast(tensors["hits"], "float32"), mask)
 
-    def get_config(self) -> dict[str, Any]:
-        """Return what rebuilds the layer."""
-        return {**super().get_config(), "mean": self.mean}
 
-
-@keras.saving.register_keras_serializable("wirechamber")
+@saved
 class AssignmentPooling(_OverHits):
     """{"hits": (N, h, F), "mask": (N, h), "scores": (N, h)} to the pooled features of the assigned hits, (N, 4 F).
 
@@ -167,12 +161,8 @@ class AssignmentPooling(_OverHits):
         """Return (N, 4 F)."""
         return (shapes["hits"][0], 4 * shapes["hits"][-1])
 
-    def get_config(self) -> dict[str, Any]:
-        """Return what rebuilds the layer."""
-        return {**super().get_config(), "threshold": self.threshold}
 
-
-@keras.saving.register_keras_serializable("wirechamber")
+@saved
 class HitProbability(_OverHits):
     """{"scores": (N, h), "mask": (N, h)} to the probability that a hit belongs to the muon, 0 in the padding."""
 
@@ -181,7 +171,7 @@ class HitProbability(_OverHits):
         return keras.ops.sigmoid(keras.ops.cast(tensors["scores"], "float32")) * tensors["mask"]
 
 
-@keras.saving.register_keras_serializable("wirechamber")
+@saved
 class ClassToken(keras.layers.Layer):
     """{"tokens": (N, h, D), "mask": (N, h)} with a learned token before the others, which is always there."""
 
@@ -210,7 +200,7 @@ class ClassToken(keras.layers.Layer):
         return {"tokens": (rows, more, width), "mask": (rows, more)}
 
 
-@keras.saving.register_keras_serializable("wirechamber")
+@saved
 class AttentionMask(_OverHits):
     """A mask (N, h) to (N, 1, h) booleans: every token may look at those that are there."""
 

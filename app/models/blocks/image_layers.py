@@ -7,8 +7,10 @@ from typing import Any
 import keras
 import numpy as np
 
+from app.layers.saving import saved
 
-@keras.saving.register_keras_serializable("wirechamber")
+
+@saved
 class NeighbourAggregation(keras.layers.Layer):
     """h_i = activation(W x_i + V mean_(j in neighbours of i) x_j + b): (N, S, C) to (N, S, units).
 
@@ -43,11 +45,6 @@ class NeighbourAggregation(keras.layers.Layer):
         """Return (N, S, units)."""
         return (*shape[:-1], self.units)
 
-    def get_config(self) -> dict[str, Any]:
-        """Return what rebuilds the layer, the table of neighbours with it."""
-        own = {"neighbours": self.neighbours, "units": self.units, "activation": self.activation}
-        return {**super().get_config(), **own}
-
 
 def adjacency(neighbours: Sequence[Sequence[int]]) -> np.ndarray[Any, np.dtype[np.float32]]:
     """Return the matrix (S, S) that takes the mean over neighbours; the row of a sensor without any is 0."""
@@ -58,7 +55,7 @@ def adjacency(neighbours: Sequence[Sequence[int]]) -> np.ndarray[Any, np.dtype[n
     return matrix
 
 
-@keras.saving.register_keras_serializable("wirechamber")
+@saved
 class SpatialAttention(keras.layers.Layer):
     """x m with the mask m = sigmoid(conv([mean_c x, max_c x])) in (0, 1), the same for all channels c of a pixel.
 
@@ -91,16 +88,12 @@ class SpatialAttention(keras.layers.Layer):
         """Return the masked image, (N, H, W, C)."""
         return image * self.mask(image)
 
-    def get_config(self) -> dict[str, Any]:
-        """Return what rebuilds the layer."""
-        return {**super().get_config(), "kernel_size": self.kernel_size}
-
 
 FAINT = 1e-3
 """The constant added to the sum of weights: a face without light has its centroid in the middle."""
 
 
-@keras.saving.register_keras_serializable("wirechamber")
+@saved
 class LearnedCentroids(keras.layers.Layer):
     """Map (N, H, W, C) to K centroids and the logarithms of their weights, (N, 3 K), in float32.
 
@@ -138,12 +131,8 @@ class LearnedCentroids(keras.layers.Layer):
         """Return (N, 3 K)."""
         return (shape[0], 3 * self.count)
 
-    def get_config(self) -> dict[str, Any]:
-        """Return what rebuilds the layer."""
-        return {**super().get_config(), "count": self.count}
 
-
-@keras.saving.register_keras_serializable("wirechamber")
+@saved
 class ChannelDropout(keras.layers.Layer):
     """Sensors (N, S, C) of which in training a share, drawn anew for each event, has all channels 0.
 
@@ -170,12 +159,8 @@ class ChannelDropout(keras.layers.Layer):
         chance = keras.random.uniform(shape, dtype="float32", seed=self.seed_generator)
         return keras.ops.where(chance >= self.rate, sensors, keras.ops.zeros_like(sensors))
 
-    def get_config(self) -> dict[str, Any]:
-        """Return what rebuilds the layer."""
-        return {**super().get_config(), "rate": self.rate, "seed": self.seed}
 
-
-@keras.saving.register_keras_serializable("wirechamber")
+@saved
 class TokenEmbedding(keras.layers.Layer):
     """Tokens (N, T, D) + e, with e (T, D) learned, which identifies the face, and the place on it, of each token."""
 

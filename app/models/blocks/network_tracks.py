@@ -7,10 +7,11 @@ from typing import Any, Literal
 import keras
 
 from app.core.libraries import tf
+from app.layers.saving import saved
 from app.models.blocks.track_heads import Kick, TrackHead, unstack_components
 
 
-@keras.saving.register_keras_serializable("wirechamber")
+@saved
 class NetworkPath(TrackHead):
     """K(zeta) = zeta (mean + std Net(features, zeta)), or with a soft start zeta mean + std Net(features, zeta).
 
@@ -96,10 +97,6 @@ class NetworkPath(TrackHead):
             parts = unstack_components(net)
         change = tf.stack([tape.gradient(part, zeta) for part in parts], axis=-1)
         return tf.reshape(net, tf.shape(change)), change
-
-    def get_config(self) -> dict[str, Any]:
-        """Return what rebuilds the layer."""
-        return {**super().get_config(), **self.settings}
 
 
 def tanh(z: Any) -> tuple[Any, Any]:

@@ -6,8 +6,10 @@ from typing import Any
 import keras
 import numpy as np
 
+from app.layers.saving import saved
 
-@keras.saving.register_keras_serializable("wirechamber")
+
+@saved
 class RangeFeatures(keras.layers.Layer):
     """Features of K networks side by side, all 0 but those of the track's own range, and which range that is.
 

@@ -8,12 +8,13 @@ import numpy as np
 from numpy.polynomial import chebyshev
 from numpy.typing import NDArray
 
+from app.layers.saving import saved
 from app.models.blocks.track_heads import Kick, TrackHead
 
 Matrix = NDArray[np.float64]
 
 
-@keras.saving.register_keras_serializable("wirechamber")
+@saved
 class SpectralPath(TrackHead):
     """Series of dtx/dzeta and dty/dzeta; slopes and positions are their exact integrals.
 
@@ -71,12 +72,8 @@ class SpectralPath(TrackHead):
         kick = dz * positions[:, 0], dz * positions[:, 1], slopes[:, 0], slopes[:, 1]
         return kick, (dz * slopes[:, 0], dz * slopes[:, 1], change[:, 0], change[:, 1])
 
-    def get_config(self) -> dict[str, Any]:
-        """Return what rebuilds the layer."""
-        return {**super().get_config(), "length": self.length, "coefficients": self.coefficients}
 
-
-@keras.saving.register_keras_serializable("wirechamber")
+@saved
 class SoftSpectralPath(TrackHead):
     """Series of the four kicks themselves, for which nothing holds by construction but by the physics terms.
 
@@ -111,10 +108,6 @@ class SoftSpectralPath(TrackHead):
         return _components(evaluate_series(code, basis)), _components(
             evaluate_series(code, multiply(self.change, basis))
         )
-
-    def get_config(self) -> dict[str, Any]:
-        """Return what rebuilds the layer."""
-        return {**super().get_config(), "coefficients": self.coefficients}
 
 
 def evaluate_series(code: Any, basis: Any) -> Any:

@@ -13,6 +13,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from app.layers.saving import saved
 from app.physics.lorentz import State
 
 Kick = tuple[Any, Any, Any, Any]
@@ -82,7 +83,7 @@ WEIGHTS = np.array([1.0, 2.0, 2.0, 1.0]) / 6.0
 NODES = {"rk4": (0.0, 0.5, 0.5, 1.0), "quarters": (0.25, 0.5, 0.75, 1.0)}
 
 
-@keras.saving.register_keras_serializable("wirechamber")
+@saved
 class Stages(TrackHead):
     """Four heads give the derivatives k_i of the state by zeta; `state = start + sum(w_i k_i)`, w = softmax(log w).
 
