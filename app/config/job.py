@@ -172,6 +172,7 @@ class Tracking(Strict):
     """Where a run is recorded in addition to the registry."""
 
     mlflow: Mlflow | None = None
+    tensorboard: bool = Field(False, description="write the figures of each epoch as event files, into tensorboard/")
 
 
 class Export(Strict):

@@ -23,6 +23,7 @@ def train_job(job: Job, options: Options, progress: Callable[[Progress], None] =
         check()
         from app.data.loading import load_data
         from app.execution import results
+        from app.execution.event_files import write_events
         from app.execution.tracking import track_run
         from app.training.build import build
         from app.training.fit import train
@@ -37,11 +38,12 @@ def train_job(job: Job, options: Options, progress: Callable[[Progress], None] =
         check()
         results.describe_run(job, run, data, networks, machine)
         root = registry.root()
-        with track_run(job, run) as tracking:
+        with track_run(job, run) as tracking, write_events(job, run) as write_curves:
 
             def report(state: Progress) -> None:
                 registry.update(root, job.name, epoch=state.epoch)
                 tracking.send_epochs(state.train, state.val)
+                write_curves(state)
                 progress(state)
 
             history = train(job, data, networks, run, resume=options.resume, report=report, until=options.until)

@@ -27,7 +27,7 @@ LONGEST_VALUE = 6000
 METRICS_AT_ONCE = 500
 PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
 """MLflow tries for minutes by default; a training must not wait so long for a server that is down."""
-LEFT_OUT = ("checkpoints", "mlflow.json")
+LEFT_OUT = ("checkpoints", "tensorboard", "mlflow.json")
 
 
 class Export:

@@ -35,6 +35,7 @@ class RunDirectory:
     jacobian = property(lambda self: self.path / "jacobian.json")
     benchmark = property(lambda self: self.path / "benchmark.json")
     mlflow = property(lambda self: self.path / "mlflow.json")
+    tensorboard = property(lambda self: self.path / "tensorboard")
     plots = property(lambda self: self.path / "plots")
     log = property(lambda self: self.path / "log.txt")
     lock = property(lambda self: self.path / ".lock")
