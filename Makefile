@@ -15,7 +15,7 @@ UV = $(addprefix SSL_CERT_FILE=,$(call pip_option,cert)) $(BIN)/uv --quiet
 INSTALL = $(UV) pip install $(UV_SOURCES) --compile-bytecode
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-coverage test-all test-marked test-browser test-condor test-lowest test-newest lint format check docs lock clean
+.PHONY: help demo test test-coverage test-all test-marked test-browser test-condor test-xrootd test-lowest test-newest lint format check docs lock clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -40,6 +40,10 @@ test-condor: .venv/installed-test  ## bring up a real HTCondor pool (as root), r
 
 test-browser: .venv/installed-test  ## open the report in a headless Chromium (apt-get install chromium chromium-driver)
 	$(BIN)/python -m pytest -m browser
+
+test-xrootd: .venv/installed-test  ## read files from an XRootD server (apt-get install xrootd-server)
+	$(INSTALL) --python $(BIN)/python --constraint constraints.txt --editable '.[test,remote]'
+	$(BIN)/python -m pytest -m xrootd
 
 test-all: .venv/installed-test  ## run every test, those of the HTCondor pool too
 	$(PYTEST) -m "" --cov

@@ -9,6 +9,7 @@ from typing import Any
 
 from app.core.errors import UserError, nearest
 from app.core.paths import check_path
+from app.core.remote import refuse_url
 
 ONE_FILE = "one file at a time"
 
@@ -69,6 +70,7 @@ def whole_number(least: int, most: int | None = None) -> Callable[[str], int]:
 def read_path(text: str) -> Path:
     """Read a path from the command line."""
     try:
+        refuse_url(text, ())
         return check_path(text)
     except UserError as error:
         raise argparse.ArgumentTypeError(str(error).rstrip(".")) from None

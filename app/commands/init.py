@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     def names(text: str) -> list[str]:
         return [name.strip() for name in text.split(",") if name.strip()]
 
-    parser.add_argument("data", type=read_path, help="a ROOT, npz, HDF5, Parquet or CSV file")
+    parser.add_argument("data", help="a ROOT, npz, HDF5, Parquet or CSV file")
     parser.add_argument("--inputs", type=names, default=[], metavar="A,B", help="columns that the network sees")
     parser.add_argument("--targets", type=names, default=[], metavar="C,D", help="columns that are learned")
     parser.add_argument("--tree", help="the tree of a ROOT file, the group of an HDF5 file")
@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Print the job, or write it to a new file."""
-    path = find_files([str(options.data)], ("init",), Path.cwd())[0]
+    path = find_files([options.data], ("init",), Path.cwd())[0]
     if options.out is not None and options.out.exists():
         raise UserError(Problem("exists already", (str(options.out),), expected="the name of a new file"))
     with contextlib.redirect_stdout(sys.stderr):  # what is said of the guesses is no part of the job

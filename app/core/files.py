@@ -12,7 +12,8 @@ from typing import Any, BinaryIO
 
 from app.core.errors import Place, Problem, UserError, WirechamberError, nearest
 from app.core.parts import check_may_write, part_of, remove
-from app.core.paths import check_path
+from app.core.paths import check_path, with_variables
+from app.core.remote import is_url, refuse_url, remote_file
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 """The folder of the program's packages: the repository, or site-packages after `pip install .`."""
@@ -113,11 +114,9 @@ def expand(text: str, place: Place = (), start: Path | None = None) -> Path:
 
     Those of a job file start at `base()`, the default, those of a command line at the working directory.
     """
-    for variable in re.findall(r"\$\{(\w+)\}", text):
-        if variable not in os.environ:
-            expected = f"the environment variable {variable} to be set"
-            raise UserError(Problem("a variable in the path is not set", place, expected=expected, received=text))
-    path = (start or base()) / os.path.expanduser(os.path.expandvars(text))  # noqa: PTH111 - `~nobody` stays
+    text = with_variables(text, place)
+    refuse_url(text, place)
+    path = (start or base()) / os.path.expanduser(text)  # noqa: PTH111 - `~nobody` stays
     return check_path(path, place)
 
 
@@ -141,6 +140,8 @@ def find_files(patterns: Sequence[str], place: Place = (), start: Path | None = 
 
 
 def _matching(pattern: str, place: Place, start: Path | None) -> list[Path]:
+    if is_url(url := with_variables(pattern, place)):
+        return [remote_file(url, place)]
     path, folder = expand(pattern, place, start), start or base()
     below = path.relative_to(folder) if path.is_relative_to(folder) else None
     tree = TREE.fullmatch(str(path))

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from app.core.interruption import leave_at_once
+from app.core.remote import load_xrootd
 
 os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ["KERAS_HOME"] = str(Path(__file__).parent / "keras_home")  # with a keras.json of our own
@@ -32,6 +33,7 @@ def load_tensorflow() -> None:
     """Load TensorFlow and look for GPUs; what it writes about CUDA, past every log level, goes to the log (debug)."""
     from app.core.system import hold_back_errors
 
+    load_xrootd()
     with leave_at_once(), hold_back_errors():
         importlib.import_module("tensorflow").config.list_physical_devices("GPU")
 

@@ -1,6 +1,7 @@
 """What users give as paths: checked here, once, before anything asks the operating system for them."""
 
 import os
+import re
 from pathlib import Path
 
 from app.core.errors import Place, Problem, UserError
@@ -32,3 +33,12 @@ def check_path(path: Path | str, place: Place = ()) -> Path:
         expected = f"names of at most {LONGEST} bytes that this user can reach"
         raise UserError(Problem(f"no usable path ({reason})", place, expected=expected, received=str(path)))
     return Path(path)
+
+
+def with_variables(text: str, place: Place) -> str:
+    """Return a path with the values of its `${VARIABLE}`s; raises UserError where one is not set."""
+    for variable in re.findall(r"\$\{(\w+)\}", text):
+        if variable not in os.environ:
+            expected = f"the environment variable {variable} to be set"
+            raise UserError(Problem("a variable in the path is not set", place, expected=expected, received=text))
+    return os.path.expandvars(text)

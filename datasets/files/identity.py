@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from app.core.errors import Problem, UserError
+from app.core.remote import open_binary, reaching
 from datasets.files import npz, root
 
 
@@ -28,14 +29,14 @@ def identity(path: Path) -> str:
         return npz.fingerprint([path])
     if root.is_root(path):
         file, tree = root.split_name(path)
-        return f"{root.open_file(file).file.uuid}:{file.stat().st_size}:{tree or ''}"
+        return f"{root.identity(file, root.open_file(file))}:{tree or ''}"
     return hash_content(path)
 
 
 def hash_content(path: Path) -> str:
     """Return a hash of all bytes of a file."""
     try:
-        with path.open("rb") as file:
+        with open_binary(path) as file, reaching(path):
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise UserError(Problem(f"cannot be read ({error.strerror or error})", (str(path),))) from None

@@ -16,6 +16,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from app.core.errors import Problem, UserError, unknown
+from app.core.remote import refuse_url
 
 LOCAL_HEADER = struct.Struct("<4s5H3I2H")
 LARGEST, LIMIT = 4.0, "WIRECHAMBER_LARGEST_ARRAY"
@@ -157,6 +158,7 @@ def fingerprint(paths: Sequence[Path], choice: Mapping[str, Any] = MappingProxyT
 
 def open_archive(path: Path) -> zipfile.ZipFile:
     """Open an npz; raises UserError when it cannot be read, is truncated, empty or of another kind."""
+    refuse_url(str(path), (str(path),), "an npz file on a server is not read")
     try:
         return zipfile.ZipFile(path)
     except OSError as error:

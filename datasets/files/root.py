@@ -16,6 +16,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 from app.core.errors import Problem, UserError, unknown
 from app.core.libraries import uproot
+from app.core.remote import Remote, open_binary, refusal, server_options
 
 NAME = re.compile(r"(.*\.root)(?::(.+))?", re.DOTALL | re.IGNORECASE)
 TREES = ("TTree", "ROOT::RNTuple")
@@ -29,7 +30,7 @@ def is_root(path: Path) -> bool:
 def split_name(path: Path) -> tuple[Path, str | None]:
     """Return the file and the tree of `file.root:tree`."""
     match = NAME.fullmatch(str(path))
-    return (Path(match[1]), match[2]) if match else (path, None)
+    return (type(path)(match[1]), match[2]) if match else (path, None)
 
 
 def place_of(path: Path, first: int) -> tuple[str]:
@@ -42,8 +43,9 @@ def open_file(path: Path) -> Any:
 
     Blocks are read once in a pass, so that a cache of arrays would only take memory.
     """
+    options = server_options(path)
     try:
-        return uproot.open(split_name(path)[0], array_cache=None)
+        return uproot.open(str(split_name(path)[0]), array_cache=None, **options)
     except Exception as error:
         raise _unreadable(path, error) from None
 
@@ -149,8 +151,7 @@ def fingerprint(
     """
     digest = hashlib.sha256()
     for path in paths:
-        file = open_file(path)
-        digest.update(f"{file.file.uuid}:{split_name(path)[0].stat().st_size};".encode())
+        digest.update(f"{identity(path, file := open_file(path))};".encode())
         known = choices(file)
         wanted = split_name(path)[1] or tree or known[0]
         if known != [wanted] or branches:
@@ -159,11 +160,19 @@ def fingerprint(
     return digest.hexdigest()[:16]
 
 
+def identity(path: Path, file: Any) -> str:
+    """Return the UUID and the size of an open file."""
+    size = file.file.source.num_bytes if isinstance(path, Remote) else split_name(path)[0].stat().st_size
+    return f"{file.file.uuid}:{size}"
+
+
 def _unreadable(path: Path, error: Exception) -> UserError:
     """Say whether the file is cut off or of another kind, or that something in it cannot be read."""
+    if problem := refusal(path, error):
+        return UserError(problem)
     if isinstance(error, OSError) and error.strerror:
         return UserError(Problem(f"cannot be read ({error.strerror})", (str(path),)))
-    what = "something in it cannot be read" if _is_whole(split_name(path)[0]) else "not a whole ROOT file"
+    what = "something in it cannot be read" if _is_whole(path) else "not a whole ROOT file"
     return UserError(Problem(f"{what} ({reason_of(error)})", (str(path),)))
 
 
@@ -172,12 +181,12 @@ def reason_of(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(",:")
 
 
-def _is_whole(file: Path) -> bool:
+def _is_whole(path: Path) -> bool:
     """Whether a file is as long as its header says: "root", a version, .., the end in 4 bytes or, from 10^6 on, 8."""
-    with file.open("rb") as content:
+    with open_binary(split_name(path)[0]) as content:
         magic, version, _, short, long = struct.unpack(">4siiii", content.read(20).ljust(20, b"\0"))
-    end = short if version < 1_000_000 else (short << 32) + (long & 0xFFFFFFFF)
-    return bool(magic == b"root" and file.stat().st_size >= end)
+        end = short if version < 1_000_000 else (short << 32) + (long & 0xFFFFFFFF)
+        return bool(magic == b"root" and content.seek(0, 2) >= end)
 
 
 @dataclass(frozen=True)

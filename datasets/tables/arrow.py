@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from app.core.errors import Problem, UserError
+from app.core.remote import Remote, open_binary
 from datasets.tables.files import TableFile, damaged
 
 
@@ -22,7 +23,7 @@ class ParquetFile(TableFile):
         from pyarrow import parquet
 
         try:
-            return parquet.ParquetFile(self.path)
+            return parquet.ParquetFile(open_binary(self.path) if isinstance(self.path, Remote) else self.path)
         except (OSError, pyarrow.ArrowException) as error:
             raise damaged("Parquet file", self.path, error) from None
 
@@ -70,13 +71,14 @@ class CsvFile(TableFile):
         from pyarrow import csv
 
         try:
-            with self.path.open("rb") as file:
-                line = file.readline(1 << 20)
+            with open_binary(self.path) as file:
+                line = file.read(1 << 20).partition(b"\n")[0]
             if line[:2] == b"\x1f\x8b" or line[:4] == b"PAR1" or b"\0" in line:
                 kind = {b"\x1f\x8b": "gzip", b"PA": "Parquet"}.get(line[:2], "not text")
                 raise UserError(Problem(f"is {kind}", (self.place,), expected="text with a line of names"))
+            source = open_binary(self.path) if isinstance(self.path, Remote) else self.path
             divider = max((b",", b";", b"\t"), key=line.count).decode()
-            table = csv.read_csv(self.path, parse_options=csv.ParseOptions(delimiter=divider))
+            table = csv.read_csv(source, parse_options=csv.ParseOptions(delimiter=divider))
         except (OSError, pyarrow.ArrowException) as error:
             raise damaged("table of comma-separated values", self.path, error) from None
         names = [name.strip().removeprefix("#").strip() for name in table.column_names]

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.errors import Problem, UserError, unknown
+from app.core.remote import refusal
 from datasets.files.identity import hash_content
 
 ELEMENT = re.compile(r"(.+)\[(\d+)\]")
@@ -140,7 +141,9 @@ def flat(array: Any, element: int | None) -> Array | None:
 
 def damaged(kind: str, path: Path, error: Exception) -> UserError:
     """Return the error of a file that cannot be read as what it is."""
-    return UserError(Problem(f"not a whole {kind} ({str(error).splitlines()[0]})", (str(path),)))
+    return UserError(
+        refusal(path, error) or Problem(f"not a whole {kind} ({str(error).splitlines()[0]})", (str(path),))
+    )
 
 
 def fingerprint(files: Sequence[TableFile], choice: Mapping[str, Any]) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from app.core.errors import Problem, UserError, unknown
+from app.core.remote import Remote, open_binary
 from datasets.files import npz, root
 from datasets.tables.arrow import CsvFile, ParquetFile
 from datasets.tables.files import Array, TableFile, damaged
@@ -105,7 +106,7 @@ class Hdf5File(TableFile):
         import h5py
 
         try:
-            return h5py.File(self.path, "r")
+            return h5py.File(open_binary(self.path) if isinstance(self.path, Remote) else self.path, "r")
         except OSError as error:
             if "unable to lock file" in str(error):
                 expected = "a file that is closed"
