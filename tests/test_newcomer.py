@@ -2,51 +2,20 @@
 
 from __future__ import annotations
 
-import h5py
 import numpy as np
-import pyarrow
 import pytest
-import uproot
-from pyarrow import csv, parquet
+from newcomer import dimuons, write_columns
 
 from app.cli import main
 from app.predictions import Predictions
-
-ROWS = 3000
-
-
-def dimuons():
-    """The momenta of two muons, the invariant mass [GeV], and which pairs are from a Z boson."""
-    rng = np.random.default_rng(1)
-    pt1, pt2 = rng.uniform(5, 60, (2, ROWS))
-    eta1, eta2 = rng.uniform(-2.4, 2.4, (2, ROWS))
-    phi1, phi2 = rng.uniform(-np.pi, np.pi, (2, ROWS))
-    mass = np.sqrt(2 * pt1 * pt2 * (np.cosh(eta1 - eta2) - np.cos(phi1 - phi2)))
-    columns = {"run": np.full(ROWS, 1), "event": np.arange(ROWS), "pt1": pt1, "eta1": eta1, "phi1": phi1}
-    columns |= {"pt2": pt2, "eta2": eta2, "phi2": phi2, "M": mass}
-    return {**columns, "label": np.where(mass > 60, "Z", "other")}
-
-
-def write(path, columns):
-    if path.suffix == ".root":
-        numbers = {name: values for name, values in columns.items() if values.dtype.kind != "U"}
-        with uproot.recreate(path) as file:
-            file.mktree("events", {name: values.dtype for name, values in numbers.items()}).extend(numbers)
-    elif path.suffix == ".h5":
-        with h5py.File(path, "w") as file:
-            for name, values in columns.items():
-                file[f"events/{name}"] = values.astype("S") if values.dtype.kind == "U" else values
-    else:
-        (parquet.write_table if path.suffix == ".parquet" else csv.write_csv)(pyarrow.table(columns), path)
-    return str(path)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".root", ".h5", ".parquet", ".csv"])
 def test_a_file_of_columns_becomes_predictions(tmp_path, suffix, capsys):
-    columns = dimuons()
-    data = write(tmp_path / f"zmumu{suffix}", columns)
-    new = write(tmp_path / f"new{suffix}", {n: v[:50] for n, v in columns.items() if n not in ("M", "label")})
+    columns = dimuons(3000)
+    data = write_columns(tmp_path / f"zmumu{suffix}", columns)
+    new = write_columns(tmp_path / f"new{suffix}", {n: v[:50] for n, v in columns.items() if n not in ("M", "label")})
     job, inputs = str(tmp_path / "job.json"), "pt1,eta1,phi1,pt2,eta2,phi2"
     targets = "M" if suffix == ".root" else "M,label"
     commands = [

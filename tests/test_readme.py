@@ -7,9 +7,13 @@ import re
 from pathlib import Path
 
 import pytest
+from newcomer import dimuons, write_columns
 
-from app.commands._table import COMMANDS
+from app.cli import main
+from app.commands._results import show_results
+from app.commands._table import GROUPS
 from app.config.job_file import merge, parse
+from app.runs.directory import RunDirectory
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
@@ -35,8 +39,71 @@ def test_the_job_is_valid():
     assert parse(merge(base, content)).name == "mlp_small"
 
 
-def test_every_command_is_in_the_table():
-    assert set(re.findall(r"^\| `(\w+)", section("Commands"), re.M)) == set(COMMANDS)
+def test_the_commands_stand_in_the_groups_of_the_help():
+    parts = re.findall(r"^\*\*([\w ]+)\*\*\n\n(\| \| \|\n.*?\n)\n", section("Commands"), re.M | re.S)
+    found = {title: re.findall(r"^\| `(\w+)", rows, re.M) for title, rows in parts}
+    assert found == {title: list(group) for title, group in GROUPS.items()}
+
+
+def test_the_screen_of_a_result_is_what_a_run_prints(tmp_path, capsys):
+    screen = re.search(r"^```\n(mlp_tiny, state: .*?┘\n)directory", README, re.M | re.S)[1]
+    metric, rows = re.match(r"mlp_tiny, state: (\w+)", screen)[1], re.findall(r"^│ (.*?) │$", screen, re.M)
+    cells = [re.split(r" +│ +", row) for row in rows]
+    names = re.search(r"^┃ (.*?) ┃$", screen, re.M)[1].split(" ┃ ")[2:]
+
+    def of(column, row):
+        return {metric: float(row[column + 2]), "rows": int(row[1])}
+
+    def all_bins(column):
+        low_high = [row[0].strip().split(" - ") for row in cells[1:]]
+        bins = zip(low_high, cells[1:], strict=True)
+        return {
+            **of(column, cells[0]),
+            "bins": [{"low": float(a), "high": float(b), **of(column, r)} for (a, b), r in bins],
+        }
+
+    model, *baselines = map(all_bins, range(len(names)))
+    content = {"metric": metric, "binned_in": "p [GeV]", "model": model}
+    content["baselines"] = dict(zip(map(str.strip, names[1:]), baselines, strict=True))
+    show_results(RunDirectory(tmp_path / "mlp_tiny"), {"state": content}, tmp_path)
+    assert capsys.readouterr().out == f"{screen}directory: {tmp_path}\n"
+
+
+def test_the_screen_of_mistakes_is_what_validate_prints(tmp_path, monkeypatch, capsys):
+    (text,) = re.findall(r"^\$ wirechamber validate mistakes.json\n(.*?)^```", README, re.M | re.S)
+    (job, *_) = re.findall(r"^```json\n(.*?)^```", section("A job"), re.M | re.S)
+    content = json.loads(job)
+    del content["extends"]
+    content["dataset"]["simulate"]["momentum"] = [100, 2]
+    content["model"]["preset"] = "smal"
+    content["tasks"]["state"]["loss"] = {"name": "huber", "delta": -1}
+    content["training"]["schedule"] = {"name": "cosine", "warmup": 1}
+    (tmp_path / "mistakes.json").write_text(json.dumps(content))
+    monkeypatch.chdir(tmp_path)
+    assert main(["validate", "mistakes.json"]) == 2
+    assert capsys.readouterr().err == text
+
+
+def unify(text):
+    """Return a screen without its figures, on which the processor has a say, and without what aligns them."""
+    return re.sub(r"[ ━─]+", " ", re.sub(r"-?\d[\d.]*", "#", text))
+
+
+@pytest.mark.slow
+def test_the_screen_of_a_file_of_ones_own_is_what_the_commands_print(tmp_path, monkeypatch, capsys):
+    (screen,) = re.findall(r"^```\n(\$ wirechamber init .*?)^```", README, re.M | re.S)
+    columns = dimuons(3000)
+    write_columns(tmp_path / "zmumu.root", columns)
+    write_columns(tmp_path / "new.root", {name: v[:50] for name, v in columns.items() if name not in ("M", "label")})
+    monkeypatch.chdir(tmp_path)
+    for command, expected in re.findall(r"^\$ wirechamber (.*)\n((?:[^$].*\n)*)", screen, re.M):
+        assert main(command.split()) == 0
+        printed = [
+            line for line in capsys.readouterr().out.splitlines() if not line.startswith(("directory:", "plots:"))
+        ]
+        found = "\n".join(printed).partition("zmumu_mlp, M: other")[0].strip()
+        assert unify(found) == unify(expected.strip()), command
+    assert (tmp_path / "new.csv").exists()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -46,7 +46,7 @@ def execute(options: argparse.Namespace) -> int:
         console.print(text, end="")
         return 0
     write_text(options.out, text)
-    console.print(f"written: {options.out}; train it with: wirechamber run --config {options.out}")
+    console.print(f"written: {options.out}; train it with: wirechamber run {options.out}")
     return 0
 
 

@@ -19,8 +19,8 @@ from registry.notes import read_remark
 
 NEXT = {
     "done": "predict {run} --data FILES | export {run} | compare {run} OTHER",
-    "interrupted": "run --config {path}/job.json --resume",
-    "failed": "run --config {path}/job.json --overwrite",
+    "interrupted": "run {path}/job.json --resume",
+    "failed": "run {path}/job.json --overwrite",
     "held": "resubmit {run}",
 }
 """The command that a run in a state is waiting for."""

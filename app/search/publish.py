@@ -126,7 +126,7 @@ def register_search(job: Job, trials: list[Trial], best: Trial, finished: bool) 
     registry.update(root, job.name, metrics=record.metrics | metrics, notes=notes, verdict=record.verdict)
     logger.info("%s", text)
     if finished:
-        logger.info("train the winner in full: wirechamber run --config %s", directory.of(job.name).path / "best.json")
+        logger.info("train the winner in full: wirechamber run %s", directory.of(job.name).path / "best.json")
 
 
 def _describe_values(trial: Trial) -> str:

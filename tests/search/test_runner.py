@@ -66,7 +66,7 @@ def test_from_the_job_to_the_registry(command, searched, capsys):
     assert (record.state, record.metrics["trials"], record.metrics["failed_trials"]) == ("done", 3, 1)
     assert record.metrics["best_val_pos_mean_mm"] == row["pos_mean_mm"]
     assert "grid search: 3 trials, 1 failed" in record.notes[-1][1]
-    assert f"train the winner in full: wirechamber run --config {search.state.run / 'best.json'}\n" in search.output
+    assert f"train the winner in full: wirechamber run {search.state.run / 'best.json'}\n" in search.output
     _best_runs(search, best, record)
     assert main(["run", "--config", str(search.log.parent / "job.json")]) == 2
     assert "the run exists already" in " ".join(capsys.readouterr().err.split())
