@@ -25,7 +25,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
     parser.add_argument("run", metavar="RUN", help="name or path of a run")
     parser.add_argument("--data", nargs="+", metavar="FILE", help="other files of the same kind; else the test split")
-    parser.add_argument("--out", type=read_path, help="folder for predictions and metrics (with --data)")
+    parser.add_argument(
+        "--epoch", type=whole_number(1), metavar="N", help="the network after this epoch; else the best"
+    )
+    parser.add_argument("--out", type=read_path, help="folder for predictions and metrics (with --data or --epoch)")
     parser.add_argument("--root", action="store_true", help="also write predictions.root: a flat ROOT tree")
     parser.add_argument(
         "--jacobian",
@@ -43,22 +46,27 @@ def execute(options: argparse.Namespace) -> int:
     if not run.model.exists():
         raise UserError(Problem("the run has no model yet", (str(run.path),), expected="a run that is done"))
     others = None if options.data is None else find_files(options.data, ("--data",), Path.cwd())
-    folder: Path = options.out or (run.path if others is None else run.path / "evaluation")
+    if options.epoch:
+        from app.training.kept_epochs import find_epoch
+
+        find_epoch(run, options.epoch)
+    own = run.path / "evaluation" / (f"epoch_{options.epoch}" if options.epoch else "")
+    folder: Path = options.out or (run.path if others is None and not options.epoch else own)
     make_folder(folder)
     from app.runtime import device
 
     device.prepare(0)
     from app.commands._results import show_results
     from app.data.loading import load_data
-    from app.evaluation import load
     from app.evaluation.metrics import measure_events, read_events
     from app.export.onnx_file import with_old_parity
     from app.export.root_file import run_facts, write_root
+    from app.training.kept_epochs import model_of
 
     job = read_job(run.job)
     data = load_data(job)
     blocks = data.splits.test if others is None else [read_events(job, data, others)]
-    model = load(str(run.path)).model
+    model = model_of(run, job, data, options.epoch)
     jacobian = first_jacobian(job, data, blocks, model, options.jacobian) if options.jacobian else None
     results, predictions = measure_events(job, data, blocks, model)
     predictions.write(folder / "predictions.csv")

@@ -4,8 +4,10 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from app.commands._parser import read_path
+from app.commands._parser import read_path, whole_number
+from app.core.errors import Problem, UserError
 from app.core.files import check_folder, write_json
+from app.runs.directory import RunDirectory
 from app.runs.files import read_file, read_job
 from app.runs.finished import find_finished
 from app.runtime.console import console, table
@@ -17,13 +19,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
     parser.add_argument("run", metavar="RUN", help="name or path of a finished run")
     parser.add_argument("--root", action="store_true", help="also write the saved predictions as predictions.root")
+    parser.add_argument(
+        "--epoch", type=whole_number(1), metavar="N", help="the network after this epoch; else the best"
+    )
     parser.add_argument("--out", type=read_path, metavar="DIR", help="folder of the files; else the run's own")
 
 
 def execute(options: argparse.Namespace) -> int:
     """Write model.onnx, and predictions.root where it was asked for; print how well ONNX and Keras agree."""
     run = find_finished(options.run, *FILES, *(["predictions"] if options.root else []))
-    folder: Path = options.out or run.path
+    if options.epoch:
+        check_epoch(run, options)
+    own = run.path / "evaluation" / f"epoch_{options.epoch}" if options.epoch else run.path
+    folder: Path = options.out or own
     check_folder(run.path)
     check_folder(folder, "--out")
     from app.export.root_file import run_facts, write_root
@@ -35,17 +43,20 @@ def execute(options: argparse.Namespace) -> int:
 
     device.prepare(0)
     from app.data.loading import load_data
-    from app.evaluation import load
     from app.export.onnx_file import ParityError, export_onnx
+    from app.training.kept_epochs import model_of
 
-    model = load(str(run.path)).model
+    data = load_data(job)
+    model = model_of(run, job, data, options.epoch)
     path = folder / run.onnx.name
     try:
-        results = export_onnx(job, run, load_data(job), model, results, path)
+        results = export_onnx(job, run, data, model, results, path)
     except ParityError as error:
-        write_json(run.metrics, error.results)
+        if options.epoch is None:
+            write_json(run.metrics, error.results)
         raise
-    write_json(run.metrics, results)
+    if options.epoch is None:
+        write_json(run.metrics, results)
     show_differences(run.name, results)
     console.print(f"ONNX: {path}")
     if predictions is not None:
@@ -53,6 +64,16 @@ def execute(options: argparse.Namespace) -> int:
         write_root(path, predictions, run_facts(run))
         console.print(f"ROOT: {path}")
     return 0
+
+
+def check_epoch(run: RunDirectory, options: argparse.Namespace) -> None:
+    """Raise UserError where the epoch that was asked for is not kept, or predictions that are not its own."""
+    from app.training.kept_epochs import find_epoch
+
+    find_epoch(run, options.epoch)
+    if options.root:
+        expected = f"wirechamber evaluate {run.name} --epoch {options.epoch} --root"
+        raise UserError(Problem("the saved predictions are of the best epoch", ("--root",), expected=expected))
 
 
 def show_differences(run: str, results: dict[str, Any]) -> None:

@@ -42,7 +42,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", action=_File, **{**file, "help": "the same"})
     add_overrides(parser)
     kept = parser.add_mutually_exclusive_group()
-    kept.add_argument("--resume", action="store_true", help="continue a run from its last checkpoint, or begin it")
+    kept.add_argument(
+        "--resume",
+        action="store_true",
+        help="continue a run from its last checkpoint (written as often as 5 %% of the time allows), or begin it",
+    )
     kept.add_argument("--overwrite", action="store_true", help="replace a run of the same name")
     parser.add_argument("--dry-run", action="store_true", help="build everything on a few events, write nothing")
     count = whole_number(1)

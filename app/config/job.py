@@ -99,7 +99,10 @@ class Training(Strict):
     mixed_precision: bool = False
     xla: Literal["auto"] | bool = Field("auto", description="auto: compiled where the model gains from it")
     steps_per_execution: Literal["auto"] | Count = "auto"
-    keep_every: Count | None = Field(None, description="keep the checkpoint of every N-th epoch as well")
+    keep_every: Count | None = Field(
+        None,
+        description="also keep the checkpoint of every N-th epoch, for evaluate and export --epoch N",
+    )
     start_from: str | None = Field(None, description="a run whose weights are taken, by the names of the layers")
     freeze: Listed = Field((), description="patterns of names of layers whose weights do not change, e.g. hidden_*")
     bootstrap: Annotated[int, Field(ge=0, lt=2**31)] | None = Field(

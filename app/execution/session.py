@@ -21,6 +21,7 @@ from app.runs.record import facts_of
 from app.runs.replaced import aside, replaced, set_aside, settle
 from app.runtime.console import log_to
 from app.runtime.processes import TimeLimit
+from app.training.checkpoint import epochs
 
 logger = logging.getLogger(__name__)
 
@@ -113,6 +114,7 @@ def registered(job: Job, options: Options, shared: bool) -> Iterator[None]:
             logger.debug("raised after the signal", exc_info=error.__cause__)
         message = interruption.describe(error, resumable=True)
         logger.warning(message, extra={"in_file_only": True})  # the console gets the line itself
+        _describe_checkpoint(job)
         raise
     except WirechamberError as error:
         _report_end(root, job.name, state="failed", reason=str(error))
@@ -142,6 +144,19 @@ def _begin(job: Job, options: Options, shared: bool, facts: dict[str, Any]) -> b
         begun = {"state": "running", "started": registry.now(), "processes": processes}
         registry.create(root, registry.Record(run=job.name, **begun, **facts), replace=True)
     return False
+
+
+def _describe_checkpoint(job: Job) -> None:
+    """Say where an interrupted training will go on: checkpoints are not written after every epoch."""
+    kept = epochs(directory.of(job.name).checkpoints)
+    record = registry.find_or_warn(registry.root(), job.name)
+    done = (record and record.epoch) or 0
+    if not done:
+        return
+    at = f"the last checkpoint is that of epoch {kept[-1]}" if kept else "there is no checkpoint yet"
+    after = done - (kept[-1] if kept else 0)
+    repeated = f"; {after} of the {done} finished epochs will be repeated" if after > 0 else ""
+    logger.warning("%s%s", at, repeated)
 
 
 def _report_end(root: Path, run: str, **changes: Any) -> None:

@@ -68,15 +68,31 @@ def save(folder: Path, progress: Progress, variables: Sequence[Any], best: Array
         _write_arrays(part / "best.npz", best)
         (part / "progress.json").write_text(json.dumps(asdict(progress)))
 
-    write_file(folder / f"epoch_{progress.epoch:06d}", fill)
-    for old in sorted(folder.glob("epoch_*"))[:-KEPT]:
-        if not keep_every or int(old.name.removeprefix("epoch_")) % keep_every:
-            remove(old)
+    write_file(path_of(folder, progress.epoch), fill)
+    for epoch in epochs(folder)[:-KEPT]:
+        if not keep_every or epoch % keep_every:
+            remove(path_of(folder, epoch))
+
+
+def path_of(folder: Path, epoch: int) -> Path:
+    """Return where the checkpoint of an epoch lies."""
+    return folder / f"epoch_{epoch:06d}"
+
+
+def epochs(folder: Path) -> list[int]:
+    """Return the epochs whose checkpoints are there, the newest last."""
+    return sorted(int(path.name.removeprefix("epoch_")) for path in folder.glob("epoch_*"))
 
 
 def find_latest(folder: Path) -> Path | None:
     """Return the newest checkpoint, or None."""
-    return max(folder.glob("epoch_*"), default=None)
+    kept = epochs(folder)
+    return path_of(folder, kept[-1]) if kept else None
+
+
+def variables(objective: Any) -> list[Any]:
+    """Return everything that a checkpoint must hold; weight files would omit the state of dropout's seeds."""
+    return [*objective.variables, *objective.optimizer.variables]
 
 
 def restore(path: Path, variables: Sequence[Any]) -> tuple[Progress, Arrays]:

@@ -15,6 +15,7 @@ from app.evaluation.metrics import merge_tasks, task_metrics
 from app.evaluation.predict import Predictor, predict
 from app.runs.directory import RunDirectory
 from app.runtime.device import is_deterministic, version
+from app.schedules import Schedule
 from app.training.build import Networks
 from app.training.checkpoint import Progress
 from app.training.recorder import Recorder
@@ -98,19 +99,12 @@ def train(
         return history(Progress(seconds=built.seconds))
     set_start(built.network, training)
     steps = plan(job, data.splits.train.rows, built.network.count_params())
-    rate = training.optimizer.options.learning_rate
-    schedule = training.schedule.build(rate, steps.steps_per_epoch, training.epochs)
-    momentum = training.ema.momentum if training.ema else None
-    optimizer = optimizers.make(
-        training.optimizer, schedule.learning_rate, training.gradient_accumulation, ema=momentum
-    )
-    objective.compile(optimizer=optimizer, jit_compile=steps.xla, steps_per_execution=steps.steps_per_execution)
+    schedule = compile_objective(job, data, built, steps)
     higher = direction_of(job, training.monitor, ("training", "monitor")) == "max"
     if training.monitor != "val_loss":
         logger.info("the best epoch is that of the %s %s", "highest" if higher else "lowest", training.monitor)
     recorder = Recorder(training, schedule, run, make_validation(job, data, built), report, epochs, higher)
     recorder.set_model(objective)
-    make_variables(built, data)
     if resume:
         recorder.resume()
     if recorder.progress.epoch < epochs and not recorder.progress.stopped_early:
@@ -129,6 +123,20 @@ def train(
         )
     built.network.set_weights(recorder.best)
     return history(recorder.progress)
+
+
+def compile_objective(job: Job, data: Data, built: Networks, steps: Plan) -> Schedule:
+    """Give the objective its optimizer and all variables that a checkpoint holds; return the learning-rate schedule."""
+    training, objective = job.training, built.objective
+    rate = training.optimizer.options.learning_rate
+    schedule: Schedule = training.schedule.build(rate, steps.steps_per_epoch, training.epochs)
+    momentum = training.ema.momentum if training.ema else None
+    optimizer = optimizers.make(
+        training.optimizer, schedule.learning_rate, training.gradient_accumulation, ema=momentum
+    )
+    objective.compile(optimizer=optimizer, jit_compile=steps.xla, steps_per_execution=steps.steps_per_execution)
+    make_variables(built, data)
+    return schedule
 
 
 def with_unlabelled(labelled: Any, job: Job, data: Data, steps: int = 0) -> Any:

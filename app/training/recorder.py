@@ -58,16 +58,12 @@ class Recorder(keras.callbacks.Callback):
         self._cost = 0.0
         self._limit = TimeLimit.of_process()
 
-    def variables(self) -> list[Any]:
-        """Return everything that a checkpoint must hold; weight files would omit the state of dropout's seeds."""
-        return [*self.model.variables, *self.model.optimizer.variables]
-
     def resume(self) -> None:
         """Continue from the newest checkpoint, if there is one."""
         path = checkpoint.find_latest(self.run.checkpoints)
         if path is None:
             return
-        self.progress, self.best = checkpoint.restore(path, self.variables())
+        self.progress, self.best = checkpoint.restore(path, checkpoint.variables(self.model))
         self.schedule.restore(self.progress.schedule)
         logger.info("resumed from %s after epoch %d", path.name, self.progress.epoch)
 
@@ -179,7 +175,8 @@ class Recorder(keras.callbacks.Callback):
     def save(self) -> None:
         """Write the checkpoint of the finished epoch."""
         before = time.monotonic()
-        checkpoint.save(self.run.checkpoints, self.progress, self.variables(), self.best, self.training.keep_every)
+        variables = checkpoint.variables(self.model)
+        checkpoint.save(self.run.checkpoints, self.progress, variables, self.best, self.training.keep_every)
         self._saved = time.monotonic()
         self._cost = self._saved - before
 

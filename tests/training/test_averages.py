@@ -11,11 +11,14 @@ from app import optimizers
 from app.config.job_file import parse
 from app.core.errors import UserError
 from app.core.libraries import keras
+from app.data.loading import load_data
 from app.evaluation import load
 from app.evaluation.metrics import scalars
 from app.execution.session import Options
 from app.execution.single import train_job
 from app.optimizers import OPTIMIZERS
+from app.runs.files import read_job
+from app.training.kept_epochs import model_of
 from app.training.recorder import Recorder
 
 STEPS = {"optimizer": {"name": "sgd", "learning_rate": 1e-3}, "schedule": "constant", "steps_per_epoch": 1}
@@ -85,6 +88,11 @@ def test_the_model_is_the_average_and_the_training_goes_on_with_the_weights(trai
     for position, found in enumerate(arrays(averaged, 4, "best")):
         expected = sum(part * epoch[position] for part, epoch in zip(share, weights, strict=True))
         np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-9)
+    job = read_job(averaged.job)
+    for one, other in zip(
+        model_of(averaged, job, load_data(job), 4).get_weights(), arrays(averaged, 4, "best"), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
     deployed = {v.path: v.numpy() for v in load(str(averaged.path)).model.variables}
     np.testing.assert_array_equal(deployed["hidden_1/kernel"], arrays(averaged, 4, "best")[0])
     # The first epoch's average is its weights; later ones lag behind on the way down.

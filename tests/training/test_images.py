@@ -135,7 +135,7 @@ def test_best_weights_and_checkpoints_hold_the_averages(trained):
     recorder.keep_best(history["best_val_loss"] + 1)
     built.network.set_weights(recorder.best)
     np.testing.assert_array_equal(first.moving_mean, mean)
-    names = [variable.path for variable in recorder.variables()]
+    names = [variable.path for variable in checkpoint.variables(recorder.model)]
     assert {first.moving_mean.path, first.moving_variance.path} <= set(names)
     with np.load(checkpoint.find_latest(run.checkpoints) / "best.npz") as kept:
         best = [kept[f"arr_{n}"] for n in range(len(kept.files))]
