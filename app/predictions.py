@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from app.core.errors import Problem, UserError
 from app.core.files import write_bytes
-from datasets.pipeline.columns import join_column
+from datasets.pipeline.columns import is_single, join_column
 
 PURITY, EFFICIENCY = "hit_purity", "hit_efficiency"
 """Columns with the quality of the model's assignment of hits in each event; baselines do not assign hits."""
@@ -173,18 +173,20 @@ def write_blocks(path: Path, blocks: Iterable[Predictions]) -> None:
     """Write blocks of predictions with the same columns as one CSV, atomically.
 
     They are `key`, the extra ones, `true_<target>`, what TASK_OUTPUTS names, and `<baseline>.<target>`. Integers, and
-    extra columns and truth that float32 does not hold, keep all digits.
+    extra columns and truth that float32 does not hold, keep all digits. Extra columns may be texts; `read` takes none.
     """
 
     def write(file: BinaryIO) -> None:
         for number, block in enumerate(blocks):
-            flat = {n: v if v.dtype.kind in "iub" else np.asarray(v, np.float64) for n, v in block.flat().items()}
+            flat = {n: v if v.dtype.kind in "iubU" else np.asarray(v, np.float64) for n, v in block.flat().items()}
             head = (",".join(map(_quote, ("key", *flat))) + "\n").encode("utf-8", "surrogateescape")
             file.write(b"" if number else head)
             prefixes = (TRUE, TASK_OUTPUTS[VALUE], *(f"{baseline}." for baseline in block.baselines))
             exact = set(block.columns) | {p + t for t, v in block.true.items() if not is_single(v) for p in prefixes}
-            long = {n for n, v in flat.items() if n in exact and not is_single(v)}
-            forms = ["%d" if v.dtype.kind in "iub" else "%r" if n in long else "%.9g" for n, v in flat.items()]
+            long = {n for n, v in flat.items() if n in exact and v.dtype.kind == "f" and not is_single(v)}
+            kinds = {"f": "%.9g", "U": "%s"}
+            forms = ["%r" if n in long else kinds.get(v.dtype.kind, "%d") for n, v in flat.items()]
+            flat = {n: np.array([*map(_quote, v.tolist())]) if v.dtype.kind == "U" else v for n, v in flat.items()}
             form = ",".join(["%d", *forms]) + "\n"
             for first in range(0, len(block), 4096):
                 rows = zip(*(v[first : first + 4096].tolist() for v in (block.key, *flat.values())), strict=True)
@@ -204,12 +206,6 @@ def _further_columns(names: Sequence[str]) -> list[str]:
     of_truth = [n for n in names if n.startswith(TRUE) and f"{TASK_OUTPUTS[VALUE]}{n.removeprefix(TRUE)}" in names]
     first = next(iter(of_truth or [n for n in names if n.startswith(PREFIXES)]), None)
     return list(names) if first is None else list(names[: names.index(first)])
-
-
-def is_single(values: NDArray[Any]) -> bool:
-    """Whether float32 holds all values."""
-    with np.errstate(over="ignore"):
-        return bool(np.array_equal(values.astype(np.float32), values, equal_nan=True))
 
 
 def _read_table(path: Path) -> tuple[NDArray[np.uint64], dict[str, NDArray[Any]]]:

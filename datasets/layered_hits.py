@@ -86,6 +86,7 @@ def layered_hits(
     mirror: float | None = None,
     straight: float = 0.0,
     blocks: Count = 10,
+    truth: bool = True,
 ) -> Source:
     """Azimuths in L layers of an overlap trigger, with transverse momentum and charge, from npz files.
 
@@ -109,13 +110,17 @@ def layered_hits(
         mirror: mirror training events at random about this azimuth, anew in every pass, and their charge; null: do not.
         straight: value of the layers of angles for a straight muon, about which they are mirrored.
         blocks: number of blocks into which the rows of each part are cut, in their order.
+        truth: false for files without momentum and charge, which can only be predicted.
 
     Raises:
         UserError: a damaged file, a missing array, shapes that do not fit, impossible values.
     """
-    names = {"hits": hits, "pt": pt, "charge": charge}
-    said = {**names, "prefixes": tuple(prefixes)}
-    shapes = {(path, prefix): read_shape(path, prefix, names) for path in files for prefix in prefixes}
+    said: dict[str, Any] = {"hits": hits, "pt": pt, "charge": charge, "prefixes": tuple(prefixes)}
+    names = {name: said[name] for name in (("hits", "pt", "charge") if truth else ("hits",))}
+    shapes: dict[tuple[Path, str], tuple[int, ...]] = {}
+    for path in files:
+        there = prefixes if truth else [p for p in prefixes if p + hits in npz.array_names(path)] or [""]
+        shapes |= {(path, prefix): read_shape(path, prefix, names) for prefix in there}
     layers = {shape[1] for shape in shapes.values()}
     if len(layers) > 1:
         what = "the parts have different numbers of layers"
@@ -140,7 +145,7 @@ def layered_hits(
     layer = {"name": "layer_differences", "pairs": differences, "angles": list(angles)}
     return Source(
         inputs={"layers": Input(CHANNELS, (length, 2), layer=layer)},
-        targets=TARGETS,
+        targets=TARGETS if truth else {},
         extras=EXTRAS,
         blocks=[partial(read, part) for part in parts],
         files=[part.name for part in parts],
@@ -181,19 +186,24 @@ def read_block(block: ArrayBlock, names: Mapping[str, str], absent: float, min_h
         logger.info(
             "%s: left out %d of %d muons with fewer than %d hits", block.name, (~kept).sum(), len(kept), min_hits
         )
-    pt, charge = arrays["pt"], arrays["charge"]
     wrong = {
-        "values are not finite in float32": (~(np.abs(values) <= FLOAT32).all(axis=1), "finite values up to 3.4e38"),
-        "momenta are not finite or not above 0": (~(np.isfinite(pt) & (pt > 0)), "pt > 0 GeV"),
-        "charges are neither 1 nor -1": (np.abs(charge) != 1, "charge +1 or -1"),
+        "values are not finite in float32": (~(np.abs(values) <= FLOAT32).all(axis=1), "finite values up to 3.4e38")
     }
+    truth = [arrays[name] for name in ("pt", "charge") if name in arrays]
+    if truth:
+        pt, charge = truth
+        wrong["momenta are not finite or not above 0"] = ~(np.isfinite(pt) & (pt > 0)), "pt > 0 GeV"
+        wrong["charges are neither 1 nor -1"] = np.abs(charge) != 1, "charge +1 or -1"
     for what, (bad, expected) in wrong.items():
         if bad.any():
             row = block.rows.start + int(np.flatnonzero(bad)[0])
             raise UserError(Problem(f"{bad.sum()} {what}, the first in row {row}", (block.name,), expected=expected))
-    columns = {"pt": pt, "charge": charge, "positive": charge > 0, "q_over_pt": charge / pt, "n_hits": counts}
-    key = hash_rows([pt, charge, values])
+    columns = {"n_hits": counts}
+    if truth:
+        columns = {"pt": pt, "charge": charge, "positive": charge > 0, "q_over_pt": charge / pt, **columns}
     rows = np.flatnonzero(kept)  # what is left out may hold anything
     single = {name: single_column(name, column[rows], (block.name,)) for name, column in columns.items()}
     layers = np.stack([np.where(present, values, 0.0), present], axis=-1)[rows]
-    return Events({"layers": layers.astype(np.float32)}, single, key[rows])
+    return Events(
+        {"layers": layers.astype(np.float32)}, single, hash_rows([*truth, values])[rows], block.rows.start + rows
+    )

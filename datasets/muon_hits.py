@@ -1,6 +1,6 @@
 """Muons in a spectrometer as its hits see them: jagged ROOT trees, one sample for each muon."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
@@ -59,6 +59,7 @@ def muon_hits(
     block_size: Count = 5000,
     key: Literal["event", "content"] = "event",
     on_invalid: OnInvalid = "stop",
+    truth: bool = True,
 ) -> Source:
     """Hits of muons and their truth from jagged ROOT trees (TTree or RNTuple), unpadded until the batch.
 
@@ -103,6 +104,7 @@ def muon_hits(
             the muon's number in it, or "content", a hash of truth and number of hits, also where no event is numbered.
         on_invalid: "stop" at truth or hits that are not finite, at pt 0 and at charges other than 1 and -1, or "drop"
             these muons. The log counts everything that is left out.
+        truth: false for files without muons, which can only be predicted: an event with all of its hits is a sample.
 
     Raises:
         UserError: a damaged file, a missing tree or branch, branches of different lengths in an event, impossible
@@ -115,12 +117,14 @@ def muon_hits(
         raise UserError(
             Problem("segments have no hits to assign", ("dataset", "assignment"), expected="false", received=True)
         )
-    trees = [open_muon_tree(path, tree, features, naming, assignment or noise == "drop") for path in files]
+    assignment = assignment and truth
+    trees = [open_muon_tree(path, tree, features, naming, assignment or noise == "drop", truth) for path in files]
     parts = tree_blocks(trees, block_size)
     rows = sum(part.rows for part in parts)
     selection = Selection(min_pt, max_abs_eta, min_hits, max_hits, on_invalid, len(parts))
-    choice = Choice(muons, other_muons, noise)
-    reader = Reader(features, choice, selection, assignment, key == "content", Duplicates(rows), tracks, segments)
+    choice = Choice(muons, other_muons, noise) if truth else Choice("each", "keep", "keep")
+    duplicates = Duplicates(rows, truth)
+    reader = Reader(features, choice, selection, assignment, key == "content", duplicates, tracks, segments, truth)
     factors = [{**SCALES, **(scales or {})}.get(name, 1.0) for name in features]
     layer = {"name": "hit_features", "scales": factors, "standardize": standardize}
     columns = tuple(Column(name, UNITS.get(name, "")) for name in features)
@@ -128,8 +132,8 @@ def muon_hits(
     of_hits = {"hits": Input(columns, (None, len(features)), layer=layer), "mask": MASK}
     return Source(
         inputs={"segments": Input(SEGMENTS, (len(SEGMENTS),))} if segments else of_hits,
-        targets=known_targets(known),
-        extras={n: c for n, c in EXTRAS.items() if n not in EVENT or n in known} | (TRACKS if tracks else {}),
+        targets=known_targets(known) if truth else {},
+        extras=known_extras(known, truth) | (TRACKS if tracks else {}),
         blocks=[partial(reader, number, part) for number, part in enumerate(parts)],
         files=[str(part.tree.path) for part in parts],
         rows=rows,
@@ -139,6 +143,12 @@ def muon_hits(
         truth={"assigned": ASSIGNED} if assignment else {},
         selects=True,
     )
+
+
+def known_extras(known: Mapping[str, str], truth: bool) -> dict[str, Column]:
+    """Return what else is known of each sample."""
+    names = {"n_hits", *known} | ({"muon", "muons"} if truth else set())
+    return {name: column for name, column in EXTRAS.items() if name in names}
 
 
 def check_names(naming: Naming, features: Sequence[str], scales: dict[str, float], tracks: bool) -> None:

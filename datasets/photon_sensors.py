@@ -58,6 +58,7 @@ def photon_sensors(
     key: Literal["event", "readings"] = "event",
     empty: Literal["drop", "keep"] = "drop",
     on_invalid: Literal["stop", "drop"] = "stop",
+    truth: bool = True,
 ) -> Source:
     """Photons and times of the 4,760 sensors of a xenon calorimeter, and the truth of the gamma, from ROOT trees.
 
@@ -82,17 +83,18 @@ def photon_sensors(
         empty: what to do with events without any gamma (n_gamma = 0), whose truth is undefined: "drop" them, or "keep"
             them for the target n_gamma alone.
         on_invalid: "stop" at events whose truth is not finite, or "drop" them and log how many.
+        truth: false for files whose truth is not read, which can only be predicted.
 
     Raises:
         UserError: a damaged file, a missing tree or branch, another number of sensors, truth that is not finite, in
             another unit or out of range, duplicates.
     """
-    trees = [open_sensor_tree(path, tree, branches or {}) for path in files]
+    trees = [open_sensor_tree(path, tree, branches or {}, truth) for path in files]
     parts = tree_blocks(trees, block_size)
     rows = sum(part.rows for part in parts)
     renamed = {column: branch for column, branch in (branches or {}).items() if branch != BRANCHES[column]}
     drops = (empty == "drop", on_invalid == "drop")
-    reader = Reader(time_threshold, dead, key == "readings", *drops, Duplicates(rows))
+    reader = Reader(time_threshold, dead, key == "readings", *drops, Duplicates(rows, truth))
     return Source(
         inputs={
             "sensors": Input(SENSOR_COLUMNS, (SENSORS, 2), layer={"name": "sensor_channels", "scaling": scaling}),

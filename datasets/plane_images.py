@@ -65,6 +65,7 @@ def plane_images(
     augmentation: tuple[Mirror, ...] = (),
     width: Literal[16, 32] = 16,
     on_bad_file: OnBadFile = "stop",
+    truth: bool = True,
 ) -> Source:
     """Clusters of charge in liquid argon as images of time and wire on the planes U, V, X, and the particle of each.
 
@@ -93,12 +94,15 @@ def plane_images(
         augmentation: mirror training events and their labels at random, anew in every pass: in "time", in the "wires".
         width: channels of images that are made of ROOT files.
         on_bad_file: "stop" at damaged or missing files, or "skip" them and say how many.
+        truth: false for files whose truth is not read, which can only be predicted; all of their clusters are taken.
 
     Raises:
         UserError: damaged or missing files, other arrays, images of other sizes or without a hit, metadata of unknown
             width or of other content, nothing left of a selection, duplicates.
     """
-    groups = load_readable(find_groups(files, planes), partial(open_group, planes=planes, width=width), on_bad_file)
+    groups = load_readable(
+        find_groups(files, planes), partial(open_group, planes=planes, width=width, truth=truth), on_bad_file
+    )
     for _, content in groups:
         check_images(content, next(iter(groups[0][1].values())))
     facts = [read_facts(group.path) for group, _ in groups]
@@ -111,16 +115,16 @@ def plane_images(
             raise UserError(Problem(what, (str(group.path),), expected=repr(frame), received=other.get("frame")))
     if frame is None:
         logger.info("the files do not say in which frame their directions are: they are taken as they are")
-    selection = Selection(main_track, interaction, energy, without_momentum == "keep")
+    selection = Selection(main_track, interaction, energy, without_momentum == "keep") if truth else None
     chosen = select_clusters(groups, selection, balance)
     blocks = [block for (_, content), one in zip(groups, chosen, strict=True) for block in cut_blocks(content, one)]
     rows = sum(len(one) for one in chosen)
     channels = next(iter(groups[0][1].values())).shape[2]
-    targets = {**(DIRECTIONS if without_momentum == "drop" else {}), **TARGETS}
+    targets = {**(DIRECTIONS if without_momentum == "drop" else {}), **TARGETS} if truth else {}
     made = {f"charge_{p}" for p in planes} | {f"axis_{a}" for a in "xyz"}
     names = (set.intersection(*(set(stored_columns(one)) for one in chosen)) | made) - set(targets) - set(DIRECTIONS)
     extras = {name: column for name, column in known_columns(planes).items() if name in names}
-    reader = Reader(list(targets), list(extras), Duplicates(rows), on_bad_file)
+    reader = Reader(list(targets), list(extras), Duplicates(rows, truth), on_bad_file)
     layer = {"name": "adc", "normalization": normalization, "sum_ticks": sum_ticks}
     return Source(
         inputs={f"plane_{p}": Input((Column("adc", "ADC"),), (TICKS, channels), layer=layer) for p in planes},
@@ -154,19 +158,23 @@ def primitives_fingerprint(path: Path) -> str:
     return root.fingerprint([path], choices=lambda file: primitive_trees(file) or root.tree_names(file))
 
 
-def open_group(group: Group, planes: Sequence[str], width: int) -> tuple[Group, Mapping[str, Plane]]:
+def open_group(
+    group: Group, planes: Sequence[str], width: int, truth: bool = True
+) -> tuple[Group, Mapping[str, Plane]]:
     """Return a group with its planes, of npz files or made of primitives."""
     if group.kind == "primitives":
         from datasets.primitives.images import primitive_planes
 
         return group, primitive_planes(group.path, planes, width)
-    return group, open_planes(group, planes)
+    return group, open_planes(group, planes, truth)
 
 
 def select_clusters(
-    groups: Sequence[tuple[Group, Mapping[str, Plane]]], selection: Selection, balance: Balance | None
+    groups: Sequence[tuple[Group, Mapping[str, Plane]]], selection: Selection | None, balance: Balance | None
 ) -> list[Joined]:
     """Return the wanted clusters of each group, and log how many are dropped and how many energies disagree.
+
+    Without a selection all of them are wanted, and their truth is not read.
 
     Raises:
         UserError: no cluster is left.
@@ -174,14 +182,18 @@ def select_clusters(
     count, kept, widths = Counter[str](), list[Joined](), Counter[int]()
     every = moved = wrong = 0
     for group, content in groups:
-        tables = {plane: clusters_of(group, plane, one) for plane, one in content.items()}
+        tables = {p: clusters_of(group, p, one, selection is not None) for p, one in content.items()}
         widths.update({one.width: len(one) for one in tables.values()})
         joined = join(group, content, tables, count)
         every += len(joined)
+        if selection is None:
+            kept.append(joined)
+            continue
         moved += int(moving(joined.clusters.columns["momentum"]).sum())
         wrong += int(mismatched(joined.clusters).sum())
         kept.append(selection.apply(joined, count))
-    kept = balance_clusters(kept, balance, count) if balance and any(map(len, kept)) else kept
+    if balance and selection is not None and any(map(len, kept)):
+        kept = balance_clusters(kept, balance, count)
     logger.info("metadata: %s", ", ".join(f"{n:,} rows of {width} columns" for width, n in sorted(widths.items())))
     if moved:
         share = f"{100 * wrong / moved:.1f} %"

@@ -82,7 +82,7 @@ def table(
     if not edges:
         raise UserError(Problem("no rows in these files", ("dataset", "files"), received=[t.place for t in tables[:3]]))
     rows = sum(number for _, _, number in edges)
-    reader = Reader(named["inputs"], named["targets"], named["extras"], select, key, missing, Duplicates(rows))
+    reader = Reader(named["inputs"], named["targets"], named["extras"], select, key, missing, Duplicates(rows, truth))
     choice: dict[str, object] = {"select": select}
     choice |= {"columns": [(w.name, w.quantity.model_dump()) for part in named.values() for w in part]}
     choice |= {"friends": [friend.model_dump(exclude={"files"}) for friend in friends]} if friends else {}

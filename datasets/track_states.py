@@ -82,7 +82,7 @@ def track_states(
         branches: ROOT branch of each column whose branch has another name (x, y, tx, ty, qop, dz, true_x, ...).
         on_invalid: "stop" at rows that are not finite, or "drop" them and log how many.
         field: magnetic field of files that do not state their own, for what needs one (mirror, baselines, physics).
-        truth: false for start states without an end, which can only be the unlabelled states of a job.
+        truth: false for start states without an end, which can only be predicted, or be the unlabelled states of a job.
 
     Raises:
         UserError: a damaged file, names that no file has or reads, a wrong unit, values that are not finite or out of
@@ -96,7 +96,7 @@ def track_states(
     if not parts:
         raise UserError(Problem("no tracks in these files", ("dataset", "files"), received=[str(p) for p in files[:3]]))
     rows = sum(block.rows for block in parts)
-    reader = Reader(qop_unit or "1/GeV", z, z_start, on_invalid == "drop", Duplicates(rows), truth)
+    reader = Reader(qop_unit or "1/GeV", z, z_start, on_invalid == "drop", Duplicates(rows, truth), truth)
     columns = (*STATE, Z_START) if z_start else STATE
     return Source(
         inputs={"state": Input(columns, (len(columns),))},
@@ -139,12 +139,13 @@ class Reader:
     def __call__(self, number: int, block: Block) -> Events:
         """Read block number `number`."""
         columns = self.convert(block.read(), block.place)
+        rows = block.first + np.arange(block.rows)
         if self.drop:
             good = np.all([np.isfinite(a) for a in columns.values() if a.dtype.kind == "f"], axis=0)
             if number not in self.checked and not good.all():
                 what = "%s: %d of %d rows are not finite and were dropped"
                 logger.warning(what, block.place[0], (~good).sum(), len(good))
-            columns = {name: array[good] for name, array in columns.items()}
+            columns, rows = {name: array[good] for name, array in columns.items()}, rows[good]
         key = columns.pop("key", None)
         key = hash_rows([columns[name] for name in sorted(columns)]) if key is None else key
         if number not in self.checked:
@@ -157,7 +158,7 @@ class Reader:
         state = np.stack([single_column(name, columns[name], block.place) for name in inputs], axis=-1)
         true = {name: columns[f"true_{name}"] for name in ENDS if self.truth}
         ends = {name: single_column(f"true_{name}", column, block.place) for name, column in true.items()}
-        return Events({"state": state}, {**ends, "p": single_column("p", columns["p"], block.place)}, key)
+        return Events({"state": state}, {**ends, "p": single_column("p", columns["p"], block.place)}, key, rows)
 
     def convert(self, columns: dict[str, Any], place: tuple[str]) -> dict[str, Any]:
         """Return columns in float64, keys in uint64, with q/p in 1/GeV, dz, and z_start where it is an input."""

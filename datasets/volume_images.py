@@ -33,7 +33,7 @@ DIRECTIONS = {
     for a in AXES
 }
 TARGETS = {
-    "is_es": Column("is_es", "", "1 for elastic scatters on electrons, 0 for charged currents"),
+    "is_es": Column("is_es", "", "1 for elastic scatters on electrons, 0 for charged currents", ("cc", "es")),
     "energy": Column("energy", "GeV", "true energy of the main track's particle"),
 }
 STORED = {
@@ -59,6 +59,7 @@ def volume_images(
     normalization: Normalization = "asinh",
     sum_ticks: Count = 1,
     on_bad_file: OnBadFile = "stop",
+    truth: bool = True,
 ) -> Source:
     """Images of 1 m x 1 m around a main track on the planes U, V, X, to tell elastic scatters from charged currents.
 
@@ -78,20 +79,22 @@ def volume_images(
         normalization: "raw" counts, "log" ln(1 + n), "asinh", or each image over its largest pixel, "per_image".
         sum_ticks: so many ticks are added before the model sees them; a divisor of 1242, e.g. 6 (0.48 cm).
         on_bad_file: "stop" at damaged files, or "skip" them and say how many.
+        truth: false for files whose truth is not read, which can only be predicted; all of their events are taken.
 
     Raises:
         UserError: damaged files, pickled objects, pixels outside the image, nothing left of a selection, duplicates.
     """
-    shards = load_readable(list(files), open_shard, on_bad_file)
+    shards = load_readable(list(files), partial(open_shard, truth=truth), on_bad_file)
     keep = without_momentum == "keep"
-    rows = select_rows(shards, interaction, energy, balance, keep)
+    chosen = (interaction, energy, balance) if truth else (None, None, None)
+    rows = select_rows(shards, *chosen, keep)
     directed = not keep and all("main_track_momentum" in shard.columns for shard in shards)
-    targets = {**TARGETS, **(DIRECTIONS if directed else {})}
+    targets = {**(TARGETS if truth else {}), **(DIRECTIONS if directed else {})}
     names = set.intersection(*(set(stored_columns(shard, np.arange(min(1, len(shard))))) for shard in shards))
     extras = {f"charge_{p}": Column(f"charge_{p}", "ADC", f"sum over the image of plane {p.upper()}") for p in planes}
     extras |= {name: column for name, column in {**STORED, **NEUTRINO}.items() if name in names}
     count = sum(map(len, rows))
-    reader = Reader(planes, list(targets), list(extras), Duplicates(count), on_bad_file)
+    reader = Reader(planes, list(targets), list(extras), Duplicates(count, truth), on_bad_file)
     layer = {"name": "adc", "normalization": normalization, "sum_ticks": sum_ticks, "ticks": "columns"}
     columns = tuple(Column(f"adc_{plane}", "ADC", f"plane {plane.upper()}") for plane in planes)
     return Source(
@@ -148,13 +151,13 @@ class Reader:
             name: exact_numbers(values[name]) if name in NUMBERS else single_column(name, values[name], place)
             for name in (*self.targets, *self.extras)
         }
-        return Events({"volume": images[some]}, columns, shard.key[rows[some]])
+        return Events({"volume": images[some]}, columns, shard.key[rows[some]], rows[some])
 
 
 def stored_columns(shard: Shard, rows: NDArray[np.intp]) -> dict[str, NDArray[Any]]:
     """Return targets and extras that follow from the metadata, energies in GeV."""
     columns = {name: values[rows] for name, values in shard.columns.items()}
-    values: dict[str, NDArray[Any]] = {"is_es": columns["is_es"], "energy": columns["particle_energy"]}
+    values = {name: columns[of] for name, of in (("is_es", "is_es"), ("energy", "particle_energy")) if of in columns}
     if "main_track_momentum" in columns:
         momentum = columns["main_track_momentum"].astype(np.float64)
         with np.errstate(invalid="ignore", divide="ignore"):

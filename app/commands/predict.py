@@ -7,7 +7,6 @@ from pathlib import Path
 from app.commands._parser import read_path
 from app.core.errors import Problem, UserError
 from app.core.files import check_file, find_files, make_folder, read_json
-from app.runs.files import read_job
 from app.runs.find import find_run
 from app.runtime.console import console
 
@@ -38,24 +37,27 @@ def execute(options: argparse.Namespace) -> int:
 
     device.prepare(0)
     from app.evaluation import load
-    from app.evaluation.prediction_files import Ranges, open_unlabelled, predictions_of
-    from app.export.root_file import run_facts, write_root
-    from app.predictions import Predictions, write_blocks
+    from app.evaluation.prediction_files import Ranges, job_to_predict, open_unlabelled, predictions_of
+    from app.export.root_file import run_facts, write_root_blocks
+    from app.predictions import write_blocks
 
     loaded = load(str(run.path))
-    job = read_job(run.job)
+    job = job_to_predict(run)
     source = open_unlabelled(job, files)
     facts = read_json(run.normalization)
     ranges = Ranges(facts.get("ranges", {}), loaded.columns)
-    blocks = predictions_of(source, job, loaded.model, ranges)
+    units = {name: unit for name, unit in facts.get("units", {}).items() if unit}
+    classes = facts.get("classes") or {name: c.classes for name, c in source.targets.items() if c.classes}
+    blocks = predictions_of(source, job, loaded.model, ranges, classes)
     if out.suffix == ".csv":
         write_blocks(out, blocks)
     else:
-        write_root(out, Predictions.concatenate(list(blocks)), run_facts(run))
+        about = {**run_facts(run), "units": units, "classes": classes, "files": [str(path) for path in files]}
+        write_root_blocks(out, blocks, about)
     for line in ranges.lines():
         logger.warning(line)
-    units = {name: unit for name, unit in facts.get("units", {}).items() if unit}
-    console.print(f"{ranges.events:,} events predicted: {out}")
+    rows = f" of {source.rows:,} rows" * (source.rows != ranges.events)
+    console.print(f"{ranges.events:,} events{rows} predicted: {out}")
     if units:
         console.print("units: " + ", ".join(f"{name} [{unit}]" for name, unit in units.items()))
     return 0

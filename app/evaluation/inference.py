@@ -145,10 +145,16 @@ def load(run: Path | str) -> Loaded:
     if not directory.model.exists():
         raise UserError(Problem("the run has no model yet", (str(directory.path),), expected="a run that is done"))
     job, columns = read_json(directory.trained_job), read_json(directory.normalization)["columns"]
-    MODELS.parse(job["model"])  # imports its file, which may hold layers of its own
+    unknown = None
+    try:
+        MODELS.parse(job["model"])  # imports its file, which may hold layers of its own
+    except UserError as error:  # without layers of its own the file is not needed
+        unknown = error.under("model")
     try:
         model = keras.saving.load_model(directory.model, compile=False)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile) as error:
+        if unknown:
+            raise unknown from None
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
         what = f"cannot be read as a model ({reason})"
         raise UserError(Problem(what, (str(directory.model),), expected="the model of a run that is done")) from None

@@ -1,40 +1,72 @@
 """A finished run's predictions on files that need not hold the truth, block by block."""
 
+import logging
+import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from app.config import Job
+from app.config.job_file import parse
 from app.core.errors import Problem, UserError
+from app.core.files import read_json
 from app.evaluation.predict import Predictor, predict
+from app.models import MODELS
 from app.predictions import Predictions
+from app.runs.directory import RunDirectory
+from app.runs.files import read_job
 from datasets import DATASETS
 from datasets.pipeline.checked import open_source
 from datasets.pipeline.events import Events, Source
 
+logger = logging.getLogger(__name__)
+
+PART = re.compile(r"(:[^/]*)/\d+$")
+"""The number behind a part of a file, as `file.npz:train_/3`: rows are counted in the part."""
 SHARE_TO_WARN = 0.01
 """Of the events; 0.2 % of those that were trained on lie outside by definition."""
 
 
+def job_to_predict(run: RunDirectory) -> Job:
+    """Return the job of a run, reduced to dataset, model and targets where the rest of it cannot be read.
+
+    A prediction needs no more: a loss or a metric of the user's own need not be there.
+    """
+    try:
+        return read_job(run.job)
+    except UserError:
+        content = read_json(run.job)
+        if not {"name", "application", "dataset", "model", "tasks"} <= content.keys():
+            raise
+        tasks = {n: {"targets": t["targets"], "enabled": t.get("enabled", True)} for n, t in content["tasks"].items()}
+        try:
+            model = MODELS.parse(content["model"]).dump()
+        except UserError:  # a saved model is loaded without the function that built it
+            model = {"name": "mlp"}
+        return parse({**{n: content[n] for n in ("name", "application", "dataset")}, "model": model, "tasks": tasks})
+
+
 def open_unlabelled(job: Job, files: Sequence[Path]) -> Source:
-    """Return the events of other files of the job's kind, without the truth where the loader can do so.
+    """Return the events of other files of the job's kind, without the truth where they do not have it.
 
     Raises:
         UserError: the files lack an input, or the truth that this loader needs.
     """
     content = {name: value for name, value in job.dataset.dump().items() if name not in ("simulate", "split")}
-    for truth in (True, False):
-        own = {"truth": truth} if "truth" in job.dataset.parameters else {}
-        try:
-            return open_source(DATASETS.parse({**content, **own, "files": [str(path) for path in files]}), files)
-        except UserError as error:
-            if not truth or not own:
-                raise
-            refused = error
-    raise refused
+    content["files"] = [str(path) for path in files]
+    if "truth" not in job.dataset.parameters:
+        return open_source(DATASETS.parse(content), files)
+    try:
+        source = open_source(DATASETS.parse({**content, "truth": True}), files)
+        source.blocks[0]()
+    except UserError as error:
+        logger.debug("the files are read without truth: %s", error)
+        return open_source(DATASETS.parse({**content, "truth": False}), files)
+    return source
 
 
 @dataclass
@@ -75,12 +107,49 @@ class Ranges:
         ]
 
 
-def predictions_of(source: Source, job: Job, deployed: Any, ranges: Ranges) -> Iterator[Predictions]:
-    """Yield the predictions of each block of events; raises UserError when there is no event at all."""
+def predictions_of(
+    source: Source, job: Job, deployed: Any, ranges: Ranges, classes: Mapping[str, Sequence[str]]
+) -> Iterator[Predictions]:
+    """Yield the predictions of each block of events; raises UserError when there is no event at all.
+
+    Args:
+        source: the events.
+        job: of the run.
+        deployed: its model.
+        ranges: counts the events unlike those of the training.
+        classes: names of the classes, by target.
+    """
     predictor = Predictor(deployed)
-    for events in source:
+    for events, where in located(source):
         if len(events):
             ranges.look(events)
-            yield predict(predictor, events, job)
+            predictions = predict(predictor, events, job)
+            columns = {**where, **predictions.columns, **name_classes(predictions, classes)}
+            yield replace(predictions, columns=columns)
     if not ranges.events:
         raise UserError(Problem("no events in these files", ("--data",), received=list(source.files)[:3]))
+
+
+def located(source: Source) -> Iterator[tuple[Events, dict[str, Any]]]:
+    """Yield each block, and the columns that say where its events are.
+
+    They are `row`, counted from 0 in each file, where the loader knows it or reads all rows, and `file` where there are
+    several.
+    """
+    names = [PART.sub(r"\1", name) for name in source.files]
+    files, read = list(dict.fromkeys(names)), Counter[str]()
+    for name, events in zip(names, source, strict=True):
+        where = {"file": np.full(len(events), files.index(name))} if len(files) > 1 else {}
+        rows = np.arange(read[name], read[name] + len(events)) if events.rows is None else events.rows
+        read[name] += len(events)
+        yield events, where | ({} if events.rows is None and source.selects else {"row": rows})
+
+
+def name_classes(predictions: Predictions, classes: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """Return `class_<target>` (N,), the name of the most probable class, of the targets whose classes have names."""
+    named = {}
+    for target, names in classes.items():
+        if target in predictions.predicted:
+            number = np.rint(np.nan_to_num(predictions.predicted[target]))
+            named[f"class_{target}"] = np.array(names)[np.clip(number, 0, len(names) - 1).astype(int)]
+    return named

@@ -32,7 +32,7 @@ def train_ensemble(job: Job, options: Options, progress: Callable[[Progress], No
         from app.execution import results
         from app.execution.tracking import track_run
         from app.layers.ensemble_mean import MEANS, combine_members
-        from app.training.build import Networks
+        from app.training.build import Networks, facts_of_data
         from app.training.fit import history
 
         data = load_data(job, options.limit)
@@ -46,7 +46,7 @@ def train_ensemble(job: Job, options: Options, progress: Callable[[Progress], No
         bootstrap = job.ensemble is not None and job.ensemble.bootstrap
         drawn = "each trained on its own draw of the events" if bootstrap else "trained on the same events"
         description = f"{len(runs)} of {job.model.name}, {drawn}"
-        normalization = {"columns": data.columns, "members": names}
+        normalization = {"columns": data.columns, "members": names, **facts_of_data(data)}
         networks = Networks(mean, mean, None, normalization, data.prepare, description)
         results.describe_run(job, run, data, networks, machine)
         with track_run(job, run):

@@ -2,7 +2,7 @@
 
 import itertools
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +28,10 @@ def branches(predictions: Predictions) -> dict[str, Any]:
     """Return {branch: (N,)}: the columns of predictions.csv, of a baseline as <baseline>_<target>: no dots.
 
     In ROOT a dot in the name of a branch asks for a member of an object, a slash ends the name. Where two names would
-    become one, the later gets a number. Integers stay integers of their size.
+    become one, the later gets a number. Integers stay integers of their size; texts are left out.
     """
     flat, branches = {"key": predictions.key, **predictions.flat()}, dict[str, Any]()
+    flat = {name: values for name, values in flat.items() if values.dtype.kind != "U"}
     plain = {name for name in flat if name == _without_members(name)}
     for name, values in flat.items():
         kind = values.dtype.newbyteorder("=") if values.dtype.kind in "iub" else np.float64
@@ -50,19 +51,25 @@ def _without_members(name: str) -> str:
 
 
 def write_root(path: Path, predictions: Predictions, about: Mapping[str, Any]) -> None:
-    """Write the tree atomically.
+    """Write the tree atomically; arguments of `write_root_blocks`, with one block."""
+    write_root_blocks(path, [predictions], about)
+
+
+def write_root_blocks(path: Path, blocks: Iterable[Predictions], about: Mapping[str, Any]) -> None:
+    """Write blocks of predictions with the same columns as one tree, atomically.
 
     Args:
         path: of the file.
-        predictions: of N events, which are the entries.
+        blocks: their events are the entries; there is at least one block.
         about: what else the file says, as JSON in the string `about`.
     """
-    content = branches(predictions)
 
     def write(part: Path) -> None:
         with uproot.recreate(part) as file:
-            tree = file.mktree(TREE, {name: values.dtype for name, values in content.items()})
-            tree.extend(content)
+            tree = None
+            for content in map(branches, blocks):
+                tree = tree or file.mktree(TREE, {name: values.dtype for name, values in content.items()})
+                tree.extend(content)
             file[ABOUT] = json.dumps(dict(about))
 
     write_file(path, write)

@@ -57,8 +57,7 @@ def build(job: Job, data: Data) -> Networks:
     """
     keras.backend.clear_session()
     normalization: dict[str, Any] = {"columns": data.columns, "inputs": {}, "tasks": {}}
-    normalization["ranges"] = input_ranges(data)
-    normalization["units"] = {name: column.unit for name, column in data.source.targets.items()}
+    normalization |= facts_of_data(data)
     if job.is_classical:
         deployed, description, seconds = make_classical(job, data)
         return Networks(None, deployed, None, normalization, data.prepare, description, seconds)
@@ -78,6 +77,16 @@ def build(job: Job, data: Data) -> Networks:
     if data.weighting:
         normalization["weighting"] = data.weighting.dump()
     return Networks(network, deployed, objective, normalization, partial(prepare_batch, data=data, chains=chains))
+
+
+def facts_of_data(data: Data) -> dict[str, Any]:
+    """Return what predictions on other files need to know: ranges of the inputs, units and classes of the targets."""
+    targets = data.source.targets.items()
+    return {
+        "ranges": input_ranges(data),
+        "units": {name: column.unit for name, column in targets},
+        "classes": {name: list(column.classes) for name, column in targets if column.classes},
+    }
 
 
 def input_ranges(data: Data) -> dict[str, list[list[float]]]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.errors import Problem, UserError
-from datasets.argon.plane_layouts import Clusters, read_clusters
+from datasets.argon.plane_layouts import EVENT, Clusters, number_clusters, read_clusters
 from datasets.files import npz, root, shards
 
 PLANES = ("u", "v", "x")
@@ -52,7 +52,7 @@ class Plane:
 
     Attributes:
         path: the file.
-        metadata: (N, columns) as in the file.
+        metadata: (N, columns) as in the file; None where it has none and the truth is not asked for.
         shape: of all images, (N, ticks, channels).
         images: reads those of some rows.
         match_ids: (N,), where the file has them next to the metadata.
@@ -108,30 +108,33 @@ def check_complete(group: Group, planes: Sequence[str]) -> None:
             raise UserError(Problem(what, (str(other),), expected=f"{name} in the same folder or in {plane.upper()}/"))
 
 
-def open_planes(group: Group, planes: Sequence[str]) -> dict[str, Plane]:
+def open_planes(group: Group, planes: Sequence[str], truth: bool = True) -> dict[str, Plane]:
     """Return the wanted planes of a group of npz files; metadata are read, images are not.
+
+    Without `truth` a file may have arrays `event` and `match_id` in place of the metadata, or none of them.
 
     Raises:
         UserError: a plane is missing, a file is damaged, empty, of another kind or has pickled objects.
     """
     check_complete(group, planes)
-    return {plane: open_plane(group, plane) for plane in planes}
+    return {plane: open_plane(group, plane, truth) for plane in planes}
 
 
-def open_plane(group: Group, plane: str) -> Plane:
+def open_plane(group: Group, plane: str, truth: bool = True) -> Plane:
     """Return one plane of a group of npz files; arguments and errors of `open_planes`."""
     path = group.paths[plane]
     known = npz.array_names(path)
     name = f"images_{plane}" if group.matched else "images"
-    for needed in (name, "metadata"):
+    for needed in (name, "metadata") if truth else (name,):
         if needed not in known:
             kind = "images_u, images_v, images_x" if group.matched else "images"
             what = f"has no array {needed!r}, so it does not hold cluster images"
             raise UserError(Problem(what, (str(path),), expected=f"{kind} and metadata", received=known))
     header = npz.check_numbers(path, name, (1, 2, 3, 4))
     ids = npz.load_numbers(path, "match_ids") if "match_ids" in known else None
-    beside = {n: np.array(npz.load_numbers(path, n, (d,))) for n, d in BESIDE_ROWS.items() if n in known}
-    metadata = np.array(npz.load_numbers(path, "metadata", (1, 2)))
+    rows = BESIDE_ROWS if truth else {**dict.fromkeys((*EVENT, "apa", "face", "key"), 1)}
+    beside = {n: np.array(npz.load_numbers(path, n, (d,))) for n, d in rows.items() if n in known}
+    metadata = np.array(npz.load_numbers(path, "metadata", (1, 2))) if "metadata" in known else None
     for array_name, array in {"metadata": metadata, "match_ids": ids, **beside}.items():
         if array is not None and len(array) != header.shape[0]:
             what = f"{array_name!r} has another number of rows than the images"
@@ -152,8 +155,11 @@ def read_facts(path: Path) -> dict[str, Any]:
     return shards.read_facts(path)
 
 
-def clusters_of(group: Group, name: str, plane: Plane) -> Clusters:
-    """Return the checked metadata of one plane of a group."""
+def clusters_of(group: Group, name: str, plane: Plane, truth: bool = True) -> Clusters:
+    """Return the checked metadata of one plane of a group; without `truth` only what numbers its clusters."""
+    if not truth:
+        ids = {} if plane.match_ids is None else {"match_id": plane.match_ids}
+        return number_clusters(plane.metadata, plane.shape[0], {**ids, **plane.beside})
     number = PLANES.index(name) if group.kind == "planes" else None
     return read_clusters(plane.metadata, (str(plane.path),), number)
 

@@ -19,6 +19,8 @@ FACTOR = 3.0
 """Largest ratio of their medians; with wrong columns it is far larger."""
 FLAGS = ("is_marley", "is_main_track", "is_es")
 VECTORS = ("position", "momentum", "neutrino_momentum")
+EVENT = ("event", "match_id")
+"""What says which clusters are the same on different planes."""
 Floats = NDArray[np.float64]
 
 _OLD = {
@@ -59,7 +61,7 @@ class Clusters:
     width: int
 
     def __len__(self) -> int:
-        return len(self.columns["energy"])
+        return len(next(iter(self.columns.values())))
 
     def __getitem__(self, rows: NDArray[Any]) -> Clusters:
         return Clusters({name: values[rows] for name, values in self.columns.items()}, self.width)
@@ -102,6 +104,21 @@ def read_clusters(metadata: Any, place: Place, plane: int | None = None) -> Clus
             raise UserError(Problem(what, place, expected=expected, received=float(column[bad[0]])))
     check_energies(columns, reading, place)
     return Clusters(columns, values.shape[1])
+
+
+def number_clusters(metadata: Any, rows: int, beside: Mapping[str, Any]) -> Clusters:
+    """Return the numbers of clusters, and their energies as measured, without any truth.
+
+    Args:
+        metadata: (N, columns), or None; of a width that is not known nothing is taken.
+        rows: N.
+        beside: arrays `event` and `match_id` that the file has next to the metadata.
+    """
+    layout = LAYOUTS.get(metadata.shape[1], {}) if metadata is not None and metadata.ndim == 2 else {}
+    columns: dict[str, Any] = {name: metadata[:, layout[name]] for name in (*EVENT, "cluster_energy") if name in layout}
+    columns |= {name: beside[name] for name in EVENT if name in beside}
+    columns["row"] = np.arange(rows)
+    return Clusters(columns, 0 if metadata is None else metadata.shape[-1])
 
 
 def energy_of(momentum: Floats) -> Floats:

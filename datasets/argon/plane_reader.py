@@ -28,8 +28,8 @@ DIRECTIONS = {
 }
 TARGETS = {
     "energy": Column("energy", "GeV", "true energy of the particle"),
-    "is_main_track": Column("is_main_track", "", "1 for the main track of its event"),
-    "is_es": Column("is_es", "", "1 for elastic scatters on electrons, 0 for charged currents"),
+    "is_main_track": Column("is_main_track", "", "1 for the main track of its event", ("other", "main_track")),
+    "is_es": Column("is_es", "", "1 for elastic scatters on electrons, 0 for charged currents", ("cc", "es")),
 }
 POSITION = {f"position_{a}": Column(f"position_{a}", "cm", f"{a} of the truth, in the files' frame") for a in AXES}
 STORED = {
@@ -106,22 +106,33 @@ class Reader:
             content = hash_images(next(iter(images.values()))) ^ hash_rows([*chosen.clusters.columns.values()])
             self.duplicates.check(content, block.place)
             self.checked.add(number)
-        return Events({f"plane_{name}": values for name, values in images.items()}, columns, chosen.key)
+        return Events(
+            {f"plane_{name}": values for name, values in images.items()}, columns, chosen.key, rows_of(chosen)
+        )
+
+
+def rows_of(chosen: Joined) -> NDArray[np.int64]:
+    """Return the rows of the clusters in the file of plane X, else of the first plane."""
+    return chosen.rows.get("x", next(iter(chosen.rows.values())))
 
 
 def stored_columns(chosen: Joined) -> dict[str, NDArray[Any]]:
     """Return targets and extras that follow from the metadata, energies in GeV."""
     columns = chosen.clusters.columns
+    side = {n: chosen.beside[n] for n in BESIDE_ROWS if n in SIDE and n in chosen.beside}
+    numbers = {n: columns[n] * GEV if n.endswith("energy") else columns[n] for n in STORED if n in columns}
+    if "momentum" not in columns:  # the truth was not read
+        return numbers | side
     length = np.linalg.norm(columns["momentum"], axis=-1)
     with np.errstate(invalid="ignore", divide="ignore"):
         unit = columns["momentum"] / length[:, None]
     values: dict[str, NDArray[Any]] = dict(zip(DIRECTIONS, unit.T, strict=True))
     values |= {name: columns[name] for name in TARGETS} | {"energy": columns["energy"] * GEV}
     values |= dict(zip(POSITION, columns["position"].T, strict=True))
-    values |= {n: columns[n] * GEV if n.endswith("energy") else columns[n] for n in STORED if n in columns}
+    values |= numbers
     neutrino = columns.get("neutrino_momentum", chosen.beside.get("neutrino_momentum"))
     values |= {} if neutrino is None else dict(zip(NEUTRINO, np.asarray(neutrino).T, strict=True))
-    return values | {n: chosen.beside[n] for n in BESIDE_ROWS if n in SIDE and n in chosen.beside}
+    return values | side
 
 
 def known_columns(planes: Sequence[str]) -> dict[str, Column]:

@@ -82,11 +82,13 @@ def event_key(name: str, clusters: Clusters) -> Keys:
     """Return a key per cluster from the files' name and the event, equal for all clusters of an event.
 
     Old metadata have no event number; there the neutrino's energy takes its place, and for clusters without a neutrino
-    all that is known of them.
+    all that is known of them. Where the truth is not read each of them counts as an event.
     """
     columns = clusters.columns
     if "event" in columns:
         event = hash_rows([columns["event"]])
+    elif "row" in columns:
+        event = hash_rows([columns["row"]])
     else:
         neutrino = columns["neutrino_energy"]
         rest = [*columns["position"].T, *columns["momentum"].T, columns["energy"]]
@@ -107,6 +109,8 @@ def common_rows(planes: Mapping[str, Plane], tables: Mapping[str, Clusters], cou
         if "match_id" not in table.columns:
             what = f"planes are joined on event and match_id, which metadata of {table.width} columns do not have"
             expected = "14 or 18 columns, or a single plane: 'planes': [\"x\"] in the dataset"
+            if table.width == 0:
+                what, expected = "planes are joined on event and match_id", "arrays of these names, or metadata"
             raise UserError(Problem(what, (str(planes[plane].path),), expected=expected))
         pairs[plane] = [exact_numbers(table.columns[n]) for n in ("event", "match_id")]
     once = {plane: rows_matched_once(pair[0], pair[1], count) for plane, pair in pairs.items()}

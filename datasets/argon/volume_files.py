@@ -23,6 +23,7 @@ NUMBERS = ("event", "is_es", "particle_energy", "cluster_energy", "n_clusters", 
 """Columns with one number per event: energies of particles in GeV, those of clusters in MeV."""
 VECTORS = ("main_track_momentum", "neutrino_momentum", "center_channel", "center_tick")
 NEEDED = (*PIXELS, "offsets", "is_es", "particle_energy")
+TRUTH = ("is_es", "particle_energy", "main_track_momentum", "neutrino_momentum")
 LARGEST_ENERGY = 1.0
 """Largest energy of a particle from a supernova [GeV]; above it the unit is another."""
 
@@ -90,15 +91,16 @@ class Shard:
         return images[rows], sums
 
 
-def open_shard(path: Path) -> Shard:
-    """Open a shard and read what is known of its events.
+def open_shard(path: Path, truth: bool = True) -> Shard:
+    """Open a shard and read what is known of its events, with `truth` also what is true of them.
 
     Raises:
         UserError: a damaged file, one without sparse images or with pickled objects, arrays that do not fit together.
     """
     known = npz.array_names(path)
+    unread = () if truth else TRUTH
     for name in NEEDED:
-        if name not in known:
+        if name not in known and name not in unread:
             pickled = "images" in known and "offsets" not in known
             hint = "; 'wirechamber convert volume_images' makes shards of older files" if pickled else ""
             what = f"has no array {name!r}, so it holds no sparse volume images{hint}"
@@ -106,20 +108,20 @@ def open_shard(path: Path) -> Shard:
     offsets = npz.load_numbers(path, "offsets", kinds="iu").astype(np.int64)
     pixels = {name: npz.check_numbers(path, name, kinds=kinds).shape for name, kinds in PIXELS.items()}
     check_offsets(path, offsets, pixels)
-    stored = [name for name in (*NUMBERS, *VECTORS, "source_file", "key") if name in known]
+    stored = [n for n in (*NUMBERS, *VECTORS, "source_file", "key") if n in known and n not in unread]
     kinds = {"source_file": "biufU"}
     columns = {
         name: np.array(npz.load_numbers(path, name, (2 if name in VECTORS else 1,), kinds.get(name, "biuf")))
         for name in stored
     }
     for name, values in columns.items():
-        wanted = (len(offsets) - 1, 3) if name in VECTORS else (len(offsets) - 1,)
-        if values.shape != wanted:
+        shape = (len(offsets) - 1, 3) if name in VECTORS else (len(offsets) - 1,)
+        if values.shape != shape:
             what = "another number of values than events"
-            raise UserError(Problem(what, (str(path), name), expected=str(list(wanted)), received=list(values.shape)))
+            raise UserError(Problem(what, (str(path), name), expected=str(list(shape)), received=list(values.shape)))
     check_values(path, columns)
     key = columns.pop("key", None)
-    keys = event_keys(path, columns) if key is None else stored_keys(key, (str(path), "key"))
+    keys = event_keys(path, columns, len(offsets) - 1) if key is None else stored_keys(key, (str(path), "key"))
     return Shard(path, columns, keys, offsets)
 
 
@@ -141,6 +143,8 @@ def check_values(path: Path, columns: Mapping[str, NDArray[Any]]) -> None:
         bad = np.flatnonzero(~np.isfinite(columns[name]))
         if len(bad):
             raise UserError(Problem(f"{len(bad)} values are not finite", (str(path), name), expected="finite values"))
+    if "is_es" not in columns:
+        return
     flags = columns["is_es"]
     if not np.isin(flags, [0, 1]).all():
         raise UserError(
@@ -153,10 +157,9 @@ def check_values(path: Path, columns: Mapping[str, NDArray[Any]]) -> None:
         raise UserError(Problem(what, (str(path), "particle_energy"), expected=expected, received=largest))
 
 
-def event_keys(path: Path, columns: Mapping[str, NDArray[Any]]) -> NDArray[np.uint64]:
-    """Return a key per event from its source file and number."""
+def event_keys(path: Path, columns: Mapping[str, NDArray[Any]], rows: int) -> NDArray[np.uint64]:
+    """Return a key for each of `rows` events from its source file and number."""
     source = columns.get("source_file")
-    rows = len(columns["is_es"])
     if source is None:
         file = np.full(rows, hash_text(path.stem))
     elif source.dtype.kind == "U":

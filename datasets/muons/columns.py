@@ -78,7 +78,7 @@ COLUMNS = {
     "eta": Column("eta", "", "pseudorapidity"),
     "phi": Column("phi", "rad", "azimuth, -pi to pi"),
     "charge": Column("charge", "", "+1 or -1"),
-    "positive": Column("positive", "", "class of the charge: 1 positive, 0 negative"),
+    "positive": Column("positive", "", "class of the charge: 1 positive, 0 negative", ("negative", "positive")),
     "q_over_pt": Column("q_over_pt", "1/GeV", "charge over transverse momentum"),
     "px": Column("px", "GeV", "x of the momentum"),
     "py": Column("py", "GeV", "y of the momentum"),

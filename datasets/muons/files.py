@@ -93,7 +93,9 @@ class Tree(OpenTree):
         return hits, truth
 
 
-def open_muon_tree(path: Path, name: str, features: Sequence[str], naming: Naming, link: bool) -> Tree:
+def open_muon_tree(
+    path: Path, name: str, features: Sequence[str], naming: Naming, link: bool, with_truth: bool = True
+) -> Tree:
     """Open a tree and find the branches of its columns.
 
     Args:
@@ -102,6 +104,7 @@ def open_muon_tree(path: Path, name: str, features: Sequence[str], naming: Namin
         features: features of a hit.
         naming: names of the branches.
         link: whether it must be known which muon made which hit.
+        with_truth: whether muons and which hits are theirs are read; else only what is known of the event.
 
     Raises:
         UserError: no such tree, no branch for a feature, for the momentum, or for a column that the job names.
@@ -109,17 +112,18 @@ def open_muon_tree(path: Path, name: str, features: Sequence[str], naming: Namin
     tree = root.open_tree(path, name)
     known = [str(key) for key in tree.keys()]  # noqa: SIM118  (a tree is no dict)
     hits = {column: naming.hit(column) for column in needed_columns(features, lambda f: naming.hit(f) in known)}
-    if link or naming.hit(LINK) in known or LINK in naming.hit_branches:
+    if with_truth and (link or naming.hit(LINK) in known or LINK in naming.hit_branches):
         hits[LINK] = naming.hit(LINK)
     for column, branch in hits.items():
         if branch not in known:
             raise UserError(no_branch(column, branch, known, path, column in features))
-    truth = {column: naming.truth(column) for column in (*TRUTH, *EVENT) if naming.truth(column) in known}
-    for column in naming.truth_branches:
+    asked = (*TRUTH, *EVENT) if with_truth else EVENT
+    truth = {column: naming.truth(column) for column in asked if naming.truth(column) in known}
+    for column in naming.truth_branches.keys() & set(asked):
         truth[column] = naming.truth(column)
         if truth[column] not in known:
             raise UserError(no_branch(column, truth[column], known, path))
-    if not (set(POLAR) <= set(truth) or set(CARTESIAN) <= set(truth)):
+    if with_truth and not (set(POLAR) <= set(truth) or set(CARTESIAN) <= set(truth)):
         wanted = CARTESIAN if set(CARTESIAN) & set(truth) else POLAR
         column = next(c for c in wanted if c not in truth)
         raise UserError(no_branch(column, naming.truth(column), known, path))

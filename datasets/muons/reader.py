@@ -16,7 +16,7 @@ from datasets.muons.selection import Choice, Selection, check_hits, check_truth,
 from datasets.muons.tracks import track_columns
 from datasets.pipeline.arrays import Jagged
 from datasets.pipeline.columns import single_column
-from datasets.pipeline.event_keys import Duplicates, hash_rows
+from datasets.pipeline.event_keys import Duplicates, hash_pixels, hash_rows
 from datasets.pipeline.events import Events
 
 
@@ -33,6 +33,7 @@ class Reader:
         duplicates: checks the keys of all blocks.
         tracks: give the columns of a track fit without a network.
         segments: give the row of numbers of `segment_row` in place of the hits.
+        truth: whether the muons are known; else an event is a sample.
     """
 
     features: Sequence[str]
@@ -43,6 +44,7 @@ class Reader:
     duplicates: Duplicates
     tracks: bool = False
     segments: bool = False
+    truth: bool = True
     checked: set[int] = field(default_factory=set)
 
     def __call__(self, number: int, block: TreeBlock[Tree]) -> Events:
@@ -62,24 +64,26 @@ class Reader:
     ) -> Events:
         """Return the samples among the hits and muons of a block, and count what is left out."""
         event, muons = choose_muons(truth, block.rows, self.choice, counter)
-        own = complete_truth(
-            {name: values for name, values in muons.items() if name not in (*EVENT, "link", "muon", "muons")}
-        )
-        good = check_truth(own, counter, block)
-        event, own = event[good], {name: values[good] for name, values in own.items()}
-        muons = {name: values[good] for name, values in muons.items()}
+        own: Columns = {}
+        if self.truth:
+            known = {n: values for n, values in muons.items() if n not in (*EVENT, "link", "muon", "muons")}
+            own = complete_truth(known)
+            good = check_truth(own, counter, block)
+            event, own = event[good], {name: values[good] for name, values in own.items()}
+            muons = {name: values[good] for name, values in muons.items()}
         every = next(iter(hits.values()))
         index, is_own = self.choose_hits(hits.get(LINK), truth, every, event, muons, block)
         columns = {name: column.values for name, column in hits.items() if name != LINK}
         index, is_own, kept = counter.hits(index, is_own)
         features = np.take(feature_table(self.features, columns), index.values, axis=0)
         kept &= check_hits(features, index, self.features, counter, block)
-        extras = {"muon": muons["muon"], "muons": muons["muons"], "n_hits": index.counts}
+        extras = {"muon": muons["muon"], "muons": muons["muons"]} if self.truth else {}
+        extras["n_hits"] = index.counts
         extras |= {name: muons[name] for name in EVENT if name in muons}
         if self.tracks:
             extras |= track_columns(self.features, features, index.events, len(index))
         if self.by_content or "event" not in muons:
-            key = hash_rows([*own.values(), every.counts[event]])
+            key = hash_rows([*own.values(), every.counts[event]]) if self.truth else hash_hits(features, index)
         else:
             key = hash_rows([*(muons[name] for name in ("run", "event") if name in muons), muons["muon"]])
         inputs: dict[str, Any] = {"hits": Jagged(features, index.offsets)}
@@ -89,7 +93,7 @@ class Reader:
         if self.segments:
             inputs = {"segments": segment_row(self.features, features, index.events, len(index))}
         targets = {name: single_column(name, values, block.place) for name, values in own.items()}
-        events = Events(inputs, {**targets, **extras}, key)
+        events = Events(inputs, {**targets, **extras}, key, block.first + event)
         return events if kept.all() else events[np.flatnonzero(kept)]
 
     def choose_hits(
@@ -116,3 +120,10 @@ class Reader:
         is_own = whose == np.repeat(muons["muon"], index.counts)
         kept = self.choice.kept(whose, is_own)
         return (index, is_own) if kept is None else (index.where(kept), is_own[kept])
+
+
+def hash_hits(features: NDArray[np.float32], index: Jagged) -> NDArray[np.uint64]:
+    """Return a key for the hits of each sample, (N,), from their features (M, F)."""
+    width = features.shape[1]
+    place = (index.places[:, None] * width + np.arange(width)).astype(np.uint64)
+    return hash_pixels(np.repeat(index.events, width), place.ravel(), features.ravel(), len(index))

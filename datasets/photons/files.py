@@ -75,13 +75,14 @@ class Tree(OpenTree):
         return values
 
 
-def open_sensor_tree(path: Path, name: str, branches: Mapping[str, str]) -> Tree:
+def open_sensor_tree(path: Path, name: str, branches: Mapping[str, str], truth: bool = True) -> Tree:
     """Open a tree and find its columns.
 
     Args:
         path: the file, or `file.root:tree`.
         name: the tree where the path does not say it.
         branches: branches of columns whose branch has another name than `BRANCHES` says.
+        truth: whether the truth is read.
 
     Raises:
         UserError: no such tree, no branch for a reading or for a column that `branches` names.
@@ -92,7 +93,7 @@ def open_sensor_tree(path: Path, name: str, branches: Mapping[str, str]) -> Tree
     tree = root.open_tree(path, name)
     known = [str(key) for key in tree.keys()]  # noqa: SIM118  (a tree is no dict)
     found = {}
-    for column, usual in BRANCHES.items():
+    for column, usual in (BRANCHES if truth else {**READINGS, **EVENT}).items():
         text = branches.get(column, usual)
         match = None if text in known else ELEMENT.fullmatch(text)  # a branch may really be called `name[0]`
         branch, element = (match[1], int(match[2])) if match else (text, None)

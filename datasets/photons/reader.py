@@ -130,7 +130,7 @@ class Reader:
         good = self.select(truth, len(key), block.place, log=number not in self.checked)
         rows = slice(None) if good.all() else np.flatnonzero(good)  # what is left out may hold anything
         every = {name: single_column(name, values[rows], block.place) for name, values in (truth | sums).items()}
-        events = Events({"sensors": sensors[rows]}, every, key[rows])
+        events = Events({"sensors": sensors[rows]}, every, key[rows], (block.first + np.arange(len(key)))[rows])
         if number not in self.checked:
             if len(events):  # not all were dropped
                 check_readings(events.columns, block.place)

@@ -33,6 +33,12 @@ def join_column(name: str, parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
     return joined
 
 
+def is_single(values: NDArray[Any]) -> bool:
+    """Whether float32 holds all values."""
+    with np.errstate(over="ignore"):
+        return bool(np.array_equal(values.astype(np.float32), values, equal_nan=True))
+
+
 def exact_numbers(values: NDArray[Any]) -> NDArray[Any]:
     """Return numbers of events, runs or clusters as integers where they are whole, else as float64."""
     if values.dtype.kind in "iub":

@@ -128,14 +128,18 @@ class Duplicates:
 
     Args:
         rows: events in all blocks.
+        refuse: whether to check at all: what is only predicted may be there twice.
     """
 
     rows: int
+    refuse: bool = True
     blocks: list[tuple[Place, Keys]] = field(default_factory=list)
     every: Keys = field(default_factory=lambda: np.empty(0, np.uint64))
 
     def check(self, key: Keys, place: Place) -> None:
         """Compare a block with itself and with those before it; raises UserError naming both places."""
+        if not self.refuse:
+            return
         values, first, number = np.unique(key, return_index=True, return_counts=True)
         repeated = number > 1
         if repeated.any():

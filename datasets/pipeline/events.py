@@ -23,6 +23,8 @@ class Column:
     name: str
     unit: str = ""
     description: str = ""
+    classes: tuple[str, ...] = ()
+    """Names of the classes 0, 1, ... of a column that holds their numbers."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,8 @@ class Input:
 class Events:
     """A block of N events: `inputs[name]` (N, ...), `columns[name]` (N,) in physical units, `key` (N,) uint64.
 
+    `rows` (N,) says from which rows of their file they come, counted from 0, where the loader knows it.
+
     An input may hold sparse images or a jagged array (`datasets.pipeline.arrays`), made dense or padded when a network
     sees them.
     """
@@ -58,6 +62,7 @@ class Events:
     inputs: Mapping[str, Any]
     columns: Mapping[str, Array]
     key: NDArray[np.uint64]
+    rows: NDArray[np.integer] | None = None
 
     def __len__(self) -> int:
         return len(self.key)
@@ -67,6 +72,7 @@ class Events:
             {name: array[rows] for name, array in self.inputs.items()},
             {name: array[rows] for name, array in self.columns.items()},
             self.key[rows],
+            None if self.rows is None else self.rows[rows],
         )
 
     @staticmethod
@@ -79,6 +85,7 @@ class Events:
             {name: concatenate([b.inputs[name] for b in blocks]) for name in first.inputs},
             {name: join_column(name, [b.columns[name] for b in blocks]) for name in first.columns},
             np.concatenate([b.key for b in blocks]),
+            None if any(b.rows is None for b in blocks) else np.concatenate([b.rows for b in blocks]),
         )
 
 

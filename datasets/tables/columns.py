@@ -57,7 +57,7 @@ class Wanted:
     def column(self) -> Column:
         """Its name and unit for the program."""
         origin = self.quantity.expression or self.quantity.column
-        return Column(self.name, self.unit, origin or "")
+        return Column(self.name, self.unit, origin or "", tuple(map(str, self.quantity.classes or ())))
 
     @property
     def sources(self) -> tuple[str, ...]:

@@ -22,6 +22,8 @@ from datasets.tables.files import TableFile
 logger = logging.getLogger(__name__)
 ROWS_FOR_RESOLUTION = 10_000
 Missing = Literal["stop", "drop", "mask"]
+ROW = "\0row"
+"""Next to the columns of a block: which row each is; no file has a column of this name."""
 Array = NDArray[Any]
 
 
@@ -65,7 +67,7 @@ class Reader:
             features = [np.where(t, v, np.float32(0)) for t, v in zip(there, features, strict=True)]
             features += [(~t).astype(np.float32) for t in there]
         kept = {w.name: columns[w.name] for w in (*self.targets, *self.extras)}
-        return Events({"features": np.stack(features, axis=-1)}, kept, key)
+        return Events({"features": np.stack(features, axis=-1)}, kept, key, first + columns[ROW])
 
     @property
     def identifying(self) -> list[str]:
@@ -77,7 +79,7 @@ class Reader:
         quantities = (*self.inputs, *self.targets, *self.extras)
         asked = columns_of_files(quantities, further_columns(self.select, self.key))
         read = file.read(list(asked), first, rows)
-        columns = {**read, **compute_all(quantities, read, place)}
+        columns = {**read, **compute_all(quantities, read, place), ROW: np.arange(min(rows, file.rows - first))}
         if not self.select:
             return columns
         taken = evaluate(self.select, columns, ("dataset", "select"))

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import uproot
+from loader_files import FAMILIES, write
 
 from app.cli import main
 from app.config.job_file import parse
+from app.core.libraries import keras
 from app.data.loading import simulated_folder
-from app.predictions import Predictions
+from app.evaluation.prediction_files import Ranges, name_classes, open_unlabelled, predictions_of
+from app.export.root_file import write_root_blocks
+from app.predictions import Predictions, write_blocks
+from datasets import Events
+from datasets.pipeline.arrays import dense
 
 
 @pytest.fixture
@@ -33,6 +40,7 @@ def test_files_without_truth_give_the_predictions_of_the_run(copied, states, cap
     assert "outside of" not in printed
     predicted = Predictions.read(copied / "p.csv")
     assert predicted.true == {}
+    assert predicted.columns["row"].tolist() == list(range(600))
     np.testing.assert_allclose(predicted.columns["p"], arrays["P"], rtol=1e-6)
     at = np.array([np.argmin(np.abs(predicted.columns["p"] - p)) for p in own.columns["p"]])
     for target in ("x", "y", "tx", "ty"):
@@ -52,7 +60,10 @@ def test_inputs_unlike_those_of_the_training_are_named(copied, states, capsys):
     assert f"% of the events have x outside of {low:.4g} to {high:.4g}, where 99.8 % of the training" in lines[0]
     with uproot.open(copied / "p.root") as file:
         assert file["predictions"].num_entries == 600
-        assert json.loads(file["about"])["run"] == "trained"
+        about = json.loads(file["about"])
+    assert about["run"] == "trained"
+    assert about["units"] == {"x": "mm", "y": "mm"}
+    assert about["files"] == [str(copied / "new.npz")]
 
 
 def test_a_run_of_before_says_that_the_ranges_are_not_known(copied, states, capsys):
@@ -77,3 +88,79 @@ def test_mistakes_are_one_line(copied, states, capsys):
     ):
         assert main(["predict", "trained", *arguments]) == 2
         assert message in capsys.readouterr().err
+
+
+def test_of_several_files_each_row_is_found(copied, states, capsys):
+    arrays, _ = states
+    for number, part in enumerate((slice(0, 250), slice(250, 600))):
+        np.savez(copied / f"{number}.npz", **{name: a[part] for name, a in arrays.items() if np.ndim(a)})
+    assert main(["predict", "trained", "--data", str(copied / "[01].npz"), "--out", str(copied / "p.csv")]) == 0
+    found = Predictions.read(copied / "p.csv")
+    row = found.columns["row"] + 250 * found.columns["file"]
+    assert row.tolist() == list(range(600))
+    np.testing.assert_allclose(found.columns["p"], arrays["P"][row], rtol=1e-6)
+
+
+def test_a_loss_and_a_metric_that_are_gone_are_not_needed(copied, states):
+    path = copied / "runs/trained/job.json"
+    content = json.loads(path.read_text())
+    content["tasks"]["state"] |= {"loss": "of_mine", "metrics": ["of_mine"]}
+    path.write_text(json.dumps(content))
+    np.savez(copied / "new.npz", **states[0])
+    assert main(["predict", "trained", "--data", str(copied / "new.npz"), "--out", str(copied / "p.csv")]) == 0
+    assert len(Predictions.read(copied / "p.csv")) == 600
+    content["dataset"]["name"] = "of_mine"
+    path.write_text(json.dumps(content))
+    assert main(["predict", "trained", "--data", str(copied / "new.npz")]) == 2
+
+
+def test_classes_are_named(tmp_path):
+    numbers = {"kind": np.array([0.2, 0.7, np.nan]), "label": np.array([2.0, 0.0, 1.0])}
+    found = Predictions(np.arange(3, dtype=np.uint64), {}, numbers)
+    names = name_classes(found, {"kind": ["b", 's, "x"'], "label": ["a", "b", "c"], "other": ["x", "y"]})
+    assert {name: texts.tolist() for name, texts in names.items()} == {
+        "class_kind": ["b", 's, "x"', "b"],
+        "class_label": ["c", "a", "b"],
+    }
+    write_blocks(tmp_path / "p.csv", [replace(found, columns=names)])
+    assert (tmp_path / "p.csv").read_text().splitlines()[:3] == [
+        "key,class_kind,class_label,pred_kind,pred_label",
+        "0,b,c,0.2,2",
+        '1,"s, ""x""",a,0.7,0',
+    ]
+    write_root_blocks(tmp_path / "p.root", [replace(found, columns=names)] * 2, {"classes": {"kind": ["b", "s"]}})
+    with uproot.open(tmp_path / "p.root") as file:
+        assert file["predictions"].keys() == ["key", "pred_kind", "pred_label"]
+        assert file["predictions"].num_entries == 6
+
+
+def mean_of(**inputs):
+    """A deployed model that gives the mean of all numbers of its inputs."""
+    tensors = {name: keras.Input(shape, name=name) for name, shape in inputs.items()}
+    flat = [
+        keras.layers.Lambda(lambda x: keras.ops.mean(keras.ops.reshape(x, (keras.ops.shape(x)[0], -1)), 1, True))(x)
+        for x in tensors.values()
+    ]
+    return keras.Model(tensors, {"task": flat[0]})
+
+
+@pytest.mark.parametrize(
+    ("name", "dropped", "target", "inputs"),
+    [
+        ("muons.root", "truthMuon_", "pt", {"hits": (None, 22)}),
+        ("volumes.npz", "is_es", "is_es", {"volume": (208, 1242, 3)}),
+        ("layers.npz", "pt", "pt", {"layers": (6, 2)}),
+    ],
+)
+def test_hits_and_images_without_truth_are_predicted(name, dropped, target, inputs, tmp_path, small_job):
+    dataset, make, options = FAMILIES[name]
+    write(tmp_path / name, {n: v for n, v in make().items() if not n.startswith(dropped)})
+    spec = {"name": dataset, "files": [name], **options}
+    job = parse({**small_job, "dataset": spec, "tasks": {"task": {"targets": [target]}}})
+    source = open_unlabelled(job, [tmp_path / name])
+    found = Predictions.concatenate(list(predictions_of(source, job, mean_of(**inputs), Ranges({}, {}), {})))
+    assert found.true == {}
+    assert found.columns["row"].tolist() == list(range(source.rows))
+    events = Events.concatenate(list(source))
+    expected = [np.asarray(dense(events.inputs[next(iter(inputs))][i : i + 1])).mean() for i in range(len(events))]
+    np.testing.assert_allclose(found.predicted[target], expected, rtol=1e-5)
