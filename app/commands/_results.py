@@ -1,11 +1,11 @@
 """Results of a run on the console: metrics next to baselines, and where the files are."""
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from app.core.files import read_json
+from app.evaluation.units import unit_of, units_of, with_unit
 from app.runs.directory import RunDirectory
 from app.runtime.console import console, table
 
@@ -26,7 +26,8 @@ def show_plots(paths: Sequence[Path]) -> None:
 
 def show_results(run: RunDirectory, results: dict[str, Any], folder: Path, where: str = "the test split") -> None:
     """Print the metrics of every task next to the baselines, on all events and by bin."""
-    units = read_json(run.provenance).get("dataset", {}).get("units", {}) if run.provenance.exists() else {}
+    job, provenance = (read_json(path) if path.exists() else {} for path in (run.job, run.provenance))
+    units = units_of(job, provenance)
     for task, content in results.items():
         metric, model, baselines = content["metric"], content["model"], content["baselines"]
         bins = model.get("bins", [])
@@ -36,7 +37,7 @@ def show_results(run: RunDirectory, results: dict[str, Any], folder: Path, where
             [label, str(of_model.get("rows", "")), *(f"{values[metric]:.4g}" for values in (of_model, *others))]
             for label, of_model, *others in zip(labels, *columns, strict=True)
         ]
-        title = f"{run.name}, {task}: {metric} on {where} ({model.get('rows', '?')} events)"
+        title = f"{run.name}, {task}: {with_unit(metric, units)} on {where} ({model.get('rows', '?')} events)"
         table(title, [content.get("binned_in", "") if bins else "", "events", run.name, *baselines], rows)
         if content.get("members"):
             from app.execution.results import describe_members
@@ -50,18 +51,6 @@ def show_results(run: RunDirectory, results: dict[str, Any], folder: Path, where
         ]
         if rows:
             table(f"{run.name}, {task}: other metrics", ["metric", "unit", run.name, *baselines], rows, numbers_from=2)
-    if run.job.exists() and read_json(run.job).get("weighting"):
+    if job.get("weighting"):
         console.print("every event counts alike in the metrics and the baselines: only the loss is weighted")
     console.print(f"directory: {folder}")
-
-
-def unit_of(metric: str, units: Mapping[str, str]) -> str:
-    """Return the unit of a metric: of its name, as in `pos_68_mm`, or of its target, as in `energy_bias`; else nothing.
-
-    Args:
-        metric: its name.
-        units: of the targets.
-    """
-    target = re.sub("_(mean_absolute|bias|rms|68|res_68pct)$", "", metric)
-    named = metric.rpartition("_")[2]
-    return named if named in ("mm", "deg") else units.get(target, "") if target != metric else ""

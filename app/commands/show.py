@@ -13,7 +13,7 @@ from app.runs import directory
 from app.runs.directory import RunDirectory
 from app.runs.find import find_run
 from app.runs.removal import size_of
-from app.runtime.console import console
+from app.runtime.console import console, entry
 from registry import cells
 from registry.notes import read_remark
 
@@ -43,7 +43,7 @@ def execute(options: argparse.Namespace) -> int:
     noted = {"notes": read_remark(remarks)} if remarks.exists() else {}
     for name, text in (facts(run, record) | noted).items():
         if text:
-            console.print(f"{name:<12} {text}")
+            entry(name, text, column=13, indent=0)
     if results:
         show_results(run, results, run.path)
     if record is not None and record.state in NEXT and run.job.exists():

@@ -7,6 +7,7 @@ from app.comparison.bootstrap import Change
 from app.comparison.compare import Comparison
 from app.comparison.convergence import Convergence
 from app.comparison.run_metrics import MetricKey
+from app.evaluation.units import units_of, with_unit
 from registry import cells
 from registry.markdown import row
 
@@ -83,7 +84,9 @@ def _digits(percent: float) -> str:
 def summary(comparison: Comparison) -> Table:
     """Return one row for each run: its model, size, training, speed, leading metrics and their change."""
     leading = list(dict.fromkeys(comparison.run_metrics.leading.values()))
-    header = ["run", "model", "parameters", "training events", "training time", "events/s (CPU)", *leading, "change"]
+    units = units_of(comparison.runs[0].job, comparison.runs[0].provenance)
+    header = ["run", "model", "parameters", "training events", "training time", "events/s (CPU)"]
+    header += [*(with_unit(name, units) for name in leading), "change"]
     rows = []
     for run in comparison.runs:
         throughput = run.throughput()
@@ -100,19 +103,28 @@ def summary(comparison: Comparison) -> Table:
 def all_metrics(comparison: Comparison, many: bool) -> Iterator[Table]:
     """Yield every metric on all events: a row for each metric, or of many runs a row for each run."""
     names, runs = comparison.names, [run.name for run in comparison.runs]
+    units = units_of(comparison.runs[0].job, comparison.runs[0].provenance)
     if not many:
-        rows = [[name, *(format_metric(comparison, run, MetricKey(name)) for run in runs)] for name in names]
+        figures = [[format_metric(comparison, run, MetricKey(name)) for run in runs] for name in names]
+        rows = [[with_unit(name, units), *line] for name, line in zip(names, figures, strict=True)]
         yield Table("All metrics", ["metric", *runs], rows)
         return
     for begin in range(0, len(names), COLUMNS):
         columns = names[begin : begin + COLUMNS]
         rows = [[run, *(format_metric(comparison, run, MetricKey(name)) for name in columns)] for run in runs]
-        yield Table(f"Metrics {begin + 1} to {begin + len(columns)} of {len(names)}", ["run", *columns], rows)
+        header = ["run", *(with_unit(name, units) for name in columns)]
+        yield Table(f"Metrics {begin + 1} to {begin + len(columns)} of {len(names)}", header, rows)
+
+
+def binned_in(comparison: Comparison, task: str) -> str:
+    """Return what the bins of a task's changes are those of, "events" where there are none."""
+    known = any(change.key.label != "all" for of_run in comparison.changes.values() for change in of_run[task])
+    return known * comparison.run_metrics.binned_in[task] or "events"
 
 
 def changes_of_many(comparison: Comparison, task: str) -> Table:
     """Return the changes of a task's leading metric: a row for each run, a column for each bin."""
-    metric, unit = comparison.run_metrics.leading[task], comparison.run_metrics.binned_in[task] or "events"
+    metric, unit = comparison.run_metrics.leading[task], binned_in(comparison, task)
     changes = {
         run: {change.key.label: format_change_in_brackets(change) for change in of_run[task]}
         for run, of_run in comparison.changes.items()
@@ -126,7 +138,7 @@ def changes_of_many(comparison: Comparison, task: str) -> Table:
 
 def changes_side_by_side(comparison: Comparison, task: str) -> Table:
     """Return the changes of a task's leading metric: a row for each bin, a column for each run."""
-    metric, unit = comparison.run_metrics.leading[task], comparison.run_metrics.binned_in[task] or "events"
+    metric, unit = comparison.run_metrics.leading[task], binned_in(comparison, task)
     changes = [{change.key: format_change(change) for change in of_run[task]} for of_run in comparison.changes.values()]
     rows = [[key.label, *(of_run.get(key, NONE) for of_run in changes)] for key in changes[0]]
     title = f"{task}: change of {metric} against {comparison.reference} (+ is better)"

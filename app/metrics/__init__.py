@@ -15,12 +15,14 @@ class MetricFacts(Facts):
         better: whether a lower or a higher one is better.
         binned_in: quantity and unit of its bins; "" without bins.
         head: the head whose outputs it reads; None for any.
+        units: those of its quantities by name, of `angle` in `angle_resolution_68pct`, where they are not the target's.
     """
 
     primary: str
     better: Literal["lower", "higher"]
     binned_in: str = ""
     head: str | None = None
+    units: dict[str, str] = {}
 
 
 class BaselineFacts(Facts):

@@ -15,7 +15,10 @@ ANGLES = ("theta", "phi")
 COMPONENTS = ("direction_x", "direction_y", "direction_z")
 
 
-@METRICS("direction", primary="angle_resolution_68pct", better="lower", binned_in="E [GeV]")
+DEGREES = dict.fromkeys(("angle", *ANGLES), "deg")
+
+
+@METRICS("direction", primary="angle_resolution_68pct", better="lower", binned_in="E [GeV]", units=DEGREES)
 def direction(predictions: Predictions, *, energy_bins: Edges = ENERGIES) -> dict[str, Any]:
     """Opening angle between predicted and true emission direction, and residuals of theta and phi, by energy too.
 

@@ -11,7 +11,7 @@ from app.metrics.statistics.residuals import numbers, residuals, widths
 from app.predictions import Predictions
 
 
-@METRICS("muon_direction", primary="delta_r_68pct", better="lower", binned_in="pT [GeV]")
+@METRICS("muon_direction", primary="delta_r_68pct", better="lower", binned_in="pT [GeV]", units={"phi": "rad"})
 def muon_direction(predictions: Predictions, *, pt_bins: Edges = PT, eta_bins: Edges = ETA) -> dict[str, Any]:
     """Residuals of eta and phi, and their combination Delta R, by pT and |eta| too.
 

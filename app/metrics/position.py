@@ -13,7 +13,10 @@ from app.predictions import Predictions
 AXES = ("u", "v", "w")
 
 
-@METRICS("position", primary="uvw_dist_68pct", better="lower", binned_in="E [GeV]")
+CENTIMETRES = dict.fromkeys(("uvw", *(f"uvw_{axis}" for axis in AXES)), "cm")
+
+
+@METRICS("position", primary="uvw_dist_68pct", better="lower", binned_in="E [GeV]", units=CENTIMETRES)
 def position(predictions: Predictions, *, energy_bins: Edges = ENERGIES) -> dict[str, Any]:
     """Distance between predicted and true position in the calorimeter, and residuals of its axes, by energy too.
 

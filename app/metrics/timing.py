@@ -8,7 +8,7 @@ from app.metrics.statistics.residuals import residuals, widths
 from app.predictions import Predictions
 
 
-@METRICS("timing", primary="time_res_68pct", better="lower", binned_in="E [GeV]")
+@METRICS("timing", primary="time_res_68pct", better="lower", binned_in="E [GeV]", units={"time": "s"})
 def timing(predictions: Predictions, *, energy_bins: Edges = ENERGIES) -> dict[str, Any]:
     """Residual of the time, by energy too: the resolution improves with the light, as 1 / sqrt(E).
 

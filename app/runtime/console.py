@@ -68,11 +68,11 @@ def table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]], numb
     sys.stdout.flush()
 
 
-def entry(name: str, text: str, column: int) -> None:
+def entry(name: str, text: str, column: int, indent: int = 2) -> None:
     """Print a name and, from `column` on, its text; a terminal that is too narrow gets several lines of text."""
     width = max(20, shutil.get_terminal_size((sys.maxsize, 0)).columns - column)
     first, *rest = fill(text.split(" "), width)
-    console.print(f"  {name:<{column - 3}} {first}".rstrip())
+    console.print(f"{' ' * indent}{name:<{column - indent - 1}} {first}".rstrip())
     for line in rest:
         console.print(" " * column + line)
 

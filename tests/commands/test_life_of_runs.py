@@ -33,6 +33,20 @@ def test_show_says_what_the_record_and_the_metrics_say(copied, capsys):
     assert {"job.json", "model.keras", "predictions.csv"} <= set(content["files"])
 
 
+def test_show_wraps_what_is_longer_than_the_terminal(copied, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    long = {"straight_line": 3.0, **{f"baseline_with_a_long_name_{n}": 2.0 + n for n in range(3)}}
+    registry.update(registry.root(), "trained", baselines=long, rationale="a_word " * 30)
+    assert main(["show", "trained"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [
+        line for line in lines if len(line) > 80 and not line.startswith(("files", "directory", "plots", "next"))
+    ] == []
+    place = next(n for n, line in enumerate(lines) if line.startswith("result       "))
+    assert lines[place + 1].startswith(" " * 13)
+    assert sum(line.count("baseline_with_a_long_name") for line in lines[place : place + 5]) == 3
+
+
 def test_a_removed_run_leaves_its_line_and_what_is_not_its_own(copied, capsys):
     (copied / "runs/trained/my_notes.txt").write_text("keep me")
     assert main(["remove", "trained", "--yes"]) == 0

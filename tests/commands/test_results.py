@@ -5,29 +5,9 @@ import logging
 
 import pytest
 
-from app.commands._results import show_plots, show_results, unit_of
+from app.commands._results import show_plots, show_results
 from app.runs import directory
 from datasets.simulate.engine.generator import show_progress
-
-UNITS = {"energy": "GeV", "x": "mm", "tx": ""}
-
-
-@pytest.mark.parametrize(
-    ("metric", "unit"),
-    [
-        ("energy_bias", "GeV"),
-        ("energy_res_68pct", "GeV"),
-        ("x_mean_absolute", "mm"),
-        ("energy_relative_bias", ""),
-        ("pos_68_mm", "mm"),
-        ("angle_mean_deg", "deg"),
-        ("tx_bias", ""),
-        ("energy", ""),
-        ("accuracy", ""),
-    ],
-)
-def test_a_metric_has_the_unit_of_its_target_or_of_its_name(metric, unit):
-    assert unit_of(metric, UNITS) == unit
 
 
 def test_figures_stand_in_a_table_next_to_the_baselines(made_run, capsys):
@@ -39,6 +19,7 @@ def test_figures_stand_in_a_table_next_to_the_baselines(made_run, capsys):
     task = {"metric": "energy_68", "binned_in": "", "model": model, "baselines": {"mean": mean}}
     show_results(run, {"energy": task}, run.path)
     output = capsys.readouterr().out
+    assert "one, energy: energy_68 [GeV] on the test split (50 events)\n" in output
     assert "one, energy: other metrics\n" in output
     assert [cell.strip() for cell in output.split("energy_bias")[1].splitlines()[0].split("│")[1:-1]] == [
         "GeV",

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ from app.comparison.bootstrap import BootstrapMetrics, changes_of_task
 from app.comparison.compare import compare
 from app.comparison.compared_run import read_compared_runs
 from app.comparison.run_metrics import MetricKey, RunMetrics
+from app.comparison.tables import changes_of_many, changes_side_by_side
+from app.predictions import Predictions
 
 MEAN = MetricKey("pos_mean_mm")
 
@@ -126,6 +129,15 @@ def test_many_runs_have_a_row_each_and_nothing_is_cut(made_run, capsys):
     last = output[output.index("change of pos_mean_mm in %") :]
     assert re.search(r"name_5 │ +-2[0-9][0-9] ± \d", last)
     assert "Metrics 1 to 6 of" in output
+
+
+def test_without_bins_the_changes_are_those_of_events(made_run):
+    for name, error in (("one", 1.0), ("half", 0.5)):
+        file = made_run(name, error) / "predictions.csv"
+        replace(Predictions.read(file), columns={}).write(file)
+    comparison = compared("one", "half", draws=5)
+    assert changes_side_by_side(comparison, "state").header[0] == "events"
+    assert changes_of_many(comparison, "state").header == ["run, events:", "all"]
 
 
 def refused(arguments, capsys):

@@ -49,7 +49,9 @@ def test_position_by_hand():
         *("uvw_dist_68pct", "val_cos_pos", "rows", "bins"),
         *(f"uvw_{axis}_{suffix}" for axis in "uvw" for suffix in SUFFIXES),
     }
-    assert METRICS["position"].facts == MetricFacts(primary="uvw_dist_68pct", better="lower", binned_in="E [GeV]")
+    units = {"uvw": "cm", "uvw_u": "cm", "uvw_v": "cm", "uvw_w": "cm"}
+    facts = MetricFacts(primary="uvw_dist_68pct", better="lower", binned_in="E [GeV]", units=units)
+    assert METRICS["position"].facts == facts
 
 
 def test_energy_by_hand():

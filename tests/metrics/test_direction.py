@@ -96,7 +96,10 @@ def test_keys_are_the_documented_ones():
     assert {"val_cos", "angle_resolution_68pct", "theta_bias", "theta_rms", "phi_bias", "phi_rms"} <= set(found)
     json.dumps(found, allow_nan=False)
     assert METRICS["direction"].facts == MetricFacts(
-        primary="angle_resolution_68pct", better="lower", binned_in="E [GeV]"
+        primary="angle_resolution_68pct",
+        better="lower",
+        binned_in="E [GeV]",
+        units={"angle": "deg", "theta": "deg", "phi": "deg"},
     )
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from app.metrics import METRICS
 from app.metrics.baselines import applicable, fit
+from app.predictions import Predictions
 
 ROWS = 400
 
@@ -39,10 +41,27 @@ def test_least_squares_are_those_of_numpy(columns):
 
 def test_classes_on_two_sides_of_a_line_are_told_apart(columns):
     for name in ("logistic_fit", "boosted_classes"):
-        named = fitted(name, columns, ["kind"], classes=True)(columns)["kind"]
-        assert np.mean(named == columns["true_kind"]) > 0.98
+        probability = fitted(name, columns, ["kind"], classes=True)(columns)["kind"]
+        assert np.mean((probability >= 0.5) == columns["true_kind"]) > 0.98
+        assert len(np.unique(probability)) > 5
+        three = columns | {"true_kind": columns["true_kind"] + (columns["b"] > 0.5)}
+        np.testing.assert_array_equal(
+            np.unique(fitted(name, three, ["kind"], classes=True)(columns)["kind"]), [0, 1, 2]
+        )
         one = columns | {"true_kind": np.full(ROWS, 2.0)}
         np.testing.assert_array_equal(fitted(name, one, ["kind"], classes=True)(columns)["kind"], 2.0)
+
+
+def test_the_area_under_the_curve_of_two_classes_is_known(columns):
+    spread = columns | {"true_kind": (columns["a"] + np.random.default_rng(3).normal(0, 2, ROWS) > 3).astype(float)}
+    score = fitted("logistic_fit", spread, ["kind"], classes=True)(spread)["kind"]
+    truth = {"kind": spread["true_kind"]}
+    predictions = Predictions(np.arange(ROWS, dtype=np.uint64), truth, {}, {"logistic_fit": {"kind": score}})
+    found = METRICS.parse("classification").build(predictions.of_baseline("logistic_fit"))
+    positive, negative = score[truth["kind"] == 1], score[truth["kind"] == 0]
+    wins = (positive[:, None] > negative).mean() + 0.5 * (positive[:, None] == negative).mean()
+    assert found["auc"] == pytest.approx(wins)
+    assert found["accuracy"] == np.mean((score >= 0.5) == truth["kind"])
 
 
 def test_trees_find_a_step_that_a_line_does_not(columns):

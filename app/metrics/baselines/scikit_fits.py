@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.metrics import BASELINES
 from app.metrics.baselines import Baseline, Columns, Predicted, feature_matrix
@@ -16,7 +17,8 @@ MOST_ROWS = 50_000
 def logistic_fit(train: Columns, validation: Columns, targets: Sequence[str]) -> Baseline:
     """The class that is most probable by a logistic fit: log p_k = a_k + b_k x + constant.
 
-    The inputs are standardised and the coefficients weakly bound (L2, C = 1).
+    The inputs are standardised and the coefficients weakly bound (L2, C = 1). Of the classes 0 and 1 it predicts the
+    probability of 1, as a sigmoid does.
 
     Args:
         train: the inputs (N,) and the truth under `true_<target>`, numbers of classes.
@@ -59,6 +61,8 @@ def boosted_trees(train: Columns, validation: Columns, targets: Sequence[str]) -
 def boosted_classes(train: Columns, validation: Columns, targets: Sequence[str]) -> Baseline:
     """The class that is most probable by gradient boosting, as `boosted_trees` for numbers.
 
+    Of the classes 0 and 1 it predicts the probability of 1, as a sigmoid does.
+
     Args:
         train: the inputs (N,) and the truth under `true_<target>`, numbers of classes.
         validation: not used.
@@ -84,12 +88,16 @@ def fit_each(make: Callable[[], Any], what: str, train: Columns, targets: Sequen
     def predict(columns: Columns) -> Predicted:
         rows = feature_matrix(columns, names)[1]
         return {
-            target: np.full(len(rows), model)
-            if isinstance(model, float)
-            else np.asarray(model.predict(rows), np.float64)
+            target: np.full(len(rows), model) if isinstance(model, float) else _answer(model, rows)
             for target, model in fitted.items()
         }
 
     used = min(len(features), MOST_ROWS)
     of = f"{used:,}" if used == len(features) else f"the first {used:,} of {len(features):,}"
     return Baseline(f"{what} of {len(names)} inputs, fitted to {of} training events", predict)
+
+
+def _answer(model: Any, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return values or classes (N,), or the probability of 1 where the classes are 0 and 1."""
+    two = np.array_equal(getattr(model, "classes_", ()), (0, 1))
+    return np.asarray(model.predict_proba(rows)[:, 1] if two else model.predict(rows), np.float64)
