@@ -1,13 +1,13 @@
 """`wirechamber run`: a job, every job of a sweep, or a workflow."""
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
-import registry
 from app.checks.jobs import load_checked_jobs
 from app.commands._parser import ONE_FILE, add_overrides, read_path, whole_number
 from app.commands._results import show_run
+from app.commands._sweep import show_sweep
 from app.config import Job
 from app.config.derived_jobs import with_members
 from app.config.job_file import is_workflow, read
@@ -18,11 +18,10 @@ from app.execution.session import Options
 from app.execution.single import train_job
 from app.runs.directory import RunDirectory
 from app.runs.existing import refuse_existing
-from app.runtime.console import console, table
+from app.runtime.console import console
 from app.training.checkpoint import Progress
 from app.workflows import local
 from app.workflows.plan import plan_workflow
-from registry import cells
 
 
 class _File(argparse.Action):
@@ -76,20 +75,8 @@ def execute(options: argparse.Namespace) -> int:
     with interruption.orderly():  # a run that has ended when the signal comes is shown, the next one does not begin
         code = max(run_and_show(job, settings, alone=len(jobs) == 1) for job in jobs)
     if len(jobs) > 1:
-        show_sweep([job.name for job in jobs])
+        show_sweep(jobs)
     return code
-
-
-def show_sweep(runs: Sequence[str]) -> None:
-    """Print one table of all runs of a sweep, in their order, as the registry knows them."""
-    known = [(run, registry.find_or_warn(registry.root(), run)) for run in runs]
-    rows = [
-        (run, record.state, cells.count(record.parameters), cells.figure(record, record.metric), cells.against(record))
-        for run, record in known
-        if record is not None
-    ]
-    metric = next((record.metric for _, record in known if record and record.metric), "result")
-    table("the sweep", ("run", "state", "parameters", metric, "against baselines"), rows, numbers_from=5)
 
 
 def run_workflow_file(options: argparse.Namespace) -> int:

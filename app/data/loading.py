@@ -103,6 +103,8 @@ def load_data(job: Job, limit: int | None = None, root: Path | None = None) -> D
                 raise UserError(unknown("target", target, list(source.targets), ("tasks", name, "targets", position)))
     logger.info("data: %s%s", "SIMULATED, " if options.simulate else "", source.description)
     splits = split(source, options, limit)
+    if (folds := options.split.folds) is not None:
+        source = replace(source, description=f"{source.description}, fold {options.split.fold} of {folds}")
     rows = {name: getattr(splits, name).rows for name in ("train", "validation", "test")}
     most = "" if limit is None else f" (at most {limit:,} of each are read)"
     logger.info("split: %s%s", ", ".join(f"{name} {number:,}" for name, number in rows.items()), most)

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.argon.plane_layouts import MISMATCH
-from datasets.pipeline.event_keys import split_numbers
 from datasets.pipeline.options import Split
+from datasets.pipeline.split import split_keys
 
 PER_PRIMITIVE = 0.7
 """Energy [MeV] that is added for each trigger primitive, to see whether it explains the mismatch."""
@@ -181,7 +181,7 @@ def count_repeats(values: NDArray[np.uint64], key: NDArray[np.uint64], split: Sp
     if not len(values):
         return 0, 0
     _, number, counts = np.unique(values, return_inverse=True, return_counts=True)
-    part = split_numbers(key, split.seed, split.train, split.validation)
+    part = split_keys(key, split)
     lowest, highest = np.full(len(counts), 9), np.full(len(counts), -1)
     np.minimum.at(lowest, number.ravel(), part)
     np.maximum.at(highest, number.ravel(), part)

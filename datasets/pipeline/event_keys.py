@@ -119,6 +119,22 @@ def split_numbers(key: Keys, seed: int, train: float, validation: float) -> NDAr
     return np.searchsorted(np.cumsum([train, validation]), uniform, side="right")
 
 
+def fold_numbers(key: Keys, seed: int, folds: int, fold: int, validation: float) -> NDArray[np.intp]:
+    """Return 0, 1 or 2 (train, validation, test) for each key, with one of equal folds of the events as the test split.
+
+    Args:
+        key: of the events, (N,).
+        seed: of the split.
+        folds: how many: each event tests in exactly one of them.
+        fold: which one, from 0.
+        validation: share of all events.
+    """
+    place = mix(key, seed) / 2.0**64 * folds
+    number = np.minimum(place.astype(np.intp), folds - 1)
+    after = (place - (fold + 1)) % folds  # validation is what follows the fold, the last one is followed by the first
+    return np.where(number == fold, 2, np.where(after < validation * folds, 1, 0))
+
+
 @dataclass
 class Duplicates:
     """Checks each block once and refuses keys that occurred before.

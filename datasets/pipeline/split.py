@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from app.core.errors import Problem, UserError, nearest, unknown
 from app.core.interruption import check
-from datasets.pipeline.event_keys import hash_rows, mix, split_numbers
+from datasets.pipeline.event_keys import fold_numbers, hash_rows, mix, split_numbers
 from datasets.pipeline.events import Array, Augment, Events, Source
 from datasets.pipeline.options import PARTS, DatasetOptions, Split
 
@@ -132,7 +132,7 @@ def assign_splits(source: Source, options: Split) -> list[Callable[[Events], Pla
 
         def split_by_key(events: Events) -> Places:
             key = events.key if options.key is None else hash_rows(key_columns(events, source, options.key))
-            return split_numbers(key, options.seed, options.train, options.validation)
+            return split_keys(key, options)
 
         return [split_by_key] * len(source.blocks)
     number = {file: _split_of_file(file, options.files) for file in dict.fromkeys(source.files)}
@@ -144,6 +144,13 @@ def assign_splits(source: Source, options: Split) -> list[Callable[[Events], Pla
                 what, near, expected = "the pattern matches no file", nearest(pattern, names), f"files among {names}"
                 raise UserError(Problem(what, where, nearest=near, expected=expected, received=pattern))
     return [partial(_put_all, number[file]) for file in source.files]
+
+
+def split_keys(key: NDArray[np.uint64], options: Split) -> Places:
+    """Return 0, 1 or 2 (train, validation, test) for each key."""
+    if options.folds is not None:
+        return fold_numbers(key, options.seed, options.folds, options.fold, options.validation)
+    return split_numbers(key, options.seed, options.train, options.validation)
 
 
 def _put_all(part: int, events: Events) -> Places:
