@@ -1,5 +1,6 @@
 """The comparison drawn: metrics with errors, changes by bin, accuracy against training events, size against speed."""
 
+import logging
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,8 @@ from app.comparison.curves import (
 from app.comparison.run_metrics import MetricKey
 from app.plots.drawing.save import save_figure
 from app.plots.drawing.style import GREY, Axes, Figure, draw_legend, new_figure, styled
+
+logger = logging.getLogger(__name__)
 
 
 def draw(comparison: Comparison, folder: Path) -> list[Path]:
@@ -87,11 +90,14 @@ def leading_metric(comparison: Comparison, task: str) -> Figure:
 
 
 @styled
-def change_by_bin(comparison: Comparison, task: str) -> Figure:
-    """The change against the reference in each bin with its uncertainty; above 0 is better."""
+def change_by_bin(comparison: Comparison, task: str) -> Figure | None:
+    """The change against the reference in each bin with its uncertainty; above 0 is better. None without bins."""
     changes = {name: of_run[task] for name, of_run in comparison.changes.items()}
     known = {name: [change for change in of_run if change.percent is not None] for name, of_run in changes.items()}
     labels = list(dict.fromkeys(change.key.label for of_run in changes.values() for change in of_run))
+    if len(labels) < 2:
+        logger.debug("plot change_%s left out: its metric has no bins; the table has the change of all events", task)
+        return None
     figure = new_figure(8.0, 5.2)
     axes = figure.subplots()
     width, styles = 0.6 / max(len(changes), 1), choose_styles(families(comparison))

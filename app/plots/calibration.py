@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 
 from app.core.types import Bins
 from app.metrics.direction import COMPONENTS
-from app.metrics.statistics.bins import bins_of, edges_for
 from app.metrics.statistics.classes import as_classes, classes_of, has_probability, probabilities
 from app.metrics.statistics.residuals import half_width_68
 from app.plots import PLOTS, Needs
+from app.plots.drawing.filled_bins import equal_bins
 from app.plots.drawing.inputs import PlotInputs
 from app.plots.drawing.residuals import opening_angles
 from app.plots.drawing.style import (
@@ -22,6 +22,7 @@ from app.plots.drawing.style import (
     draw_legend,
     grid,
     label,
+    make_room,
     scale_for,
     styled,
     symbol,
@@ -87,20 +88,14 @@ def wilson(right: float, number: int) -> tuple[float, float]:
     return float((middle - half) / (1 + 1 / number)), float((middle + half) / (1 + 1 / number))
 
 
-def _quantile_bins(values: NDArray[Any], bins: int) -> list[NDArray[np.bool_]]:
-    """Return which events (N,) are in each of at most `bins` bins of `values` that hold equally many of them."""
-    edges = edges_for(values, None, max(1, min(bins, len(values) // FEWEST)))
-    return [inside for *_, inside in bins_of(values, edges) if inside.sum() >= FEWEST]
-
-
 def _reliability(axes: Axes, inputs: PlotInputs, target: str, bins: int) -> None:
     events, counts = as_classes(inputs.events.only([target]))
-    known = probabilities(events.probability, target, counts[target])
+    known, names = probabilities(events.probability, target, counts[target]), inputs.names_of(target, counts[target])
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=":")
     for k, p in enumerate(known.T if known is not None else ()):
         if counts[target] == 2 and not k:
             continue  # of two classes, class 0 shows the same as class 1
-        is_class, intervals = events.true[target] == k, _quantile_bins(p, bins)
+        is_class, intervals = events.true[target] == k, equal_bins(p, bins, FEWEST)
         x, y = (np.array([values[inside].mean() for inside in intervals]) for values in (p, is_class))
         ranges = [wilson(float(is_class[inside].sum()), int(inside.sum())) for inside in intervals]
         low, high = np.array(ranges).reshape(-1, 2).T
@@ -108,15 +103,16 @@ def _reliability(axes: Axes, inputs: PlotInputs, target: str, bins: int) -> None
         error = np.sum(number * np.abs(x - y)) / max(number.sum(), 1)
         look = {**class_style(k, counts[target]), "marker": "o", "elinewidth": 1}
         axes.errorbar(
-            x, y, yerr=np.maximum([y - low, high - y], 0), **look, label=f"{symbol(target)} = {k}: {error:.3f}"
+            x, y, yerr=np.maximum([y - low, high - y], 0), **look, label=f"{symbol(target)} = {names[k]}: {error:.3f}"
         )
     axes.set(xlim=(0, 1), ylim=(0, 1), xlabel=f"predicted probability of {symbol(target)}", ylabel="observed share")
+    make_room(axes)
     draw_legend(axes, loc="upper left", title="mean distance from the diagonal", alignment="left")
 
 
 def _cosines(axes: Axes, inputs: PlotInputs, kappa: NDArray[Any], bins: int) -> None:
     cosine = np.cos(np.radians(next(iter(opening_angles(inputs, COMPONENTS).values.values()))))
-    expected, cuts = mean_cosine(kappa), _quantile_bins(np.asarray(kappa, np.float64), bins)
+    expected, cuts = mean_cosine(kappa), equal_bins(np.asarray(kappa, np.float64), bins, FEWEST)
     x, y = (np.array([values[cut].mean() for cut in cuts]) for values in (expected, cosine))
     error = [cosine[cut].std() / np.sqrt(cut.sum()) for cut in cuts]
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=":")
@@ -125,6 +121,7 @@ def _cosines(axes: Axes, inputs: PlotInputs, kappa: NDArray[Any], bins: int) -> 
     low = min(0.0, float((y - error).min(initial=0.0)))
     axes.set(xlim=(0, 1), ylim=(1.1 * low, 1.02), ylabel="observed mean cosine")
     axes.set_xlabel(r"predicted mean cosine, coth $\kappa$ $-$ 1/$\kappa$")
+    make_room(axes)
     draw_legend(axes, loc="upper left")
 
 
@@ -132,7 +129,7 @@ def _pulls(axes: Axes, inputs: PlotInputs, target: str, bins: int) -> None:
     events = inputs.events
     sigma = np.asarray(events.sigma[target], np.float64)
     pull = (np.asarray(events.predicted[target], np.float64) - events.true[target]) / sigma
-    cuts = _quantile_bins(sigma, bins)
+    cuts = equal_bins(sigma, bins, FEWEST)
     scale = scale_for(inputs.units.get(target, ""), float(np.median(sigma)))
     x = np.array([sigma[cut].mean() for cut in cuts]) * scale.factor
     kinds = (("standard deviation", np.std, BLUE, "o"), ("68 % half width", half_width_68, ORANGE, "s"))

@@ -4,6 +4,7 @@ import numpy as np
 
 from app.metrics.statistics.bins import CHARGES, PT, Edges, bins_of, is_positive, pt_of
 from app.plots import PLOTS, Needs
+from app.plots.drawing.filled_bins import edges_with
 from app.plots.drawing.inputs import PlotInputs
 from app.plots.drawing.style import Figure, curves, draw_legend, label, new_figure, styled
 
@@ -26,18 +27,18 @@ def charge_misidentification(inputs: PlotInputs, *, pt_bins: Edges = PT) -> Figu
         pt_bins: rising bin edges [GeV].
 
     Returns:
-        One panel, both axes logarithmic; bins with fewer than 20 muons are left out.
+        One panel, both axes logarithmic; bins with fewer than 20 muons are left out; where all
+        have fewer there are bins with equally many.
     """
     events = inputs.events
     target = next(name for name in CHARGES if name in events.true)
-    true, pt = is_positive(events.true, target), pt_of(events)
+    true, pt = is_positive(events.true, target), np.asarray(pt_of(events), np.float64)
+    pt_bins = edges_with(pt, pt_bins, FEWEST)
     figure = new_figure()
     axes = figure.subplots()
     for curve, values in curves(events, target):
         wrong = is_positive(values, target) != true
-        filled = [interval for interval in bins_of(pt, pt_bins) if interval[2].sum() >= FEWEST]  # type: ignore[arg-type]
-        if not filled:
-            continue
+        filled = [interval for interval in bins_of(pt, pt_bins) if interval[2].sum() >= FEWEST]
         low, high = (np.array([interval[i] for interval in filled]) for i in (0, 1))
         number = np.array([inside.sum() for *_, inside in filled])
         share = np.array([wrong[inside].mean() for *_, inside in filled])

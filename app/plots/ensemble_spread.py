@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 
 from app.core.types import Bins
 from app.metrics.direction import COMPONENTS
-from app.metrics.statistics.bins import bins_of, edges_for
 from app.metrics.statistics.residuals import half_width_68
 from app.physics.directions import DEGREE
 from app.plots import PLOTS, Needs
+from app.plots.drawing.filled_bins import equal_bins
 from app.plots.drawing.inputs import PlotInputs
 from app.plots.drawing.residuals import differences, opening_angles, percentile_68
 from app.plots.drawing.style import (
@@ -22,6 +22,7 @@ from app.plots.drawing.style import (
     draw_legend,
     grid,
     label,
+    make_room,
     scale_for,
     styled,
     symbol,
@@ -51,10 +52,10 @@ def ensemble_spread(inputs: PlotInputs, *, bins: Bins = 8) -> Figure:
     figure, panels = grid(len(spread))
     for axes, (name, values) in zip(panels, spread.items(), strict=False):
         if name in inputs.events.true:
-            scale = scale_for(inputs.units.get(name, ""), float(np.median(values)))
-            residual = np.asarray(next(iter(differences(inputs, name).values()))) * scale.factor
+            residual = np.asarray(next(iter(differences(inputs, name).values())))
+            scale = scale_for(inputs.units.get(name, ""), max(float(np.median(values)), _rms(residual)))
             widths: dict[str, Any] = {"root mean square": _rms, "68 % half width": half_width_68}
-            _compare(axes, np.asarray(values) * scale.factor, residual, widths, bins)
+            _compare(axes, np.asarray(values) * scale.factor, residual * scale.factor, widths, bins)
             axes.set_xlabel(scale.axis(f"spread of the members in {symbol(name)}"))
             axes.set_ylabel(scale.axis(f"residual of {symbol(name)}"))
         else:
@@ -67,15 +68,16 @@ def ensemble_spread(inputs: PlotInputs, *, bins: Bins = 8) -> Figure:
 
 
 def _compare(axes: Axes, spread: NDArray[Any], residual: NDArray[Any], widths: dict[str, Any], bins: int) -> None:
-    cuts = [inside for *_, inside in bins_of(spread, edges_for(spread, None, bins)) if inside.sum() >= FEWEST]
+    cuts = equal_bins(spread, bins, FEWEST)
     x = np.array([_rms(spread[cut]) for cut in cuts])
     for (name, width), colour, marker in zip(widths.items(), (BLUE, ORANGE), "os", strict=True):
         y = np.array([width(residual[cut]) for cut in cuts])
         error = y / np.sqrt([2 * cut.sum() for cut in cuts])
         axes.errorbar(x, y, yerr=error, color=colour, marker=marker, elinewidth=1, label=name)
-    most = float(max(x.max(initial=0.0), 1e-30))
+    most = float(x.max()) or 1.0  # members that agree in all events have no spread
     axes.plot([0, most], [0, most], color=GREY, linewidth=1, linestyle=":")
     axes.set(xlim=(0, 1.05 * most), ylim=(0, None))
+    make_room(axes)
     draw_legend(axes, loc="upper left")
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from app.metrics.statistics.bins import Edges, bins_of
 from app.plots import PLOTS, Needs
+from app.plots.drawing.filled_bins import edges_with
 from app.plots.drawing.inputs import PlotInputs
 from app.plots.drawing.style import Figure, curves, draw_legend, label, new_figure, styled
 from app.predictions import Predictions
@@ -24,7 +25,8 @@ def error_against_momentum(
 ) -> Figure:
     """Mean position error in bins of momentum with the range from the 68th to the 95th percentile.
 
-    The error is sqrt(dx^2 + dy^2). Bins with fewer than 20 tracks are left out.
+    The error is sqrt(dx^2 + dy^2). Bins with fewer than 20 tracks are left out; where all have
+    fewer there are bins with equally many.
 
     Args:
         inputs: the run; needs x, y [mm] and the column p [GeV].
@@ -38,6 +40,7 @@ def error_against_momentum(
     figure = new_figure()
     axes = figure.subplots()
     lowest, highest = math.inf, 0.0
+    momentum_bins = edges_with(np.asarray(inputs.events.columns["p"], np.float64), momentum_bins, FEWEST)
     for curve, values in curves(inputs.events, "x", "y"):
         table = errors_by_momentum(inputs.events, values, momentum_bins)
         low, high, mean, p68, p95 = table

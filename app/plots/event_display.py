@@ -27,6 +27,8 @@ NEAR = (130, 26)
 """Charge farther than this from the middle of an image, in ticks and channels (10 and 12 cm), is ignored."""
 LENGTH = 0.45
 """Length of an arrow in space, divided by the shorter side of its window."""
+WIDTH = 3.6
+"""Least width of an event [inch]: that of its title."""
 Window = tuple[slice, slice]
 
 
@@ -49,11 +51,11 @@ def event_display(inputs: PlotInputs) -> Figure:
     displays: Displays = inputs.displays  # type: ignore[assignment]
     events = inputs.events.select(displays.row)
     number = max(int(np.sum(displays.kind == kind)) for kind in KINDS)
-    figure = new_figure(1.75 * len(displays.images) * number, 11.5)
+    figure = new_figure(max(1.75 * len(displays.images), WIDTH) * number, 11.5)
     places = figure.add_gridspec(len(KINDS) + 1, number, height_ratios=(0.02, 1, 1, 1))
     head = figure.add_subplot(places[0, :])
     head.set_axis_off()
-    titles = event_titles(events, classes_of(inputs.events))
+    titles = event_titles(inputs, events, classes_of(inputs.events))
     for line, kind in enumerate(KINDS, start=1):
         for column, row in enumerate(np.flatnonzero(displays.kind == kind).tolist()):
             images = {plane: values[row] for plane, values in displays.images.items()}
@@ -71,12 +73,13 @@ def event_display(inputs: PlotInputs) -> Figure:
     return figure
 
 
-def event_titles(events: Predictions, classes: Sequence[str]) -> list[str]:
+def event_titles(inputs: PlotInputs, events: Predictions, classes: Sequence[str]) -> list[str]:
     """Return the title of each event: its true class, how good its prediction is, and its energy, where known."""
     figures, energy = merit(events), energy_of(events)
     titles = []
     for row in range(len(events)):
-        parts = [f"{symbol(classes[0])} = {events.true[classes[0]][row]:.0f}"] if classes else []
+        number = int(events.true[classes[0]][row]) if classes else 0
+        parts = [f"{symbol(classes[0])} = {inputs.names_of(classes[0], number + 1)[number]}"] if classes else []
         if figures is not None:
             parts.append(f"p = {figures[row]:.3f}" if classes else f"{np.degrees(-figures[row]):.1f}°")
         if energy is not None and np.isfinite(energy[row]):

@@ -19,6 +19,7 @@ from app.plots.drawing.style import (
     Figure,
     draw_legend,
     label,
+    make_room,
     new_figure,
     styled,
 )
@@ -43,6 +44,8 @@ def loss_curves(inputs: PlotInputs, *, terms: bool = True) -> Figure:
     Returns:
         The loss panel, and a learning-rate panel when the history holds one.
     """
+    from matplotlib.ticker import MaxNLocator
+
     train, validation = inputs.history["train"], inputs.history.get("val", [])
     epochs, rates = _series(train, "lr")
     marker = "o" if len(train) < 3 else ""
@@ -68,7 +71,10 @@ def loss_curves(inputs: PlotInputs, *, terms: bool = True) -> Figure:
         text = f"best: {best_loss:.3g}, epoch {best}"
         losses.plot(best, best_loss, "*", color=RED, markersize=15, markeredgecolor="white", label=text)
     bottom.set_xlabel("epoch")
-    draw_legend(losses, loc="upper right", ncols=1 + (len(losses.get_legend_handles_labels()[1]) > 5))
+    bottom.xaxis.set_major_locator(MaxNLocator(integer=True))
+    columns = 1 + (len(losses.get_legend_handles_labels()[1]) > 3)
+    make_room(losses, columns)
+    draw_legend(losses, loc="upper right", ncols=columns)
     label(inputs, [losses])
     return figure
 

@@ -1,5 +1,6 @@
 """ROC curves of classes, compared with a cut on the charge alone."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -56,7 +57,8 @@ def roc_figure(inputs: PlotInputs, *, energy_bins: Edges | None = None) -> Figur
     places = figure.subplots(len(targets), columns, squeeze=False)
     for row, target in zip(places, targets, strict=True):
         true = np.asarray(events.true[target], np.intp)
-        roc_curves(row[0], true, probabilities(events.probability, target, counts[target]), name=symbol(target))
+        names = [f"{symbol(target)} = {name}" for name in inputs.names_of(target, counts[target])]
+        roc_curves(row[0], true, probabilities(events.probability, target, counts[target]), names)
         if counts[target] == 2:
             charge = log_charge(events.columns)
             if charge is not None and np.isfinite(charge).all() and 0 < np.sum(true == 1) < len(true):
@@ -77,21 +79,20 @@ def roc_figure(inputs: PlotInputs, *, energy_bins: Edges | None = None) -> Figur
     return figure
 
 
-def roc_curves(axes: Axes, true: NDArray[Any], probability: NDArray[Any] | None, name: str = "class") -> None:
+def roc_curves(axes: Axes, true: NDArray[Any], probability: NDArray[Any] | None, names: Sequence[str]) -> None:
     """Draw the curve of each class against the rest; two classes have one curve, that of class 1.
 
     Args:
         axes: where.
         true: numbers of classes, (N,).
         probability: of each class, (N, classes); None where it is not known.
-        name: the text before the number of a class.
+        names: of the classes.
     """
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=":")
     for k, score in enumerate(probability.T if probability is not None else ()):
         if (probability.shape[1] > 2 or k) and 0 < np.sum(true == k) < len(true):  # type: ignore[union-attr]
             x, y = roc(true == k, score)
-            text = f"class {k}" if name == "class" else f"{name} = {k}"
-            axes.plot(x, y, **class_style(k, probability.shape[1]), label=f"{text}: {area(x, y):.3f}")  # type: ignore[union-attr]
+            axes.plot(x, y, **class_style(k, probability.shape[1]), label=f"{names[k]}: {area(x, y):.3f}")  # type: ignore[union-attr]
     if probability is None:
         axes.text(0.5, 0.5, "no probabilities", ha="center", transform=axes.transAxes)
     else:

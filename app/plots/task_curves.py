@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from app.plots import PLOTS, Needs
 from app.plots.drawing.inputs import PlotInputs
 from app.plots.drawing.style import (
@@ -15,11 +17,14 @@ from app.plots.drawing.style import (
     Figure,
     draw_legend,
     label,
+    make_room,
     new_figure,
     styled,
 )
 
 COLOURS = (BLUE, ORANGE, GREEN, RED, PURPLE, GREY)
+FAR_APART = 3.0
+"""An axis is logarithmic when its largest value is more than this many times its smallest."""
 Epochs = Sequence[Mapping[str, Any]]
 
 
@@ -49,8 +54,12 @@ def task_curves(inputs: PlotInputs) -> Figure:
                 axes.plot(epochs, [value / values[0] for value in values], **{**look, "label": text})
         weights.plot(*_series(train, f"{task}_weight"), **look)
     for axes, quantity in ((losses, "validation loss"), (metrics, "metric")):
-        axes.set(yscale="log", ylabel=f"{quantity} / first")
-        draw_legend(axes, loc="lower left")
+        values = [value for line in axes.lines for value in np.asarray(line.get_ydata(), np.float64)]
+        if values and min(values) > 0 and max(values) > FAR_APART * min(values):
+            axes.set_yscale("log")
+        axes.set_ylabel(f"{quantity} / first")
+        make_room(axes)
+        draw_legend(axes, loc="upper right")
     weights.set(ylabel="weight", xlabel="epoch")
     weights.xaxis.set_major_locator(MaxNLocator(integer=True))
     label(inputs, [losses])

@@ -32,6 +32,8 @@ CENTRAL = (0.25, 99.75)
 STRIP_BINS = 20
 FEWEST = 20
 """A bin with fewer events is not drawn."""
+POINTS = 400
+"""So many events, or fewer, are drawn one by one: their density would be single events in most bins."""
 
 
 @PLOTS("truth_prediction", needs=Needs(numbers=True))
@@ -39,18 +41,21 @@ FEWEST = 20
 def truth_prediction(inputs: PlotInputs, *, bins: Bins = 80) -> Figure:
     """Density of events in prediction and truth with the diagonal; below it the residual's median and central 68 %.
 
+    Of 400 events or fewer each is a point, in both panels.
+
     Args:
         inputs: the run; needs predictions.
         bins: number of bins along either axis.
 
     Returns:
-        One panel with a residual strip for each target that is not a class; one colour scale, logarithmic, for all.
+        One panel with a residual strip for each target that is not a class; one colour scale, logarithmic, for all,
+        where there are densities.
     """
     from matplotlib.colors import LogNorm
 
     targets = inputs.numbers
     densities = [_Density.of(inputs, target, bins) for target in targets]
-    norm = LogNorm(1, max(2, *(int(density.counts.max()) for density in densities)))
+    few, norm = len(inputs.events) <= POINTS, LogNorm(1, max(2, *(int(d.counts.max()) for d in densities)))
     columns = min(2, len(targets))
     figure = new_figure(6.6 * columns + 0.8, 6.6 * -(-len(targets) // columns))
     rows = -(-len(targets) // columns)
@@ -61,22 +66,29 @@ def truth_prediction(inputs: PlotInputs, *, bins: Bins = 80) -> Figure:
         main = figure.add_subplot(places[2 * row, column])
         strip = figure.add_subplot(places[2 * row + 1, column], sharex=main)
         main.tick_params(labelbottom=False)
-        counts = np.ma.masked_less(density.counts.T, 1)
-        image = main.pcolormesh(density.edges, density.edges, counts, norm=norm, cmap="viridis", rasterized=True)
+        if few:
+            main.plot(*density.points, "o", color=BLUE, markersize=4, alpha=0.7, label="events")
+        else:
+            counts = np.ma.masked_less(density.counts.T, 1)
+            image = main.pcolormesh(density.edges, density.edges, counts, norm=norm, cmap="viridis", rasterized=True)
         ends = density.edges[[0, -1]]
         main.plot(ends, ends, color=RED, linewidth=1, linestyle="--", label="prediction = truth")
         main.set(xlim=ends, ylim=ends, ylabel=density.scale.axis(f"{symbol(density.target)} prediction"))
-        draw_legend(main, loc="upper left")
-        _strip(strip, density)
+        draw_legend(main, loc="best" if few else "upper left")
+        (_residual_points if few else _strip)(strip, density)
         panels.append(main)
-    figure.colorbar(image, ax=figure.axes, label="events per bin", aspect=40, pad=0.01)
+    if not few:
+        figure.colorbar(image, ax=figure.axes, label="events per bin", aspect=40, pad=0.01)
     label(inputs, panels)
     return figure
 
 
 @dataclass(frozen=True)
 class _Density:
-    """One target in the unit of its axes: events (bins, bins) in truth and prediction, the residual by truth."""
+    """One target in the unit of its axes: events (bins, bins) in truth and prediction, the residual by truth.
+
+    `points` are truth and prediction (2, N), `differences` their residuals (N,).
+    """
 
     target: str
     scale: Scale
@@ -84,23 +96,28 @@ class _Density:
     counts: NDArray[Any]
     residual_scale: Scale
     residual: NDArray[np.float64]
+    points: NDArray[np.float64]
+    differences: NDArray[np.float64]
 
     @classmethod
     def of(cls, inputs: PlotInputs, target: str, bins: int) -> _Density:
-        """Count the events of one target; its range is the central 99.5 % of the truth."""
+        """Count the events of one target; its range is the central 99.5 % of the truth, of few events all there is."""
         true = np.asarray(inputs.events.true[target], np.float64)
         predicted = np.asarray(inputs.events.predicted[target], np.float64)
-        low, high = np.percentile(true, CENTRAL)
+        few = len(true) <= POINTS
+        low, high = np.percentile(np.stack([true, predicted]), (0, 100)) if few else np.percentile(true, CENTRAL)
         margin = 0.04 * (high - low) or abs(high) or 1.0
         edges = np.linspace(low - margin, high + margin, bins + 1)
         unit = inputs.units.get(target, "")
         scale = scale_for(unit, max(abs(low), abs(high)))
         table = residuals_by_truth(true, predicted - true, edges)
-        residual_scale = scale_for(unit, float(np.abs(table[2:]).max(initial=0.0)))
+        drawn = predicted - true if few else table[2:]
+        residual_scale = scale_for(unit, float(np.abs(drawn).max(initial=0.0)))
         counts, _, _ = np.histogram2d(true, predicted, (edges, edges))
         table[:2] *= scale.factor
         table[2:] *= residual_scale.factor
-        return cls(target, scale, edges * scale.factor, counts, residual_scale, table)
+        points, differences = scale.factor * np.stack([true, predicted]), residual_scale.factor * (predicted - true)
+        return cls(target, scale, edges * scale.factor, counts, residual_scale, table, points, differences)
 
 
 def residuals_by_truth(true: NDArray[Any], delta: NDArray[Any], edges: NDArray[Any]) -> NDArray[np.float64]:
@@ -117,6 +134,14 @@ def residuals_by_truth(true: NDArray[Any], delta: NDArray[Any], edges: NDArray[A
         if len(chosen) >= FEWEST:
             rows.append((low, high, *np.percentile(chosen, [50, 15.865, 84.135])))
     return np.array(rows, np.float64).reshape(-1, 5).T
+
+
+def _residual_points(axes: Axes, density: _Density) -> None:
+    axes.axhline(0, color=GREY, linewidth=1)
+    axes.plot(density.points[0], density.differences, "o", color=BLUE, markersize=4, alpha=0.7)
+    reach = 1.15 * float(np.abs(density.differences).max()) or 1.0
+    axes.set(ylim=(-reach, reach), ylabel=density.residual_scale.axis("residual"))
+    axes.set_xlabel(density.scale.axis(f"{symbol(density.target)} truth"))
 
 
 def _strip(axes: Axes, density: _Density) -> None:

@@ -50,6 +50,7 @@ def draw_plots(
         history=_read(run.history, "the curves of the training"),
         title=run.name,
         units=facts.get("units", {}),
+        class_names=_read(run.normalization).get("classes", {}),
         simulated=facts.get("simulated", False),
         subtitle=facts.get("description", ""),
         jacobian=_read(run.jacobian) or None,

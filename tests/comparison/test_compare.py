@@ -11,6 +11,7 @@ from app.cli import main
 from app.comparison.bootstrap import BootstrapMetrics, changes_of_task
 from app.comparison.compare import compare
 from app.comparison.compared_run import read_compared_runs
+from app.comparison.figures import change_by_bin
 from app.comparison.run_metrics import MetricKey, RunMetrics
 from app.comparison.tables import changes_of_many, changes_side_by_side
 from app.predictions import Predictions
@@ -208,3 +209,14 @@ def test_hidden_layers_describe_a_model_rather_than_its_default_preset(made_run)
     config = path.with_name("model_config.json")
     config.write_text(json.dumps({"parameters": 10}))
     assert read_compared_runs(["one"])[0].model == "mlp 16-8"
+
+
+def test_a_change_of_a_metric_without_bins_is_no_plot(made_run):
+    made_run("a")
+    made_run("b", 0.5)
+    comparison = compared("a", "b", draws=20)
+    whole = {
+        name: {task: of_task[:1] for task, of_task in of_run.items()} for name, of_run in comparison.changes.items()
+    }
+    assert change_by_bin(comparison, "state") is not None
+    assert change_by_bin(replace(comparison, changes=whole), "state") is None

@@ -81,6 +81,7 @@ def test_what_is_in_a_file_of_any_kind_is_what_the_events_hold(tmp_path, columns
     np.testing.assert_array_equal(events.columns["kind"], columns["kind"] == "muon")
     np.testing.assert_allclose(events.columns["E"], columns["E"] / 1000, rtol=1e-15)
     assert made.extras["E"].unit == "GeV"
+    assert (made.targets["kind"].classes, made.targets["M"].classes) == (("pion", "muon"), ())
     assert len(np.unique(events.key)) == ROWS
 
 

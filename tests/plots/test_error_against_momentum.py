@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from app.plots.drawing.filled_bins import SmallSampleError
 from app.plots.error_against_momentum import error_against_momentum
 
 
@@ -43,5 +44,13 @@ def test_everything_lies_inside_the_frame(inputs):
 def test_bins_with_few_tracks_are_left_out(inputs):
     _, lines = drawn(inputs, (0.5, 1, 2, 100))
     assert len(lines["model"]) == 1
-    _, lines = drawn(replace(inputs, predictions=inputs.events.select(np.arange(19))), (2, 100))
-    assert len(lines["model"]) == 0
+    with pytest.raises(SmallSampleError, match="a bin needs 20 events, and there are 19 in all"):
+        drawn(replace(inputs, predictions=inputs.events.select(np.arange(19))), (2, 100))
+
+
+def test_few_tracks_are_in_bins_with_equally_many(inputs):
+    """Of 45 tracks none of the usual bins has 20."""
+    few = replace(inputs, predictions=inputs.events.select(np.arange(45)))
+    assert len(drawn(few, (2, 3, 4, 5, 100))[1]["model"]) == 1
+    figure = error_against_momentum(few)
+    assert len(figure.axes[0].lines[0].get_xdata()) == 2

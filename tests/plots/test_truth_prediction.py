@@ -47,5 +47,20 @@ def test_a_far_event_does_not_squeeze_the_others(inputs):
 def test_one_target_and_one_row(inputs):
     one = inputs.events.only(["tx"]).select(np.arange(1))
     figure = truth_prediction(replace(inputs, predictions=one))
-    assert len(figure.axes) == 3  # panel, strip, colour scale
-    assert figure.axes[2].get_ylabel() == "events per bin"
+    assert len(figure.axes) == 2  # panel, strip, and no colour scale of a single event
+
+
+@pytest.mark.parametrize("rows", [1, 3, 10, 30])
+def test_few_events_are_points_with_their_residuals(inputs, rows):
+    few = inputs.events.select(np.arange(rows))
+    main, strip = truth_prediction(replace(inputs, predictions=few)).axes[:2]
+    x, y = main.lines[0].get_xydata().T
+    np.testing.assert_allclose(x, 1e-3 * few.true["x"])
+    np.testing.assert_allclose(y, 1e-3 * few.predicted["x"])
+    assert main.get_xlim()[0] < min(*x, *y)
+    assert max(*x, *y) < main.get_xlim()[1]
+    truth, residual = strip.lines[1].get_xydata().T
+    np.testing.assert_allclose(truth, x)
+    assert strip.get_ylabel() == "residual [µm]"
+    np.testing.assert_allclose(residual, 1e3 * (few.predicted["x"] - few.true["x"]))
+    assert not main.collections

@@ -37,12 +37,14 @@ def class_figure(inputs: PlotInputs, reference: Reference | None, edges: Any) ->
             text = f"{100 * value:.0f} %\n{table[i, j]:,}" if table[i].any() else ""
             colour = "white" if value > 0.55 else "black"
             row[0].text(j, i, text, ha="center", va="center", color=colour, fontsize=11)
-        row[0].set_xticks(range(counts[target]))
-        row[0].set_yticks(range(counts[target]))
+        names = inputs.names_of(target, counts[target])
+        row[0].set_xticks(range(counts[target]), names)
+        row[0].set_yticks(range(counts[target]), names, rotation=90 * any(len(n) > 3 for n in names), va="center")
         row[0].minorticks_off()
         row[0].tick_params(length=0)
         row[0].set(xlabel=f"{symbol(target)} prediction", ylabel=f"{symbol(target)} truth")
-        roc_curves(row[1], true, probabilities(events.probability, target, counts[target]))
+        classes = [f"class {name}" if name.isdigit() else name for name in names]
+        roc_curves(row[1], true, probabilities(events.probability, target, counts[target]), classes)
         if reference:
             _accuracy(row[2], {c: np.round(v[target]) == true for c, v in curves(events, target)}, reference, edges)
     label(inputs, [places[0, 0], places[0, -1]])

@@ -10,6 +10,7 @@ from app.core.catalog import Spec
 from app.core.errors import UserError, WirechamberError, unknown
 from app.core.interruption import check
 from app.plots import PLOTS
+from app.plots.drawing.filled_bins import SmallSampleError
 from app.plots.drawing.inputs import PlotInputs
 from app.plots.drawing.save import save_figure
 
@@ -53,8 +54,8 @@ def draw(
         written = formats or spec.component.facts.formats
         for stem, seen in _drawn(spec, inputs):
             missing = needs.missing(seen)
+            level = logging.DEBUG if names is None else logging.INFO  # nobody has asked for it
             if missing:
-                level = logging.DEBUG if names is None else logging.INFO  # nobody has asked for it
                 log.log(level, "plot %s left out: it needs %s", stem, ", ".join(missing))
             else:
                 check()
@@ -63,6 +64,8 @@ def draw(
                     save_figure(spec.build(seen), *paths)
                 except WirechamberError:
                     raise
+                except SmallSampleError as reason:
+                    log.log(level, "plot %s left out: %s", stem, reason)
                 except Exception as error:
                     log.warning("plot %s failed and is left out: %s: %s", stem, type(error).__name__, error)
                     log.debug("plot %s", stem, exc_info=True)

@@ -27,6 +27,7 @@ class PlotInputs:
         weighting: the job's histograms, filled on the training split.
         leading_metrics: by task, the name of its leading metric in the history.
         tasks: the targets of each task.
+        class_names: of targets whose classes have names, in the order of their numbers.
         displays: images of some test events.
     """
 
@@ -41,6 +42,12 @@ class PlotInputs:
     leading_metrics: Mapping[str, str] = field(default_factory=dict)
     tasks: Mapping[str, Sequence[str]] = field(default_factory=dict)
     displays: Displays | None = None
+    class_names: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def names_of(self, target: str, count: int) -> list[str]:
+        """Return the names of the classes of a target, their numbers where they have none."""
+        known = list(self.class_names.get(target, ()))[:count]
+        return known + [str(k) for k in range(len(known), count)]
 
     def of(self, tasks: Sequence[str]) -> PlotInputs:
         """Return the run with these tasks only; the truth of the other tasks is kept among the columns."""

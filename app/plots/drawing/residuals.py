@@ -20,6 +20,7 @@ HALF_RANGE = 5.0
 COMPARABLE = (0.25, 10.0)
 """Width of a drawn baseline over the model's: a narrower one hides the model, a wider one is a flat line."""
 PERIODS = {"deg": 360.0, "rad": 2 * math.pi}
+OPENING_ANGLE = "opening angle"
 AZIMUTHS = ("phi",)
 """The difference of these targets is wrapped into half a period to either side of 0."""
 
@@ -88,7 +89,8 @@ def size_histogram(axes: Axes, sizes: Residuals, unit: str, quantity: str, bins:
     model = next(iter(sizes.values()))
     width = percentile_68(model) or float(model.max()) or 1.0
     scale = scale_for(unit, width)
-    edges = np.linspace(0, HALF_RANGE * width, bins + 1)
+    largest = PERIODS.get(unit, np.inf) / 2 if quantity == OPENING_ANGLE else np.inf
+    edges = np.linspace(0, min(HALF_RANGE * width, largest), bins + 1)
     drawn, others = comparable(sizes, width, percentile_68)
     for curve in drawn:
         size = percentile_68(sizes[curve])
@@ -184,7 +186,7 @@ def opening_angles(inputs: PlotInputs, targets: Sequence[str]) -> ResidualSet:
     true = _direction(inputs.events.true, targets)
     known = curves(inputs.events, *targets)
     angles = {curve: opening_angle(true, _direction(values, targets)) / DEGREE for curve, values in known}
-    return ResidualSet("opening angle", "deg", angles, signed=False)
+    return ResidualSet(OPENING_ANGLE, "deg", angles, signed=False)
 
 
 def _direction(values: Mapping[str, Any], targets: Sequence[str]) -> NDArray[np.float64]:

@@ -220,6 +220,22 @@ def _minus(text: str) -> str:
     return text.replace("-", "\N{MINUS SIGN}")
 
 
+def make_room(axes: Axes, columns: int = 1) -> None:
+    """Raise the upper end of an axis by the height of the legend, so that it lies over no curve.
+
+    Args:
+        axes: with all its curves.
+        columns: of the legend.
+    """
+    labels = len(axes.get_legend_handles_labels()[1])
+    share = min(0.5, (0.5 + -(-labels // columns) + 1) * 24 / axes.get_window_extent().height)
+    bottom, top = axes.get_ylim()
+    if axes.get_yscale() == "log":
+        axes.set_ylim(bottom, bottom * (top / bottom) ** (1 / (1 - share)))
+    else:
+        axes.set_ylim(bottom, bottom + (top - bottom) / (1 - share))
+
+
 def draw_legend(axes: Axes, **options: Any) -> None:
     """Draw the legend where something has a label: matplotlib warns of an empty one."""
     if axes.get_legend_handles_labels()[1]:
