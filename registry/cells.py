@@ -56,6 +56,20 @@ def figure(record: Record, metric: str) -> str:
     return number(value)
 
 
+def other_tasks(record: Record) -> str:
+    """Return what follows the leading figure of a run of several tasks: '; charge: accuracy 0.912'."""
+    return "".join(
+        f"; {task}: {r.metric} {number(r.value)}" for task, r in record.others.items() if r.value is not None
+    )
+
+
+def result(record: Record) -> str:
+    """Return the metric and value of each task: 'place: pos_mean_mm 1.25; charge: accuracy 0.912'."""
+    own = figure(record, record.metric)
+    task = f"{record.task}: " if record.others else ""
+    return f"{task}{record.metric} {own}{other_tasks(record)}" if own else ""
+
+
 def against(record: Record) -> str:
     """Return how the run compares with the strongest baseline of each task."""
     strongest = record.verdict.partition("; ")[0]

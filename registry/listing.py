@@ -60,8 +60,7 @@ def list_runs(
             raise UserError(unknown(what, name, choices))
     rows, records = [], sort_records(contents, chosen, sort)
     for r in records:
-        figure = cells.figure(r, sort or r.metric)
-        result = (figure if sort or not figure else f"{r.metric} {figure}") or r.reason
+        result = (cells.figure(r, sort) if sort else cells.result(r)) or r.reason
         own = (cells.state(r), r.model, cells.count(r.parameters), cells.loss(r), result, cells.against(r))
         name = f"{cells.SIMULATED} {r.run}" if r.simulated else r.run
         rows.append((r.application, name, *own, cells.duration(r.training_time), cells.minute(r.updated)))

@@ -37,6 +37,12 @@ def metric_of(notes: Notes, records: Sequence[Record]) -> tuple[str, Better]:
     return (newest.metric, newest.better) if newest else ("", "lower")
 
 
+def leading_task(records: Iterable[Record], metric: str) -> str:
+    """Say whose metric it is that orders runs of several tasks, ' of the task place'; "" where no run has several."""
+    tasks = sorted({record.task for record in records if record.others and record.metric == metric})
+    return f" of the task {' or '.join(tasks)}, which alone orders the runs" if tasks else ""
+
+
 def by_metric(records: Iterable[Record], metric: str, better: Better) -> list[Record]:
     """Sort records, the best first; runs without a value follow, by state and the newest first."""
 

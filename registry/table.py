@@ -54,7 +54,8 @@ def application_section(name: str, contents: Contents) -> list[str]:
     facts = [("Goal", notes.goal), ("Dataset", notes.dataset), ("Baseline", notes.baseline)]
     facts.append(("Target", "; ".join(target.text for target in notes.target)))
     if metric:
-        facts.insert(2, ("Evaluation metric", f"{markdown.name(metric)} ({better} is better)"))
+        leading = markdown.name(ranking.leading_task(records, metric))
+        facts.insert(2, ("Evaluation metric", f"{markdown.name(metric)} ({better} is better){leading}"))
     parts = [f"## {name}", _bullets(facts)]
     shown: list[Record] = []
     for group in ranking.comparable(records):
@@ -86,7 +87,11 @@ def data_section(ranked: Sequence[Record], shown: Sequence[Record], metric: str)
     fingerprint = next((f" `{r.fingerprint[:8]}`" for r in ranked if r.fingerprint), "")
     title = f"### {mark}{markdown.prose(first.dataset) or 'Data not named'}{fingerprint}"
     best = next(iter(ranking.finished(ranked, metric)), None)
-    text = f"{cells.figure(best, metric)} by `{best.run}`; {_verdict(best)}" if best else "none"
+    text = (
+        f"{cells.figure(best, metric)} by `{best.run}`{markdown.name(cells.other_tasks(best))}; {_verdict(best)}"
+        if best
+        else "none"
+    )
     head = [(*COLUMNS[:5], metric or "result", *COLUMNS[5:]), ["---"] * (len(COLUMNS) + 1)]
     lines = [*map(markdown.row, head), *(_kept(r, f"row {metric}", partial(run_row, r, metric)) for r in shown)]
     command = f"`wirechamber registry --application {first.application}`"
@@ -101,7 +106,8 @@ def data_section(ranked: Sequence[Record], shown: Sequence[Record], metric: str)
 
 def run_row(r: Record, metric: str) -> str:
     """Return the line of a table about one run."""
-    result = cells.figure(r, metric) or (r.reason if r.state != "done" else "")
+    figures = f"{cells.figure(r, metric)}{cells.other_tasks(r)}".removeprefix("; ")
+    result = figures or (r.reason if r.state != "done" else "")
     end = (cells.duration(r.training_time), cells.minute(r.finished), cells.commit(r))
     own = (cells.state(r), r.run, r.model, cells.count(r.parameters), cells.loss(r))
     return markdown.row((*own, result, cells.against(r), *end))
@@ -126,7 +132,7 @@ def run_section(r: Record, remarks: str) -> str:
         ("Architecture", _join(r.model, parameters, r.loss and f"loss {cells.loss(r)}")),
         ("Hyperparameters", markdown.prose(r.hyperparameters)),
         ("Training", _join(*training)),
-        ("Result", f"{markdown.name(r.metric)} {cells.figure(r, r.metric)}: {_verdict(r)}" if r.verdict else ""),
+        ("Result", f"{markdown.name(cells.result(r))}: {_verdict(r)}" if r.verdict else ""),
         ("Figures", ", ".join(f"{markdown.name(name)} {number(value)}" for name, value in r.metrics.items())),
         ("Resources", _join(*resources)),
         ("Analysis", "".join(f"\n  {line}" for line in "\n".join(filter(None, (own, remarks))).splitlines())),

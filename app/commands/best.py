@@ -7,6 +7,7 @@ from app.commands._parser import read_path
 from app.runs import directory
 from app.runs.finished import copy_run
 from app.runtime.console import console
+from registry import cells
 from registry.ranking import best_run
 from registry.record import number
 
@@ -28,8 +29,9 @@ def execute(options: argparse.Namespace) -> int:
     value = number(record.figure(metric))
     run = directory.of(record.run)
     simulated = "SIMULATED, " if record.simulated else ""
+    task = f"; the tasks: {cells.result(record)}" if record.others else ""
     lines = [
-        f"{record.run}: {metric} {value}, the best of {best.runs} on {simulated}{record.dataset}",
+        f"{record.run}: {metric} {value}, the best of {best.runs} on {simulated}{record.dataset}{task}",
         f"  {record.model}, {record.verdict}",
         f"  {run.path if run.model.exists() else 'its directory is not on this machine'}",
     ]

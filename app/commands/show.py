@@ -76,6 +76,7 @@ def facts(run: RunDirectory, record: registry.Record | None) -> dict[str, str]:
     ended = f", {record.reason}" if record.reason else ""
     simulated = "SIMULATED, " if record.simulated else ""
     epochs = f"best epoch {record.best_epoch} of {record.epoch}" if record.best_epoch is not None else ""
+    epochs += judged(run, record.best_epoch) if epochs else ""
     times = [cells.duration(record.training_time), epochs, cells.minute(record.finished or record.started)]
     return {
         "run": f"{run.name}, {record.application}",
@@ -86,10 +87,20 @@ def facts(run: RunDirectory, record: registry.Record | None) -> dict[str, str]:
         ),
         "data": f"{simulated}{record.dataset} ({record.fingerprint[:8]})" if record.dataset else "",
         "training": ", ".join(filter(None, times)),
-        "result": f"{record.metric} {cells.figure(record, record.metric)}: {record.verdict}" if record.verdict else "",
+        "result": f"{cells.result(record)}: {record.verdict}" if record.verdict else "",
         "commit": cells.commit(record),
         "files": place,
     }
+
+
+def judged(run: RunDirectory, epoch: int | None) -> str:
+    """Return by which validation figure an epoch is the best, ` by val_loss 0.0123`; "" where it is not known."""
+    try:
+        monitor = read_json(run.trained_job)["training"].get("monitor", "val_loss")
+        row = next(row for row in read_json(run.history)["val"] if row["epoch"] == epoch)
+        return f" by {monitor} {row[monitor.removeprefix('val_')]:.4g}"
+    except (UserError, LookupError, TypeError, AttributeError, StopIteration, ValueError):
+        return ""
 
 
 def as_data(run: RunDirectory, record: registry.Record | None, results: dict[str, Any]) -> dict[str, Any]:

@@ -37,7 +37,7 @@ def show_progress(job: Job) -> Iterator[Show]:
 
         def show(progress: Progress) -> None:
             _log(progress, job, every=0)
-            bar.update(task, completed=progress.epoch, figures=_describe_epoch(progress, job))
+            bar.update(task, completed=progress.epoch, figures=describe_epoch(progress, job))
 
         yield show
 
@@ -47,11 +47,21 @@ def _log(progress: Progress, job: Job, every: int) -> None:
     first_or_last = progress.epoch in (1, job.training.epochs) or progress.stopped_early
     on_console = bool(every) and (first_or_last or progress.epoch % every == 0)
     place = f"epoch {progress.epoch}/{job.training.epochs}"
-    logger.info("%s: %s", place, _describe_epoch(progress, job), extra={"in_file_only": not on_console})
+    logger.info("%s: %s", place, describe_epoch(progress, job), extra={"in_file_only": not on_console})
 
 
-def _describe_epoch(progress: Progress, job: Job) -> str:
+def describe_epoch(progress: Progress, job: Job) -> str:
+    """Return the losses, the first metric of each task, and the figure that decides where that is another."""
     train, val = progress.train[-1], progress.val[-1]
-    metrics = [task.metrics[0].component.facts.primary for task in job.tasks.values()]
-    shown = {"loss": train["loss"], "val_loss": val["loss"], **{name: val[name] for name in metrics if name in val}}
-    return "  ".join(f"{name} {value:.4g}" for name, value in {**shown, "lr": train["lr"]}.items())
+    shown = {"loss": train["loss"], "val_loss": val["loss"]}
+    for name, task in job.tasks.items():
+        metric = task.metrics[0].component.facts.primary
+        value = val.get(metric, val.get(f"{name}_{metric}"))  # as app.evaluation.metrics.merge_tasks calls it
+        if value is not None:
+            shown[f"{name}: {metric}" if len(job.tasks) > 1 else metric] = value
+    texts = [f"{name} {value:.4g}" for name, value in shown.items()]
+    monitor = job.training.monitor
+    if monitor not in shown:
+        value = val[monitor.removeprefix("val_")]
+        texts.append(f"{monitor} {value:.4g} (best: epoch {progress.best_epoch})")
+    return "  ".join([*texts, f"lr {train['lr']:.4g}"])

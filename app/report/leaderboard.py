@@ -109,6 +109,11 @@ class Leaderboard:
     groups: Sequence[Group]
 
     @property
+    def leading_task(self) -> str:
+        """Whose metric it is that orders runs of several tasks."""
+        return ranking.leading_task((section.record for section in self.sections), self.metric)
+
+    @property
     def sections(self) -> list[Section]:
         """All runs in order."""
         return [section for group in self.groups for section in group.sections]

@@ -23,6 +23,8 @@ def test_show_says_what_the_record_and_the_metrics_say(copied, capsys):
     printed = capsys.readouterr().out
     record = registry.read(registry.root(), "trained")
     assert "run          trained, track_extrapolation\n" in printed
+    loss = json.loads((copied / "runs" / "trained" / "history.json").read_text())["best_val_loss"]
+    assert f", best epoch {record.best_epoch} of 3 by val_loss {loss:.4g}, " in printed
     assert f"result       {record.metric} " in printed
     assert record.verdict in printed
     assert "next: wirechamber predict trained --data FILES | export trained | compare trained OTHER\n" in printed

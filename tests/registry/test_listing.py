@@ -38,6 +38,16 @@ def test_each_application_is_sorted_by_its_own_metric(root: Path) -> None:
     assert listing.rows[0][6] == "auc 0.900"
 
 
+def test_every_task_of_a_run_stands_in_its_line(root: Path) -> None:
+    others = {"charge": registry.record.Result(metric="accuracy", better="higher", value=0.9, baselines={})}
+    registry.update(root, "b", task="place", others=others)
+    by_run = {row[1]: row[6] for row in registry.list_runs(root).rows}
+    assert by_run["b"] == "place: pos_mean_mm 0.100; charge: accuracy 0.900"
+    assert by_run["a"] == "pos_mean_mm 0.300"
+    by_slope = registry.list_runs(root, application="tracks", sort="slope_mean").rows
+    assert {row[1]: row[6] for row in by_slope}["b"] == "0.000300"
+
+
 def test_filters_and_order_can_be_chosen(root: Path) -> None:
     assert names(registry.list_runs(root, application="tracks")) == ["b", "a", "c"]
     assert names(registry.list_runs(root, state="running")) == ["c"]

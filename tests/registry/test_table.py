@@ -144,6 +144,17 @@ def test_runs_without_a_figure_follow_by_state_and_age_and_say_why() -> None:
     assert "| ⏳ running 3/10 | r |" in text
 
 
+def test_every_task_of_a_run_is_shown_and_the_one_that_orders_the_runs_is_named() -> None:
+    energy = {"energy": {"metric": "energy_rms", "better": "lower", "value": 3.25, "baselines": {"mean": 9.0}}}
+    two = a_record("two", value=0.1, task="place", others=energy, verdict="place: nothing known")
+    text = page(a_record("one", value=0.2), two)
+    assert "pos_mean_mm (lower is better) of the task place, which alone orders the runs" in text
+    assert [row[5] for row in rows(text)] == ["0.100; energy: energy_rms 3.25", "0.200"]
+    assert "**Best so far**: 0.100 by `two`; energy: energy_rms 3.25; place: nothing known" in text
+    assert "- **Result**: place: pos_mean_mm 0.100; energy: energy_rms 3.25: place: nothing known" in text
+    assert "orders the runs" not in page(a_record("one", value=0.2))
+
+
 def test_only_a_run_that_is_done_is_the_best() -> None:
     text = page(a_record("fast", state="interrupted", value=0.01), a_record("whole", value=0.1))
     assert "**Best so far**: 0.100 by `whole`" in text
