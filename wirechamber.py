@@ -57,8 +57,13 @@ def __getattr__(name: str) -> Any:
 
 
 def command() -> NoReturn:
-    """Run the command of the command line and end the process."""
+    """Run the command of the command line and end the process; a shell that completes a word waits for the answer."""
     _find_own_packages()
+    if sys.argv[1:2] == ["completion"] and len(sys.argv) == 3:
+        from app.commands.completion import answer
+
+        if answer(sys.argv[2]):
+            sys.exit(0)
     from app import __main__ as program
 
     program.command()

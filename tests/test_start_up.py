@@ -71,6 +71,19 @@ def test_what_a_shell_waits_for_loads_next_to_nothing():
         assert (code, heavy) == (0, set()), (arguments, output)
 
 
+def test_a_shell_is_answered_before_anything_else_is_loaded(tmp_path):
+    (tmp_path / "mlp").mkdir()
+    (tmp_path / "mlp" / "job.json").touch()
+    for words, answer in (("ev", "evaluate\n"), ("show\nm", "mlp\n")):
+        command = [sys.executable, "-S", "-X", "importtime", "wirechamber.py", "completion", f"--words={words}"]
+        environment = {"WIRECHAMBER_RUNS": str(tmp_path)}
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+        assert done.stdout == answer
+        loaded = set(re.findall(r"\| +([\w.]+)$", done.stderr, re.M))
+        assert "app.commands.completion" in loaded
+        assert not loaded & {"argparse", "logging", "pathlib", "subprocess", "app.cli", "app.core.errors"}
+
+
 def test_a_job_is_validated_without_the_components_that_it_does_not_name():
     others = ("rich", "datasets.simulate.xenon", "datasets.simulate.argon", "app.models.pinn", "app.metrics.timing")
     among = (*HEAVY, *others, "app.search", "app.workflows.plan")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from app.core.errors import Place, Problem, UserError, WirechamberError, nearest
+from app.core.packages import base_folder
 from app.core.parts import check_may_write, part_of, remove
 from app.core.paths import check_path, with_variables
 from app.core.remote import is_url, refuse_url, remote_file
@@ -106,7 +107,7 @@ def base() -> Path:
 
     It is the root of the repository, and the working directory where the program was installed as a copy.
     """
-    return REPOSITORY if (REPOSITORY / "setup.cfg").is_file() else Path.cwd()
+    return Path(base_folder())
 
 
 def expand(text: str, place: Place = (), start: Path | None = None) -> Path:

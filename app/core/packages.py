@@ -1,4 +1,4 @@
-"""The program's packages and others of the same names, such as Hugging Face's `datasets`."""
+"""Where the program lies, and others with packages of the same names, such as Hugging Face's `datasets`."""
 
 import os
 import sys
@@ -7,6 +7,11 @@ from importlib.util import find_spec
 NAMES = ("datasets", "jobs", "losses", "registry")
 """The packages next to `app`."""
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # noqa: PTH100, PTH120 - is quick
+
+
+def base_folder() -> str:
+    """Return the root of the repository, and the working directory where the program was installed as a copy."""
+    return ROOT if os.path.isfile(os.path.join(ROOT, "setup.cfg")) else os.getcwd()  # noqa: PTH109, PTH113, PTH118
 
 
 def put_first() -> None:

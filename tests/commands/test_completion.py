@@ -13,6 +13,7 @@ from app.cli import main
 from app.commands._parser import Parser
 from app.commands._table import COMMANDS
 from app.commands.completion import COMMON, SCRIPTS, complete
+from app.runs.directory import runs_root
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -65,6 +66,16 @@ def test_runs_of_another_folder_are_offered(tmp_path):
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "job.json").write_text("{}")
     assert complete(["plots", "--runs", str(tmp_path), "o"]) == ["other"]
+
+
+def test_without_a_folder_runs_are_those_of_the_program(tmp_path, monkeypatch):
+    monkeypatch.delenv("WIRECHAMBER_RUNS")
+    monkeypatch.setattr("app.core.packages.ROOT", str(tmp_path / "site-packages"))
+    monkeypatch.chdir(tmp_path)
+    assert complete(["show", ""]) == []
+    (tmp_path / "runs" / "mine").mkdir(parents=True)
+    (tmp_path / "runs" / "mine" / "job.json").touch()
+    assert complete(["show", ""]) == ["mine"] == [path.name for path in runs_root().iterdir()]
 
 
 @pytest.mark.parametrize("shell", SCRIPTS)

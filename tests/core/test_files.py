@@ -185,7 +185,7 @@ def test_relative_paths_start_at_the_working_directory_where_the_program_is_a_co
 ) -> None:
     for name in ("RUNS", "REGISTRY", "DATA", "LOGS"):
         monkeypatch.delenv(f"WIRECHAMBER_{name}", raising=False)
-    monkeypatch.setattr("app.core.files.REPOSITORY", tmp_path / "site-packages")
+    monkeypatch.setattr("app.core.packages.ROOT", str(tmp_path / "site-packages"))
     (tmp_path / "a.npz").touch()
     monkeypatch.chdir(tmp_path)
     assert find_files(["a.npz"]) == [tmp_path / "a.npz"]
