@@ -8,12 +8,14 @@ from app.checks.jobs import nothing_to_train
 from app.config import Job
 from app.runtime.console import console, table
 from app.training.estimate import ROWS, estimate_built, reduce_simulation
+from app.training.start import check_start, set_start
 
 
 def dry_run(job: Job) -> None:
     """Print the model, its parameters, a memory estimate and the steps of a run of `job`."""
     from app.runtime import device
 
+    check_start(job)
     machine = device.prepare(job.seed)
     from app.data.loading import load_data
     from app.training.build import build
@@ -23,6 +25,8 @@ def dry_run(job: Job) -> None:
         data = load_data(reduce_simulation(job), ROWS, Path(folder))
         networks = build(job, data)
         estimate = estimate_built(job, networks, data)
+    if networks.network is not None:
+        set_start(networks.network, job.training)
     model = networks.network or networks.deployed
     rows = [
         (layer.name, type(layer).__name__, describe_shape(layer), f"{layer.count_params():,}") for layer in model.layers

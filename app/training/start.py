@@ -60,9 +60,11 @@ def take_weights(network: Any, name: str) -> None:
             left.append(describe(variable, other))
     if not taken:
         expected = "a run whose layers have the names and shapes of this model's"
-        raise UserError(
-            Problem("no weight can be taken", (*PLACE, name), expected=expected, received="; ".join(left[:4]))
-        )
+        layers = list(dict.fromkeys(path.rpartition("/")[0] for path in known))
+        own = (variable.path.rpartition("/")[0] for variable in network.variables)
+        near = next((close for layer in own if layer not in layers and (close := nearest(layer, layers))), None)
+        what, received = "no weight can be taken", "; ".join(left[:4])
+        raise UserError(Problem(what, (*PLACE, name), nearest=near, expected=expected, received=received))
     logger.info("started from %s: %d of %d arrays of weights taken", name, len(taken), len(taken) + len(left))
     if left:
         logger.warning("not taken from %s: %s", name, ", ".join(left))

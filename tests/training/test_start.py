@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
+from app.cli import main
 from app.config.job_file import parse
 from app.core.errors import UserError
 from app.core.libraries import keras
@@ -68,6 +71,36 @@ def test_patterns_that_make_no_sense_are_refused(patterns, message):
     network = keras.Model(inputs, keras.layers.Dense(3, name="out")(keras.layers.Dense(16, name="hidden_1")(inputs)))
     with pytest.raises(UserError, match=message):
         freeze(network, patterns)
+
+
+def test_layers_of_another_name_are_told_the_nearest(copied):
+    inputs = keras.Input((6,), name="state")
+    network = keras.Model(inputs, keras.layers.Dense(16, name="hiden_1")(inputs))
+    message = "training.start_from.trained: no weight can be taken. Did you mean 'hidden_1'?"
+    with pytest.raises(UserError) as caught:
+        take_weights(network, "trained")
+    assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (["training.start_from=traned"], "training.start_from.traned: no such run. Did you mean 'trained'?"),
+        (["training.freeze=hiden_1"], "training.freeze.0: matches no layer with weights. Did you mean 'hidden_1'?"),
+        (
+            ["training.start_from=trained", "model.hidden=[5, 5]", 'tasks.state.targets=["x"]'],
+            "training.start_from.trained: no weight can be taken.",
+        ),
+    ],
+)
+def test_a_dry_run_checks_where_the_training_begins(copied, small_job, changes, message, capsys):
+    path = copied / "new.json"
+    path.write_text(json.dumps({**small_job, "name": "new"}))
+    words = [word for change in changes for word in ("--set", change)]
+    assert main(["run", str(path), "--dry-run", *words]) == 2
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if "training." in line]
+    assert message in line
+    assert not (copied / "runs" / "new").exists()
 
 
 def test_a_run_that_is_not_there_is_named_before_the_data_are_read(train):
