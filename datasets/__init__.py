@@ -2,6 +2,7 @@
 
 from app.core.catalog import Catalog
 from app.core.types import Facts
+from datasets.files.contents import Recognize
 from datasets.pipeline.events import Column, Events, Input, Source
 from datasets.pipeline.options import DatasetOptions, name_the_simulator
 from datasets.simulate import SIMULATORS
@@ -10,9 +11,15 @@ __all__ = ["DATASETS", "SIMULATORS", "Column", "Events", "Input", "Source"]
 
 
 class DatasetFacts(Facts):
-    """What a dataset says of itself: the module with checks of the quality of its files, None without."""
+    """What a dataset says of itself.
+
+    Attributes:
+        quality: the module with checks of the quality of its files, None without.
+        recognize: says whether it knows a file by the names in it, and makes a first job for it; None: it knows none.
+    """
 
     quality: str | None = None
+    recognize: Recognize | None = None
 
 
 DATASETS = Catalog[Source, DatasetFacts]("dataset", "datasets", DatasetOptions, name_the_simulator, DatasetFacts)

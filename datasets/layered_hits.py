@@ -17,6 +17,7 @@ from app.core.types import Count, Listed
 from datasets import DATASETS
 from datasets.files import npz
 from datasets.muons.columns import COLUMNS
+from datasets.muons.recognize import recognize_layers
 from datasets.pipeline.columns import single_column
 from datasets.pipeline.event_keys import hash_rows
 from datasets.pipeline.events import Column, Events, Input, Source
@@ -71,7 +72,7 @@ USUAL: dict[str, Any] = {"hits": "HITS", "pt": "PT_VAL", "charge": "SIGN", "pref
 """The arrays that a job reads when it names none."""
 
 
-@DATASETS("layered_hits")
+@DATASETS("layered_hits", recognize=recognize_layers)
 def layered_hits(
     files: Sequence[Path],
     *,

@@ -16,6 +16,7 @@ from datasets.muons.bends import COLUMNS as SEGMENTS
 from datasets.muons.columns import SCALES, STANDARD, UNITS, known_targets
 from datasets.muons.files import EVENT, HIT_PREFIX, LINK, TRUTH, TRUTH_PREFIX, Naming, open_muon_tree, renamed_branches
 from datasets.muons.reader import Reader
+from datasets.muons.recognize import recognize_hits
 from datasets.muons.selection import Choice, Keep, Muons, OnInvalid, Selection
 from datasets.muons.tracks import COLUMNS as TRACKS
 from datasets.muons.tracks import NEEDED
@@ -34,7 +35,7 @@ MASK = Input((Column("mask", "", "1: a hit, 0: padding"),), (None,))
 ASSIGNED = Input((Column("assigned", "", "1: the hit is of the muon, 0: it is not, or padding"),), (None,))
 
 
-@DATASETS("muon_hits")
+@DATASETS("muon_hits", recognize=recognize_hits)
 def muon_hits(
     files: Sequence[Path],
     *,

@@ -14,6 +14,7 @@ from datasets.files import root
 from datasets.files.root import tree_blocks
 from datasets.photons.files import BRANCHES, open_sensor_tree
 from datasets.photons.reader import Reader
+from datasets.photons.recognize import recognize
 from datasets.pipeline.event_keys import Duplicates
 from datasets.pipeline.events import Column, Input, Source
 
@@ -45,7 +46,7 @@ Scaling = Literal["log1p", "sqrt", "anscombe", "linear"]
 Sensor = Annotated[int, Field(ge=0, lt=SENSORS)]
 
 
-@DATASETS("photon_sensors")
+@DATASETS("photon_sensors", recognize=recognize)
 def photon_sensors(
     files: Sequence[Path],
     *,

@@ -29,6 +29,7 @@ from datasets.argon.plane_layouts import mismatched, moving
 from datasets.argon.plane_mirrors import Mirror, Mirrors
 from datasets.argon.plane_reader import DIRECTIONS, TARGETS, Block, Reader, known_columns, stored_columns
 from datasets.argon.plane_selection import Balance, Interaction, Joined, Selection, balance_clusters, join
+from datasets.argon.recognize import recognize_planes
 from datasets.files import npz, root
 from datasets.files.damaged import OnBadFile, load_readable
 from datasets.pipeline.arrays import cuts
@@ -50,7 +51,7 @@ def _each_once(planes: tuple[str, ...]) -> tuple[str, ...]:
 Wanted = Annotated[tuple[Literal["u", "v", "x"], ...], Field(min_length=1), AfterValidator(_each_once)]
 
 
-@DATASETS("plane_images", quality="datasets.argon.plane_quality")
+@DATASETS("plane_images", quality="datasets.argon.plane_quality", recognize=recognize_planes)
 def plane_images(
     files: Sequence[Path],
     *,

@@ -28,6 +28,7 @@ from datasets.tracks.checks import (
     magnet_of,
 )
 from datasets.tracks.files import Block, Layout, check_layout, file_blocks, fingerprint, read_metadata
+from datasets.tracks.recognize import recognize
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ QOP_TO_INVERSE_GEV = {"1/GeV": 1.0, "1/MeV": 1000.0, "c/GeV": 1.0 / 0.299792458}
 QopUnit = Literal["1/GeV", "1/MeV", "c/GeV"]
 
 
-@DATASETS("track_states")
+@DATASETS("track_states", recognize=recognize)
 def track_states(
     files: Sequence[Path],
     *,

@@ -15,6 +15,7 @@ from app.core.errors import Problem, UserError
 from app.core.types import Count, Range
 from datasets import DATASETS
 from datasets.argon.plane_selection import GEV, Interaction, balance_rows
+from datasets.argon.recognize import recognize_volumes
 from datasets.argon.volume_files import SHAPE, Shard, open_shard
 from datasets.files import npz
 from datasets.files.damaged import OnBadFile, load_readable
@@ -47,7 +48,7 @@ NUMBERS = ("event", "match_id", "n_clusters")
 NEUTRINO = {f"neutrino_{a}": Column(f"neutrino_{a}", "GeV", f"{a} of the neutrino's momentum") for a in AXES}
 
 
-@DATASETS("volume_images", quality="datasets.argon.volume_quality")
+@DATASETS("volume_images", quality="datasets.argon.volume_quality", recognize=recognize_volumes)
 def volume_images(
     files: Sequence[Path],
     *,

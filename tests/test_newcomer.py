@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import csv
+import json
+
 import numpy as np
 import pytest
+from loader_files import FAMILIES, TRUTH, write
 from newcomer import dimuons, write_columns
 
 from app.cli import main
@@ -40,3 +44,22 @@ def test_a_file_of_columns_becomes_predictions(tmp_path, suffix, capsys):
     rows = own.columns["event"][both]
     np.testing.assert_allclose(predicted.predicted["M"][rows], own.predicted["M"][both], rtol=1e-5)
     assert np.corrcoef(own.predicted["M"], own.true["M"])[0, 1] > 0.9
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["layers.npz", "muons.root", "planes.npz", "volumes.npz"])
+def test_a_file_that_a_loader_knows_becomes_predictions(tmp_path, name, capsys):
+    arrays = FAMILIES[name][1]()
+    (tmp_path / "new").mkdir()
+    write(tmp_path / name, arrays)
+    write(tmp_path / "new" / name, {n: values for n, values in arrays.items() if n not in TRUTH[name]})
+    job, out = str(tmp_path / "job.json"), tmp_path / "new.csv"
+    assert main(["init", str(tmp_path / name), "--out", job]) == 0
+    assert main(["run", job, "--set", "training.epochs=1", "--set", "training.batch_size=2", "--set", "plots=[]"]) == 0
+    run = json.loads((tmp_path / "job.json").read_text())["name"]
+    assert main(["predict", run, "--data", str(tmp_path / "new" / name), "--out", str(out)]) == 0
+    with out.open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["row"] for row in rows] == [str(row) for row in range(len(rows))]
+    assert not [column for column in rows[0] if column.startswith("true_")]
+    assert f"{len(rows)} events predicted" in capsys.readouterr().out

@@ -3,22 +3,14 @@
 import argparse
 import contextlib
 import json
-import logging
-import re
 import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from app.commands._parser import read_path
 from app.core.errors import Problem, UserError
 from app.core.files import find_files, write_text
-from app.data.table_job import table_job
-from app.data.track_job import track_job
+from app.data.first_job import first_job
 from app.runtime.console import console
-from datasets.files import root
-
-logger = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,19 +40,3 @@ def execute(options: argparse.Namespace) -> int:
     write_text(options.out, text)
     console.print(f"written: {options.out}; train it with: wirechamber run {options.out}")
     return 0
-
-
-def first_job(path: Path, tree: str | None, inputs: Sequence[str], targets: Sequence[str]) -> dict[str, Any]:
-    """Return a job for a file: of track states where it holds all their columns, else of a table of columns."""
-    stem = re.sub(r"[^A-Za-z0-9_.+-]+", "_", root.split_name(path)[0].stem).strip("_.+-") or "data"
-    tracks = None if tree or inputs or targets else track_job(path)
-    if tracks is not None:
-        logger.warning("all columns of track states are there; --targets makes a table of columns of it")
-    return {
-        "name": f"{stem}_mlp",
-        "application": stem if tracks is None else "track_extrapolation",
-        "rationale": "First look.",
-        "model": {"name": "mlp", "preset": "small"},
-        **(tracks or table_job(path, tree, inputs, targets)),
-        "training": {"epochs": 50, "batch_size": 256, "early_stopping": {"patience": 20}},
-    }

@@ -13,7 +13,7 @@ from app.config.job_file import assign, load, parse_override
 from app.core.errors import Problem, UserError
 from app.core.files import find_files
 from app.data.columns import ROWS, shown, summarize
-from app.data.track_job import track_job
+from app.data.first_job import recognize
 from app.runtime.console import console, table
 from datasets import DATASETS
 from datasets.pipeline.checked import open_source
@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
     parser.add_argument("files", nargs="+", help="data files, or one job file: its events and their weights")
     parser.add_argument(
-        "--dataset", help="the loader to try; else that of track states where the file has all of their columns"
+        "--dataset", help="the loader to try, with checks of its own; else the one that knows the file by its names"
     )
     text = "look at the first N events of each column, and at the first blocks alone that the loader reads"
     parser.add_argument("--rows", type=whole_number(1), metavar="N", help=text)
@@ -61,14 +61,20 @@ def execute(options: argparse.Namespace) -> int:
     for text in options.overrides:
         keys, value = parse_override(text)
         assign(content, keys[1:] if keys[0] == "dataset" else keys, value)
-    loader = options.dataset or ("track_states" if content or track_job(paths[0]) else None)
+    known = None if options.dataset else recognize(paths[0])
+    if known:
+        console.print(f"{known.loader} reads this file: {known.recognized.why}")
+        content = {**known.dataset(options.files), **content}
+        if len(paths) == 1:  # others may belong to it
+            paths = find_files(content["files"], ("inspect",), Path.cwd())
+    loader = options.dataset or (known.loader if known else "track_states" if content else None)
     if loader is None:
         console.print(f"wirechamber init {paths[0]} makes a job of its columns; --dataset NAME tries a loader")
         return 0
-    spec = DATASETS.parse({"name": loader, "files": options.files, **content})
-    if options.rows is None:
+    spec = DATASETS.parse({**content, "name": loader, "files": [str(path) for path in paths]})
+    if options.rows is None and options.dataset:
         show_quality(spec, paths, options.output_dir)
-    try_loader(spec, paths, options.rows)
+    try_loader(spec, paths, options.rows or (None if options.dataset else ROWS))
     return 0
 
 

@@ -46,7 +46,8 @@ def execute(options: argparse.Namespace) -> int:
     source = open_unlabelled(job, files)
     facts = read_json(run.normalization)
     ranges = Ranges(facts.get("ranges", {}), loaded.columns)
-    units = {name: unit for name, unit in facts.get("units", {}).items() if unit}
+    known = facts.get("units", {})
+    units = {target: known[target] for task in job.tasks.values() for target in task.targets if known.get(target)}
     classes = facts.get("classes") or {name: c.classes for name, c in source.targets.items() if c.classes}
     blocks = predictions_of(source, job, loaded.model, ranges, classes)
     if out.suffix == ".csv":

@@ -6,23 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from loader_files import FAMILIES, planes, source_of, write
+from loader_files import FAMILIES, TRUTH, planes, source_of, write
 
 from app.core.errors import UserError
 from datasets import DATASETS, Events
 from datasets.pipeline.arrays import dense
 from datasets.pipeline.checked import open_source
 
-TRUTH = {
-    "tracks.npz": ("Y",),
-    "planes.npz": ("metadata",),
-    "volumes.npz": ("is_es", "particle_energy", "main_track_momentum"),
-    "layers.npz": ("pt", "charge"),
-    "tracks.root": ("true_x", "true_y", "true_tx", "true_ty"),
-    "muons.root": ("truthMuon_pt", "truthMuon_eta", "truthMuon_phi", "truthMuon_q"),
-    "photons.root": ("emiAng", "energyTruth", "timeTruth", "uvwTruth", "nGamma"),
-    "primitives.root": ("bt_edep", "bt_primary_track_id", "bt_x"),
-}
 KEPT = {
     "tracks.npz": {"p"},
     "planes.npz": {"match_id"},

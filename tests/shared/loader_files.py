@@ -98,6 +98,17 @@ FAMILIES = {
     "photons.root": ("photon_sensors", photons, {}),
     "primitives.root": ("plane_images", primitives, {"without_momentum": "keep"}),
 }  # fmt: skip
+TRUTH = {
+    "tracks.npz": ("Y",),
+    "planes.npz": ("metadata",),
+    "volumes.npz": ("is_es", "particle_energy", "main_track_momentum"),
+    "layers.npz": ("pt", "charge"),
+    "tracks.root": ("true_x", "true_y", "true_tx", "true_ty"),
+    "muons.root": ("truthMuon_pt", "truthMuon_eta", "truthMuon_phi", "truthMuon_q"),
+    "photons.root": ("emiAng", "energyTruth", "timeTruth", "uvwTruth", "nGamma"),
+    "primitives.root": ("bt_edep", "bt_primary_track_id", "bt_x"),
+}
+"""Arrays and branches of the truth, without which a file can only be predicted."""
 TREES = {
     "photons.root": "tree",
     "muons.root": "MuonHitDump",
