@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,10 @@ KEPT = 2**21
 """About so many keys (at most twice as many) are remembered between blocks: 16 to 32 MB."""
 REMAINDERS = 2**30
 """Columns of a table are hashed by their position; what float64 leaves of a column, by this number and its position."""
+CACHED = 2**14
+"""Rows that are hashed at a time."""
+EXACT = 2**53
+"""float64 holds all integers below this."""
 LOW = 2**12 - 1
 """The lowest bits of an integer."""
 Keys = NDArray[np.uint64]
@@ -47,8 +52,15 @@ def hash_rows(arrays: Sequence[NDArray[Any]]) -> Keys:
     Args:
         arrays: single columns (N,), or several side by side, (N, C).
     """
+    arrays = [np.asarray(values) for values in arrays]
+    edges = [*range(0, max(len(arrays[0]), 1), CACHED), len(arrays[0])]
+    return np.concatenate([_hash_some([a[low:high] for a in arrays]) for low, high in pairwise(edges)])
+
+
+def _hash_some(arrays: Sequence[NDArray[Any]]) -> Keys:
+    """Return the keys of so few rows that they stay in the processor's cache."""
     key = np.zeros(len(arrays[0]), np.uint64)
-    for position, column in enumerate(column for values in arrays for column in np.atleast_2d(np.asarray(values).T)):
+    for position, column in enumerate(column for values in arrays for column in np.atleast_2d(values.T)):
         wide = np.asarray(column, np.float64) + 0.0  # + 0.0 because -0.0 equals 0.0
         key = mix(key ^ wide.view(np.uint64), position)
         rest = remainder(column, wide)
@@ -64,6 +76,8 @@ def remainder(values: NDArray[Any], wide: NDArray[np.float64]) -> Keys | None:
     at most 2^10.
     """
     if values.dtype.kind in "iu" and values.dtype.itemsize == 8:
+        if not len(values) or (values.min() > -EXACT and values.max() < EXACT):
+            return None
         lowest = (values & values.dtype.type(LOW)).astype(np.int64)
         bits: Keys = ((lowest - np.fmod(wide, LOW + 1).astype(np.int64)) & LOW).astype(np.uint64)
         return bits if bits.any() else None

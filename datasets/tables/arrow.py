@@ -12,6 +12,9 @@ from app.core.errors import Problem, UserError
 from app.core.remote import Remote, open_binary
 from datasets.tables.files import TableFile, damaged
 
+MOST_BLOCKS = 4
+"""A row group of Parquet is one block up to so many times the size of a block."""
+
 
 class ParquetFile(TableFile):
     """Columns of a Parquet file; those of lists are read by element."""
@@ -37,28 +40,45 @@ class ParquetFile(TableFile):
         """How many rows it has."""
         return int(self.file.metadata.num_rows)
 
+    @cached_property
+    def groups(self) -> Any:
+        """Rows of its row groups, each of which is read as a whole."""
+        return np.array([self.file.metadata.row_group(i).num_rows for i in range(self.file.num_row_groups)], int)
+
+    def edges(self, block_size: int) -> list[int]:
+        """Return where blocks begin and end: with row groups, which may be `MOST_BLOCKS` times as large."""
+        edges, last = [0], 0
+        for end in np.cumsum(self.groups).tolist():
+            if end - edges[-1] > block_size and last > edges[-1]:
+                edges.append(last)
+            while end - edges[-1] > MOST_BLOCKS * block_size:
+                edges.append(edges[-1] + block_size)
+            last = end
+        return [*edges, last]
+
     def arrays(self, names: Sequence[str], first: int, rows: int) -> dict[str, Any]:
         """Return some rows of columns, of the row groups that hold them."""
-        import awkward as ak
         import pyarrow
 
-        sizes = [self.file.metadata.row_group(i).num_rows for i in range(self.file.num_row_groups)]
-        ends = np.cumsum(sizes)
+        sizes, ends = self.groups, np.cumsum(self.groups)
         groups = np.flatnonzero((ends > first) & (ends - sizes < first + rows)).tolist()
         try:
             table = self.file.read_row_groups(groups, columns=list(names))
         except (OSError, pyarrow.ArrowException) as error:
             raise damaged("Parquet file", self.path, error) from None
         table = table.slice(first - int(ends[groups[0]] - sizes[groups[0]]) if groups else 0, rows)
-        return {name: ak.from_arrow(plain(table[name])) for name in names}
+        return {name: array_of(table[name]) for name in names}
 
 
-def plain(column: Any) -> Any:
-    """Return a column of Arrow in one piece, decimal numbers as float64."""
+def array_of(column: Any) -> Any:
+    """Return a column of Arrow: numbers as a NumPy array, where none is null, decimal numbers as float64."""
+    import awkward as ak
     import pyarrow
 
     column = column.cast(pyarrow.float64()) if pyarrow.types.is_decimal(column.type) else column
-    return column.combine_chunks()
+    column = column.combine_chunks()
+    numbers = pyarrow.types.is_integer(column.type) or pyarrow.types.is_floating(column.type)
+    return column.to_numpy() if numbers and not column.null_count else ak.from_arrow(column)
 
 
 class CsvFile(TableFile):
@@ -100,9 +120,7 @@ class CsvFile(TableFile):
 
     def arrays(self, names: Sequence[str], first: int, rows: int) -> dict[str, Any]:
         """Return some rows of columns."""
-        import awkward as ak
-
-        return {name: ak.from_arrow(plain(self.table[name].slice(first, rows))) for name in names}
+        return {name: array_of(self.table[name].slice(first, rows)) for name in names}
 
 
 def looks_like_number(text: str) -> bool:

@@ -43,6 +43,10 @@ class TableFile(ABC):
     def arrays(self, names: Sequence[str], first: int, rows: int) -> dict[str, Any]:
         """Return some rows of columns and arrays, as NumPy or Awkward arrays."""
 
+    def edges(self, block_size: int) -> list[int]:
+        """Return where blocks of about `block_size` rows begin and end."""
+        return [*range(0, self.rows, block_size), self.rows]
+
     @property
     def place(self) -> str:
         """Its name in messages."""

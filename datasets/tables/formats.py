@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from app.core.errors import Problem, UserError, unknown
+from app.core.libraries import uproot
 from app.core.remote import Remote, open_binary
 from datasets.files import npz, root
 from datasets.tables.arrow import CsvFile, ParquetFile
@@ -37,7 +38,18 @@ class RootFile(TableFile):
 
     def arrays(self, names: Sequence[str], first: int, rows: int) -> dict[str, Any]:
         """Return some entries of branches."""
-        return root.read_rows(self.tree, names, first, rows, self.path, root.unpacking_threads(), library="ak")
+        flat = [name for name in names if self.is_flat(name)]
+        span = (first, rows, self.path, root.unpacking_threads())
+        read = root.read_rows(self.tree, flat, *span) if flat else {}
+        others = [name for name in names if name not in read]
+        return read | (root.read_rows(self.tree, others, *span, library="ak") if others else {})
+
+    def is_flat(self, name: str) -> bool:
+        """Whether a branch is read as a NumPy array: numbers, as many in each entry."""
+        if self.tree.classname != root.TREES[0]:
+            return False
+        kind = self.tree[name].interpretation
+        return isinstance(kind, uproot.AsDtype) and kind.to_dtype.base.names is None
 
     def identity(self) -> str:
         """Return the file's own UUID, its size, and the tree."""

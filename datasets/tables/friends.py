@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Annotated, Any
 
 import numpy as np
@@ -60,10 +61,9 @@ class FriendTable:
         """Its files in parts: the file, the first row in it, how many, and how many rows are before them in all."""
         before = 0
         for file in self.files:
-            for first in range(0, file.rows, self.block_size):
-                rows = min(self.block_size, file.rows - first)
-                yield file, first, rows, before
-                before += rows
+            for first, end in pairwise(file.edges(self.block_size)):
+                yield file, first, end - first, before
+                before += end - first
 
     @cached_property
     def index(self) -> tuple[Keys, Places]:
@@ -137,6 +137,10 @@ class Joined(TableFile):
     def rows(self) -> int:
         """How many rows it has, with its friends as many."""
         return self.main.rows
+
+    def edges(self, block_size: int) -> list[int]:
+        """Return where blocks begin and end."""
+        return self.main.edges(block_size)
 
     @property
     def place(self) -> str:

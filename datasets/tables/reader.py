@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from app.core.errors import Place, Problem, UserError
 from datasets.files.root import place_of
-from datasets.pipeline.columns import single_column
+from datasets.pipeline.columns import side_by_side, single_column
 from datasets.pipeline.event_keys import Duplicates, hash_rows, hash_text
 from datasets.pipeline.events import Column, Events
 from datasets.tables.columns import Wanted, columns_of_files, compute_all
@@ -67,7 +67,7 @@ class Reader:
             features = [np.where(t, v, np.float32(0)) for t, v in zip(there, features, strict=True)]
             features += [(~t).astype(np.float32) for t in there]
         kept = {w.name: columns[w.name] for w in (*self.targets, *self.extras)}
-        return Events({"features": np.stack(features, axis=-1)}, kept, key, first + columns[ROW])
+        return Events({"features": side_by_side(features)}, kept, key, first + columns[ROW])
 
     @property
     def identifying(self) -> list[str]:
@@ -91,18 +91,20 @@ class Reader:
     def take_complete(self, columns: Mapping[str, Array], place: tuple[str], first_time: bool) -> dict[str, Array]:
         """Return the rows that lack no value, with "mask" no target; raises UserError at others with "stop"."""
         asked = (*self.targets, *(() if self.missing == "mask" else self.inputs))
-        lacking = {w.name: ~np.isfinite(columns[w.name]) for w in asked}
+        lacking = {w.name: ~there for w in asked if not (there := np.isfinite(columns[w.name])).all()}
+        if not lacking:
+            return dict(columns)
         bad = np.any(list(lacking.values()), axis=0)
-        if bad.any() and self.missing == "stop":
-            name, values = next((name, values) for name, values in lacking.items() if values.any())
+        if self.missing == "stop":
+            name, values = next(iter(lacking.items()))
             what = (
                 f"{values.sum():,} of {len(values):,} rows lack a value, the first is row {np.flatnonzero(values)[0]}"
             )
             expected = "finite numbers, or 'missing': 'drop' or 'mask' in the dataset"
             raise UserError(Problem(what, (*place, name), expected=expected))
-        if bad.any() and first_time:
+        if first_time:
             logger.warning("%s: %d of %d rows lack a value and were dropped", place[0], bad.sum(), len(bad))
-        return {name: values[~bad] for name, values in columns.items()} if bad.any() else dict(columns)
+        return {name: values[~bad] for name, values in columns.items()}
 
 
 def further_columns(select: str | None, key: Sequence[str] | None) -> dict[str, Place]:

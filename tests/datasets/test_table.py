@@ -46,7 +46,10 @@ def write(path, columns):
                 file[f"events/{name}"] = values.astype("S") if values.dtype.kind == "U" else values
     else:
         content = pyarrow.table(columns)
-        (parquet.write_table if path.suffix == ".parquet" else csv.write_csv)(content, path)
+        if path.suffix == ".csv":
+            csv.write_csv(content, path)
+        else:
+            parquet.write_table(content, path, row_group_size=64)
     return path
 
 
