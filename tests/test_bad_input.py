@@ -68,11 +68,11 @@ def run(small_job, tmp_path, capsys):
         ({"model": {"name": "mlp", "hiden": [4]}}, "job.model.hiden: unknown key. Did you mean 'hidden'?"),
         (
             {"dataset": {"name": "track_states", "files": "no/such/file.npz"}},
-            "small.dataset.files.0: no such file. Expected an existing file. Received '",
+            "small.dataset.files.0: no such file. Expected an existing file; relative paths in a job begin at /",
         ),
         (
             {"dataset": {"name": "track_states", "files": "no/such/*.npz"}},
-            "small.dataset.files.0: the pattern matches no file. Expected at least one file. Received '",
+            "small.dataset.files.0: the pattern matches no file. Expected at least one file; relative paths in a job",
         ),
     ],
     ids=lambda value: value[:30] if isinstance(value, str) else None,

@@ -103,10 +103,7 @@ def read_json(path: Path, expected: str = "a file of a run that is done") -> dic
 
 
 def base() -> Path:
-    """Return where relative paths of job files begin and runs, registry and data lie by default.
-
-    It is the root of the repository, and the working directory where the program was installed as a copy.
-    """
+    """Return where relative paths of job files begin and runs, registry and data lie by default: `base_folder()`."""
     return Path(base_folder())
 
 
@@ -167,6 +164,9 @@ def _matching(pattern: str, place: Place, start: Path | None) -> list[Path]:
     if not files:
         names = [p.name for p in path.parent.iterdir()] if what == "no such file" and path.parent.is_dir() else []
         near = nearest(path.name, names)
+        if start is None and not os.path.isabs(os.path.expanduser(url)):  # noqa: PTH111, PTH117 - `~nobody` stays
+            here, expected = Path.cwd() / url, f"{expected}; relative paths in a job begin at {folder}"
+            near = str(here) if here.exists() else near
         raise UserError(Problem(what, place, nearest=near, expected=expected, received=str(path)))
     return files
 

@@ -56,6 +56,18 @@ def test_the_job_of_init_reads_the_same_file_from_everywhere(here, monkeypatch, 
     assert "1 job, valid" in capsys.readouterr().out
 
 
+def test_a_job_says_where_its_relative_paths_begin_and_what_it_may_have_meant(here, capsys):
+    task = {"targets": ["x"], "metrics": ["regression"]}
+    for files, near in (("states.npz", f" Did you mean '{here / 'states.npz'}'?"), ("absent/x.npz", "")):
+        dataset = {"name": "track_states", "files": files}
+        content = {"name": "j", "application": "a", "rationale": "r", "dataset": dataset, "model": "mlp"}
+        (here / "job.json").write_text(json.dumps({**content, "tasks": {"x": task}}))
+        assert main(["validate", "job.json"]) == 2
+        expected = f"Expected an existing file; relative paths in a job begin at {REPOSITORY}."
+        line = f"j.dataset.files.0: no such file.{near} {expected} Received '{REPOSITORY / files}'.\n"
+        assert capsys.readouterr().err == line
+
+
 def test_a_field_map_of_a_simulation_is_looked_for_in_this_folder(here, capsys):
     words = ("--tracks", "20", "--field", json.dumps({"name": "map", "file": "absent.npz"}))
     assert main(["simulate", "track_states", "--out", "out", *words]) == 2
