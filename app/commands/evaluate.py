@@ -77,7 +77,8 @@ def execute(options: argparse.Namespace) -> int:
     if folder == run.path:
         results = with_old_parity(results, run.metrics)
     write_json(folder / "metrics.json", results)
-    show_results(run, results, folder, "the test split" if others is None else "the given files")
+    after = f" after epoch {options.epoch}" if options.epoch else ""
+    show_results(run, results, folder, f"{'the test split' if others is None else 'the given files'}{after}")
     if jacobian:
         show_jacobian(run.name, jacobian)
     return 0

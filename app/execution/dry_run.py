@@ -33,7 +33,8 @@ def dry_run(job: Job) -> None:
     ]
     table(f"model {model.name}", ("layer", "type", "output", "parameters"), rows, numbers_from=3)
     console.print(f"{job.name} on {machine}: {model.count_params():,} parameters")
-    console.print(f"data: about {estimate.rows:,} training events")
+    about = "" if estimate.rows == data.splits.train.rows else "about "
+    console.print(f"data: {about}{estimate.rows:,} training events")
     if networks.network is None:
         console.print(f"on {data.splits.train.rows:,} training events: {networks.description}")
         console.print(nothing_to_train(job))

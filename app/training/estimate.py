@@ -134,7 +134,7 @@ def estimate_built(job: Job, built: Any, data: Any) -> Estimate:
         tensors = keras.tree.flatten(layer.output)
         numbers += sum(math.prod(size or 1 for size in tensor.shape[1:]) for tensor in tensors)
     return Estimate(
-        rows=round(rows * job.dataset.options.split.train),
+        rows=training_rows(job, data),
         parameters=parameters,
         weights=float(FLOAT * (copies if built.network is not None else 1) * parameters),
         activations=float(PASSES * FLOAT * numbers),
@@ -143,6 +143,13 @@ def estimate_built(job: Job, built: Any, data: Any) -> Estimate:
         batch_size=job.training.batch_size,
         on_gpu=job.resources.request_gpus > 0,
     )
+
+
+def training_rows(job: Job, data: Any) -> int:
+    """Return the training events of a run: counted where these data are all of it, else by their share."""
+    rows, found = total_rows(job, data.source.rows), int(data.splits.train.rows)
+    is_whole = rows == data.source.rows and found < ROWS
+    return found if is_whole else round(rows * job.dataset.options.split.train)
 
 
 def total_rows(job: Job, rows: int) -> int:

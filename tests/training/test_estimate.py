@@ -56,7 +56,7 @@ def test_an_mlp_is_counted_by_hand(small_job):
     found = estimate(parse(small_job))
     assert found.parameters == 6 * 16 + 16 + 16 * 4 + 4
     assert found.weights == FLOAT * 4 * found.parameters
-    assert found.rows == 480
+    assert found.rows == 476  # as the hash of their keys splits these 600
     assert found.event == FLOAT * (6 + 4)
     assert found.activations >= 2 * FLOAT * (6 + 16 + 4)
     assert found.held >= HELD * 600 * FLOAT * (6 + 4)

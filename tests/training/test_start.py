@@ -82,6 +82,18 @@ def test_layers_of_another_name_are_told_the_nearest(copied):
     assert str(caught.value).startswith(message)
 
 
+def test_a_dry_run_counts_events_and_says_what_is_taken_and_frozen(copied, small_job, capsys):
+    path = copied / "new.json"
+    path.write_text(
+        json.dumps({**small_job, "name": "new", "training": {"start_from": "trained", "freeze": "hidden_1"}})
+    )
+    assert main(["run", str(path), "--dry-run"]) == 0
+    output = capsys.readouterr().out
+    assert "data: 476 training events" in output
+    assert "started from trained: 4 of 4 arrays of weights taken" in output
+    assert "frozen: hidden_1" in output
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
