@@ -117,6 +117,7 @@ class Record(Strict):
     training_time: NonNegative | None = Field(default=None, description="seconds")
     device: str = ""
     host: str = ""
+    folder: str = Field(default="", description="hash of the machine and the folder of runs in which it was made")
     processes: tuple[Process, ...] = Field(default=(), description="that work on it while it is running")
     commit: str = ""
     dirty: bool = False

@@ -63,7 +63,7 @@ def check_registry(options: argparse.Namespace) -> int:
     if wants_data(options):
         print_data(options, [{"run": drift.run, "what": drift.what, "changes": drift.changes} for drift in drifts])
     for drift in drifts:
-        new_state = f" -> {drift.changes['state']}" if drift.changes else ""
+        new_state = f" -> {drift.changes['state']}" if drift.changes and not drift.misnamed else ""
         console.print(": ".join(part for part in (drift.run, drift.what) if part) + new_state)
     if not drifts:
         console.print(f"{root} and {runs} agree")

@@ -3,8 +3,8 @@
 import argparse
 import sys
 
+from app.commands.show import find
 from app.core.errors import Problem, UserError
-from app.runs.find import find_run
 from app.runs.removal import remove_run, require_idle, size_of
 from app.runtime.console import console
 
@@ -17,11 +17,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Remove the runs, after all of them were found idle and a person has agreed."""
-    runs = [find_run(name) for name in dict.fromkeys(options.names)]
+    found = [find(name) for name in dict.fromkeys(options.names)]
+    for run, record in found:
+        if record is not None and record.state == "removed" and not run.path.is_dir():
+            raise UserError(Problem("was removed already", (run.name,), expected="a run that has files, or had them"))
+    runs = [run for run, _ in found]
     for run in runs:
         require_idle(run)
         files, size = size_of(run)
-        console.print(f"{run.path}: {files:,} files, {size / 1e6:,.1f} MB")
+        there = f"{files:,} files, {size / 1e6:,.1f} MB" if run.path.is_dir() else "is gone; its record is left"
+        console.print(f"{run.path}: {there}")
     if not options.yes and not agreed(f"remove {'it' if len(runs) == 1 else f'these {len(runs)} runs'}? [y/N] "):
         console.print("nothing was removed")
         return 0

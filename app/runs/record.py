@@ -13,10 +13,16 @@ from app.config import Job
 from app.core.catalog import Spec
 from app.core.files import REPOSITORY
 from app.metrics import BASELINES
+from app.runs.directory import runs_root
 from app.runtime.provenance import commit_of
 
 JOB_ID = "WIRECHAMBER_JOB_ID"
 """Set by the script of a job in a pool: HTCondor's cluster.process."""
+
+
+def folder_of(runs: Path) -> str:
+    """Return a hash of this machine and a folder of runs: only there a run that has no directory has lost it."""
+    return hashlib.sha256(f"{socket.gethostname()}:{runs.resolve()}".encode()).hexdigest()[:16]
 
 
 def fingerprint(job: Job, data: str) -> str:
@@ -99,6 +105,7 @@ def facts_of(job: Job, config: Path, commit: tuple[str | None, bool] | None = No
         **record_fields(job),
         "config": str(config.resolve()),
         "host": socket.gethostname(),
+        "folder": folder_of(runs_root()),
         "job_id": os.environ.get(JOB_ID),
         "commit": name or "",
         "dirty": dirty,

@@ -1,7 +1,7 @@
 """Disagreements between the registry and the run directories, and their repair."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,26 +10,13 @@ from app.core.errors import UserError, WirechamberError
 from app.core.lock import LockTaken, locked
 from app.runs import directory
 from app.runs.directory import RunDirectory
+from app.runs.drift import Drift
 from app.runs.files import read_file, read_job
-from app.runs.record import fingerprint, record_fields, result_fields
+from app.runs.misplaced import describe, find_misnamed, find_vanished, give_name
+from app.runs.record import fingerprint, folder_of, record_fields, result_fields
 
 ACTIVE = ("running", "evicted")
 """States of a run whose process should exist here, unless a pool has it."""
-
-
-@dataclass(frozen=True)
-class Drift:
-    """One disagreement.
-
-    Attributes:
-        run: the run's name, "" for the page itself.
-        what: the disagreement as text.
-        changes: what the record must become; empty where only a person can decide.
-    """
-
-    run: str
-    what: str
-    changes: dict[str, Any] = field(default_factory=dict)
 
 
 def find_drift(root: Path, runs: Path) -> list[Drift]:
@@ -53,16 +40,24 @@ def find_drift(root: Path, runs: Path) -> list[Drift]:
         if not is_working(directory.of(path.parent.name, runs)):
             what = f"{path.name} holds the run that a killed --overwrite had set aside; --repair puts it back"
             drifts.append(Drift(path.parent.name, what))
+    misnamed = []
     for path in sorted(runs.glob("*/job.json")):
-        if path.parent.name not in known:
-            drifts += drift_of_directory(directory.of(path.parent.name, runs))
-    return drifts
+        run = directory.of(path.parent.name, runs)
+        one = None if is_working(run) else find_misnamed(run, known)
+        found = [] if run.name in known or (one and one.is_moved) else list(drift_of_directory(run))
+        if one is not None:
+            misnamed.append(one)
+            base = found[0] if found else Drift(run.name, "")
+            found = [replace(base, what=describe(one, run.name in known), misnamed=one)]
+        drifts += found
+    return drifts + find_vanished(contents.records, misnamed, runs)
 
 
 def drift_of_record(record: registry.Record, run: RunDirectory) -> Iterator[Drift]:
     """Yield where a record disagrees with its directory.
 
-    A record without a directory belongs to a run of another machine, unless it says that it is running here.
+    A record without a directory belongs to a run of another machine, unless it says that it is running here, or was
+    made here, which `find_vanished` looks at.
     """
     if record.state in ACTIVE and record.job_id is None and not is_working(run):
         yield Drift(record.run, f"{record.state} in the registry, but no process works on it", ended_fields(run))
@@ -98,6 +93,7 @@ def drift_of_directory(run: RunDirectory) -> Iterator[Drift]:
         provenance, model = _read(run.provenance), _read(run.model_config)
         names = ("host", "device", "commit", "dirty")
         made = {name: provenance[name] for name in names if provenance.get(name) is not None}
+        made["folder"] = folder_of(run.path.parent)
         if "start" in provenance:
             start = provenance["start"].replace("+00:00", "Z")
             made |= {"created": start, "started": start}
@@ -159,11 +155,16 @@ def repair(root: Path, drifts: list[Drift]) -> list[str]:
     """Repair what can be repaired, and return a line for each disagreement that remains."""
     remaining = []
     for drift in drifts:
-        if not drift.changes:
+        if not drift.changes and not drift.misnamed:
             if drift.run or "README" not in drift.what:  # the page itself is written below
                 remaining.append(f"{drift.run}: {drift.what}" if drift.run else drift.what)
             continue
         try:
+            if drift.misnamed is not None:
+                own = drift.misnamed
+                give_name(own.run, own.old, own.run.name, with_record=own.is_moved)
+            if not drift.changes:
+                continue
             if registry.find(root, drift.run) is None:
                 registry.create(root, registry.Record(run=drift.run, **drift.changes))
             else:

@@ -36,6 +36,9 @@ def remove_run(run: RunDirectory) -> list[Path]:
     require_idle(run)
     root = registry.root()
     registry.check_writable(root)
+    if not run.path.is_dir():
+        registry.update(root, run.name, state="removed", reason="its directory was gone")
+        return []
     with locked(run.lock, wait=0.0):
         for path in own_files(run):
             remove(path)

@@ -2,10 +2,9 @@
 
 import registry
 from app.core.errors import Problem, UserError
-from app.core.files import read_json, write_json
-from app.core.lock import locked
 from app.core.types import NAMES
 from app.runs.directory import RunDirectory
+from app.runs.misplaced import give_name
 from app.runs.removal import require_idle
 
 
@@ -24,8 +23,6 @@ def rename_run(run: RunDirectory, name: str) -> RunDirectory:
     if new.path.exists() or registry.find(root, name) is not None:
         raise UserError(Problem("a run of this name exists already", (name,), expected="another name"))
     registry.check_writable(root)
-    with locked(run.lock, wait=0.0):
-        write_json(run.job, {**read_json(run.job), "name": name})
-        registry.rename(root, run.name, name)
+    give_name(run, run.name, name)
     run.path.rename(new.path)
     return new
