@@ -18,12 +18,13 @@ class Convergence:
 
     Attributes:
         epochs: how many there were.
-        best_epoch: the one with the lowest validation loss, whose weights were kept.
+        best_epoch: whose weights were kept.
         at_the_end: whether that was the last one: more epochs would have helped.
         epochs_to_90: the first epoch whose best validation metric so far has 90 % of the final accuracy.
         seconds_to_90: the same in training time, as if all epochs took equally long.
         overfitting: validation loss / training loss at the best epoch.
         terms: training loss of each single term at the best epoch.
+        figure: the validation figure that the accuracy is of.
     """
 
     epochs: int
@@ -33,6 +34,7 @@ class Convergence:
     seconds_to_90: float | None
     overfitting: float | None
     terms: Mapping[str, float]
+    figure: str = ""
 
     def dump(self) -> dict[str, Any]:
         """Return the same as JSON."""
@@ -66,6 +68,7 @@ def describe_convergence(run: ComparedRun) -> Convergence:
         run.training_time * epochs_to_90 / len(train) if epochs_to_90 and run.training_time and train else None,
         overfitting,
         terms,
+        f"val_{name}" if epochs_to_90 else "",
     )
 
 

@@ -90,11 +90,12 @@ def summary(comparison: Comparison) -> Table:
     rows = []
     for run in comparison.runs:
         throughput = run.throughput()
-        changes = comparison.changes.get(run.name, {}).values()
+        changes = {task: format_change(first) for task, (first, *_) in comparison.changes.get(run.name, {}).items()}
+        named = [f"{task}: {text}" if len(changes) > 1 else text for task, text in changes.items()]
         row = [run.name, run.model, cells.count(run.parameters), cells.count(run.train_rows)]
         row += [cells.duration(run.training_time), f"{throughput:,.0f}" if throughput else NONE]
         row += [format_metric(comparison, run.name, MetricKey(name)) for name in leading]
-        rows.append([*row, "; ".join(format_change(of_task[0]) for of_task in changes) or "reference"])
+        rows.append([*row, "; ".join(named) or "reference"])
     application, draws = comparison.runs[0].application, comparison.draws
     title = f"{application}: {comparison.events:,} test events, uncertainties from {draws} draws of them"
     return Table(title, header, rows, 2)
@@ -156,7 +157,8 @@ def convergence(trainings: Mapping[str, Convergence]) -> Iterator[Table]:
         epochs = NONE if training.epochs_to_90 is None else str(training.epochs_to_90)
         ratio = NONE if training.overfitting is None else f"{training.overfitting:.3g}"
         rows.append([run, str(training.epochs), best, epochs, cells.duration(training.seconds_to_90) or NONE, ratio])
-    yield Table("Convergence", header, rows)
+    figures = ", ".join(sorted({training.figure for training in trainings.values() if training.figure}))
+    yield Table(f"Convergence (90 % of the best accuracy by {figures})" if figures else "Convergence", header, rows)
     values = {run: training.terms for run, training in trainings.items()}
     terms = sorted({term for of_run in values.values() for term in of_run})
     if terms:

@@ -13,7 +13,7 @@ from app.comparison.compare import compare
 from app.comparison.compared_run import read_compared_runs
 from app.comparison.figures import change_by_bin
 from app.comparison.run_metrics import MetricKey, RunMetrics
-from app.comparison.tables import changes_of_many, changes_side_by_side
+from app.comparison.tables import changes_of_many, changes_side_by_side, summary
 from app.predictions import Predictions
 
 MEAN = MetricKey("pos_mean_mm")
@@ -130,6 +130,22 @@ def test_many_runs_have_a_row_each_and_nothing_is_cut(made_run, capsys):
     last = output[output.index("change of pos_mean_mm in %") :]
     assert re.search(r"name_5 │ +-2[0-9][0-9] ± \d", last)
     assert "Metrics 1 to 6 of" in output
+
+
+def test_the_changes_of_several_tasks_are_named(made_run):
+    for name, error in (("one", 1.0), ("half", 0.5)):
+        folder = made_run(name, error)
+        job, metrics = (json.loads((folder / f"{file}.json").read_text()) for file in ("job", "metrics"))
+        tasks = {"place": ["x"], "height": ["y"]}
+        job["tasks"] = {task: {"targets": targets, "metrics": ["regression"]} for task, targets in tasks.items()}
+        result = {"metric": "relative_rms", "better": "lower", "binned_in": "", "descriptions": {}, "baselines": {}}
+        metrics = {task: {**result, "model": {"relative_rms": error}} for task in tasks}
+        (folder / "job.json").write_text(json.dumps(job))
+        (folder / "metrics.json").write_text(json.dumps(metrics))
+    table = summary(compared("one", "half", draws=100))
+    assert table.header[-3:] == ["place_relative_rms", "height_relative_rms", "change"]
+    assert re.fullmatch(r"place: \+\d+ .*: better; height: \+\d+ .*: better", table.rows[1][-1])
+    assert table.rows[0][-1] == "reference"
 
 
 def test_without_bins_the_changes_are_those_of_events(made_run):

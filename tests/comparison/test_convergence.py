@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+from app.comparison import tables
 from app.comparison.compared_run import ComparedRun
 from app.comparison.convergence import describe_convergence, epochs_to
 from app.runs.directory import of
@@ -35,6 +36,9 @@ def test_the_leading_figure_of_the_validation_split_decides():
     assert (convergence.epochs_to_90, convergence.seconds_to_90) == (3, 15.0)
     assert (convergence.best_epoch, convergence.at_the_end, convergence.overfitting) == (3, False, 2.0)
     assert convergence.terms == {}
+    assert convergence.figure == "val_score"
+    (table,) = tables.convergence({"a": convergence})
+    assert table.title == "Convergence (90 % of the best accuracy by val_score)"
     assert describe_convergence(run(train, val, 3, "lower")).epochs_to_90 == 1
 
 
