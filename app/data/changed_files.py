@@ -11,6 +11,7 @@ import numpy as np
 from app.core.catalog import Spec
 from app.core.errors import Problem, UserError
 from app.core.libraries import uproot
+from app.core.remote import Remote
 from datasets.files import npz, root
 from datasets.pipeline.checked import open_source
 from datasets.pipeline.events import Source
@@ -27,6 +28,8 @@ def check_fingerprint(spec: Spec[Source], files: Sequence[Path], known: str) -> 
         files: the files.
         known: their fingerprint.
     """
+    if any(isinstance(path, Remote) for path in files):
+        return f"{known}; files on a server are not copied"
     with tempfile.TemporaryDirectory() as folder:
         copies = copy_files(files, Path(folder))
         again = open_source(spec, copies).fingerprint

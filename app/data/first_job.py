@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from app.core.errors import UserError
-from app.core.files import REPOSITORY
+from app.core.files import REPOSITORY, find_files
 from app.data.table_job import table_job
 from datasets import DATASETS, Events
 from datasets.files import root
@@ -75,7 +75,7 @@ def choose_split(dataset: Mapping[str, Any]) -> dict[str, Any]:
     """Return the key `split` where there are few events and the usual one would leave a part without any; else {}."""
     spec = DATASETS.parse(dataset)
     try:
-        source = open_source(spec, [Path(path) for path in spec.options.files])
+        source = open_source(spec, find_files(spec.options.files, ("dataset", "files")))
         if source.rows > FEW or "split" in dataset:
             return {}
         source = replace(source, blocks=[partial(Events.concatenate, [events]) for events in source])

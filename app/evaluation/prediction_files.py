@@ -3,10 +3,10 @@
 import logging
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from datasets.pipeline.events import Events, Source
 
 logger = logging.getLogger(__name__)
 
+Result = TypeVar("Result")
 PART = re.compile(r"(:[^/]*)/\d+$")
 """The number behind a part of a file, as `file.npz:train_/3`: rows are counted in the part."""
 SHARE_TO_WARN = 0.01
@@ -50,8 +51,8 @@ def job_to_predict(run: RunDirectory) -> Job:
         return parse({**{n: content[n] for n in ("name", "application", "dataset")}, "model": model, "tasks": tasks})
 
 
-def open_unlabelled(job: Job, files: Sequence[Path]) -> Source:
-    """Return the events of other files of the job's kind, without the truth where they do not have it.
+def use_events(job: Job, files: Sequence[Path], use: Callable[[Source], Result]) -> Result:
+    """Return what `use` makes of other files of the job's kind, without their truth where it is missing or wrong.
 
     Raises:
         UserError: the files lack an input, or the truth that this loader needs.
@@ -59,14 +60,18 @@ def open_unlabelled(job: Job, files: Sequence[Path]) -> Source:
     content = {name: value for name, value in job.dataset.dump().items() if name not in ("simulate", "split")}
     content["files"] = [str(path) for path in files]
     if "truth" not in job.dataset.parameters:
-        return open_source(DATASETS.parse(content), files)
+        return use(open_source(DATASETS.parse(content), files))
+    remark = ""
     try:
         source = open_source(DATASETS.parse({**content, "truth": True}), files)
-        source.blocks[0]()
+        remark = "predicted without the truth of these files: "
+        return use(source)
     except UserError as error:
-        logger.debug("the files are read without truth: %s", error)
-        return open_source(DATASETS.parse({**content, "truth": False}), files)
-    return source
+        remark += str(error) if remark else ""
+    result = use(open_source(DATASETS.parse({**content, "truth": False}), files))
+    if remark:  # else the files have no truth
+        logger.warning(remark)
+    return result
 
 
 @dataclass

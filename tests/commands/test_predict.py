@@ -14,7 +14,7 @@ from app.cli import main
 from app.config.job_file import parse
 from app.core.libraries import keras
 from app.data.loading import simulated_folder
-from app.evaluation.prediction_files import Ranges, name_classes, open_unlabelled, predictions_of
+from app.evaluation.prediction_files import Ranges, name_classes, predictions_of, use_events
 from app.export.root_file import write_root_blocks
 from app.predictions import Predictions, write_blocks
 from datasets import Events
@@ -157,10 +157,27 @@ def test_hits_and_images_without_truth_are_predicted(name, dropped, target, inpu
     write(tmp_path / name, {n: v for n, v in make().items() if not n.startswith(dropped)})
     spec = {"name": dataset, "files": [name], **options}
     job = parse({**small_job, "dataset": spec, "tasks": {"task": {"targets": [target]}}})
-    source = open_unlabelled(job, [tmp_path / name])
-    found = Predictions.concatenate(list(predictions_of(source, job, mean_of(**inputs), Ranges({}, {}), {})))
+    source, found = use_events(
+        job,
+        [tmp_path / name],
+        lambda source: (source, [*predictions_of(source, job, mean_of(**inputs), Ranges({}, {}), {})]),
+    )
+    found = Predictions.concatenate(found)
     assert found.true == {}
     assert found.columns["row"].tolist() == list(range(source.rows))
     events = Events.concatenate(list(source))
     expected = [np.asarray(dense(events.inputs[next(iter(inputs))][i : i + 1])).mean() for i in range(len(events))]
     np.testing.assert_allclose(found.predicted[target], expected, rtol=1e-5)
+
+
+def test_truth_that_is_wrong_somewhere_is_not_used(copied, states, monkeypatch, capsys):
+    monkeypatch.setattr("datasets.tracks.files.ROWS_PER_BLOCK", 300)
+    arrays, _ = states
+    end = np.array(arrays["X"][:, :4])
+    end[400] = np.nan
+    np.savez(copied / "new.npz", **arrays, Y=end)
+    assert main(["predict", "trained", "--data", str(copied / "new.npz"), "--out", str(copied / "p.csv")]) == 0
+    out = capsys.readouterr().out
+    assert f"predicted without the truth of these files: {copied / 'new.npz'}[300:]" in out
+    assert "600 events predicted" in out
+    assert Predictions.read(copied / "p.csv").true == {}

@@ -260,9 +260,6 @@ def test_the_command_checks_a_dataset_of_ones_own(files, tmp_path, monkeypatch):
     (tmp_path / "mine/datasets/tubes.py").write_text(OWN)
     monkeypatch.setenv("WIRECHAMBER_COMPONENTS", str(tmp_path / "mine"))
     command = [sys.executable, "-m", "app", "check", "dataset", "tubes", "--files", str(tmp_path / "*.npz")]
-    done = subprocess.run([*command, "--json"], cwd=REPOSITORY, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert {row["rule"]: row["result"] for row in json.loads(done.stdout)} == dict.fromkeys(RULES, "kept")
     done = subprocess.run([*command, "--set", "column=y"], cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     line = OWN.splitlines().index('            time, radius = arrays["time"], {"radius": arrays["radius"]}[column]') + 1
