@@ -13,7 +13,7 @@ from datasets import DATASETS
 from datasets.files import root
 from datasets.files.root import tree_blocks
 from datasets.muons.bends import COLUMNS as SEGMENTS
-from datasets.muons.columns import SCALES, STANDARD, UNITS, known_targets
+from datasets.muons.columns import COLUMNS, SCALES, STANDARD, UNITS, known_targets
 from datasets.muons.files import EVENT, HIT_PREFIX, LINK, TRUTH, TRUTH_PREFIX, Naming, open_muon_tree, renamed_branches
 from datasets.muons.reader import Reader
 from datasets.muons.recognize import recognize_hits
@@ -130,10 +130,12 @@ def muon_hits(
     layer = {"name": "hit_features", "scales": factors, "standardize": standardize}
     columns = tuple(Column(name, UNITS.get(name, "")) for name in features)
     known = trees[0].truth
+    targets = known_targets(known) if truth else {}
     of_hits = {"hits": Input(columns, (None, len(features)), layer=layer), "mask": MASK}
     return Source(
         inputs={"segments": Input(SEGMENTS, (len(SEGMENTS),))} if segments else of_hits,
-        targets=known_targets(known) if truth else {},
+        targets=targets,
+        absent={name: naming.describe_absence(name) for name in COLUMNS if name not in targets} if truth else {},
         extras=known_extras(known, truth) | (TRACKS if tracks else {}),
         blocks=[partial(reader, number, part) for number, part in enumerate(parts)],
         files=[str(part.tree.path) for part in parts],

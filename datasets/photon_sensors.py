@@ -101,6 +101,7 @@ def photon_sensors(
             "sensors": Input(SENSOR_COLUMNS, (SENSORS, 2), layer={"name": "sensor_channels", "scaling": scaling}),
         },
         targets={name: column for name, column in TARGETS.items() if name in trees[0].found},
+        absent={n: f"no branch {BRANCHES[n]!r}; see branches" for n in TARGETS if n not in trees[0].found and truth},
         extras=EXTRAS,
         blocks=[partial(reader, number, part) for number, part in enumerate(parts)],
         files=[str(part.tree.path) for part in parts],

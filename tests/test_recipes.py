@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from app.checks.jobs import load_checked_jobs
 from app.cli import main
 from app.commands.schema import schema
 from app.config.job_file import merge, parse
@@ -114,6 +115,8 @@ def test_the_dataset(follow, small_job, tmp_path, capsys, monkeypatch):
     np.savez(tmp_path / "tubes.npz", time=12.5 + radius / 0.05, radius=radius)
     monkeypatch.setenv("DRIFT_TUBES", str(tmp_path))
     assert "t0" in listed("dataset", name, capsys)
+    (tmp_path / "tubes.json").write_text(json.dumps(fragment))
+    assert [job.name for job in load_checked_jobs(tmp_path / "tubes.json", [])] == ["tubes"]
     del small_job["tasks"]
     validation, _ = one_step(merge(small_job, fragment), tmp_path)
     assert validation["relative_rms"] > 0

@@ -45,7 +45,7 @@ class Sweep(Strict):
 
 
 def load(path: Path | str, overrides: Sequence[str] = ()) -> list[Job]:
-    """Read a job or sweep file and return its jobs, all of them validated.
+    """Read a job or sweep file and return its jobs, all of them validated; a job without a name has that of its file.
 
     Args:
         path: the JSON file.
@@ -59,7 +59,10 @@ def load(path: Path | str, overrides: Sequence[str] = ()) -> list[Job]:
     if is_workflow(content):
         expected = "a job or sweep; workflows go to run, submit and validate"
         raise UserError(Problem("a workflow", (str(path),), expected=expected))
-    contents = _expand_sweep(content, path) if "sweep" in content else [_resolve_extends(content, path)]
+    if "sweep" in content:
+        contents = _expand_sweep(content, path)
+    else:
+        contents = [{"name": path.stem, **_resolve_extends(content, path)}]
     for text in overrides:
         keys, value = parse_override(text)
         for job in contents:

@@ -100,7 +100,8 @@ def load_data(job: Job, limit: int | None = None, root: Path | None = None) -> D
     for name, task in job.tasks.items():
         for position, target in enumerate(task.targets):
             if target not in source.targets:
-                raise UserError(unknown("target", target, list(source.targets), ("tasks", name, "targets", position)))
+                reason = f"target, {source.absent[target]}" if target in source.absent else "target"
+                raise UserError(unknown(reason, target, list(source.targets), ("tasks", name, "targets", position)))
     logger.info("data: %s%s", "SIMULATED, " if options.simulate else "", source.description)
     splits = split(source, options, limit)
     if (folds := options.split.folds) is not None:

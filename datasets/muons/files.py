@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from app.core.errors import Problem, UserError
 from datasets.files import root
 from datasets.files.root import OpenTree, unpacking_threads
-from datasets.muons.columns import CARTESIAN, DERIVED, OF_VERTEX, POLAR, needed_columns
+from datasets.muons.columns import CARTESIAN, DERIVED, OF_CHARGE, OF_VERTEX, POLAR, needed_columns
 from datasets.pipeline.arrays import Jagged
 
 HIT_PREFIX, TRUTH_PREFIX = "spacePoint_", "truthMuon_"
@@ -42,6 +42,10 @@ class Naming:
         """Return the branch of a column of muons or of the event."""
         usual = EVENT[column] if column in EVENT else self.truth_prefix + TRUTH[column]
         return self.truth_branches.get(column, usual)
+
+    def describe_absence(self, target: str) -> str:
+        """Say which branch a target is made from that the files lack."""
+        return f"no branch {self.truth('charge' if target in OF_CHARGE else target)!r}; see truth_branches"
 
 
 @dataclass(frozen=True)

@@ -112,6 +112,7 @@ class Source:
         augment: makes other events of the training split that are as good, anew in every pass; None: none.
         truth: arrays that stand among the inputs of its events and that no network sees: what is true of each hit.
         selects: whether `rows` counts what the files hold, of which reading leaves out some or makes several events.
+        absent: targets that these files lack, and what was looked for, {"charge": "no branch 'truthMuon_charge'"}.
         shared_keys: whether several events may have one key, which brings all of them into one split.
     """
 
@@ -128,6 +129,7 @@ class Source:
     augment: Augment | None = None
     truth: Mapping[str, Input] = field(default_factory=dict)
     selects: bool = False
+    absent: Mapping[str, str] = field(default_factory=dict)
     shared_keys: bool = False
 
     def __iter__(self) -> Iterator[Events]:

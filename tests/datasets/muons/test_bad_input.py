@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 import awkward as ak
 import numpy as np
 import pytest
 import uproot
 
+from app.config.job_file import parse
 from app.core.errors import UserError
+from app.data.loading import load_data
 from datasets import DATASETS
 
 FEATURES = ["time", "layer"]
@@ -78,6 +82,17 @@ def test_missing_truth_names_the_nearest(path):
     branches["truthMuon_pT"] = branches.pop("truthMuon_pt")
     assert "no branch 'truthMuon_pt' for the column 'pt'" in refused(write(path, branches))
     assert read(path, truth_branches={"pt": "truthMuon_pT"})
+
+
+def test_a_target_without_its_branch_names_the_branch_that_was_looked_for(path):
+    branches = content()
+    branches["truthMuon_sign"] = branches.pop("truthMuon_q")
+    task = {"targets": "positive", "loss": "binary_crossentropy", "metrics": "muon_charge"}
+    dataset = {"name": "muon_hits", "files": [str(write(path, branches))], "features": FEATURES}
+    job = {"name": "j", "application": "a", "dataset": dataset, "model": "hit_pooling", "tasks": {"charge": task}}
+    looked_for = "unknown target, no branch 'truthMuon_q'; see truth_branches. Expected one of [pt, eta"
+    with pytest.raises(UserError, match=rf"^tasks\.charge\.targets\.0: {re.escape(looked_for)}"):
+        load_data(parse(job))
 
 
 def test_a_feature_that_is_neither_a_branch_nor_derived(path):
