@@ -12,6 +12,7 @@ import numpy as np
 from app.config import Job
 from app.core.errors import Problem, UserError
 from datasets.pipeline.events import Events, Source
+from datasets.pipeline.selection import event_columns
 from datasets.pipeline.split import Splits
 
 logger = logging.getLogger(__name__)
@@ -147,15 +148,3 @@ def make_curriculum(job: Job, columns: Sequence[str]) -> Callable[[Mapping[str, 
                 raise UserError(Problem(what, ("weighting", position), received=list(columns)))
         calls.append(partial(spec.component.call, **spec.arguments))
     return (lambda columns, epoch: reduce(mul, (call(columns, epoch) for call in calls))) if calls else None
-
-
-def event_columns(events: Events, source: Source) -> dict[str, Any]:
-    """Return input columns and extras by name, and targets as true_<target>, (N,) each."""
-    inputs = {
-        column.name: events.inputs[name][:, i]
-        for name, tensor in source.inputs.items()
-        if tensor.flat
-        for i, column in enumerate(tensor.columns)
-    }
-    others = {name: values for name, values in events.columns.items() if name not in source.targets}
-    return inputs | others | {f"true_{name}": events.columns[name] for name in source.targets}

@@ -34,6 +34,8 @@ def fingerprint(job: Job, data: str) -> str:
     """
     left_out = ("files", "simulate", "streaming")
     content = {name: value for name, value in job.dataset.dump().items() if name not in left_out}
+    if content["selection"] is None:  # as before there were selections
+        del content["selection"]
     if job.dataset.options.split.folds is None:  # as before there were folds
         content["split"] = {name: value for name, value in content["split"].items() if name not in ("folds", "fold")}
     return hashlib.sha256(f"{data}{json.dumps(content, sort_keys=True)}".encode()).hexdigest()[:16]

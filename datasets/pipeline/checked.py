@@ -16,12 +16,15 @@ from app.core.catalog import Spec
 from app.core.errors import Place, Problem, UserError, WirechamberError, unknown
 from datasets.files.identity import fingerprint
 from datasets.pipeline.events import Column, Events, Input, Source
+from datasets.pipeline.selection import selected
 
 logger = logging.getLogger(__name__)
 
 
 def open_source(spec: Spec[Source], files: Sequence[Path]) -> Source:
-    """Return the events of files as a dataset reads them, with a fingerprint of the files where it gives none.
+    """Return the events of files as a dataset reads them and a job selects them.
+
+    Where the dataset gives no fingerprint it is that of the files.
 
     Raises:
         UserError: the dataset refuses the files, or it has a mistake: the place is named with what was expected.
@@ -48,7 +51,8 @@ def open_source(spec: Spec[Source], files: Sequence[Path]) -> Source:
         checker.check(number, events)
         return events
 
-    return replace(checked, blocks=[partial(read, number, block) for number, block in enumerate(source.blocks)])
+    blocks = [partial(read, number, block) for number, block in enumerate(source.blocks)]
+    return selected(replace(checked, blocks=blocks), spec.options.selection)
 
 
 @contextmanager

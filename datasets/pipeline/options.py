@@ -91,6 +91,9 @@ class DatasetOptions(Strict):
     files: Annotated[Listed, Field(min_length=1)] | None = None
     simulate: SIMULATORS.spec | None = None
     split: Split = Split()
+    selection: str | None = Field(
+        None, description="events to take: an expression of inputs, extras and `true_TARGET`, e.g. `(p > 5) & (p < 50)`"
+    )
     streaming: bool = Field(False, description="read shards again in every pass instead of holding all in memory")
 
     @model_validator(mode="after")
