@@ -33,7 +33,8 @@ def test_tracks_in_a_range_of_momentum(path, caplog):
     whole = Events.concatenate(list(opened(path)))
     np.testing.assert_array_equal(events.key, whole.key[5:12])
     np.testing.assert_array_equal(events.inputs["state"], whole.inputs["state"][5:12])
-    assert caplog.messages == [f"{path}: 7 of 20 events are selected"]
+    said = [line for line in caplog.messages if not line.startswith("NumExpr")]
+    assert said == [f"{path}: 7 of 20 events are selected"]
     assert source.selects
     assert source.description.endswith("20 tracks in 1 file, those with (p > 5) & (p <= 12) & (abs(true_x - x) < 1)")
 
