@@ -20,6 +20,7 @@ from app.runs.plots import draw_plots
 from app.runs.record import fingerprint, result_fields
 from app.runtime.provenance import provenance
 from app.training.build import Networks
+from registry import cells
 from registry.record import number
 
 logger = logging.getLogger(__name__)
@@ -138,7 +139,8 @@ def register_result(job: Job, networks: Networks, results: dict[str, Any], histo
     )
     level = logging.WARNING if "NOT" in record.verdict else logging.INFO
     value = next(iter(results.values()))["model"][record.metric]
-    logger.log(level, "%s: %s %s", record.metric, f"{value:.4g}", record.verdict)
+    figures = f"{cells.result(record)}:" if record.others else f"{record.metric}: {value:.4g}"
+    logger.log(level, "%s %s", figures, record.verdict)
 
 
 def describe_members(result: Mapping[str, Any]) -> str:

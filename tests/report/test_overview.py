@@ -45,6 +45,14 @@ def test_the_best_run_stands_against_baselines_and_targets(made_run, tmp_path, p
     assert text.count('alt="truth prediction of good"') == 2  # at the top, and in the run's own section
 
 
+def test_every_task_of_the_best_run_is_there(made_run, tmp_path):
+    charge = registry.record.Result(metric="accuracy", better="higher", value=0.9, baselines={})
+    made_run("both", task="place", others={"charge": charge})
+    best = part(report(tmp_path), "page:best", "page:new")
+    assert "both , pos_mean_mm 1.25 ; charge: accuracy 0.900" in best
+    assert "pos_mean_mm (lower is better of the task place, which alone orders the runs)" in best
+
+
 def test_what_is_new_names_the_new_best_and_what_failed(made_run, tmp_path):
     now = registry.now()
     made_run("older", 2.0, finished=OLD, updated=OLD)

@@ -97,6 +97,7 @@ def test_the_registry_judges_every_task(two_tasks):
     assert (record.task, list(record.others)) == ("place", ["slopes"])
     assert set(record.results) == {"place", "slopes"}
     assert record.verdict.startswith("place: ")
+    assert f"{registry.cells.result(record)}: {record.verdict}" in two_tasks.log.read_text()
     assert "; slopes: " in record.verdict
     assert all(name.startswith(("place: ", "slopes: ")) for name in record.unbeaten)
 
