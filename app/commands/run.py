@@ -13,6 +13,7 @@ from app.config.derived_jobs import with_members
 from app.config.job_file import is_workflow, read
 from app.core import interruption
 from app.core.errors import Problem, UserError, WirechamberError
+from app.execution.origin import Origin
 from app.execution.progress import show_progress
 from app.execution.session import Options
 from app.execution.single import train_job
@@ -70,7 +71,8 @@ def execute(options: argparse.Namespace) -> int:
         for job in jobs:
             dry_run(job)
         return 0
-    settings = Options(options.config, options.resume, options.overwrite, options.deterministic, options.limit)
+    chosen = (options.resume, options.overwrite, options.deterministic, options.limit)
+    settings = Options(options.config, *chosen, origin=Origin.of(options.config))
     refuse_existing(with_members(jobs), resume=options.resume, overwrite=options.overwrite)  # not after hours
     with interruption.orderly():  # a run that has ended when the signal comes is shown, the next one does not begin
         code = max(run_and_show(job, settings, alone=len(jobs) == 1) for job in jobs)

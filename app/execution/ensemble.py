@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 
 from app.config import Job
 from app.config.derived_jobs import members
@@ -61,13 +62,13 @@ def train_members(job: Job, options: Options, progress: Callable[[Progress], Non
 
     Members are runs of their own: they may have been trained elsewhere before, by their own job files.
     """
-    runs = []
+    runs = list[RunDirectory]()
     for member in members(job):
         run = directory.of(member.name)
         if options.resume and run.metrics.exists():
             check_same_job(member, run)
             logger.info("%s is trained already", member.name)
         else:
-            run = train_job(member, options, progress)
+            run = train_job(member, replace(options, origin=None) if runs else options, progress)
         runs.append(run)
     return runs

@@ -1,7 +1,9 @@
 """What a run leaves behind: provenance and normalisation before it trains, model, metrics, plots and verdict after."""
 
 import logging
+import shutil
 from collections.abc import Mapping
+from functools import partial
 from statistics import mean
 from typing import Any
 
@@ -18,12 +20,22 @@ from app.history import describe_constant_terms, final_terms
 from app.runs.directory import RunDirectory
 from app.runs.plots import draw_plots
 from app.runs.record import fingerprint, result_fields
+from app.runtime.outside_commit import hashes, used_files
 from app.runtime.provenance import provenance
 from app.training.build import Networks
 from registry import cells
 from registry.record import number
 
 logger = logging.getLogger(__name__)
+
+
+def keep_components(run: RunDirectory) -> dict[str, str]:
+    """Copy the components that lie outside of the commit into the run, and return their hashes."""
+    files = used_files()
+    for name, path in files.items():
+        (run.components / name).parent.mkdir(parents=True, exist_ok=True)
+        write_file(run.components / name, partial(shutil.copyfile, path))
+    return hashes({name: run.components / name for name in files})
 
 
 def describe_run(job: Job, run: RunDirectory, data: Data, networks: Networks, device: str) -> None:
@@ -42,7 +54,7 @@ def describe_run(job: Job, run: RunDirectory, data: Data, networks: Networks, de
         "end": None,
     }
     if not run.provenance.exists():
-        write_json(run.provenance, provenance(facts))
+        write_json(run.provenance, provenance(facts | {"components": keep_components(run)}))
     write_json(run.normalization, networks.normalization)
     count, layers = count_parameters(networks), (networks.network or networks.deployed).layers
     table = [{"name": layer.name, "type": type(layer).__name__, "parameters": layer.count_params()} for layer in layers]

@@ -14,6 +14,7 @@ from app.core.errors import Interrupted, Problem, UserError, WirechamberError
 from app.core.files import write_json
 from app.core.lock import Lease, LeaseLost, LockTaken, locked
 from app.core.parts import remove
+from app.execution.origin import Origin
 from app.runs import directory
 from app.runs.directory import RunDirectory
 from app.runs.existing import refuse_existing
@@ -31,7 +32,7 @@ class Options:
     """How a job is run, apart from the settings in the job itself.
 
     Without `test` the test split is left alone: the model is kept and nothing measured. `until` ends the training after
-    this many epochs, as if the rest were to follow.
+    this many epochs, as if the rest were to follow. `origin` is the run whose job is run again.
     """
 
     config: Path
@@ -41,6 +42,7 @@ class Options:
     limit: int | None = None
     test: bool = True
     until: int | None = None
+    origin: Origin | None = None
 
 
 @contextlib.contextmanager

@@ -32,6 +32,8 @@ def train_job(job: Job, options: Options, progress: Callable[[Progress], None] =
         logger.info("%s on %s", job.name, machine)
         check_start(job)
         data = load_data(job, options.limit)
+        for line in options.origin.describe(data.fingerprint) if options.origin else ():
+            logger.info(line)
         check()
         device.prepare(job.seed, options.deterministic)
         networks = build(job, data)

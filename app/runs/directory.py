@@ -37,6 +37,7 @@ class RunDirectory:
     mlflow = property(lambda self: self.path / "mlflow.json")
     tensorboard = property(lambda self: self.path / "tensorboard")
     plots = property(lambda self: self.path / "plots")
+    components = property(lambda self: self.path / "components")
     log = property(lambda self: self.path / "log.txt")
     lock = property(lambda self: self.path / ".lock")
 

@@ -19,7 +19,7 @@ FILES = (
     *("log.txt", "output.txt", "provenance.json", "normalization.json", "model_config.json", "history.json"),
     *("model.keras", "model.onnx", "metrics.json", "predictions.csv", "predictions.root", "displays.npz"),
     *("jacobian.json", "benchmark.json", "mlflow.json", "best.json", "trials.csv"),
-    *("checkpoints", "plots", "evaluation", "search", "trials", "registry", "tensorboard"),
+    *("checkpoints", "components", "plots", "evaluation", "search", "trials", "registry", "tensorboard"),
 )
 """What a run writes into its directory, next to job.json; everything else there is the user's."""
 RECORD = "record.json"

@@ -43,19 +43,31 @@ def commit_of(repository: Path) -> tuple[str | None, bool]:
     A repository around the program that does not track it, such as that of an analysis with its own site-packages, says
     nothing about the program.
     """
+    tracked = _git(repository, "ls-files", "--error-unmatch", "--", "app/__init__.py")
+    commit = _git(repository, "rev-parse", "--short=12", "HEAD") if tracked else None
+    changed = commit and _git(repository, "status", "--porcelain", "--untracked-files=no", "--", ".", ":!registry")
+    return commit, bool(commit and (changed or _added(repository)))
+
+
+def files_outside(repository: Path) -> list[str]:
+    """Return the sources that were added to the program or differ from its commit; none where it has no commit."""
+    commit, dirty = commit_of(repository)
+    if commit is None or not dirty:
+        return []
+    changed = _git(repository, "diff", "--name-only", "--relative", "HEAD", "--", *SOURCES) or ""
+    return sorted({*changed.splitlines(), *_added(repository)})
+
+
+def _added(repository: Path) -> list[str]:
+    return (_git(repository, "ls-files", "--others", "--exclude-standard", "--", *SOURCES) or "").splitlines()
+
+
+def _git(repository: Path, *arguments: str) -> str | None:
     others = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")  # git sets them in its hooks, for a repository of the user
     environment = {name: value for name, value in os.environ.items() if name not in others}
-
-    def git(*arguments: str) -> str | None:
-        command = ["git", "-C", str(repository), *arguments]
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True, env=environment)
-        except (OSError, subprocess.SubprocessError):
-            return None
-        return done.stdout.strip()
-
-    tracked = git("ls-files", "--error-unmatch", "--", "app/__init__.py")
-    commit = git("rev-parse", "--short=12", "HEAD") if tracked else None
-    changed = commit and git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!registry")
-    added = commit and git("ls-files", "--others", "--exclude-standard", "--", *SOURCES)
-    return commit, bool(changed or added)
+    command = ["git", "-C", str(repository), *arguments]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True, env=environment)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()

@@ -57,7 +57,8 @@ def run_search(job: Job, options: Options) -> RunDirectory:
         logger.info("%s: %s trials by %s search on %s, %d at once", job.name, count, search.tuner, names, len(devices))
         deadline = time.monotonic() + 3600 * search.max_hours if search.max_hours else math.inf
         limit = TimeLimit.of_process()
-        task = TrialTask(job.dump(), run.path, options, registry.root().resolve(), registry.Process.of_this())
+        alike, records = replace(options, origin=None), registry.root().resolve()
+        task = TrialTask(job.dump(), run.path, alike, records, registry.Process.of_this())
         processes = Processes(warm=None in devices)
         with interruption.orderly(grace=1.5 * GRACE):  # the processes of the trials have their own
             finished = Worker(job, state, task, processes, devices, min(deadline, limit.end)).work()
