@@ -19,6 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
     parser.add_argument("run", metavar="RUN", help="name or path of a finished run")
     parser.add_argument("--root", action="store_true", help="also write the saved predictions as predictions.root")
+    parser.add_argument("--cpp", action="store_true", help="also write the network as a C++17 header, checked")
     parser.add_argument(
         "--epoch", type=whole_number(1), metavar="N", help="the network after this epoch; else the best"
     )
@@ -59,6 +60,10 @@ def execute(options: argparse.Namespace) -> int:
         write_json(run.metrics, results)
     show_differences(run.name, results)
     console.print(f"ONNX: {path}")
+    if options.cpp:
+        from app.export.cpp_file import export_cpp
+
+        console.print(f"C++: {export_cpp(job, data, model, folder)}")
     if predictions is not None:
         path = folder / run.root_predictions.name
         write_root(path, predictions, run_facts(run))

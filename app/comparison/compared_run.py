@@ -83,9 +83,10 @@ class RungeKutta:
 
     @property
     def name(self) -> str:
-        """As in a table: 'RK4, 5 steps (cpp 1 thread)'."""
-        engine = self.engine.removeprefix("rk4_").replace("_", " ")
-        return f"RK4, {self.steps} step{'s' if self.steps > 1 else ''} ({engine})"
+        """As in a table: 'RK4, 5 steps (cpp 1 thread)', 'Cash-Karp, 4 steps (cpp 1 thread)'."""
+        method, prefix = ("Cash-Karp", "cash_karp_") if self.engine.startswith("cash_karp_") else ("RK4", "rk4_")
+        engine = self.engine.removeprefix(prefix).replace("_", " ")
+        return f"{method}, {self.steps} step{'s' if self.steps > 1 else ''} ({engine})"
 
 
 def read_compared_runs(names: Sequence[str]) -> list[ComparedRun]:
