@@ -157,7 +157,7 @@ class Predictions:
     def read(cls, path: Path) -> Predictions:
         """Read what `write` wrote; raises UserError when the file is missing or damaged."""
         try:
-            key, flat = _read_table(path)
+            key, flat = read_table(path)
         except (OSError, ValueError, csv.Error) as error:
             raise UserError(Problem(f"cannot be read as predictions ({error})", (str(path),))) from None
         columns = {name: flat.pop(name) for name in _further_columns(list(flat))}
@@ -208,7 +208,7 @@ def _further_columns(names: Sequence[str]) -> list[str]:
     return list(names) if first is None else list(names[: names.index(first)])
 
 
-def _read_table(path: Path) -> tuple[NDArray[np.uint64], dict[str, NDArray[Any]]]:
+def read_table(path: Path) -> tuple[NDArray[np.uint64], dict[str, NDArray[Any]]]:
     """Return the keys (N,), which do not fit into a float, and the other columns (N,) by name."""
     with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
         first, *names = next(csv.reader(file), [""])

@@ -34,7 +34,7 @@ ENGINES = {
     "scalar": "rk4_cpp_track_by_track",
     "scalar_cash_karp": "cash_karp_cpp_track_by_track",
 }
-LANES, REPEATS = 16, 5
+LANES, REPEATS = 16, 11
 ROUNDING = 0.02
 """How far from XLA's ends the program's may be on average [mm]: it computes in float32, on tracks of metres."""
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from app.benchmark import engines, runge_kutta
 from app.benchmark.runge_kutta import Rows
+from app.benchmark.user_columns import UserColumn, measure_columns
 from app.config import Job
 from app.core.errors import Problem, UserError
 from app.core.libraries import tf
@@ -34,6 +35,7 @@ def benchmark(
     iterations: int,
     tracks: int,
     known: dict[str, Rows],
+    columns: Sequence[UserColumn] = (),
 ) -> dict[str, Any]:
     """Return the content of benchmark.json.
 
@@ -50,9 +52,10 @@ def benchmark(
         iterations: calls that are measured.
         tracks: in one call of Runge-Kutta.
         known: rows of Runge-Kutta by data set, which runs on the same data share; those of new data are added.
+        columns: other extrapolators' answers for the test tracks.
 
     Raises:
-        UserError: no batch fits into memory.
+        UserError: no batch fits into memory, or a column lacks test tracks.
     """
     model = to_float32(deployed)
     most = Predictor(model).rows_at_once
@@ -85,7 +88,18 @@ def benchmark(
         "matmul_peak_flops": peak,
         "batch_sizes": batch_sizes,
         **compare_with_runge_kutta(job, data, model, throughput, (tracks, warmup, iterations), known),
+        **compare_with_columns(data, columns),
     }
+
+
+def compare_with_columns(data: Data, columns: Sequence[UserColumn]) -> dict[str, Any]:
+    """Return the rows of other extrapolators on the whole test split; {} without any."""
+    if not columns:
+        return {}
+    tests = list(data.splits.test)
+    key = np.concatenate([events.key for events in tests])
+    end = {name: np.concatenate([events.columns[name] for events in tests]) for name in ("x", "y")}
+    return {"columns": measure_columns(columns, key, end)}
 
 
 def measure_batch(

@@ -23,7 +23,9 @@ def applies(magnet: Magnet | None, columns: Sequence[str], targets: Sequence[str
     return magnet is not None and {*TRACK_INPUTS} <= set(columns) and {"x", "y"} <= set(targets)
 
 
-def measure_reference(magnet: Magnet, columns: Table, truth: Table, tracks: int, warmup: int, iterations: int) -> Rows:
+def measure_reference(
+    magnet: Magnet, columns: Table, truth: Table, tracks: int, warmup: int, iterations: int, cpp: bool = True
+) -> Rows:
     """Return one row for each engine and number of steps: {"engine", "steps", "pos_mean_mm", ...}.
 
     Args:
@@ -33,6 +35,7 @@ def measure_reference(magnet: Magnet, columns: Table, truth: Table, tracks: int,
         tracks: how many are propagated in one call: the test tracks again and again.
         warmup: calls that are not measured.
         iterations: calls that are measured.
+        cpp: also compile and measure the program in C++.
     """
     wide = {name: np.resize(np.asarray(values, np.float64), tracks) for name, values in columns.items()}
     state = np.stack([wide[name] for name in STATE], axis=-1)
@@ -47,7 +50,7 @@ def measure_reference(magnet: Magnet, columns: Table, truth: Table, tracks: int,
             errors = position_errors(states[:, 0] - end["x"], states[:, 1] - end["y"])
             row = {"engine": f"rk4_xla_{dtype}", "steps": steps, **errors, "tracks": tracks}
             rows.append(row | measure_call(partial(call, steps), warmup, iterations).per_rows(tracks))
-    return rows + measure_cpp(magnet, wide, end, ends)
+    return rows + (measure_cpp(magnet, wide, end, ends) if cpp else [])
 
 
 def position_errors(dx: Any, dy: Any) -> dict[str, float]:

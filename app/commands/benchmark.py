@@ -22,6 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--iterations", type=count, default=100, metavar="N", help="calls that are measured")
     text = "tracks for the comparison with Runge-Kutta"
     parser.add_argument("--n-tracks", type=whole_number(1, 10**7), default=10000, metavar="N", help=text)
+    text = "another extrapolator: key, x, y (and seconds per track) of the test tracks in a .csv, .npz or .root file"
+    parser.add_argument("--column", action="append", default=[], metavar="NAME=FILE", help=text)
 
 
 def execute(options: argparse.Namespace) -> int:
@@ -29,8 +31,10 @@ def execute(options: argparse.Namespace) -> int:
     runs = find_all_finished(options.finished, "normalization", "model")
     for run in runs:
         check_folder(run.path)
+    from app.benchmark.user_columns import read_column
     from app.runtime import device
 
+    columns = [read_column(text) for text in options.column]
     device.prepare(0)
     from app.benchmark.measure import benchmark
     from app.data.loading import load_data
@@ -40,10 +44,10 @@ def execute(options: argparse.Namespace) -> int:
     settings = (sorted(set(options.batch_sizes)), options.warmup, options.iterations, options.n_tracks)
     runge_kutta: dict[str, Any] = {}
     for run, job in zip(runs, jobs, strict=True):
-        content = benchmark(job, load_data(job), load(str(run.path)).model, *settings, runge_kutta)
+        content = benchmark(job, load_data(job), load(str(run.path)).model, *settings, runge_kutta, columns)
         write_json(run.benchmark, content)
         show_throughput(run.name, content)
-        if "runge_kutta" in content:
+        if "runge_kutta" in content or columns:
             show_runge_kutta(run.name, content)
         console.print(f"benchmark: {run.benchmark}")
     return 0
@@ -65,10 +69,12 @@ def show_throughput(run: str, content: dict[str, Any]) -> None:
 
 
 def show_runge_kutta(run: str, content: dict[str, Any]) -> None:
-    """Print the accuracy and the speed of the run and of each row of Runge-Kutta, and which of them wins."""
+    """Print accuracy and speed of the run, of each row of Runge-Kutta and of other extrapolators, and which wins."""
     best = max(of_size["throughput_cpu"] for of_size in content["batch_sizes"].values())
-    rows = [[run, "", number(content["pos_mean_mm"]), f"{best:,.0f}"]]
-    for row in content["runge_kutta"]:
-        rows.append([row["engine"], str(row["steps"]), number(row["pos_mean_mm"]), f"{row['throughput']:,.0f}"])
+    rows = [[run, "", number(content["pos_mean_mm"]), f"{best:,.0f}"]] if "pos_mean_mm" in content else []
+    for row in [*content.get("columns", []), *content.get("runge_kutta", [])]:
+        speed = f"{row['throughput']:,.0f}" if "throughput" in row else "not given"
+        rows.append([row["engine"], str(row["steps"] or ""), number(row["pos_mean_mm"]), speed])
     table("Runge-Kutta on the same tracks", ["", "steps", "mean error [mm]", "tracks/s"], rows)
-    console.print(content["verdict"])
+    if "verdict" in content:
+        console.print(content["verdict"])

@@ -52,7 +52,7 @@ class Code:
         return f"weights::{name}"
 
     def array(self, elements: Sequence[str] | int) -> Array:
-        """Declare an array of these elements, or of so many that a statement will fill; it has place for whole blocks."""
+        """Declare an array of these elements, or of so many that a statement will fill; with place for blocks."""
         width = elements if isinstance(elements, int) else len(elements)
         made = Array(self.new("a"), width)
         values = "" if isinstance(elements, int) else f" = {{{', '.join(elements)}}}"

@@ -20,7 +20,7 @@ def rows():
     columns |= {"qop": rng.choice([-1, 1], 200) / rng.uniform(5, 100, 200), "dz": np.full(200, 5161.0)}
     state = np.stack([columns[name] for name in ("x", "y", "tx", "ty")], axis=-1)
     end = Propagator(MAGNET.field)(state, columns["qop"], 2665.0, columns["dz"], 400).state
-    return measure_reference(MAGNET, columns, {"x": end[:, 0], "y": end[:, 1]}, 500, warmup=1, iterations=2)
+    return measure_reference(MAGNET, columns, {"x": end[:, 0], "y": end[:, 1]}, 500, warmup=1, iterations=2, cpp=False)
 
 
 def test_the_error_falls_with_the_fourth_power_of_the_steps(rows):

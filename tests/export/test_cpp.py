@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+
 import keras
 import numpy as np
 import pytest
 
 from app.config.job_file import parse
 from app.core.errors import UserError, WirechamberError
+from app.core.files import REPOSITORY
 from app.data.loading import first_events, load_data
 from app.evaluation.jacobian import reference_jacobian
 from app.export import cpp_check, cpp_file
@@ -98,6 +102,21 @@ def test_a_header_agrees_with_keras_and_a_wrong_one_is_removed(monkeypatch, simu
     assert not list(tmp_path.iterdir())
     monkeypatch.setattr(cpp_check, "COMPILERS", ("no_such_compiler",))
     assert cpp_file.export_cpp(job, data, deployed, tmp_path).exists()
+
+
+@needs_compiler
+@pytest.mark.slow
+def test_the_example_of_the_documents_runs(monkeypatch, simulated, tmp_path):
+    job, data, deployed = made(monkeypatch, simulated, MIRRORED, KICK)
+    header = make_header(deployed, "mlp_small", data.columns, {"state": job.tasks["state"].targets})
+    (tmp_path / "mlp_small.hpp").write_text(header.text)
+    example = re.search(r"```cpp\n(.*?)```", (REPOSITORY / "docs" / "cpp_inference.md").read_text(), re.S)[1]
+    cpp_check.compile_program(COMPILER, example, tmp_path / "example", [f"-I{tmp_path}", "-Wall", "-Wextra", "-Werror"])
+    printed = subprocess.run([tmp_path / "example"], capture_output=True, text=True, check=True).stdout
+    inputs = np.array([[50, -20, -0.1, 0.05, -0.02, 5161]], np.float32)
+    expected = np.asarray(deployed({"state": inputs})["state"])[0]
+    numbers = [float(word) for word in re.findall(r"-?\d+\.\d+", printed)[:4]]
+    assert numbers == pytest.approx(expected, rel=1e-4, abs=1e-3)
 
 
 @needs_compiler
