@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import pairwise
@@ -11,13 +11,13 @@ from typing import Annotated
 
 from pydantic import Field
 
-from app.core.errors import Problem, UserError
+from app.core.errors import Mistakes, Place, Problem, UserError
 from app.core.types import Count, Listed
 from datasets import DATASETS
 from datasets.files.damaged import OnBadFile, load_readable
 from datasets.pipeline.event_keys import Duplicates
 from datasets.pipeline.events import Input, Source
-from datasets.tables.columns import Quantities, Wanted, columns_of_files, wanted
+from datasets.tables.columns import Quantities, columns_of_files, wanted
 from datasets.tables.files import ELEMENT, TableFile, fingerprint
 from datasets.tables.formats import open_table
 from datasets.tables.friends import Friend, with_friends
@@ -71,13 +71,20 @@ def table(
     tables = load_readable(files, partial(open_table, group=tree), on_bad_file)
     tables = with_friends(tables, friends, block_size)
     parts = {"inputs": inputs, "targets": targets if truth else (), "extras": extras}
-    named = {part: wanted(quantities, part) for part, quantities in parts.items()}
+    mistakes = Mistakes()
+    named = {part: wanted(quantities, part, mistakes) for part, quantities in parts.items()}
     if not truth:  # what is not there cannot be handed on; the network needs the inputs alone
         known = set.intersection(*({*file.names} for file in tables))
         named["extras"] = [w for w in named["extras"] if {ELEMENT.sub(r"\1", name) for name in w.sources} <= known]
         key = key if key and {*key} <= known else None
+    further = further_columns(None, key)
+    with mistakes.noted():
+        further = further_columns(select, key)
+    asked = columns_of_files([w for part in named.values() for w in part], further)
     for file in tables:
-        check_columns(file, [w for part in named.values() for w in part], select, key)
+        with mistakes.noted():
+            check_columns(file, asked)
+        mistakes.report()
     edges = [(t, a, b - a) for t in tables for a, b in pairwise(t.edges(block_size)) if b > a]
     if not edges:
         raise UserError(Problem("no rows in these files", ("dataset", "files"), received=[t.place for t in tables[:3]]))
@@ -99,10 +106,10 @@ def table(
     )
 
 
-def check_columns(file: TableFile, quantities: Sequence[Wanted], select: str | None, key: Listed | None) -> None:
-    """Raise UserError with all columns that a file does not have."""
+def check_columns(file: TableFile, asked: Mapping[str, Place]) -> None:
+    """Raise UserError with all columns that a file does not have, each at its place in the job."""
     mistakes: list[Problem] = []
-    for name, place in columns_of_files(quantities, further_columns(select, key)).items():
+    for name, place in asked.items():
         try:
             file.find(name)
         except UserError as error:

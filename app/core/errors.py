@@ -1,7 +1,8 @@
 """Errors that say where, what, the nearest valid value, what was expected and what came."""
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import KW_ONLY, dataclass, replace
 from typing import Self
 
@@ -88,6 +89,23 @@ class UserError(WirechamberError, ValueError):
     def under(self, *prefix: str | int) -> Self:
         """Return the same error seen from `prefix` further out."""
         return type(self)(*(problem.under(*prefix) for problem in self.problems))
+
+
+class Mistakes(list[Problem]):
+    """Mistakes of several steps, to be reported together."""
+
+    @contextmanager
+    def noted(self) -> Iterator[None]:
+        """Keep the mistakes of a step and go on."""
+        try:
+            yield
+        except UserError as error:
+            self.extend(error.problems)
+
+    def report(self) -> None:
+        """Raise UserError with all mistakes, if there are any."""
+        if self:
+            raise UserError(*self)
 
 
 class Interrupted(BaseException):

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from app.core.errors import Place, Problem, UserError, unknown
+from app.core.errors import Mistakes, Place, Problem, UserError, unknown
 from app.core.types import Strict
 from datasets.pipeline.events import Column
 from datasets.tables.expressions import evaluate, names_in
@@ -88,11 +88,16 @@ class Wanted:
         return values if self.factor == 1.0 else values * self.factor
 
 
-def wanted(quantities: Quantities, key: str) -> list[Wanted]:
+def wanted(quantities: Quantities, key: str, mistakes: Mistakes) -> list[Wanted]:
     """Return the quantities that a job names under `key` of its dataset.
 
+    Args:
+        quantities: what the job says.
+        key: where in its dataset.
+        mistakes: gets the units and expressions that are not understood.
+
     Raises:
-        UserError: a unit or an expression that is not understood, a name that occurs twice.
+        UserError: a name that occurs twice.
     """
     named = quantities if isinstance(quantities, dict) else {name: Quantity() for name in quantities}
     if len(named) < len(quantities):
@@ -100,8 +105,10 @@ def wanted(quantities: Quantities, key: str) -> list[Wanted]:
     found = []
     for name, text in named.items():
         quantity, place = Quantity(unit=text) if isinstance(text, str) else text, ("dataset", key, name)
-        factor, unit = conversion(quantity.unit, quantity.to, (*place, "unit"))
-        found.append(Wanted(name, place, quantity, factor, unit))
+        with mistakes.noted():
+            made = Wanted(name, place, quantity, *conversion(quantity.unit, quantity.to, (*place, "unit")))
+            made.sources  # noqa: B018  (an expression with a mistake is noted now)
+            found.append(made)
     return found
 
 
@@ -122,8 +129,19 @@ def columns_of_files(quantities: Sequence[Wanted], further: Mapping[str, Place])
 
 def compute_all(quantities: Sequence[Wanted], read: Mapping[str, Array], place: Place) -> dict[str, Array]:
     """Return all quantities (N,) by name; expressions take columns as the job names and converts them."""
-    plain = {w.name: w.compute(read, place) for w in quantities if w.is_plain}
-    return {w.name: plain[w.name] if w.is_plain else w.compute({**read, **plain}, place) for w in quantities}
+    mistakes, found = Mistakes(), dict[str, Array]()
+    for w in quantities:
+        with mistakes.noted():
+            if w.is_plain:
+                found[w.name] = w.compute(read, place)
+    mistakes.report()
+    columns = {**read, **found}
+    for w in quantities:
+        with mistakes.noted():
+            if not w.is_plain:
+                found[w.name] = w.compute(columns, place)
+    mistakes.report()
+    return found
 
 
 def classes_of(values: Array, classes: Sequence[str | int], place: Place) -> Array:

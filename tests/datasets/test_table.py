@@ -319,3 +319,22 @@ def test_without_truth_the_inputs_are_enough(tmp_path, columns):
     path = write(tmp_path / "a.csv", {name: columns[name] for name in ("px", "n")})
     events = events_of(path, truth=False, extras=["Event"], key=["Event"])
     assert (len(events), list(events.columns)) == (ROWS, [])
+
+
+def test_all_mistakes_of_a_job_are_reported_together(tmp_path, columns):
+    path = write(tmp_path / "a.parquet", columns)
+    inputs = {"px": {"unit": "GeV", "to": "mm"}, "nn": "", "r": {"expression": "px +"}}
+    lines = refused(path, inputs=inputs, targets=["Mm"], select="(px > 1", key=["Evnt"]).splitlines()
+    assert [line.split(". ")[0] for line in lines] == [
+        "dataset.inputs.px.unit: GeV is a unit of energy and cannot be converted to mm, one of length",
+        "dataset.inputs.r.expression: not an expression (invalid syntax)",
+        "dataset.select: not an expression ('(' was never closed)",
+        f"dataset.inputs.nn: unknown column in {path}",
+        f"dataset.targets.Mm: unknown column in {path}",
+        f"dataset.key: unknown column in {path}",
+    ]
+    lines = refused(path, inputs=["kind"], targets={"M": "", "n": {"classes": ["a", "b"]}}).splitlines()
+    assert [line.split(". ")[0] for line in lines] == [
+        f"{path}.kind: not a column of numbers",
+        f"{path}.n.row 0: unknown class",
+    ]
