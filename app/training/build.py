@@ -15,6 +15,7 @@ from app.data.loading import Data, first_events, stack_columns
 from app.data.weighting import Blocks, make_curriculum
 from app.models import SCORES
 from app.training.classical import make_classical
+from app.training.constant_targets import name_constant_targets
 from app.training.inputs import check_inputs, seen_inputs
 from app.training.outputs import network_outputs, physical_outputs
 from datasets.pipeline.batches import Batch
@@ -117,6 +118,7 @@ def fit_chain(name: str, task: Task, job: Job, data: Data) -> Chain:
     def targets_and_columns(events: Events) -> tuple[Any, dict[str, Any]]:
         return stack_columns(events.columns, task.targets), split_columns(events.inputs, data.columns)
 
+    name_constant_targets(task.targets, data.splits.train)
     try:
         specs = [spec.dump() for spec in task.transform]
         chain = make_chain(specs, task.targets, data.source.magnet, job.model.options.inputs.mirror)
