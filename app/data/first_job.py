@@ -14,7 +14,7 @@ from app.data.table_job import table_job
 from datasets import DATASETS, Events
 from datasets.files import root
 from datasets.files.contents import Recognized, read_contents
-from datasets.pipeline.checked import open_source
+from datasets.pipeline.checked import loader_file, named_failures, open_source
 from datasets.pipeline.options import PARTS
 from datasets.pipeline.split import split
 
@@ -41,7 +41,8 @@ def recognize(path: Path) -> Known | None:
     """Return the loader that knows a file, None where none does; raises UserError when the file is damaged."""
     contents = read_contents(path)
     for component in DATASETS:
-        found = component.facts.recognize and component.facts.recognize(contents)
+        with named_failures((f"dataset {component.name}",), loader_file(component)):
+            found = component.facts.recognize and component.facts.recognize(contents)
         if found:
             return Known(component.name, found)
     return None
@@ -65,9 +66,10 @@ def first_job(path: Path, tree: str | None, inputs: Sequence[str], targets: Sequ
     else:
         job |= table_job(path, tree, inputs, targets)
     job["training"] = {**job["training"], "early_stopping": {"patience": 20}}
+    model = job["model"] if isinstance(job["model"], str) else job["model"]["name"]
     schema = REPOSITORY / "json/job.schema.json"
     about = {"$schema": str(schema)} if schema.is_file() else {}
-    named = {**about, "name": f"{stem}_{job['model']['name']}", "application": None, "rationale": "First look."}
+    named = {**about, "name": f"{stem}_{model}", "application": None, "rationale": "First look."}
     return {**named, "model": None, "dataset": None, "tasks": None, **job}
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from app.core.catalog import Spec
+from app.core.catalog import Component, Spec
 from app.core.errors import Place, Problem, UserError, WirechamberError, unknown
 from datasets.files.identity import fingerprint
 from datasets.pipeline.events import Column, Events, Input, Source
@@ -30,8 +30,7 @@ def open_source(spec: Spec[Source], files: Sequence[Path]) -> Source:
         UserError: the dataset refuses the files, or it has a mistake: the place is named with what was expected.
     """
     place = (f"dataset {spec.name}",)
-    call = inspect.unwrap(spec.component.call)
-    failures = partial(named_failures, place, getattr(getattr(call, "__code__", None), "co_filename", ""))
+    failures = partial(named_failures, place, loader_file(spec.component))
     with failures():
         source = spec.build(files)
     mistakes = list(find_mistakes(source))
@@ -53,6 +52,12 @@ def open_source(spec: Spec[Source], files: Sequence[Path]) -> Source:
 
     blocks = [partial(read, number, block) for number, block in enumerate(source.blocks)]
     return selected(replace(checked, blocks=blocks), spec.options.selection)
+
+
+def loader_file(component: Component[Any]) -> str:
+    """Return the file in which a loader is written."""
+    code = getattr(inspect.unwrap(component.call), "__code__", None)
+    return getattr(code, "co_filename", "")
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from app.cli import main
 from app.config.job_file import parse
 from app.core.files import REPOSITORY
 from app.data.first_job import first_job, recognize
-from datasets import DATASETS
+from datasets import DATASETS, Column, Events, Input, Source
 from datasets.files.contents import Recognized
 from datasets.pipeline.checked import open_source
 
@@ -145,13 +145,23 @@ def test_of_few_events_each_split_gets_some(tmp_path):
 def test_a_loader_of_ones_own_may_know_files(tmp_path, monkeypatch):
     def mine(files):
         """Mine."""
+        with np.load(files[0]) as arrays:
+            time = arrays["tubes"]
+
+        def read():
+            return Events({"tube": time[:, None]}, {"r": time}, np.arange(len(time), dtype=np.uint64))
+
+        return Source({"tube": Input((Column("t"),), (1,))}, {"r": Column("r")}, {}, [read], [str(files[0])], len(time))
 
     job = {"application": "tubes", "model": "mlp", "tasks": {"r": {"targets": ["r"]}}, "training": {"epochs": 3}}
     DATASETS.names()
     monkeypatch.setattr(DATASETS, "_components", dict(DATASETS._components))
     DATASETS("a_mine", recognize=lambda c: Recognized("tubes", {}, job) if "tubes" in c.arrays else None)(mine)
-    np.savez(tmp_path / "a.npz", tubes=np.zeros(3))
+    np.savez(tmp_path / "a.npz", tubes=np.arange(9, dtype="f4"))
     assert recognize(tmp_path / "a.npz").loader == "a_mine"
+    made = first_job(tmp_path / "a.npz", None, [], [])
+    assert (made["name"], made["application"], made["dataset"]["name"]) == ("a_mlp", "tubes", "a_mine")
+    assert parse(made).training.epochs == 3
     np.savez(tmp_path / "b.npz", others=np.zeros(3))
     assert recognize(tmp_path / "b.npz") is None
 
