@@ -129,7 +129,7 @@ def find_files(patterns: Sequence[str], place: Place = (), start: Path | None = 
     files, mistakes = list[Path](), list[Problem]()
     for number, pattern in enumerate(patterns):
         try:
-            files += _matching(pattern, (*place, number), start)
+            files += _matching(pattern, place if start else (*place, number), start)
         except UserError as error:
             mistakes += error.problems
     if mistakes:

@@ -84,7 +84,7 @@ def test_runs_that_cannot_be_evaluated(copied, capsys, tmp_path):
     assert main(["evaluate", "traned"]) == 2
     assert "traned: no such run. Did you mean 'trained'?" in capsys.readouterr().err
     assert main(["evaluate", "trained", "--data", str(tmp_path / "absent.npz")]) == 2
-    assert "--data.0: no such file." in capsys.readouterr().err
+    assert "--data: no such file." in capsys.readouterr().err
     (tmp_path / "file").write_text("")
     assert main(["evaluate", "trained", "--out", str(tmp_path / "file" / "out")]) == 2
     assert "cannot be made" in capsys.readouterr().err

@@ -26,9 +26,9 @@ def here(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("command", "place"),
     [
-        (("init", NAME), "init.0"),
-        (("inspect", NAME), "inspect.0"),
-        (("convert", "trigger_primitives", NAME, "--out", "out"), "convert.0"),
+        (("init", NAME), "init"),
+        (("inspect", NAME), "inspect"),
+        (("convert", "trigger_primitives", NAME, "--out", "out"), "convert"),
     ],
     ids=lambda value: value[0],
 )

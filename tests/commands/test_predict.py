@@ -79,7 +79,7 @@ def test_a_run_of_before_says_that_the_ranges_are_not_known(copied, states, caps
 def test_mistakes_are_one_line(copied, states, capsys):
     np.savez(copied / "new.npz", **{**states[0], "X": states[0]["X"][:, :3]})
     for arguments, message in (
-        (["--data", "new.npz"], "--data.0: no such file."),
+        (["--data", "new.npz"], "--data: no such file."),
         (
             ["--data", str(copied / "new.npz"), "--out", "p.txt"],
             "--out: no kind of file. Expected a name that ends in .csv or",

@@ -269,7 +269,7 @@ def test_names_that_look_like_patterns_mean_themselves(tmp_path: Path, folder: s
     for pattern in ("*.npz", "**/*.npz", "../*/*.npz"):
         assert find_files([pattern], start=tmp_path / folder) == files or pattern.startswith("..")
     assert sorted(find_files([folder], start=tmp_path)) == files
-    with pytest.raises(UserError, match=r"0: no such file\. Did you mean"):
+    with pytest.raises(UserError, match=r"^no such file\. Did you mean"):
         find_files(["-xx.npz"], start=tmp_path / folder)
 
 
