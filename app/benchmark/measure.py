@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from app.benchmark import engines, runge_kutta
+from app.benchmark.cpp_engine import cpp_engine
 from app.benchmark.runge_kutta import Rows
 from app.benchmark.user_columns import UserColumn, measure_columns
 from app.config import Job
@@ -75,6 +76,8 @@ def benchmark(
     flops = engines.count_flops(model, repeat_inputs(model, events, 1))
     peak = {"cpu": engines.matmul_peak(engines.CPU)} | ({"gpu": engines.matmul_peak(engines.GPU)} if gpus else {})
     ways = engines.engines(model, content)
+    header = cpp_engine(model, job.name, data.columns, {name: task.targets for name, task in job.tasks.items()})
+    ways["cpu"] |= {"cpp_header": header} if header else {}
     batch_sizes = {
         str(size): measure_batch(ways, repeat_inputs(model, events, size), size, (warmup, iterations), flops, peak)
         for size in fitting

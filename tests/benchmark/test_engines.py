@@ -6,7 +6,9 @@ import keras
 import numpy as np
 import pytest
 
+from app.benchmark.cpp_engine import cpp_engine
 from app.benchmark.engines import FEWEST, Timing, count_flops, engines, matmul_peak, measure_call
+from app.export.cpp_check import find_compiler
 from app.export.graph import to_onnx
 
 
@@ -63,3 +65,18 @@ def test_every_engine_says_the_same():
         said = engine(inputs)
         assert (said["b"] if isinstance(said, dict) else said[0]) == pytest.approx(expected, rel=1e-5, abs=1e-6), name
     assert set(engines(network, None)["cpu"]) == {"keras", "keras_xla"}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_compiler() is None, reason="no C++ compiler")
+def test_the_header_is_called_like_an_engine():
+    network = model()
+    inputs = {"a": np.random.default_rng(1).normal(size=(19, 3)).astype(np.float32)}
+    call = cpp_engine(network, "small", {"a": ["x", "y", "z"]}, {})
+    np.testing.assert_allclose(call(inputs).T, np.asarray(network(inputs)["b"]), rtol=1e-5, atol=1e-6)
+
+
+def test_a_network_that_no_header_holds_has_no_such_engine(caplog):
+    with caplog.at_level("INFO"):
+        assert cpp_engine(model(), "small", {"a": ["x"], "b": ["y"]}, {}) is None
+    assert "no C++ header: --cpp: a header cannot hold the inputs" in caplog.text
