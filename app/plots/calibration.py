@@ -10,23 +10,10 @@ from app.metrics.direction import COMPONENTS
 from app.metrics.statistics.classes import as_classes, classes_of, has_probability, probabilities
 from app.metrics.statistics.residuals import half_width_68
 from app.plots import PLOTS, Needs
+from app.plots.drawing import style
 from app.plots.drawing.filled_bins import equal_bins
 from app.plots.drawing.inputs import PlotInputs
 from app.plots.drawing.residuals import opening_angles
-from app.plots.drawing.style import (
-    BLUE,
-    GREY,
-    ORANGE,
-    Axes,
-    Figure,
-    draw_legend,
-    grid,
-    label,
-    make_room,
-    scale_for,
-    styled,
-    symbol,
-)
 from app.plots.roc import class_style
 
 FEWEST = 10
@@ -34,8 +21,8 @@ FEWEST = 10
 
 
 @PLOTS("calibration", needs=Needs(uncertainty=True), per_task=True)
-@styled
-def calibration(inputs: PlotInputs, *, bins: Bins = 10) -> Figure:
+@style.styled
+def calibration(inputs: PlotInputs, *, bins: Bins = 10) -> style.Figure:
     """Predicted uncertainties compared with what was observed, in bins with equally many events.
 
     * Classes: the observed share of a class against its mean predicted probability, with the 68 % interval of the true
@@ -56,7 +43,7 @@ def calibration(inputs: PlotInputs, *, bins: Bins = 10) -> Figure:
     classes = [target for target in classes_of(inputs.events) if has_probability(inputs.events, target)]
     sigmas = [target for target in inputs.events.true if target in inputs.events.sigma]
     directed = list(inputs.concentration) if set(COMPONENTS) <= set(inputs.events.true) else []
-    figure, panels = grid(len(classes) + len(directed) + len(sigmas))
+    figure, panels = style.grid(len(classes) + len(directed) + len(sigmas))
     places = iter(panels)
     for target in classes:
         _reliability(next(places), inputs, target, bins)
@@ -64,7 +51,7 @@ def calibration(inputs: PlotInputs, *, bins: Bins = 10) -> Figure:
         _cosines(next(places), inputs, inputs.concentration[task], bins)
     for target in sigmas:
         _pulls(next(places), inputs, target, bins)
-    label(inputs, panels)
+    style.label(inputs, panels)
     return figure
 
 
@@ -88,10 +75,10 @@ def wilson(right: float, number: int) -> tuple[float, float]:
     return float((middle - half) / (1 + 1 / number)), float((middle + half) / (1 + 1 / number))
 
 
-def _reliability(axes: Axes, inputs: PlotInputs, target: str, bins: int) -> None:
+def _reliability(axes: style.Axes, inputs: PlotInputs, target: str, bins: int) -> None:
     events, counts = as_classes(inputs.events.only([target]))
     known, names = probabilities(events.probability, target, counts[target]), inputs.names_of(target, counts[target])
-    axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=":")
+    axes.plot([0, 1], [0, 1], color=style.GREY, linewidth=1, linestyle=":")
     for k, p in enumerate(known.T if known is not None else ()):
         if counts[target] == 2 and not k:
             continue  # of two classes, class 0 shows the same as class 1
@@ -103,41 +90,47 @@ def _reliability(axes: Axes, inputs: PlotInputs, target: str, bins: int) -> None
         error = np.sum(number * np.abs(x - y)) / max(number.sum(), 1)
         look = {**class_style(k, counts[target]), "marker": "o", "elinewidth": 1}
         axes.errorbar(
-            x, y, yerr=np.maximum([y - low, high - y], 0), **look, label=f"{symbol(target)} = {names[k]}: {error:.3f}"
+            x,
+            y,
+            yerr=np.maximum([y - low, high - y], 0),
+            **look,
+            label=f"{style.symbol(target)} = {names[k]}: {error:.3f}",
         )
-    axes.set(xlim=(0, 1), ylim=(0, 1), xlabel=f"predicted probability of {symbol(target)}", ylabel="observed share")
-    make_room(axes)
-    draw_legend(axes, loc="upper left", title="mean distance from the diagonal", alignment="left")
+    axes.set(
+        xlim=(0, 1), ylim=(0, 1), xlabel=f"predicted probability of {style.symbol(target)}", ylabel="observed share"
+    )
+    style.make_room(axes)
+    style.draw_legend(axes, loc="upper left", title="mean distance from the diagonal", alignment="left")
 
 
-def _cosines(axes: Axes, inputs: PlotInputs, kappa: NDArray[Any], bins: int) -> None:
+def _cosines(axes: style.Axes, inputs: PlotInputs, kappa: NDArray[Any], bins: int) -> None:
     cosine = np.cos(np.radians(next(iter(opening_angles(inputs, COMPONENTS).values.values()))))
     expected, cuts = mean_cosine(kappa), equal_bins(np.asarray(kappa, np.float64), bins, FEWEST)
     x, y = (np.array([values[cut].mean() for cut in cuts]) for values in (expected, cosine))
     error = [cosine[cut].std() / np.sqrt(cut.sum()) for cut in cuts]
-    axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=":")
+    axes.plot([0, 1], [0, 1], color=style.GREY, linewidth=1, linestyle=":")
     text = f"all events: {cosine.mean():.3f} for {expected.mean():.3f}"
-    axes.errorbar(x, y, yerr=error, color=BLUE, marker="o", elinewidth=1, label=text)
+    axes.errorbar(x, y, yerr=error, color=style.BLUE, marker="o", elinewidth=1, label=text)
     low = min(0.0, float((y - error).min(initial=0.0)))
     axes.set(xlim=(0, 1), ylim=(1.1 * low, 1.02), ylabel="observed mean cosine")
     axes.set_xlabel(r"predicted mean cosine, coth $\kappa$ $-$ 1/$\kappa$")
-    make_room(axes)
-    draw_legend(axes, loc="upper left")
+    style.make_room(axes)
+    style.draw_legend(axes, loc="upper left")
 
 
-def _pulls(axes: Axes, inputs: PlotInputs, target: str, bins: int) -> None:
+def _pulls(axes: style.Axes, inputs: PlotInputs, target: str, bins: int) -> None:
     events = inputs.events
     sigma = np.asarray(events.sigma[target], np.float64)
     pull = (np.asarray(events.predicted[target], np.float64) - events.true[target]) / sigma
     cuts = equal_bins(sigma, bins, FEWEST)
-    scale = scale_for(inputs.units.get(target, ""), float(np.median(sigma)))
+    scale = style.scale_for(inputs.units.get(target, ""), float(np.median(sigma)))
     x = np.array([sigma[cut].mean() for cut in cuts]) * scale.factor
-    kinds = (("standard deviation", np.std, BLUE, "o"), ("68 % half width", half_width_68, ORANGE, "s"))
+    kinds = (("standard deviation", np.std, style.BLUE, "o"), ("68 % half width", half_width_68, style.ORANGE, "s"))
     for name, width, colour, marker in kinds:
         y = np.array([width(pull[cut]) for cut in cuts])
         error = y / np.sqrt([2 * cut.sum() for cut in cuts])
         axes.errorbar(x, y, yerr=error, color=colour, marker=marker, elinewidth=1, label=f"{name}: {width(pull):.3f}")
-    axes.axhline(1, color=GREY, linewidth=1, linestyle=":")
-    axes.set(ylim=(0, max(2.0, 1.25 * axes.get_ylim()[1])), ylabel=f"width of the pulls of {symbol(target)}")
-    axes.set_xlabel(scale.axis(rf"predicted $\sigma$ of {symbol(target)}"))
-    draw_legend(axes, loc="upper right", title="all events", alignment="left")
+    axes.axhline(1, color=style.GREY, linewidth=1, linestyle=":")
+    axes.set(ylim=(0, max(2.0, 1.25 * axes.get_ylim()[1])), ylabel=f"width of the pulls of {style.symbol(target)}")
+    axes.set_xlabel(scale.axis(rf"predicted $\sigma$ of {style.symbol(target)}"))
+    style.draw_legend(axes, loc="upper right", title="all events", alignment="left")

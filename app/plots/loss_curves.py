@@ -8,29 +8,16 @@ import numpy as np
 
 from app.history import flatten_epoch
 from app.plots import PLOTS, Needs
+from app.plots.drawing import style
 from app.plots.drawing.inputs import PlotInputs
-from app.plots.drawing.style import (
-    BLUE,
-    GREEN,
-    GREY,
-    ORANGE,
-    PURPLE,
-    RED,
-    Figure,
-    draw_legend,
-    label,
-    make_room,
-    new_figure,
-    styled,
-)
 
 Epochs = Sequence[Mapping[str, Any]]
-TERM_COLOURS = (GREEN, PURPLE, RED, GREY, "#56B4E9", "#B59A00")
+TERM_COLOURS = (style.GREEN, style.PURPLE, style.RED, style.GREY, "#56B4E9", "#B59A00")
 
 
 @PLOTS("loss_curves", needs=Needs(history=True))
-@styled
-def loss_curves(inputs: PlotInputs, *, terms: bool = True) -> Figure:
+@style.styled
+def loss_curves(inputs: PlotInputs, *, terms: bool = True) -> style.Figure:
     """Training and validation loss against the epoch, the best epoch marked, the learning rate below.
 
     Both axes are logarithmic in the values; zeros and non-finite values leave a gap. The single terms of the training
@@ -49,16 +36,16 @@ def loss_curves(inputs: PlotInputs, *, terms: bool = True) -> Figure:
     train, validation = inputs.history["train"], inputs.history.get("val", [])
     epochs, rates = _series(train, "lr")
     marker = "o" if len(train) < 3 else ""
-    figure = new_figure(8.0, 6.4 if epochs else 5.2)
+    figure = style.new_figure(8.0, 6.4 if epochs else 5.2)
     if epochs:
         losses, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(3.2, 1))
-        bottom.plot(epochs, rates, color=GREY, marker="o" if len(epochs) < 3 else "")
+        bottom.plot(epochs, rates, color=style.GREY, marker="o" if len(epochs) < 3 else "")
         bottom.set(yscale="log", ylabel="learning rate")
     else:
         losses = bottom = figure.subplots()
-    losses.plot(*_series(train, "loss"), color=BLUE, marker=marker, label="training")
+    losses.plot(*_series(train, "loss"), color=style.BLUE, marker=marker, label="training")
     if validation:
-        losses.plot(*_series(validation, "loss"), color=ORANGE, marker=marker, linestyle="--", label="validation")
+        losses.plot(*_series(validation, "loss"), color=style.ORANGE, marker=marker, linestyle="--", label="validation")
     for index, (name, series) in enumerate(distinct_terms(train).items() if terms else ()):
         colour = TERM_COLOURS[index % len(TERM_COLOURS)]
         text = name.removesuffix("_loss").replace("_", " ") + " term"
@@ -69,13 +56,13 @@ def loss_curves(inputs: PlotInputs, *, terms: bool = True) -> Figure:
         best_loss = dict(zip(*_series(validation, "loss"), strict=True)).get(best, best_loss)
     if best is not None and best_loss is not None:
         text = f"best: {best_loss:.3g}, epoch {best}"
-        losses.plot(best, best_loss, "*", color=RED, markersize=15, markeredgecolor="white", label=text)
+        losses.plot(best, best_loss, "*", color=style.RED, markersize=15, markeredgecolor="white", label=text)
     bottom.set_xlabel("epoch")
     bottom.xaxis.set_major_locator(MaxNLocator(integer=True))
     columns = 1 + (len(losses.get_legend_handles_labels()[1]) > 3)
-    make_room(losses, columns)
-    draw_legend(losses, loc="upper right", ncols=columns)
-    label(inputs, [losses])
+    style.make_room(losses, columns)
+    style.draw_legend(losses, loc="upper right", ncols=columns)
+    style.label(inputs, [losses])
     return figure
 
 

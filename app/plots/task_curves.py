@@ -6,31 +6,18 @@ from typing import Any
 import numpy as np
 
 from app.plots import PLOTS, Needs
+from app.plots.drawing import style
 from app.plots.drawing.inputs import PlotInputs
-from app.plots.drawing.style import (
-    BLUE,
-    GREEN,
-    GREY,
-    ORANGE,
-    PURPLE,
-    RED,
-    Figure,
-    draw_legend,
-    label,
-    make_room,
-    new_figure,
-    styled,
-)
 
-COLOURS = (BLUE, ORANGE, GREEN, RED, PURPLE, GREY)
+COLOURS = (style.BLUE, style.ORANGE, style.GREEN, style.RED, style.PURPLE, style.GREY)
 FAR_APART = 3.0
 """An axis is logarithmic when its largest value is more than this many times its smallest."""
 Epochs = Sequence[Mapping[str, Any]]
 
 
 @PLOTS("task_curves", needs=Needs(history=True, several_tasks=True))
-@styled
-def task_curves(inputs: PlotInputs) -> Figure:
+@style.styled
+def task_curves(inputs: PlotInputs) -> style.Figure:
     """Validation loss, weight in the training loss and leading metric of every task against the epoch.
 
     Losses and metrics are divided by their first value, so that tasks of all units share an axis.
@@ -43,7 +30,7 @@ def task_curves(inputs: PlotInputs) -> Figure:
     """
     from matplotlib.ticker import MaxNLocator
 
-    figure = new_figure(8.0, 9.0)
+    figure = style.new_figure(8.0, 9.0)
     losses, metrics, weights = figure.subplots(3, 1, sharex=True, height_ratios=(2, 2, 1))
     train, val = inputs.history["train"], inputs.history["val"]
     for position, (task, metric) in enumerate(inputs.leading_metrics.items()):
@@ -58,11 +45,11 @@ def task_curves(inputs: PlotInputs) -> Figure:
         if values and min(values) > 0 and max(values) > FAR_APART * min(values):
             axes.set_yscale("log")
         axes.set_ylabel(f"{quantity} / first")
-        make_room(axes)
-        draw_legend(axes, loc="upper right")
+        style.make_room(axes)
+        style.draw_legend(axes, loc="upper right")
     weights.set(ylabel="weight", xlabel="epoch")
     weights.xaxis.set_major_locator(MaxNLocator(integer=True))
-    label(inputs, [losses])
+    style.label(inputs, [losses])
     return figure
 
 

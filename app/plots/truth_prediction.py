@@ -11,21 +11,8 @@ from numpy.typing import NDArray
 
 from app.core.types import Bins
 from app.plots import PLOTS, Needs
+from app.plots.drawing import style
 from app.plots.drawing.inputs import PlotInputs
-from app.plots.drawing.style import (
-    BLUE,
-    GREY,
-    RED,
-    Axes,
-    Figure,
-    Scale,
-    draw_legend,
-    label,
-    new_figure,
-    scale_for,
-    styled,
-    symbol,
-)
 
 CENTRAL = (0.25, 99.75)
 """Percentiles of the truth that set the range, so that a single distant event does not squeeze the others together."""
@@ -37,8 +24,8 @@ POINTS = 400
 
 
 @PLOTS("truth_prediction", needs=Needs(numbers=True))
-@styled
-def truth_prediction(inputs: PlotInputs, *, bins: Bins = 80) -> Figure:
+@style.styled
+def truth_prediction(inputs: PlotInputs, *, bins: Bins = 80) -> style.Figure:
     """Density of events in prediction and truth with the diagonal; below it the residual's median and central 68 %.
 
     Of 400 events or fewer each is a point, in both panels.
@@ -57,7 +44,7 @@ def truth_prediction(inputs: PlotInputs, *, bins: Bins = 80) -> Figure:
     densities = [_Density.of(inputs, target, bins) for target in targets]
     few, norm = len(inputs.events) <= POINTS, LogNorm(1, max(2, *(int(d.counts.max()) for d in densities)))
     columns = min(2, len(targets))
-    figure = new_figure(6.6 * columns + 0.8, 6.6 * -(-len(targets) // columns))
+    figure = style.new_figure(6.6 * columns + 0.8, 6.6 * -(-len(targets) // columns))
     rows = -(-len(targets) // columns)
     places = figure.add_gridspec(2 * rows, columns, height_ratios=(3, 1) * rows)
     panels = []
@@ -67,19 +54,19 @@ def truth_prediction(inputs: PlotInputs, *, bins: Bins = 80) -> Figure:
         strip = figure.add_subplot(places[2 * row + 1, column], sharex=main)
         main.tick_params(labelbottom=False)
         if few:
-            main.plot(*density.points, "o", color=BLUE, markersize=4, alpha=0.7, label="events")
+            main.plot(*density.points, "o", color=style.BLUE, markersize=4, alpha=0.7, label="events")
         else:
             counts = np.ma.masked_less(density.counts.T, 1)
             image = main.pcolormesh(density.edges, density.edges, counts, norm=norm, cmap="viridis", rasterized=True)
         ends = density.edges[[0, -1]]
-        main.plot(ends, ends, color=RED, linewidth=1, linestyle="--", label="prediction = truth")
-        main.set(xlim=ends, ylim=ends, ylabel=density.scale.axis(f"{symbol(density.target)} prediction"))
-        draw_legend(main, loc="best" if few else "upper left")
+        main.plot(ends, ends, color=style.RED, linewidth=1, linestyle="--", label="prediction = truth")
+        main.set(xlim=ends, ylim=ends, ylabel=density.scale.axis(f"{style.symbol(density.target)} prediction"))
+        style.draw_legend(main, loc="best" if few else "upper left")
         (_residual_points if few else _strip)(strip, density)
         panels.append(main)
     if not few:
         figure.colorbar(image, ax=figure.axes, label="events per bin", aspect=40, pad=0.01)
-    label(inputs, panels)
+    style.label(inputs, panels)
     return figure
 
 
@@ -91,10 +78,10 @@ class _Density:
     """
 
     target: str
-    scale: Scale
+    scale: style.Scale
     edges: NDArray[Any]
     counts: NDArray[Any]
-    residual_scale: Scale
+    residual_scale: style.Scale
     residual: NDArray[np.float64]
     points: NDArray[np.float64]
     differences: NDArray[np.float64]
@@ -109,10 +96,10 @@ class _Density:
         margin = 0.04 * (high - low) or abs(high) or 1.0
         edges = np.linspace(low - margin, high + margin, bins + 1)
         unit = inputs.units.get(target, "")
-        scale = scale_for(unit, max(abs(low), abs(high)))
+        scale = style.scale_for(unit, max(abs(low), abs(high)))
         table = residuals_by_truth(true, predicted - true, edges)
         drawn = predicted - true if few else table[2:]
-        residual_scale = scale_for(unit, float(np.abs(drawn).max(initial=0.0)))
+        residual_scale = style.scale_for(unit, float(np.abs(drawn).max(initial=0.0)))
         counts, _, _ = np.histogram2d(true, predicted, (edges, edges))
         table[:2] *= scale.factor
         table[2:] *= residual_scale.factor
@@ -136,20 +123,20 @@ def residuals_by_truth(true: NDArray[Any], delta: NDArray[Any], edges: NDArray[A
     return np.array(rows, np.float64).reshape(-1, 5).T
 
 
-def _residual_points(axes: Axes, density: _Density) -> None:
-    axes.axhline(0, color=GREY, linewidth=1)
-    axes.plot(density.points[0], density.differences, "o", color=BLUE, markersize=4, alpha=0.7)
+def _residual_points(axes: style.Axes, density: _Density) -> None:
+    axes.axhline(0, color=style.GREY, linewidth=1)
+    axes.plot(density.points[0], density.differences, "o", color=style.BLUE, markersize=4, alpha=0.7)
     reach = 1.15 * float(np.abs(density.differences).max()) or 1.0
     axes.set(ylim=(-reach, reach), ylabel=density.residual_scale.axis("residual"))
-    axes.set_xlabel(density.scale.axis(f"{symbol(density.target)} truth"))
+    axes.set_xlabel(density.scale.axis(f"{style.symbol(density.target)} truth"))
 
 
-def _strip(axes: Axes, density: _Density) -> None:
+def _strip(axes: style.Axes, density: _Density) -> None:
     low, high, median, lower, upper = density.residual
-    axes.axhline(0, color=GREY, linewidth=1)
+    axes.axhline(0, color=style.GREY, linewidth=1)
     bars = ((median - lower, upper - median), (high - low) / 2)
-    axes.errorbar((low + high) / 2, median, *bars, fmt=".", color=BLUE, label="median, central 68 %")
-    draw_legend(axes, loc="upper left", borderaxespad=0.2)
+    axes.errorbar((low + high) / 2, median, *bars, fmt=".", color=style.BLUE, label="median, central 68 %")
+    style.draw_legend(axes, loc="upper left", borderaxespad=0.2)
     reach = 1.9 * float(np.abs([lower, upper]).max(initial=0.0)) or 1.0
     axes.set(ylim=(-reach, reach), ylabel=density.residual_scale.axis("residual"))
-    axes.set_xlabel(density.scale.axis(f"{symbol(density.target)} truth"))
+    axes.set_xlabel(density.scale.axis(f"{style.symbol(density.target)} truth"))
