@@ -8,7 +8,7 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from app.commands._data import data_alone
 from app.commands._parser import Parser, read_path
@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     configure(options.verbose, options.quiet)
     try:
         with interruption.as_interruption(), data_alone(options):
-            return int(importlib.import_module(f"app.commands.{options.command}").execute(options) or 0)
+            return int(_module_of(options.command).execute(options) or 0)
     except WirechamberError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
@@ -101,7 +101,7 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     if name in COMMANDS:
         has_help = name not in OPEN_COMMANDS
         called = group.add_parser(name, description=COMMANDS[name], parents=[common_options()], add_help=has_help)
-        importlib.import_module(f"app.commands.{name}").add_arguments(called)
+        _module_of(name).add_arguments(called)
     else:
         for known in COMMANDS:  # so that the nearest one can be named
             group.add_parser(known)
@@ -117,6 +117,10 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
         called.error(f"unknown argument {rest[0]}")
     options.rest, options.parse = rest, parse_arguments
     return options
+
+
+def _module_of(command: str) -> Any:
+    return importlib.import_module(f"app.commands.{command.replace('-', '_')}")
 
 
 def common_options() -> Parser:

@@ -15,7 +15,7 @@ def test_the_help_lists_every_command_with_its_summary(capsys):
         main(["--help"])
     assert end.value.code == 0
     output = capsys.readouterr().out
-    assert re.findall(r"^  (\w+) +[A-Z]", output, re.M) == list(COMMANDS)
+    assert re.findall(r"^  ([\w-]+) +[A-Z]", output, re.M) == list(COMMANDS)
 
 
 @pytest.mark.parametrize("command", [[], ["help"]])

@@ -43,6 +43,7 @@ LEVELS = (
     "app.training",
     "app.export",
     "app.execution",
+    "app.field_fit",
     "app.search",
     "app.benchmark",
     "app.comparison",

@@ -8,6 +8,7 @@ GROUPS = {
         "convert": "Turn files of other kinds into files that the loaders read.",
         "merge": "Join shards into one verified file.",
         "check": "Check that a dataset, one of your own too, keeps what the program relies on.",
+        "fit-field": "Learn a magnetic field from the states of tracks at two planes.",
         "inspect": "Print what is in a data file and what a loader makes of it, or the weights of a job.",
     },
     "Training": {

@@ -108,7 +108,7 @@ def _arguments(command: str) -> tuple[list[str], bool]:
     import ast
 
     options, takes_runs = list[str](), False
-    waiting = [(f"{command}.py", "add_arguments")]
+    waiting = [(f"{command.replace('-', '_')}.py", "add_arguments")]
     while waiting:
         file, function = waiting.pop()
         with open(os.path.join(HERE, file), encoding="utf-8") as text:  # noqa: PTH118, PTH123

@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_option_of_a_command_is_offered(command):
     parser = Parser()
-    importlib.import_module(f"app.commands.{command}").add_arguments(parser)
+    importlib.import_module(f"app.commands.{command.replace('-', '_')}").add_arguments(parser)
     known = {
         option
         for action in parser._actions

@@ -1,0 +1,91 @@
+"""`wirechamber fit-field`: a magnetic field from the two ends of tracks."""
+
+import argparse
+import time
+from typing import Any
+
+from app.commands._parser import add_overrides, read_path, whole_number
+from app.core.errors import Problem, UserError
+from app.runtime.console import console, table
+
+SYMMETRIES = {"none": (False, False), "x": (True, False), "y": (False, True), "xy": (True, True)}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of this command."""
+    text = "files of track states; or one job file: its training tracks are fitted, its validation tracks left out"
+    parser.add_argument("files", nargs="+", help=text)
+    parser.add_argument(
+        "--out", type=read_path, required=True, metavar="FILE.npz", help="the field; a picture beside it"
+    )
+    parser.add_argument(
+        "--modes", type=whole_number(1, 64), nargs=2, metavar=("X", "Z"), help="numbers of waves, else chosen"
+    )
+    text = "strength of the prior against short waves, else chosen; several are compared"
+    parser.add_argument("--prior", type=_positive, nargs="+", metavar="VALUE", help=text)
+    text = "symmetries to impose: By even in x, in y, or in both"
+    parser.add_argument("--symmetry", choices=SYMMETRIES, default="none", help=text)
+    parser.add_argument("--left-out", type=_share, default=0.1, metavar="SHARE", help="of the tracks, to choose by")
+    parser.add_argument("--seed", type=whole_number(0), default=1, help="of the choice of tracks left out")
+    add_overrides(parser)
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Fit, choose, print what was tried and what came out, and write the field and its picture."""
+    from app.field_fit.picture import draw_field
+    from app.field_fit.reading import read_tracks
+    from app.field_fit.result import FittedField
+    from app.field_fit.selection import HEADER, MODES, PRIORS, choose_fit
+
+    if options.out.suffix != ".npz":
+        raise UserError(
+            Problem("not an npz", ("--out",), expected="a name that ends with .npz", received=str(options.out))
+        )
+    begin = time.perf_counter()
+    tracks, left_out = read_tracks(options.files, options.overrides, options.left_out, options.seed)
+    console.print(f"{len(tracks):,} tracks to fit, {len(left_out):,} left out")
+    shapes = [tuple(options.modes)] if options.modes else MODES
+    tried = choose_fit(tracks, left_out, shapes, options.prior or PRIORS, SYMMETRIES[options.symmetry])
+    table("fits, by the mean distance of tracks left out", HEADER, [fit.row for fit in tried], numbers_from=1)
+    fitted = FittedField.of(tried[0].fit, tracks, left_out)
+    inside = fitted.stays_inside(left_out)
+    within = f"{tried[0].distances[inside].mean():.4f} mm mean, {tried[0].distances[inside].max():.2f} mm at most"
+    console.print(f"{inside.sum()} of {len(inside)} tracks left out stay where tracks were fitted: {within}")
+    integrals, errors = fitted.integrals()
+    lines = [[f"{v:.5f}", f"{e:.5f}"] for v, e in zip(integrals, errors, strict=True)]
+    named = [[f"int {name} dz", *line] for name, line in zip(("Bx", "By", "Bz"), lines, strict=True)]
+    table("along x = y = 0 from plane to plane [T m]", ["", "value", "sigma"], named)
+    content = fitted.file(_facts(options, tried[0], len(tracks), len(left_out)))
+    content.write(options.out)
+    picture = options.out.with_suffix(".png")
+    draw_field(content, picture)
+    console.print(f"written: {options.out}, {picture} ({time.perf_counter() - begin:.0f} s)")
+    console.print(f'as a field: {{"name": "harmonic", "file": "{options.out}"}}')
+    return 0
+
+
+def _facts(options: argparse.Namespace, best: Any, tracks: int, left_out: int) -> dict[str, Any]:
+    """Return where the field comes from, and how good it was on tracks left out."""
+    from app.field_fit.selection import HEADER
+    from app.runtime.provenance import provenance
+
+    asked = {"files": options.files, "set": options.overrides, "seed": options.seed, "symmetry": options.symmetry}
+    result = dict(zip(HEADER, best.row, strict=True))
+    return {**asked, "tracks": tracks, "left_out": left_out, "result": result, "provenance": provenance({})}
+
+
+def _positive(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not 0.0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"expected a positive number, received {text!r}")
+    return value
+
+
+def _share(text: str) -> float:
+    value = _positive(text)
+    if not 0.01 <= value <= 0.5:
+        raise argparse.ArgumentTypeError(f"expected a share from 0.01 to 0.5, received {text!r}")
+    return value

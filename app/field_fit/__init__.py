@@ -1,0 +1,1 @@
+"""A magnetic field from tracks: harmonic modes whose coefficients bring each start state to its end state."""

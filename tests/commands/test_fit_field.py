@@ -1,0 +1,87 @@
+"""`fit-field`: the field of a file comes back, is a field of the catalog, and mistakes are one line."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from app.cli import main
+from app.field_fit.transport import follow_tracks
+from app.physics.harmonic_modes import HarmonicModes
+from app.physics.magnetic_field import FIELDS
+
+MODES = HarmonicModes(x=1, z=2, half_x=3000.0, half_z=9000.0, center=5245.5, height=1000.0)
+
+
+@pytest.fixture
+def write_tracks(tmp_path):
+    """Return a function that writes tracks through 1 T that falls off along z, with other values in some arrays."""
+
+    def write(count=120, **changes):
+        random = np.random.default_rng(3)
+        state = random.uniform([-300, -250, -0.2, -0.2], [300, 250, 0.2, 0.2], (count, 4))
+        p, dz = random.uniform(5, 50, count), np.full(count, 5161.0)
+        z = np.full(count, 2665.0)
+        starts = np.column_stack([state, random.choice([-1, 1], count) / p, z, dz])
+        w = np.zeros(MODES.shape)
+        w[0, :, 0, 0, 0] = -0.5
+        end = follow_tracks(MODES, w, starts, 24)[:, -1]
+        arrays = {"X": np.column_stack([starts[:, :5], dz]), "Y": end, "P": p, "Z": np.stack([z, z + dz], axis=1)}
+        for name, change in changes.items():
+            arrays[name] = change(arrays[name].copy())
+        np.savez(tmp_path / "tracks.npz", **arrays)
+        return str(tmp_path / "tracks.npz")
+
+    return write
+
+
+def test_a_field_comes_back_and_is_one_of_the_catalog(write_tracks, tmp_path, capsys):
+    out = tmp_path / "field.npz"
+    assert main(["fit-field", write_tracks(), "--out", str(out), "--modes", "1", "4", "--prior", "1e-11"]) == 0
+    said = capsys.readouterr().out
+    assert "108 tracks to fit, 12 left out" in said
+    assert "12 of 12 tracks left out stay where tracks were fitted" in said
+    assert "| int By dz |" in said.replace("│", "|")
+    field = FIELDS.parse({"name": "harmonic", "file": str(out)}).build()
+    scale = 1 / np.cosh(np.pi / 9)
+    by = field(np.zeros(3), np.zeros(3), np.array([3500.0, 5245.5, 7000.0]))[1]
+    assert np.allclose(by, -0.5 - 0.5 * scale * np.cos(np.pi / 9 * np.array([-1.7455, 0.0, 1.7545])), atol=2e-3)
+    assert field.inside(0.0, 0.0, 5000.0)
+    assert not field.inside(0.0, 0.0, 9000.0)
+    with np.load(out) as content:
+        facts = json.loads(str(content["metadata"]))
+        assert content["covariance"].shape == (content["active"].sum(),) * 2
+    assert (facts["tracks"], facts["left_out"], facts["seed"]) == (108, 12, 1)
+    assert out.with_suffix(".png").stat().st_size > 1000
+
+
+@pytest.mark.parametrize(
+    ("change", "arguments", "message"),
+    [
+        ({}, ["--modes", "8", "20"], "fit-field: too few tracks for the modes. Expected at least 293 for 1169"),
+        ({"X": lambda x: np.where(np.arange(6) == 5, 0.0, x)}, [], "fit-field.dz: the two planes of 120 tracks do not"),
+        ({"Y": lambda y: np.where(np.arange(4) == 1, np.nan, y)}, [], "not finite"),
+        ({"count": 30}, [], "fit-field: too few tracks. Expected at least 50. Received 30"),
+        ({}, ["--prior", "0"], "expected a positive number, received '0'"),
+        ({}, ["--left-out", "0.9"], "expected a share from 0.01 to 0.5, received '0.9'"),
+    ],
+    ids=["modes", "planes", "nan", "tracks", "prior", "share"],
+)
+def test_mistakes_are_one_line(write_tracks, tmp_path, capsys, change, arguments, message):
+    call = ["fit-field", write_tracks(**change), "--out", str(tmp_path / "f.npz"), *arguments]
+    try:
+        code = main(call)
+    except SystemExit as end:
+        code = end.code
+    said = capsys.readouterr().err
+    assert code == 2
+    assert message in said
+    assert len(said.splitlines()) == 1
+    assert not (tmp_path / "f.npz").exists()
+
+
+def test_the_output_is_an_npz(write_tracks, tmp_path, capsys):
+    assert main(["fit-field", write_tracks(), "--out", str(tmp_path / "f.txt")]) == 2
+    assert "--out: not an npz. Expected a name that ends with .npz" in capsys.readouterr().err
