@@ -105,12 +105,13 @@ def run_program(
     methods: Mapping[str, Sequence[float]],
     end: Mapping[str, Any],
     ends: Mapping[int, Any],
+    repeats: int = REPEATS,
 ) -> list[dict[str, Any]]:
     """Run the program once with all methods, and return a row for each."""
     work = [(method, number) for method, numbers in methods.items() for number in numbers]
     out = tracks.with_name("states.bin")
     words = [str(word) for pair in work for word in pair]
-    command = [str(word) for word in (program, tracks, count, threads, REPEATS, out)]
+    command = [str(word) for word in (program, tracks, count, threads, repeats, out)]
     done = subprocess.run([*command, *words], capture_output=True, text=True, check=False)
     if done.returncode:
         raise WirechamberError(f"Runge-Kutta in C++ {describe_end(done.returncode)}")
