@@ -74,7 +74,9 @@ class Map {
       store(share[i], along - real(place[i]));
     }
     const Mask cells = place[2] * along_z + place[0] * along_x + place[1] * 4;
-    for (int i = 0; i < kLanes; ++i) between(nodes.data() + cells[i], share[0][i], share[1][i], share[2][i], b[i]);
+    alignas(64) std::int32_t cell_of[kLanes];
+    std::memcpy(cell_of, &cells, sizeof cells);
+    for (int i = 0; i < kLanes; ++i) between(nodes.data() + cell_of[i], share[0][i], share[1][i], share[2][i], b[i]);
     const auto found = columns_of(b[0]);
     return {select(inside, found.x, Block{}), select(inside, found.y, Block{}), select(inside, found.z, Block{})};
   }
