@@ -62,7 +62,7 @@ MAIN = """
 using namespace @NAME@;
 template <class F> double fastest(F work) {
   double best = 1e9;
-  for (int r = 0; r < 20; ++r) {
+  for (int r = 0; r < 200; ++r) {
     const auto begin = std::chrono::steady_clock::now();
     work();
     best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
