@@ -81,8 +81,8 @@ def check_header(compiler: str, header: Header, data: Data, tasks: Tasks, model:
         raise WirechamberError(f"{header.name}.hpp {what}. Allowed {TOLERANCE:g}. It was removed.")
     if header.jacobian:
         check_jacobian(header, data, tasks, model, inputs[:FEW], jacobian[:FEW])
-    message = "%s.hpp: %.1f MB; differs from Keras by %.1g of each output's largest value, on %d events; %s in %.1f s"
-    size = len(header.text) / 1e6
+    message = "%s.hpp: %.0f kB; differs from Keras by %.1g of each output's largest value, on %d events; %s in %.1f s"
+    size = len(header.text) / 1e3
     logger.info(message, header.name, size, worst, len(inputs), Path(compiler).name, seconds)
 
 
