@@ -5,8 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from known_fields import difference_on_tracks, tracks_through
 from scipy.integrate import trapezoid
 
+from app.field_fit.selection import choose_fit
 from app.physics.extrapolation.straight_line import straight_line
 from app.physics.fields.field_map import FieldMap
 from app.physics.fields.gaussian_dipole import GaussianDipole
@@ -71,3 +73,13 @@ def test_a_coarse_map_reaches_a_modest_accuracy():
     random = np.random.default_rng(0)
     state = random.uniform([-200, -200, -0.02, -0.02], [200, 200, 0.02, 0.02], (200, 4))
     assert 8 <= steps_for(Propagator(field), state, random.uniform(-0.1, 0.1, 200), -3900.0, 7800.0, 0.1) <= 256
+
+
+def test_the_mnp33_map_comes_back_from_4000_tracks():
+    """By on the tracks, a quarter of a million places, to a thousandth of its maximum for 99 % of them."""
+    field = FieldMap(file=str(DATA / "field_maps/mnp33_opera3d.npz"))
+    tracks = tracks_through(field, 4000, momentum=(5.0, 100.0), z=(-3000.0, 3000.0), spread=(300, 200, 0.05, 0.05))
+    used, left = tracks.take(slice(0, 3600)), tracks.take(slice(3600, None))
+    best = choose_fit(used, left, [(4, 16)], [1e-8, 1e-9, 1e-10], (False, False))[0]
+    assert difference_on_tracks(best.fit, used, field) < 1e-3
+    assert best.distances.mean() < 0.05

@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+from known_fields import difference_on_tracks, tracks_through
 
 from app.core.errors import UserError
 from app.field_fit.gauss_newton import FitOptions, fit_coefficients
@@ -14,7 +15,6 @@ from app.field_fit.transport import TrackPairs, follow_tracks
 from app.physics.fields.gaussian_dipole import GaussianDipole
 from app.physics.fields.harmonic import Harmonic
 from app.physics.fields.two_dipoles import TwoDipoles
-from app.physics.propagation import Propagator, survives
 
 NONE = (False, False)
 
@@ -119,30 +119,10 @@ def test_too_few_tracks_for_the_modes():
     assert str(error.value) == f"fit-field: too few tracks for the modes. {expected}"
 
 
-def through(field, count, momentum, z=(2665.0, 7826.0), spread=(300, 250, 0.2, 0.2)):
-    random = np.random.default_rng(4)
-    state = random.uniform(-np.array(spread), spread, (count, 4))
-    qop = random.choice([-1, 1], count) / random.uniform(*momentum, count)
-    end = Propagator(field)(state, qop, z[0], z[1] - z[0], 100).state
-    start = np.column_stack([state, qop, np.full(count, z[0]), np.full(count, z[1] - z[0])])
-    good = survives(end)
-    return TrackPairs(start[good], end[good])
-
-
-def on_tracks(fit, tracks, field):
-    """Return the largest difference of By on the tracks over the largest By there, at 99 % of the places."""
-    paths = follow_tracks(fit.modes, fit.w, tracks.start, 24)
-    z = tracks.start[:, 5, None] + tracks.start[:, 6, None] * np.linspace(0, 1, 25)
-    places = np.stack([paths[..., 0], paths[..., 1], z], axis=-1).reshape(-1, 3)[::7]
-    fitted = np.einsum("nxyjkl,xyjkl->n", fit.modes.fields(places)[:, 1], fit.w)
-    true = np.broadcast_to(field(*places.T)[1], fitted.shape)
-    return np.quantile(np.abs(fitted - true), 0.99) / np.abs(true).max()
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("field", [GaussianDipole(maxwell=True), TwoDipoles()], ids=["gaussian_dipole", "two_dipoles"])
 def test_known_fields_come_back_from_4000_tracks(field):
-    tracks = through(field, 4000, (5.0, 100.0))
+    tracks = tracks_through(field, 4000, (5.0, 100.0))
     used, left = tracks.take(slice(0, 3600)), tracks.take(slice(3600, None))
     best = choose_fit(used, left, [(4, 10)], [1e-9, 1e-11], NONE)[0]
-    assert on_tracks(best.fit, used, field) < 1e-3
+    assert difference_on_tracks(best.fit, used, field) < 1e-3
