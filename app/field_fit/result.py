@@ -14,26 +14,34 @@ from app.physics.harmonic_file import HarmonicFile, SeenRegion
 from app.physics.harmonic_modes import Floats
 
 BLOCK = 256
+LEAST = 1e-13
+"""Eigenvalues below this share of the largest are rounding errors."""
 PLACES = 200
 """Places along a line in z, over which a field is integrated."""
 
 
 @dataclass(frozen=True)
 class FittedField:
-    """A fit with the covariance [T^2] of its active coefficients, which the residuals of tracks left out scale."""
+    """A fit with its errors.
+
+    Attributes:
+        fit: the fit.
+        root: `root root^T` is the covariance [T^2] of the active coefficients; residuals of tracks left out scale it.
+        region: where the tracks of the fit passed.
+    """
 
     fit: FieldFit
-    covariance: Floats
+    root: Floats
     region: SeenRegion
 
     @classmethod
     def of(cls, fit: FieldFit, tracks: TrackPairs, left_out: TrackPairs) -> "FittedField":
         """Measure how far tracks left out miss, and where the tracks of the fit passed."""
         missed = fit.residuals(left_out) * fit.options.weights(left_out)
-        covariance = np.linalg.inv(fit.information) * np.float64(np.mean(missed * missed))
+        root = _inverse_root(fit.information) * np.sqrt(np.mean(missed * missed))
         steps = fit.options.steps
         paths = follow_tracks(fit.modes, fit.w, tracks.start, steps)
-        return cls(fit, covariance, seen_region(paths, _z_along(tracks, steps)))
+        return cls(fit, root, seen_region(paths, _z_along(tracks, steps)))
 
     def stays_inside(self, tracks: TrackPairs) -> NDArray[np.bool_]:
         """Return which tracks stay in the cells that the tracks of the fit have seen, (N,)."""
@@ -45,12 +53,12 @@ class FittedField:
 
     def at(self, places: Floats) -> tuple[Floats, Floats]:
         """Return the field and its standard deviation [T] at places (n, 3) [mm], each (n, 3)."""
-        root, flat = np.linalg.cholesky(self.covariance), self.fit.w.reshape(-1)[self.fit.active]
+        flat = self.fit.w.reshape(-1)[self.fit.active]
         field, sigma = np.empty((len(places), 3)), np.empty((len(places), 3))
         for first in range(0, len(places), BLOCK):
             rows = slice(first, first + BLOCK)
             modes = self.fit.modes.fields(places[rows]).reshape(len(places[rows]), 3, -1)[..., self.fit.active]
-            field[rows], sigma[rows] = modes @ flat, np.linalg.norm(modes @ root, axis=-1)
+            field[rows], sigma[rows] = modes @ flat, np.linalg.norm(modes @ self.root, axis=-1)
         return field, sigma
 
     def integrals(self) -> tuple[Floats, Floats]:
@@ -60,8 +68,7 @@ class FittedField:
         z = np.linspace(low + edge, high - edge, PLACES)
         modes = self.fit.modes.fields(np.stack([0 * z, 0 * z, z], axis=1)).reshape(PLACES, 3, -1)[..., self.fit.active]
         line = np.trapezoid(modes, z * 1e-3, axis=0)
-        root = np.linalg.cholesky(self.covariance)
-        return line @ self.fit.w.reshape(-1)[self.fit.active], np.linalg.norm(line @ root, axis=-1)
+        return line @ self.fit.w.reshape(-1)[self.fit.active], np.linalg.norm(line @ self.root, axis=-1)
 
     def file(self, metadata: dict[str, Any]) -> HarmonicFile:
         """Return the file of the field, with covariance and a map of the cells that tracks have seen, NaN elsewhere."""
@@ -70,7 +77,8 @@ class FittedField:
         maps = np.full((2, *self.region.cells.shape, 3), np.nan)
         maps[0][self.region.cells], maps[1][self.region.cells] = field, sigma
         x, y, z = self.region.centers
-        extra = {"covariance": self.covariance.astype(np.float32), "active": self.fit.active.reshape(self.fit.w.shape)}
+        covariance = (self.root @ self.root.T).astype(np.float32)
+        extra = {"covariance": covariance, "active": self.fit.active.reshape(self.fit.w.shape)}
         extra |= {"map_x": x, "map_y": y, "map_z": z, "map_B": maps[0], "map_sigma": maps[1]}
         return HarmonicFile(self.fit.modes, self.fit.w, self.region, metadata, extra)
 
@@ -78,3 +86,12 @@ class FittedField:
 def _z_along(tracks: TrackPairs, steps: int) -> Floats:
     z: Floats = tracks.start[:, 5, None] + tracks.start[:, 6, None] * np.linspace(0.0, 1.0, steps + 1)
     return z
+
+
+def _inverse_root(information: Floats) -> Floats:
+    """Return a matrix whose product with its transpose is the inverse, also where rounding made it indefinite."""
+    scale = 1.0 / np.sqrt(np.diag(information))
+    matrix = information * scale * scale[:, None]
+    values, vectors = np.linalg.eigh(0.5 * (matrix + matrix.T))
+    root: Floats = scale[:, None] * vectors / np.sqrt(np.maximum(values, LEAST * values[-1]))
+    return root
