@@ -41,7 +41,7 @@ def test_the_job_is_valid():
 
 def test_the_commands_stand_in_the_groups_of_the_help():
     parts = re.findall(r"^\*\*([\w ]+)\*\*\n\n(\| \| \|\n.*?\n)\n", section("Commands"), re.M | re.S)
-    found = {title: re.findall(r"^\| `(\w+)", rows, re.M) for title, rows in parts}
+    found = {title: re.findall(r"^\| `([\w-]+)", rows, re.M) for title, rows in parts}
     assert found == {title: list(group) for title, group in GROUPS.items()}
 
 
