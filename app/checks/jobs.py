@@ -145,7 +145,7 @@ CHECKS = (
     tasks.check_heads,
     tasks.check_output_names,
     tasks.check_assignment_metric,
-    metrics.check_primary,
+    metrics.check_metrics,
     tasks.check_sigma_of_angles,
     tasks.check_relative_losses,
     physics.check_something_is_learned,

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from app.config import Job, Task
-from app.core.errors import UserError, unknown
+from app.config import Job
+from app.core.errors import Problem, UserError, unknown
 from app.predictions import Predictions
 
 EVENTS = 8
@@ -15,26 +15,39 @@ COLUMNS = ("E", "p", "pT", "eta")
 """Columns by which metrics sort events into bins."""
 
 
-def check_primary(job: Job) -> None:
-    """A misspelt `primary` would end the run after its training, when the results are written."""
-    mistakes = []
+def check_metrics(job: Job) -> None:
+    """A metric of other targets, or a misspelt `primary`, would end the run when the results are written."""
+    mistakes = list[Problem]()
     for name, task in job.tasks.items():
-        figures, primary = try_metric(task), task.metrics[0].component.facts.primary
-        if figures and primary not in figures:
-            where = ("tasks", name, "metrics", 0, task.metrics[0].name)
-            mistakes.append(unknown("primary figure", primary, list(figures), where))
+        for position, metric in enumerate(task.metrics):
+            where = ("tasks", name, "metrics", position, metric.name)
+            try:
+                figures = try_metric(metric, task.targets)
+            except UserError as error:
+                mistakes += error.under(*where).problems
+                continue
+            primary = metric.component.facts.primary
+            if position == 0 and figures and primary not in figures:
+                mistakes.append(unknown("primary figure", primary, list(figures), where))
     if mistakes:
         raise UserError(*mistakes)
 
 
-def try_metric(task: Task) -> Mapping[str, Any]:
-    """Return the single figures of a task's leading metric on made-up events, nothing where these do not suit it."""
+def try_metric(metric: Any, targets: Sequence[str]) -> Mapping[str, Any]:
+    """Return the single figures of a metric on made-up events, nothing where these do not suit it.
+
+    Raises:
+        UserError: the metric needs other targets.
+    """
     for lowest in (0.0, 1.0):  # 0 and 1 are classes as well as numbers; an energy of 0 is none
         try:
             with warnings.catch_warnings(), np.errstate(all="ignore"):
                 warnings.simplefilter("ignore")
-                figures = task.metrics[0].build(make_up(task.targets, lowest))
+                figures = metric.build(make_up(targets, lowest))
             return {name: value for name, value in figures.items() if not isinstance(value, list)}
+        except UserError as error:
+            if error.problems[0].where[:1] == ("targets",):
+                raise
         except Exception:
             continue
     return {}

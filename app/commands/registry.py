@@ -8,6 +8,9 @@ from app.commands._parser import add_formats
 from app.core.errors import Problem, UserError
 from app.runtime.console import console, table
 
+COMMANDS = {"remove": "remove", "delete": "remove", "rename": "rename", "show": "show"}
+"""What people look for here, and the command that does it."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
@@ -28,8 +31,10 @@ def execute(options: argparse.Namespace) -> int:
         name, *arguments = options.subcommand
         if name != "note" or len(arguments) < 2:
             what = "missing argument" if name == "note" else "unknown subcommand"
-            received = " ".join(options.subcommand)
-            raise UserError(Problem(what, ("registry",), expected='note RUN "TEXT"', received=received))
+            received, expected = " ".join(options.subcommand), 'note RUN "TEXT"'
+            if name in COMMANDS:
+                expected += f", or wirechamber {' '.join([COMMANDS[name], *arguments])}"
+            raise UserError(Problem(what, ("registry",), expected=expected, received=received))
         registry.note(root, arguments[0], " ".join(arguments[1:]))
         console.print(f"noted: {arguments[0]}")
         return 0

@@ -40,11 +40,23 @@ def test_it_is_named_with_the_nearest(metric):
 def test_the_right_one_passes(metric):
     job = metric("tail_fraction", tail)
     check_jobs([job])
-    assert try_metric(job.tasks["state"]) == {"tail_fraction": 0.25, "rows": 8}
+    task = job.tasks["state"]
+    assert try_metric(task.metrics[0], task.targets) == {"tail_fraction": 0.25, "rows": 8}
 
 
 def test_a_metric_that_wants_real_events_is_left_to_its_run(metric):
     check_jobs([metric("anything", lambda predictions: {"tail": predictions.columns["time"]})])
+
+
+def test_metrics_of_other_targets_are_all_named(small_job):
+    (task,) = small_job["tasks"].values()
+    with pytest.raises(UserError) as caught:
+        check_jobs([parse({**small_job, "tasks": {"one": {**task, "metrics": ["energy", "regression", "timing"]}}})])
+    place, targets = "small.tasks.one.metrics", "['x', 'y', 'tx', 'ty']"
+    assert [str(problem) for problem in caught.value.problems] == [
+        f"{place}.0.energy.targets: the metric needs energy. Expected the targets [energy]. Received {targets}.",
+        f"{place}.2.timing.targets: the metric needs time. Expected the targets [time]. Received {targets}.",
+    ]
 
 
 TARGETS = {
@@ -63,5 +75,6 @@ def test_shipped_metrics_are_tried(name, small_job):
     task = {"targets": TARGETS[name], "metrics": [name]}
     if name == "classification":
         task["loss"] = "binary_crossentropy"
-    figures = try_metric(parse({**small_job, "tasks": {"one": task}}).tasks["one"])
+    made = parse({**small_job, "tasks": {"one": task}}).tasks["one"]
+    figures = try_metric(made.metrics[0], made.targets)
     assert METRICS[name].facts.primary in figures

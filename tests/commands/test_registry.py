@@ -36,6 +36,7 @@ def test_runs_are_chosen(copied, capsys, arguments, listed):
         (["note", "traned", "text"], "no such run in the registry. Did you mean 'trained'?"),
         (["note", "trained"], "registry: missing argument."),
         (["nte", "trained", "text"], "registry: unknown subcommand."),
+        (["delete", "trained"], 'Expected note RUN "TEXT", or wirechamber remove trained.'),
         (["note", "trained", " "], "note: an empty note."),
     ],
 )
