@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -126,3 +127,26 @@ def test_what_it_hands_on_is_documented():
     for name in set(wirechamber.__all__) - {"Data", "Job", "UserError"}:
         assert f"`{name}(" in page, name
         assert "Raises:" in getattr(wirechamber, name).__doc__, name
+
+
+def test_a_wrong_name_is_told_before_tensorflow_is_loaded(tmp_path):
+    code = """
+import sys, wirechamber
+try:
+    wirechamber.load("absent")
+except wirechamber.UserError as error:
+    print(error, "tensorflow" in sys.modules)
+"""
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "WIRECHAMBER_RUNS": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == f"absent: no such run. Expected a run in {tmp_path}. False\n"
+
+
+@pytest.mark.slow
+def test_loading_a_run_prints_nothing(trained):
+    code = "import wirechamber; print(wirechamber.load('trained').columns)"
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "WIRECHAMBER_RUNS": str(trained / "runs")}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == (f"{{'state': {list(COLUMNS)}}}\n", "")

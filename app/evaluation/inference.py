@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from app.core.errors import Problem, UserError
 from app.core.files import read_json
-from app.core.libraries import keras
+from app.core.libraries import keras, load_tensorflow
 from app.data.loading import stack_columns
 from app.evaluation.predict import Predictor, named_outputs
 from app.models import MODELS
@@ -35,6 +35,11 @@ class Loaded:
     model: Any
     job: dict[str, Any]
     columns: dict[str, list[str]]
+
+    def __repr__(self) -> str:
+        """Return a line: a notebook that shows the network need not show its whole job."""
+        targets = [name for task in self.job["tasks"].values() for name in task["targets"]]
+        return f"Loaded({str(self.run.path)!r}, columns={self.columns}, targets={targets})"
 
     def predict(self, columns: Mapping[str, Any]) -> dict[str, Any]:
         """Return {target: (N,)} in physical units for input columns {name: (N,)} in physical units.
@@ -118,6 +123,7 @@ def number_array(name: str, values: Any, shape: Sequence[int | None]) -> NDArray
 
 def register_layers() -> None:
     """Import every module of layers that a saved model may name."""
+    load_tensorflow()  # before the layers import Keras, which would load it with all that it writes
     import app.layers
     import app.models.blocks
 
@@ -140,10 +146,10 @@ def load(run: Path | str) -> Loaded:
     Raises:
         UserError: there is no such run, it is not finished, or one of its files is damaged.
     """
-    register_layers()
     directory = find_run(str(run))
     if not directory.model.exists():
         raise UserError(Problem("the run has no model yet", (str(directory.path),), expected="a run that is done"))
+    register_layers()
     job, columns = read_json(directory.trained_job), read_json(directory.normalization)["columns"]
     unknown = None
     try:

@@ -17,6 +17,11 @@ def model(trained):
     return load(str(trained / "runs" / "trained"))
 
 
+def test_a_notebook_shows_a_line(model, trained):
+    targets, path = ["x", "y", "tx", "ty"], str(trained / "runs" / "trained")
+    assert repr(model) == f"Loaded({path!r}, columns={{'state': {list(TRACK)}}}, targets={targets})"
+
+
 def test_no_events_give_no_answers(model):
     found = model.predict({name: [] for name in TRACK})
     assert {name: values.shape for name, values in found.items()} == dict.fromkeys(("x", "y", "tx", "ty"), (0,))
