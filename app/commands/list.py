@@ -8,6 +8,7 @@ import argparse
 import ast
 import importlib
 import inspect
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -38,6 +39,8 @@ PLACES = {
     "schedules": ("SCHEDULES", "app/schedules.py"),
 }
 """The catalog of each kind and the package, or module, whose public modules register its components."""
+LINK = re.compile(r"\[(\w+)\]\(#\w+\)")
+"""A link inside docs/job_files.md."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -87,14 +90,16 @@ def read_summaries(kind: str) -> Iterator[tuple[str, str]]:
 
 
 def _explain(component: Any, options: argparse.Namespace) -> None:
-    from app.config.reference import arguments_of, default_of, describe_type
+    from app.config.reference import arguments_of, default_of, describe_type, parts_of
 
     fields = {name: field for name, field in component.model.model_fields.items() if name != "name"}
     explained = arguments_of(component)
-    keys = []
+    keys, parts = [], dict[str, str]()
     for name, field in fields.items():
         text = field.description or (explained.get(name) if name not in component.types else None) or ""
-        keys.append({"key": name, "type": describe_type(field), "default": default_of(field), "description": text})
+        kind = LINK.sub(r"\1", describe_type(field))
+        keys.append({"key": name, "type": kind, "default": default_of(field), "description": text})
+        parts |= {part.__name__: ", ".join(part.model_fields) for part in parts_of(field)}
     explanation = inspect.getdoc(component.call) or ""
     if wants_data(options):
         print_data(options, keys, {"name": component.name, "description": explanation, "keys": keys})
@@ -104,3 +109,5 @@ def _explain(component: Any, options: argparse.Namespace) -> None:
     console.print("\nKeys in a job file:" if keys else "\nIt has no keys in a job file.", style="bold")
     for key in keys:
         entry(key["key"], f"{key['type']}; {key['default']}" + f". {key['description']}" * bool(key["description"]), 23)
+    for name, inner in parts.items():
+        entry(f"Keys of {name}:", f"{inner}; docs/job_files.md explains them.", 23, indent=0)

@@ -112,6 +112,11 @@ def describe_type(field: FieldInfo) -> str:
     return _describe(field.annotation, field.metadata)
 
 
+def parts_of(field: FieldInfo) -> list[type[BaseModel]]:
+    """Return the parts of a job that a key takes, whose keys stand in tables of their own."""
+    return list(dict.fromkeys(_models_in(field.annotation)))
+
+
 def default_of(field: FieldInfo, quote: str = "") -> str:
     """Return the default as JSON, or 'required'; the defaults of a part stand in its own table."""
     if field.is_required():

@@ -34,7 +34,10 @@ def test_a_component_is_explained_with_its_keys(capsys):
     assert "Args:" in output
     assert f"  {'delta':<20} number > 0; 1.0" in output
     assert main(["list", "models", "mlp"]) == 0
-    assert f"  {'hidden':<20} list of: whole number >= 1 or null; null" in capsys.readouterr().out
+    output = capsys.readouterr().out
+    assert f"  {'hidden':<20} list of: whole number >= 1 or null; null" in output
+    assert f"  {'inputs':<20} Inputs; defaults of Inputs" in output
+    assert output.endswith("Keys of Inputs:        mirror, features; docs/job_files.md explains them.\n")
 
 
 @pytest.mark.parametrize(
