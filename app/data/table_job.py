@@ -58,9 +58,10 @@ def table_job(path: Path, tree: str | None, inputs: Sequence[str], targets: Sequ
     weights = [name for name in columns if WEIGHT.fullmatch(name) and name not in targets]
     free = {name: values for name, values in columns.items() if name not in (*targets, *key, *weights)}
     left |= {} if inputs else {name: reason for name, values in free.items() if (reason := no_input(name, values))}
-    inputs = inputs or [name for name in free if name not in left]
-    for name, reason in left.items():
-        logger.info("left out: %s (%s)", name, reason)
+    if not inputs:
+        inputs = [name for name in free if name not in left]
+        for name, reason in left.items():
+            logger.info("left out: %s (%s)", name, reason)
     if not inputs:
         raise UserError(Problem("no column is left for the inputs", (str(path),), received=list(columns)))
     lacking = [n for n in (*inputs, *targets) if columns[n].dtype.kind == "f" and not np.isfinite(columns[n]).all()]
@@ -131,9 +132,11 @@ def guess_targets(columns: Columns, taken: set[str]) -> list[str]:
         raise UserError(
             Problem("no column to learn", expected="a column of numbers or classes", received=list(columns))
         )
-    found = [name for name in free if TRUTH.fullmatch(name)] or free[-1:]
-    logger.warning("targets are guessed from the names: %s; --targets says which", ", ".join(found))
-    return found
+    if found := [name for name in free if TRUTH.fullmatch(name)]:
+        logger.warning("targets are guessed from the names: %s; --targets says which", ", ".join(found))
+        return found
+    logger.warning("no name says what to learn, so the last column is taken: %s; --targets says which", free[-1])
+    return free[-1:]
 
 
 def no_input(name: str, values: NDArray[Any]) -> str:

@@ -65,7 +65,7 @@ def open_tree(path: Path, name: str | None = None) -> Any:
     wanted = split_name(path)[1] or name
     if wanted is None and len(known) != 1:
         what = f"{len(known)} trees" if known else "no tree"
-        expected = f"'tree' in the dataset, one of [{', '.join(known)}]" if known else "a file with a tree"
+        expected = f"'FILE:TREE' or 'tree' in the dataset, one of [{', '.join(known)}]" if known else "a tree"
         raise UserError(Problem(f"the file has {what}", (str(path),), expected=expected))
     if wanted is not None and wanted.split(";")[0] not in known:
         raise UserError(unknown("tree", wanted, known, (str(path),)))

@@ -61,9 +61,11 @@ def test_names_and_values_say_what_is_what(tmp_path, columns, caplog):
     assert source.extras.keys() == {"run", "event", "weight"}
 
 
-def test_what_is_given_is_taken(tmp_path, columns):
+def test_what_is_given_is_taken(tmp_path, columns, caplog):
+    caplog.set_level("INFO")
     made = job_of(tmp_path, columns, ["eta", "constant"], ["pt"])
     assert made["dataset"]["inputs"] == ["eta", "constant"]
+    assert "left out" not in caplog.text
     assert made["dataset"]["targets"] == {"pt": ""}
     with pytest.raises(UserError, match=r"unknown column\. Did you mean 'eta'\?"):
         job_of(tmp_path, columns, ["etaa"], ["pt"])
@@ -72,6 +74,7 @@ def test_what_is_given_is_taken(tmp_path, columns):
 def test_without_a_hint_the_last_column_is_learned(tmp_path, columns, caplog):
     made = job_of(tmp_path, {name: columns[name] for name in ("pt", "constant", "eta")})
     assert made["dataset"]["targets"] == {"eta": ""}
+    assert "no name says what to learn, so the last column is taken: eta; --targets says which" in caplog.messages
     assert made["dataset"]["inputs"] == ["pt"]
     assert "key" not in made["dataset"]
     with pytest.raises(UserError, match="no column is left for the inputs"):

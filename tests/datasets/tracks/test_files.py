@@ -76,7 +76,8 @@ def test_the_tree_is_named_in_the_path_or_in_the_dataset_or_is_the_only_one(load
     for source, _ in (load(f"{two}:tracks"), load(two, tree="tracks"), load(f"{two}:tracks", tree="run/info")):
         assert source.rows == 20
         assert len(source.fingerprint) == 16
-    refused(r"the file has 2 trees\. Expected 'tree' in the dataset, one of \[run/info, tracks\]", two)
+    expected = r"Expected 'FILE:TREE' or 'tree' in the dataset, one of \[run/info, tracks\]"
+    refused(rf"the file has 2 trees\. {expected}", two)
     refused(r"unknown tree\. Did you mean 'tracks'\?", f"{two}:track")
     refused(r"unknown tree\. Did you mean 'tracks'\?", two, tree="trakcs")
     inside = root("inside.root", **{"ntuples/tracks": columns})
