@@ -71,6 +71,14 @@ def test_coordinates_may_be_numbers_and_broadcast():
     assert np.allclose([field(float(i), float(j), 4000.0) for i, j in zip(x, y, strict=True)], np.transpose(expected))
 
 
+def test_arrays_keep_their_precision():
+    field, (x, y, z) = field_of(random_coefficients()), PLACES.astype(np.float32)
+    for last in (z, 4000.0):
+        found = field(x, y, last)
+        assert {component.dtype for component in found} == {np.dtype(np.float32)}
+        assert np.allclose(found, field(x.astype(float), y.astype(float), np.float64(last)), atol=1e-3)
+
+
 def test_beyond_the_box_the_field_is_that_of_the_nearest_place():
     field = field_of(random_coefficients())
     assert field(5000.0, -900.0, 9000.0) == field(900.0, -800.0, 8000.0)

@@ -52,7 +52,7 @@ class Harmonic:
     def __call__(self, x: Array, y: Array, z: Array) -> tuple[Array, Array, Array]:
         """Return (Bx, By, Bz) [T] at (x, y, z) [mm]; beyond the box around the region that of its nearest place."""
         xp = module_of(x, y, z)
-        like = next((value for value in (x, y, z) if module_of(value) is not np), np.float64(0.0))
+        like = _in_precision(x, y, z)
         table = {name: table_like(like, versions) for name, versions in self._tables.items()}
         x, y, z = (
             xp.clip(xp.asarray(value, like.dtype) if xp is np else xp.cast(value, like.dtype), low, high)[
@@ -119,3 +119,12 @@ class Harmonic:
             depends_on_y=bool(used[self.modes.k > 0].any()),
             depends_on_z=bool(used[:, 1:].any()),
         )
+
+
+def _in_precision(*coordinates: Array) -> Array:
+    """Return a value of the precision in which these are computed: that of a tensor, else of the arrays."""
+    tensor = next((value for value in coordinates if module_of(value) is not np), None)
+    if tensor is not None:
+        return tensor
+    arrays = [value for value in coordinates if np.ndim(value) and np.asarray(value).dtype.kind == "f"]
+    return np.zeros((), np.result_type(*arrays) if arrays else np.float64)
