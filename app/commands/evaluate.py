@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,14 +58,14 @@ def execute(options: argparse.Namespace) -> int:
     device.prepare(0)
     from app.commands._results import show_results
     from app.data.loading import load_data
-    from app.evaluation.metrics import measure_events, read_events
+    from app.evaluation.metrics import measure_events
     from app.export.onnx_file import with_old_parity
     from app.export.root_file import run_facts, write_root
     from app.training.kept_epochs import model_of
 
     job = read_job(run.job)
     data = load_data(job)
-    blocks = data.splits.test if others is None else [read_events(job, data, others)]
+    blocks = data.splits.test if others is None else [read_others(run, job, data, others)]
     model = model_of(run, job, data, options.epoch)
     jacobian = first_jacobian(job, data, blocks, model, options.jacobian) if options.jacobian else None
     results, predictions = measure_events(job, data, blocks, model)
@@ -82,6 +82,19 @@ def execute(options: argparse.Namespace) -> int:
     if jacobian:
         show_jacobian(run.name, jacobian)
     return 0
+
+
+def read_others(run: RunDirectory, job: Job, data: Data, files: Sequence[Path]) -> Events:
+    """Return the events of other files; raises UserError, which names `predict` where they lack the truth."""
+    from app.evaluation.metrics import read_events
+
+    try:
+        return read_events(job, data, files)
+    except UserError as error:
+        if not any(problem.where[:2] == ("dataset", "targets") for problem in error.problems):
+            raise
+        expected = f"files with it, or `wirechamber predict {run.name}`, which needs none"
+        raise UserError(*error.problems, Problem("files without the truth", ("--data",), expected=expected)) from None
 
 
 def first_jacobian(job: Job, data: Data, blocks: Iterable[Events], model: Any, rows: int) -> dict[str, Any]:

@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 
 from app.cli import main
+from app.commands.evaluate import read_others
 from app.config.job_file import parse
 from app.core.errors import UserError
 from app.data.loading import load_data
 from app.evaluation import load
+from app.runs.directory import RunDirectory
 
 INPUTS = ("x", "y", "tx", "ty", "qop", "dz")
 
@@ -99,6 +101,21 @@ def test_a_missing_column_is_named(trained):
     loaded = load(str(trained / "runs" / "trained"))
     with pytest.raises(UserError, match=r"qop: missing input column\. Expected the columns \['x', 'y', 'tx'"):
         loaded.predict({name: [1.0] for name in INPUTS if name != "qop"})
+
+
+def test_files_without_the_truth_are_for_predict(tmp_path):
+    lines = ["a,b,m", *(f"{i},{i % 7},{i * 0.5}" for i in range(60))]
+    (tmp_path / "all.csv").write_text("\n".join(lines))
+    (tmp_path / "new.csv").write_text("a,b\n1,2\n3,4\n")
+    dataset = {"name": "table", "files": [str(tmp_path / "all.csv")], "inputs": ["a", "b"], "targets": ["m"]}
+    content = {"name": "z", "application": "z", "rationale": "z", "model": "mlp", "dataset": dataset}
+    job = parse({**content, "tasks": {"m": {"targets": ["m"], "loss": "mse"}}})
+    with pytest.raises(UserError) as caught:
+        read_others(RunDirectory(tmp_path / "z"), job, load_data(job), [tmp_path / "new.csv"])
+    assert [str(problem) for problem in caught.value.problems] == [
+        f"dataset.targets.m: unknown column in {tmp_path}/new.csv. Expected one of [a, b]. Received 'm'.",
+        "--data: files without the truth. Expected files with it, or `wirechamber predict z`, which needs none.",
+    ]
 
 
 def test_the_transport_jacobian_is_held_against_runge_kutta(copied, capsys):
