@@ -140,10 +140,12 @@ def ended_fields(run: RunDirectory) -> dict[str, Any]:
 def finished_fields(run: RunDirectory) -> dict[str, Any]:
     """Return the fields that follow from the files of a finished run."""
     results, history = read_file(run.metrics), _read(run.history)
-    description = _read(run.model_config).get("description", "")
+    description, end = _read(run.model_config).get("description", ""), _read(run.provenance).get("end")
     return {
         "state": "done",
+        **({"finished": end.replace("+00:00", "Z")} if end else {}),
         **result_fields(results, description),
+        "test_events": next(iter(results.values()))["model"].get("rows"),
         "metrics": history.get("test_final", {}),
         "best_epoch": history.get("best_epoch"),
         "training_time": history.get("training_time"),

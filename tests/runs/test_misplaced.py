@@ -80,6 +80,9 @@ def test_a_copy_of_a_run_becomes_one_of_its_own(copied, check):
     assert check("--repair") == f"{said} repaired 1 of 1"
     twin, own = registry.read(root, "twin"), registry.read(root, "trained")
     assert (twin.state, twin.value, twin.fingerprint) == (own.state, own.value, own.fingerprint)
+    provenance = json.loads((copied / "runs" / "trained" / "provenance.json").read_text())
+    assert twin.test_events == own.test_events > 0
+    assert twin.finished == provenance["end"]
     assert json.loads((copied / "runs" / "twin" / "job.json").read_text())["name"] == "twin"
     assert check().endswith("and RUNS agree")
 
