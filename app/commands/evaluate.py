@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from app.commands._parser import read_path, whole_number
 from app.core.errors import Problem, UserError
 from app.core.files import find_files, make_folder, write_json
+from app.core.paths import check_not_read
 from app.runs.directory import RunDirectory
 from app.runs.files import read_job
 from app.runs.find import find_run
@@ -52,6 +53,8 @@ def execute(options: argparse.Namespace) -> int:
         find_epoch(run, options.epoch)
     own = run.path / "evaluation" / (f"epoch_{options.epoch}" if options.epoch else "")
     folder: Path = options.out or (run.path if others is None and not options.epoch else own)
+    written = (folder / name for name in ("predictions.csv", run.root_predictions.name, "metrics.json"))
+    check_not_read(written, others or (), "--out")
     make_folder(folder)
     from app.runtime import device
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from app.commands._parser import read_path
 from app.core.errors import Problem, UserError
 from app.core.files import check_file, find_files, make_folder, read_json
+from app.core.paths import check_not_read
 from app.runs.find import find_run
 from app.runtime.console import console
 
@@ -42,6 +43,7 @@ def execute(options: argparse.Namespace) -> int:
             Problem("no kind of file", ("--out",), expected="a name that ends in .csv or .root", received=out.name)
         )
     check_file(out, "--out")
+    check_not_read([out], files, "--out")
     make_folder(out.parent)
     from app.runtime import device
 

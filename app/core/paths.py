@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from app.core.errors import Place, Problem, UserError
@@ -42,3 +43,12 @@ def with_variables(text: str, place: Place) -> str:
             expected = f"the environment variable {variable} to be set"
             raise UserError(Problem("a variable in the path is not set", place, expected=expected, received=text))
     return os.path.expandvars(text)
+
+
+def check_not_read(written: Iterable[Path], read: Iterable[Path], option: str) -> None:
+    """Raise UserError where a file that will be written is one of those that are read, by whatever name or link."""
+    files = [Path(name) for path in read for name in (str(path), str(path).rpartition(":")[0]) if name]
+    for path in written:
+        if path.exists() and any(file.exists() and path.samefile(file) for file in files):
+            what, expected = "is one of the files that are read", "another name, so that this file is kept"
+            raise UserError(Problem(what, (f"{option} {path}",), expected=expected))

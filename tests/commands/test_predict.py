@@ -181,3 +181,12 @@ def test_truth_that_is_wrong_somewhere_is_not_used(copied, states, monkeypatch, 
     assert f"predicted without the truth of these files: {copied / 'new.npz'}[300:]" in out
     assert "600 events predicted" in out
     assert Predictions.read(copied / "p.csv").true == {}
+
+
+@pytest.mark.parametrize("command", ["predict", "evaluate"])
+def test_the_files_that_are_read_are_not_written_over(copied, capsys, command):
+    data, out = copied / "predictions.csv", copied / ("predictions.csv" if command == "predict" else "")
+    data.write_text("x\n1\n")
+    assert main([command, "trained", "--data", str(data), "--out", str(out)]) == 2
+    assert f"--out {data}: is one of the files that are read. Expected another name" in capsys.readouterr().err
+    assert data.read_text() == "x\n1\n"
