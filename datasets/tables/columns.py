@@ -81,11 +81,21 @@ class Wanted:
             return classes_of(values, self.quantity.classes, (*place, self.name))
         if values.dtype.kind not in "iufb":
             expected = 'numbers, or "classes": [...] in the dataset'
-            received = str(values[0]) if len(values) else str(values.dtype)
+            received = first_text(values)
             raise UserError(
                 Problem("not a column of numbers", (*place, *self.sources), expected=expected, received=received)
             )
         return values if self.factor == 1.0 else values * self.factor
+
+
+def first_text(values: Array) -> str:
+    """Return the first value that is no number, with its row; the type where there is none."""
+    for row, value in enumerate(values.tolist()):
+        try:
+            float(value)
+        except (TypeError, ValueError):
+            return f"{value!r} in row {row}"
+    return str(values.dtype)
 
 
 def wanted(quantities: Quantities, key: str, mistakes: Mistakes) -> list[Wanted]:

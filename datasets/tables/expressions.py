@@ -9,11 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.errors import Place, Problem, UserError, nearest
+from datasets.tables.integers import wrong_integers
 
 FUNCTIONS = (
     *("where", "abs", "sqrt", "exp", "expm1", "log", "log1p", "log10", "floor", "ceil", "sin", "cos", "tan"),
     *("arcsin", "arccos", "arctan", "arctan2", "sinh", "cosh", "tanh", "arcsinh", "arccosh", "arctanh"),
 )
+LARGEST_POWER = 100
+"""Of a number: Python computes numbers exactly, 10**10**10 without an end."""
 OPERATIONS = (ast.Expression, ast.BinOp, ast.UnaryOp, ast.Compare, ast.operator, ast.unaryop, ast.cmpop, ast.Load)
 
 
@@ -47,11 +50,24 @@ def refusal(node: ast.AST) -> Problem | None:
         return Problem(f"cannot call {name!r}", nearest=near, expected=expected)
     if isinstance(node, ast.Compare) and len(node.ops) > 1:
         return Problem("a chain of comparisons", expected="as '(1 < x) & (x < 3)'")
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow | ast.LShift) and not _may_be_computed(node):
+        expected = f"a column, or a number with a power of at most {LARGEST_POWER}"
+        return Problem(f"too large a number {ast.unparse(node)!r}", expected=expected)
     number = isinstance(node, ast.Constant) and isinstance(node.value, int | float)
     if number or isinstance(node, (*OPERATIONS, ast.Name)):
         return None
     expected = "numbers, columns, + - * / ** % < <= == != & | ~ and functions; 'and' is written '&'"
     return Problem(f"an expression cannot hold {ast.unparse(node)!r}", expected=expected)
+
+
+def _may_be_computed(power: ast.BinOp) -> bool:
+    """Whether a power of numbers alone is one of two plain numbers, the second of which is small."""
+    if any(isinstance(node, ast.Name) for node in ast.walk(power)):
+        return True
+    exponent = power.right.operand if isinstance(power.right, ast.UnaryOp) else power.right
+    if not isinstance(power.left, ast.Constant) or not isinstance(exponent, ast.Constant):
+        return False
+    return isinstance(exponent.value, int | float) and exponent.value <= LARGEST_POWER
 
 
 def evaluate(text: str, columns: Mapping[str, NDArray[Any]], place: Place) -> NDArray[Any]:
@@ -69,8 +85,12 @@ def evaluate(text: str, columns: Mapping[str, NDArray[Any]], place: Place) -> ND
         if values.dtype.kind not in "iufb" or (values.dtype == np.uint64 and rows and values.max() >= 2**63):
             received = f"{name}: {'numbers from 2^63 up' if values.dtype.kind == 'u' else values.dtype}"
             raise UserError(Problem("cannot be computed", place, expected="columns of numbers", received=received))
+    taken = {name: columns[name] for name in names}
     try:
-        values = numexpr.evaluate(text.strip(), {name: columns[name] for name in names}, {})
+        values = numexpr.evaluate(text.strip(), taken, {})
+        problem = wrong_integers(text, taken)
     except Exception as error:  # numexpr raises what it likes
         raise UserError(Problem(f"cannot be computed ({error})", place, received=text)) from None
+    if problem is not None:
+        raise UserError(replace(problem, where=place, received=text))
     return np.broadcast_to(values, (rows,)) if values.ndim == 0 else values
