@@ -17,7 +17,13 @@ def problems(error: ValidationError, model: type[BaseModel]) -> list[Problem]:
     ones become one.
     """
     places = [(_Place.of(detail["loc"], model), dict(detail)) for detail in error.errors() if not _follows(detail)]
-    described = [(place, problem) for place, detail in places for problem in place.describe(detail)]
+    told = [(detail, place, problem) for place, detail in places for problem in place.describe(detail)]
+    firm = [problem.where for detail, _, problem in told if not str(detail["type"]).endswith("_type")]
+    described = [  # a member of another type has nothing to say where the one of this type is wrong
+        (place, problem)
+        for detail, place, problem in told
+        if not (place.union is not None and str(detail["type"]).endswith("_type") and _any_below(problem.where, firm))
+    ]
     depths: dict[Any, int] = {}
     for place, problem in described:
         depths[place.union] = max(depths.get(place.union, 0), len(problem.where))
@@ -36,6 +42,10 @@ def problems(error: ValidationError, model: type[BaseModel]) -> list[Problem]:
 def _follows(detail: Mapping[str, Any]) -> bool:
     """Whether a list is too short only because its items are mistakes, which pydantic leaves out when it counts."""
     return detail["type"] == "too_short" and len(detail["input"]) >= int(detail["ctx"]["min_length"])
+
+
+def _any_below(where: Place, others: Sequence[Place]) -> bool:
+    return any(tuple(other[: len(where)]) == tuple(where) for other in others)
 
 
 @dataclass
@@ -78,6 +88,10 @@ class _Place:
             return [Problem("required key is missing", where)]
         if detail["type"] == "json_invalid":
             return [Problem(f"not JSON: {cause}", where)]
+        if detail["type"] == "too_short":
+            least = detail["ctx"]["min_length"]
+            expected = f"at least {least} item{'s' * (least > 1)}"
+            return [Problem("not valid", where, expected=expected, received=received)]
         if cause is not None:
             return [Problem(str(cause), where, received=received)]
         return [Problem("not valid", where, expected=detail["msg"].removeprefix("Input should be "), received=received)]

@@ -86,3 +86,32 @@ def test_text_that_is_not_json_says_where() -> None:
     with pytest.raises(ValidationError) as caught:
         Outer.model_validate_json('{"inner": ')
     assert str(problems(caught.value, Outer)[0]) == "not JSON: EOF while parsing a value at line 1 column 10."
+
+
+class Part(Strict):
+    classes: Annotated[tuple[int, ...], Field(min_length=2)] | None = None
+
+
+class Parts(Strict):
+    inputs: Annotated[dict[str, str | Part] | list[str], Field(min_length=1)]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        ({"a": {"classes": [1]}}, "inputs.a.classes: not valid. Expected at least 2 items. Received [1]."),
+        ([], "inputs: not valid. Expected at least 1 item. Received []."),
+    ],
+)
+def test_a_mistake_in_one_member_of_a_union_is_reported_once(inputs, message):
+    with pytest.raises(ValidationError) as caught:
+        Parts.model_validate_json(json.dumps({"inputs": inputs}))
+    assert [str(problem) for problem in problems(caught.value, Parts)] == [message]
+
+
+def test_a_value_of_no_type_of_a_union_is_refused_by_each():
+    with pytest.raises(ValidationError) as caught:
+        Parts.model_validate_json('{"inputs": {"a": 5}}')
+    (problem,) = problems(caught.value, Parts)
+    assert problem.where == ("inputs", "a")
+    assert "a valid string" in str(problem)
