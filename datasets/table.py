@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from app.core.errors import Mistakes, Place, Problem, UserError
 from app.core.types import Count, Listed
@@ -18,6 +18,7 @@ from datasets.files.damaged import OnBadFile, load_readable
 from datasets.pipeline.event_keys import Duplicates
 from datasets.pipeline.events import Input, Source
 from datasets.tables.columns import Quantities, columns_of_files, wanted
+from datasets.tables.expressions import parsed
 from datasets.tables.files import ELEMENT, TableFile, fingerprint
 from datasets.tables.formats import open_table
 from datasets.tables.friends import Friend, with_friends
@@ -32,7 +33,7 @@ def table(
     targets: Annotated[Quantities, Field(min_length=1)],
     extras: Quantities = (),
     tree: str | None = None,
-    select: str | None = None,
+    select: Annotated[str, AfterValidator(parsed)] | None = None,
     key: Listed | None = None,
     friends: tuple[Friend, ...] = (),
     missing: Missing = "stop",

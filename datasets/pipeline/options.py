@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from app.core.errors import Problem, UserError, unknown
 from app.core.types import Fraction, Listed, Strict
 from datasets.simulate import SIMULATORS
+from datasets.tables.expressions import parsed
 
 PARTS = ("train", "validation", "test")
 
@@ -91,7 +92,7 @@ class DatasetOptions(Strict):
     files: Annotated[Listed, Field(min_length=1)] | None = None
     simulate: SIMULATORS.spec | None = None
     split: Split = Split()
-    selection: str | None = Field(
+    selection: Annotated[str, AfterValidator(parsed)] | None = Field(
         None, description="events to take: an expression of inputs, extras and `true_TARGET`, e.g. `(p > 5) & (p < 50)`"
     )
     streaming: bool = Field(False, description="read shards again in every pass instead of holding all in memory")

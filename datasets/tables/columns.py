@@ -8,12 +8,12 @@ from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from app.core.errors import Mistakes, Place, Problem, UserError, unknown
 from app.core.types import Strict
 from datasets.pipeline.events import Column
-from datasets.tables.expressions import evaluate, names_in
+from datasets.tables.expressions import evaluate, names_in, parsed
 from datasets.tables.units import conversion
 
 Array = NDArray[Any]
@@ -23,7 +23,9 @@ class Quantity(Strict):
     """A column of the files, or an expression of columns, under the name that the job gives it."""
 
     column: str | None = Field(None, description="its name in the files, `name[i]` for one element; else its own name")
-    expression: str | None = Field(None, description="of other columns, e.g. `sqrt(px**2 + py**2)`")
+    expression: Annotated[str, AfterValidator(parsed)] | None = Field(
+        None, description="of other columns, e.g. `sqrt(px**2 + py**2)`"
+    )
     unit: str = Field("", description="in the files; energies become GeV")
     to: str | None = Field(None, description="the unit to convert to")
     classes: Annotated[tuple[str | int, ...], Field(min_length=2)] | None = Field(
@@ -31,7 +33,8 @@ class Quantity(Strict):
     )
 
     @model_validator(mode="after")
-    def _one_origin(self) -> Quantity:
+    def _is_understood(self) -> Quantity:
+        conversion(self.unit, self.to, ("unit",))
         if self.column is not None and self.expression is not None:
             raise UserError(Problem("give 'column' or 'expression', not both", received=self.expression))
         if self.classes is not None and len(set(self.classes)) < len(self.classes):

@@ -40,6 +40,12 @@ def names_in(text: str, place: Place) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
+def parsed(text: str) -> str:
+    """Return an expression that `names_in` understands; raises its UserError."""
+    names_in(text, ())
+    return text
+
+
 def refusal(node: ast.AST) -> Problem | None:
     """Return what is wrong with a part of an expression, None where it is allowed."""
     if isinstance(node, ast.Call):

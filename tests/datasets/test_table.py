@@ -14,6 +14,7 @@ import pytest
 import uproot
 from pyarrow import csv, parquet
 
+from app.config.job_file import parse
 from app.core.errors import UserError
 from app.core.files import find_files
 from datasets import DATASETS
@@ -150,7 +151,7 @@ def test_expressions_and_selections_follow_from_other_columns(tmp_path, columns)
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("px +", "dataset.select: not an expression (invalid syntax)"),
+        ("px +", "select: not an expression (invalid syntax)"),
         ("pq > 1", "dataset.select: unknown column in"),
         ("sqr(px) > 1", "cannot call 'sqr'. Did you mean 'sqrt'?"),
         ("__import__('os').system('true')", "cannot call \"__import__('os').system\""),
@@ -174,7 +175,7 @@ def test_a_selection_with_a_mistake_is_named(tmp_path, columns, text, message):
             {"targets": {"E": {"unit": "MeV", "to": "cm"}}},
             "MeV is a unit of energy and cannot be converted to cm, one of length",
         ),
-        ({"targets": {"E": {"unit": "Mev", "to": "GeV"}}}, "dataset.targets.E.unit: unknown unit. Did you mean 'MeV'?"),
+        ({"targets": {"E": {"unit": "Mev", "to": "GeV"}}}, "targets.E.unit: unknown unit. Did you mean 'MeV'?"),
         ({"targets": ["kind"]}, 'kind: not a column of numbers. Expected numbers, or "classes": [...] in the dataset'),
         ({"targets": {"kind": {"classes": ["muon", "kaon"]}}}, "unknown class"),
         ({"targets": {"E": {"column": "E", "expression": "px"}}}, "give 'column' or 'expression', not both"),
@@ -325,10 +326,13 @@ def test_all_mistakes_of_a_job_are_reported_together(tmp_path, columns):
     path = write(tmp_path / "a.parquet", columns)
     inputs = {"px": {"unit": "GeV", "to": "mm"}, "nn": "", "r": {"expression": "px +"}}
     lines = refused(path, inputs=inputs, targets=["Mm"], select="(px > 1", key=["Evnt"]).splitlines()
+    assert [line.split(". ")[0] for line in lines] == [  # what `validate` finds without the data
+        "inputs.px.unit: GeV is a unit of energy and cannot be converted to mm, one of length",
+        "inputs.r.expression: not an expression (invalid syntax)",
+        "select: not an expression ('(' was never closed)",
+    ]
+    lines = refused(path, inputs=["px", "nn"], targets=["Mm"], select="px > 1", key=["Evnt"]).splitlines()
     assert [line.split(". ")[0] for line in lines] == [
-        "dataset.inputs.px.unit: GeV is a unit of energy and cannot be converted to mm, one of length",
-        "dataset.inputs.r.expression: not an expression (invalid syntax)",
-        "dataset.select: not an expression ('(' was never closed)",
         f"dataset.inputs.nn: unknown column in {path}",
         f"dataset.targets.Mm: unknown column in {path}",
         f"dataset.key: unknown column in {path}",
@@ -337,4 +341,17 @@ def test_all_mistakes_of_a_job_are_reported_together(tmp_path, columns):
     assert [line.split(". ")[0] for line in lines] == [
         f"{path}.kind: not a column of numbers",
         f"{path}.n.row 0: unknown class",
+    ]
+
+
+def test_expressions_and_units_are_checked_without_the_data(small_job):
+    data = {"name": "table", "files": ["absent.csv"], "selection": "(a >", "select": "1 < a < 2", "targets": ["y"]}
+    inputs = {"a": {"unit": "GeV", "to": "mm"}, "b": {"expression": "open(a)"}}
+    with pytest.raises(UserError) as caught:
+        parse({**small_job, "dataset": {**data, "inputs": inputs}})
+    assert [str(problem).split(". ")[0] for problem in caught.value.problems] == [
+        "job.dataset.selection: not an expression ('(' was never closed)",
+        "job.dataset.inputs.a.unit: GeV is a unit of energy and cannot be converted to mm, one of length",
+        "job.dataset.inputs.b.expression: cannot call 'open'",
+        "job.dataset.select: a chain of comparisons",
     ]

@@ -53,7 +53,7 @@ def test_the_fingerprint_is_that_of_the_selection(path):
             "dataset.selection: unknown column. Did you mean 'p'? Expected one of [x, y, tx, ty, qop, dz, p, ",
         ),
         ("p + 5", "dataset.selection: not a selection. Expected a comparison, as 'p > 5'. Received 'p + 5'."),
-        ("open('x') > 1", "dataset.selection: cannot call 'open'."),
+        ("open('x') > 1", "selection: cannot call 'open'."),
     ],
 )
 def test_a_selection_with_a_mistake_is_named(path, text, message):
