@@ -31,6 +31,11 @@ class RootFile(TableFile):
         """Names of its branches or fields."""
         return [str(name) for name in self.tree.keys()]  # noqa: SIM118  (a tree is no dict)
 
+    @cached_property
+    def branches(self) -> dict[str, Any]:
+        """Its branches by name: a name that begins with a slash is not found otherwise."""
+        return dict(self.tree.iteritems())
+
     @property
     def rows(self) -> int:
         """How many entries it has."""
@@ -48,7 +53,7 @@ class RootFile(TableFile):
         """Whether a branch is read as a NumPy array: numbers, as many in each entry."""
         if self.tree.classname != root.TREES[0]:
             return False
-        kind = self.tree[name].interpretation
+        kind = self.branches[name].interpretation
         return isinstance(kind, uproot.AsDtype) and kind.to_dtype.base.names is None
 
     def identity(self) -> str:

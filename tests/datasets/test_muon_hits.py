@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 
 import awkward as ak
 import numpy as np
@@ -199,7 +200,7 @@ def test_blocks_files_and_globs_give_the_same_events(one, tmp_path):
     np.testing.assert_array_equal(Events.concatenate(list(small)).key, whole.key)
     halves = [{k: v[rows] for k, v in branches.items()} for rows in (slice(0, 20), slice(20, 40))]
     files = [write(tmp_path / f"half_{i}.root", half, name="other") for i, half in enumerate(halves)]
-    together = read(*[f"{file}:other" for file in files])
+    together = read(*[Path(f"{file}:other") for file in files])
     np.testing.assert_array_equal(together.inputs["hits"].values, whole.inputs["hits"].values)
 
 

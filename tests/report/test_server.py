@@ -1,5 +1,6 @@
 """The page kept open: asked through real HTTP, while runs grow, vanish and break."""
 
+import functools
 import http.client
 import shutil
 import signal
@@ -125,7 +126,8 @@ def test_ctrl_c_ends_the_command_as_others(made_run):
     made_run("one")
     command = [sys.executable, "-m", "app", "report", "--serve", "--port", "0"]
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "env": process_environment()}
-    with subprocess.Popen(command, **options) as process:
+    heard = functools.partial(signal.signal, signal.SIGINT, signal.default_int_handler)  # ignored in background jobs
+    with subprocess.Popen(command, **options, preexec_fn=heard) as process:
         line = process.stdout.readline()
         assert line.startswith(f"report: http://{LOOPBACK}:")
         port = int(line.rpartition(":")[2].partition("/")[0])

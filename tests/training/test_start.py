@@ -94,13 +94,16 @@ def test_a_dry_run_counts_events_and_says_what_is_taken_and_frozen(copied, small
     assert "frozen: hidden_1" in output
 
 
+ONLY_X = ('tasks.state.targets=["x"]', 'tasks.state.metrics=["regression"]')
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         (["training.start_from=traned"], "training.start_from.traned: no such run. Did you mean 'trained'?"),
         (["training.freeze=hiden_1"], "training.freeze.0: matches no layer with weights. Did you mean 'hidden_1'?"),
         (
-            ["training.start_from=trained", "model.hidden=[5, 5]", 'tasks.state.targets=["x"]'],
+            ["training.start_from=trained", "model.hidden=[5, 5]", *ONLY_X],
             "training.start_from.trained: no weight can be taken.",
         ),
     ],
