@@ -28,7 +28,7 @@ def test_a_file_of_columns_becomes_predictions(tmp_path, suffix, capsys):
         ["run", "--config", job, "--set", "name=wide", "--set", "model.preset=tiny", "--set", "training.epochs=2"],
         ["compare", "zmumu_mlp", "wide"],
         ["export", "zmumu_mlp"],
-        ["predict", "zmumu_mlp", "--data", new, "--out", str(tmp_path / "new.csv")],
+        ["predict", "zmumu_mlp", "--data", new, "--out", str(tmp_path / "predicted.csv")],
         ["show", "zmumu_mlp"],
         ["report", "--out", str(tmp_path / "report.html")],
     ]
@@ -36,13 +36,16 @@ def test_a_file_of_columns_becomes_predictions(tmp_path, suffix, capsys):
         assert main(command) == 0, command
     printed = capsys.readouterr().out
     assert "boosted_trees" in printed
-    predicted = Predictions.read(tmp_path / "new.csv")
-    np.testing.assert_array_equal(predicted.columns["event"], np.arange(50))
+    with (tmp_path / "predicted.csv").open() as file:
+        predicted = list(csv.DictReader(file))
+    assert [row["event"] for row in predicted] == [str(event) for event in range(50)]
+    assert {row.get("class_label", "Z") for row in predicted} == ({"Z"} if suffix == ".root" else {"Z", "other"})
     own = Predictions.read(tmp_path / "runs/zmumu_mlp/predictions.csv")
     both = np.flatnonzero(own.columns["event"] < 50)
     assert len(both)
     rows = own.columns["event"][both]
-    np.testing.assert_allclose(predicted.predicted["M"][rows], own.predicted["M"][both], rtol=1e-5)
+    masses = np.array([float(row["pred_M"]) for row in predicted])
+    np.testing.assert_allclose(masses[rows], own.predicted["M"][both], rtol=1e-5)
     assert np.corrcoef(own.predicted["M"], own.true["M"])[0, 1] > 0.9
 
 

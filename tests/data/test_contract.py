@@ -267,7 +267,7 @@ def test_the_command_checks_a_dataset_of_ones_own(files, tmp_path, monkeypatch):
     assert f"dataset tubes: KeyError: 'y' in tubes.py, line {line} (time, radius = arrays" in done.stderr
     assert done.stderr.count("\n") == 1
     assert "│ blocks │ FAILED │" in done.stdout
-    assert "found: KeyError: 'y' in tubes.py" in done.stdout
+    assert "KeyError: 'y' in tubes.py" in done.stdout
 
 
 def test_the_files_are_named_or_those_of_a_job(files, tmp_path, capsys, small_job):
