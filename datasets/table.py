@@ -72,16 +72,13 @@ def table(
     tables = load_readable(files, partial(open_table, group=tree), on_bad_file)
     tables = with_friends(tables, friends, block_size)
     parts = {"inputs": inputs, "targets": targets if truth else (), "extras": extras}
-    mistakes = Mistakes()
-    named = {part: wanted(quantities, part, mistakes) for part, quantities in parts.items()}
+    named = {part: wanted(quantities, part) for part, quantities in parts.items()}
     if not truth:  # what is not there cannot be handed on; the network needs the inputs alone
         known = set.intersection(*({*file.names} for file in tables))
         named["extras"] = [w for w in named["extras"] if {ELEMENT.sub(r"\1", name) for name in w.sources} <= known]
         key = key if key and {*key} <= known else None
-    further = further_columns(None, key)
-    with mistakes.noted():
-        further = further_columns(select, key)
-    asked = columns_of_files([w for part in named.values() for w in part], further)
+    asked = columns_of_files([w for part in named.values() for w in part], further_columns(select, key))
+    mistakes = Mistakes()
     for file in tables:
         with mistakes.noted():
             check_columns(file, asked)

@@ -101,13 +101,12 @@ def first_text(values: Array) -> str:
     return str(values.dtype)
 
 
-def wanted(quantities: Quantities, key: str, mistakes: Mistakes) -> list[Wanted]:
+def wanted(quantities: Quantities, key: str) -> list[Wanted]:
     """Return the quantities that a job names under `key` of its dataset.
 
     Args:
         quantities: what the job says.
         key: where in its dataset.
-        mistakes: gets the units and expressions that are not understood.
 
     Raises:
         UserError: a name that occurs twice.
@@ -118,10 +117,7 @@ def wanted(quantities: Quantities, key: str, mistakes: Mistakes) -> list[Wanted]
     found = []
     for name, text in named.items():
         quantity, place = Quantity(unit=text) if isinstance(text, str) else text, ("dataset", key, name)
-        with mistakes.noted():
-            made = Wanted(name, place, quantity, *conversion(quantity.unit, quantity.to, (*place, "unit")))
-            made.sources  # noqa: B018  (an expression with a mistake is noted now)
-            found.append(made)
+        found.append(Wanted(name, place, quantity, *conversion(quantity.unit, quantity.to, place)))
     return found
 
 
