@@ -43,7 +43,7 @@ test-browser: .venv/installed-test  ## open the report in a headless Chromium (a
 
 test-xrootd: .venv/installed-test  ## read files from an XRootD server (apt-get install xrootd-server)
 	$(INSTALL) --python $(BIN)/python --constraint constraints.txt --editable '.[test,remote]'
-	$(BIN)/python -m pytest -m xrootd
+	$(BIN)/python -m pytest -m xrootd tests/datasets/test_remote.py
 
 test-all: .venv/installed-test  ## run every test, those of the HTCondor pool too
 	$(PYTEST) -m "" --cov

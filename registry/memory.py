@@ -67,7 +67,7 @@ def write_index(root: Path) -> None:
     known = {run: entry for run, entry in _of(root).items() if (root / "runs" / f"{run}.json").exists()}
     with contextlib.suppress(WirechamberError, OSError):  # nothing depends on it
         index = Index.model_construct(program=_program(), known=known)
-        write_text(_path(root), index.model_dump_json(exclude_defaults=True))
+        write_text(_path(root), index.model_dump_json())
         _news[root] = 0
 
 

@@ -82,8 +82,12 @@ def server_options(path: Path) -> dict[str, Any]:
 
 
 def load_xrootd() -> None:
-    """Load XRootD, where it is installed; TensorFlow, which has some of its libraries too, has to come after it."""
-    if importlib.util.find_spec("XRootD") is None or importlib.util.find_spec("fsspec_xrootd") is None:
+    """Load XRootD, where it is installed; TensorFlow, which has some of its libraries too, has to come after it.
+
+    Where TensorFlow is there already, as in a notebook that imported it first, XRootD is left out: both in this order
+    end in a crash, and only a file on such a server needs it.
+    """
+    if "tensorflow" in sys.modules or not all(map(importlib.util.find_spec, ("XRootD", "fsspec_xrootd"))):
         return
     seconds = f"{patience():.0f}"
     for name in ("CONNECTIONWINDOW", "REQUESTTIMEOUT", "STREAMTIMEOUT"):

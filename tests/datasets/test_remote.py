@@ -7,6 +7,7 @@ import os
 import pickle
 import socket
 import subprocess
+import sys
 import time
 
 import h5py
@@ -205,3 +206,10 @@ def test_a_table_on_an_xrootd_server_is_the_one_of_a_disk(folder, tmp_path):
             same(source(f"{url}/{name}"), source(str(folder / name)))
         assert refused(f"{url}/none.root") == f"{url}/none.root: no such file on the server."
         assert refused(f"{url}/cut.h5").startswith(f"{url}/cut.h5: not a whole HDF5 file (")
+
+
+@pytest.mark.xrootd
+def test_tensorflow_that_was_imported_first_does_not_end_in_a_crash():
+    code = "import sys, tensorflow\nfrom app.core.libraries import keras\nprint(keras.Model, 'XRootD' in sys.modules)"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout) == (0, "<class 'keras.src.models.model.Model'> False\n"), ended.stderr

@@ -42,6 +42,13 @@ def test_a_fresh_process_opens_only_the_index(root: Path, monkeypatch: pytest.Mo
     assert [record.value for record in records] == [0.0, 1.0, 2.0]
 
 
+def test_the_index_keeps_the_times_of_a_record_of_this_second(root: Path) -> None:
+    """A time is made up where it is left out, so it must not be taken for its default."""
+    known = json.loads((root / ".index.json").read_text())["known"]
+    record = registry.read(root, "a")
+    assert (known["a"]["record"]["created"], known["a"]["record"]["updated"]) == (record.created, record.updated)
+
+
 def test_a_record_that_changed_is_read_again(root: Path) -> None:
     path = root / "runs" / "b.json"
     path.write_text(path.read_text().replace('"value": 1.0', '"value": 7.5'))
