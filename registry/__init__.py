@@ -3,6 +3,9 @@
 `runs/<run>.json` has one writer, its run. `README.md` is a pure function of `runs/` and `notes/`. People write into
 `notes/<application>.md` and, about a run, with `wirechamber registry note RUN "..."` into `notes/runs/<run>.md`.
 
+`reference/` is a registry of its own: the results that ship with the checkout, which no run is compared with or counts
+as registered by.
+
     root = registry.root()
     registry.create(root, registry.Record(run="mlp_v1", application="track_extrapolation", state="running"))
     registry.update(root, "mlp_v1", epoch=3)
@@ -11,6 +14,7 @@
 
 from pathlib import Path
 
+from app.core.files import base
 from app.core.system import now, roots
 from registry.entry import (
     begin,
@@ -52,6 +56,7 @@ __all__ = [
     "now",
     "read",
     "read_all",
+    "reference",
     "refresh",
     "rename",
     "render",
@@ -67,3 +72,8 @@ __all__ = [
 def root() -> Path:
     """Return the folder of the registry: $WIRECHAMBER_REGISTRY, or `registry/` in the repository."""
     return roots().registry
+
+
+def reference() -> Path:
+    """Return the registry of the results that ship with the checkout."""
+    return base() / "registry" / "reference"

@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 SUFFIXES = {".py", ".md", ".html", ".js", ".css", ".cfg", ".toml", ".json", ".yaml", ".cff", ".sub", ".sh", ""}
-LEFT_OUT = ("tests/data/v0_1/", "tests/compatibility/", "tests/test_words.py", "registry/runs/")
+LEFT_OUT = ("tests/data/v0_1/", "tests/compatibility/", "tests/test_words.py", "registry/reference/runs/")
 """Files of version 0.1, this list, and records that keep what was written when they were made."""
 
 PLAIN_WORDS = {

@@ -21,12 +21,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--sort", metavar="METRIC", help="sort by this metric")
     parser.add_argument("--check", action="store_true", help="show where the registry and the run directories disagree")
     parser.add_argument("--repair", action="store_true", help="the same, and repair the registry from the directories")
+    text = "list the results that ship with the checkout, which stand in no other table"
+    parser.add_argument("--reference", action="store_true", help=text)
     add_formats(parser)
 
 
 def execute(options: argparse.Namespace) -> int:
     """List the runs, check the registry, or add a note to a run."""
-    root = registry.root()
+    root = registry.reference() if options.reference else registry.root()
+    if options.reference and (options.subcommand or options.check or options.repair):
+        raise UserError(Problem("only lists the results that ship", ("--reference",), expected="it alone"))
     if options.subcommand:
         name, *arguments = options.subcommand
         if name != "note" or len(arguments) < 2:
@@ -48,7 +52,8 @@ def execute(options: argparse.Namespace) -> int:
         print_data(options, [record.model_dump(mode="json") for record in listing.records])
         return 0
     if not listing.rows:
-        console.print(f"no runs in {root}")
+        hint = "; --reference lists those that ship" if registry.reference().exists() and not options.reference else ""
+        console.print(f"no runs in {root}{hint}")
         return 0
     table(f"registry {root}", listing.header, listing.rows, numbers_from=len(listing.header))
     return 0

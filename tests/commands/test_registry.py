@@ -1,9 +1,13 @@
 """`wirechamber registry`: the runs in the terminal, and remarks by hand."""
 
+import json
+import subprocess
+
 import pytest
 
 import registry
 from app.cli import main
+from app.core.files import REPOSITORY
 
 
 def test_runs_are_listed_with_result_and_verdict(copied, capsys):
@@ -55,7 +59,30 @@ def test_a_note_is_in_the_page(copied, capsys):
 
 def test_an_empty_registry(tmp_path, capsys):
     assert main(["registry"]) == 0
-    assert capsys.readouterr().out == f"no runs in {tmp_path / 'registry'}\n"
+    assert capsys.readouterr().out == f"no runs in {tmp_path / 'registry'}; --reference lists those that ship\n"
+
+
+def test_results_that_ship_are_listed_alone_and_do_not_count_as_registered(capsys):
+    assert main(["registry", "--reference", "--json"]) == 0
+    results = {row["run"]: row["value"] for row in json.loads(capsys.readouterr().out)}
+    assert results["mlp_tiny"] == pytest.approx(0.0098, rel=0.01)
+    assert registry.find(registry.root(), "mlp_tiny") is None
+
+
+@pytest.mark.parametrize("arguments", [["note", "mlp_tiny", "text"], ["--check"], ["--repair"]])
+def test_results_that_ship_are_only_listed(capsys, arguments):
+    assert main(["registry", "--reference", *arguments]) == 2
+    assert capsys.readouterr().err == "--reference: only lists the results that ship. Expected it alone.\n"
+
+
+@pytest.mark.skipif(not (REPOSITORY / ".git").exists(), reason="an unpacked archive")
+def test_git_does_not_see_what_runs_write():
+    def git(*words):
+        return subprocess.check_output(["git", "-C", str(REPOSITORY), *words], text=True).split()
+
+    written = [f"registry/{name}" for name in ("README.md", "runs/mlp_tiny.json", "notes/runs/mlp_tiny.md")]
+    assert git("check-ignore", *written) == written
+    assert git("ls-files", "registry/runs", *written) == []
 
 
 def test_another_place_is_named_on_the_command_line(trained, capsys):

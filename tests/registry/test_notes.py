@@ -97,5 +97,5 @@ def test_the_shipped_notes_name_goal_metric_and_baseline(path: Path) -> None:
 
 
 def test_the_shipped_page_is_what_records_and_notes_say() -> None:
-    root = REPOSITORY / "registry"
+    root = registry.reference()
     assert (root / "README.md").read_text() == registry.render(registry.read_all(root))
