@@ -198,7 +198,7 @@ def main() -> None:
         events = first_events(data.splits.test, BATCH)
         columns = {n: np.resize(events.inputs["state"][:, i], BATCH) for i, n in enumerate(data.columns["state"])}
         end = {n: np.resize(events.columns[n], BATCH) for n in "xy"}
-        program = reference.build_program(str(find_compiler()), folder, magnet, *field_type(magnet))
+        program = reference.build_program(str(find_compiler()), folder, magnet.field, *field_type(magnet))
         tracks = reference.write_tracks(folder / "reference.tracks", magnet, columns, BATCH)
         rates: dict[str, dict[str, float]] = {name: {} for name, *_ in networks}
         known: dict[tuple[str, float], tuple[float, float]] = {}

@@ -9,12 +9,15 @@ from typing import Any
 
 import numpy as np
 
+from app.benchmark.sampled_field import sample_field
 from app.core.errors import UserError, WirechamberError
 from app.core.system import cores, describe_end
 from app.export.cpp_check import compile_program, find_compiler
 from app.export.cpp_header import library, map_bytes
 from app.export.cpp_tracks import MAP, field_type
 from app.models.blocks.classical import STATE
+from app.physics.fields.field_map import FieldMap
+from app.physics.fields.harmonic import Harmonic
 from app.physics.magnet import Magnet
 
 logger = logging.getLogger(__name__)
@@ -66,8 +69,11 @@ def measure_cpp(
     count = len(columns["qop"]) // LANES * LANES
     if not count:
         return []
+    field = sample_field(magnet.field, magnet, columns) if isinstance(magnet.field, Harmonic) else magnet.field
+    if isinstance(field, FieldMap):
+        kind, members = MAP, ""
     with tempfile.TemporaryDirectory() as name:
-        program = build_program(compiler, Path(name), magnet, kind, members)
+        program = build_program(compiler, Path(name), field, kind, members)
         tracks = write_tracks(Path(name) / "tracks.bin", magnet, columns, count)
         rows = []
         for threads in sorted({1, cores()}):
@@ -76,16 +82,18 @@ def measure_cpp(
     return rows
 
 
-def build_program(compiler: str, folder: Path, magnet: Magnet, kind: str, members: str) -> Path:
+def build_program(compiler: str, folder: Path, field: Any, kind: str, members: str) -> Path:
     """Compile the program for a field; a map is written beside it."""
-    field = f"{kind} field{{{members}}}"
+    text = f"{kind} field{{{members}}}"
     if kind == MAP:
-        (folder / "map.bin").write_bytes(map_bytes(magnet.field))  # type: ignore[arg-type]
-        field = f'Map field("{folder / "map.bin"}")'
+        (folder / "map.bin").write_bytes(map_bytes(field))
+        text = f'Map field("{folder / "map.bin"}")'
     includes = "\n".join(f"#include <{name}>" for name in INCLUDES)
-    own = f"namespace rk {{\n{library('lanes', 'track', 'fields')}\n}}"
-    text = SOURCE.read_text(encoding="utf-8").replace("FIELD;", f"const {field};")
-    compile_program(compiler, f"{includes}\n{own}\n{text}", folder / "runge_kutta", options=("-pthread", "-Wno-psabi"))
+    own = f"namespace rk {{\n{library('lanes', 'track', 'fields', 'harmonic')}\n}}"
+    program = SOURCE.read_text(encoding="utf-8").replace("FIELD;", f"const {text};")
+    compile_program(
+        compiler, f"{includes}\n{own}\n{program}", folder / "runge_kutta", options=("-pthread", "-Wno-psabi")
+    )
     return folder / "runge_kutta"
 
 

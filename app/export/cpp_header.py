@@ -16,7 +16,7 @@ from app.physics.fields.field_map import FieldMap
 from app.predictions import VALUE, output_name
 
 FOLDER = Path(__file__).parent / "cpp"
-LIBRARY = ("lanes", "track", "fields", "layers", "derivatives")
+LIBRARY = ("lanes", "track", "fields", "harmonic", "layers", "derivatives")
 """The files of `FOLDER` that every header begins with."""
 PER_LINE = 10
 FUNCTION = """

@@ -10,6 +10,7 @@ from app.layers.features import LENS, SLOPES, Features
 from app.layers.physical_outputs import Physical
 from app.models.blocks.classical_layers import Extrapolated
 from app.physics.extrapolation import EXTRAPOLATIONS
+from app.physics.fields.harmonic import Harmonic
 from app.physics.magnet import Magnet
 
 STATE = ("x", "y", "tx", "ty")
@@ -17,25 +18,44 @@ FIELDS = {
     "uniform": ("Uniform", ("bx", "by", "bz")),
     "gaussian_dipole": ("GaussianDipole", ("peak", "center", "sigma")),
     "two_dipoles": ("TwoDipoles", ("strength", "height", "center")),
+    "toroid": ("Toroid", ("strength", "r", "z", "edge")),
 }
 """Type and members of the fields that are formulas, as in cpp/fields.hpp."""
 MAP = "Map"
+HARMONIC = "harmonic"
 
 
 def field_type(magnet: Magnet) -> tuple[str, str]:
     """Return the C++ type of a field and the values of its members; those of a map come from a file.
 
     Raises:
-        UserError: the field is neither a map nor one of `FIELDS`.
+        UserError: the field is none of the catalog's.
     """
     name, made = magnet.field_json["name"], magnet.field
     if name == "map":
         return MAP, ""
+    if name == HARMONIC:
+        return harmonic_type(made)  # type: ignore[arg-type]
     if name not in FIELDS:
-        raise refuse("the field", name, f"one of {', '.join([*FIELDS, 'map'])}")
+        raise refuse("the field", name, f"one of {', '.join([*FIELDS, HARMONIC, 'map'])}")
     kind, members = FIELDS[name]
     kind += "Maxwell" if getattr(made, "maxwell", False) else ""
-    return kind, ", ".join(number(getattr(made, member)) for member in members)
+    return kind, ", ".join(_values(getattr(made, member)) for member in members)
+
+
+def harmonic_type(field: Harmonic) -> tuple[str, str]:
+    """Return type and members of a fitted field, as in cpp/harmonic.hpp."""
+    modes, even = field.modes, field.symmetry
+    flags = ", ".join(str(flag).lower() for flag in (even.mirror_x, even.mirror_y))
+    over_k = field.w * modes.scale_per_k[..., None, None, None]
+    uniform = field.w[0, 0, 0, 0, 0]
+    members = (field.low, field.high, modes.center, 1 / modes.half_x, 1 / modes.half_z, uniform, modes.k, over_k)
+    return f"Harmonic<{modes.x}, {modes.z}, {flags}>", ", ".join(map(_values, members))
+
+
+def _values(value: Any) -> str:
+    """Return a number, or an array of any shape, as a member is initialised."""
+    return number(value) if np.ndim(value) == 0 else f"{{{', '.join(number(one) for one in np.ravel(value))}}}"
 
 
 def extrapolate(code: Code, spec: Any, magnet: Magnet | None, mirror: bool) -> str:

@@ -1,5 +1,6 @@
 """Harmonic functions of three coordinates: fields without divergence and curl, whatever their coefficients are."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -94,6 +95,20 @@ class HarmonicModes:
         in_y, slope_y = both * self.scale_per_k[..., None], both[..., ::-1] * self.scale[..., None]
         parts = ((slope_x, in_y, in_z), (in_x, slope_y, in_z), (in_x, in_y, slope_z))
         return np.stack([np.einsum("npi,npqj,nqk->npqijk", *part) for part in parts], axis=1)
+
+    def on_grid(self, w: Floats, axes: Sequence[Floats]) -> Floats:
+        """Return the field [T] of coefficients at the nodes of three axes [mm], (nx, ny, nz, 3), by products."""
+        x, y, z = axes
+        along, angle, growth = self.a * x[:, None], self.b * (z[:, None] - self.center), self.k * y[:, None, None]
+        in_x, in_z = np.stack([np.cos(along), np.sin(along)], -1), np.stack([np.cos(angle), np.sin(angle)], -1)
+        slope_x = self.a[:, None] * np.stack([-in_x[..., 1], in_x[..., 0]], -1)
+        slope_z = self.b[:, None] * np.stack([-in_z[..., 1], in_z[..., 0]], -1)
+        both = np.stack([np.sinh(growth), np.cosh(growth)], -1)
+        in_y, slope_y = both * self.scale_per_k[..., None], both[..., ::-1] * self.scale[..., None]
+        values = np.empty((len(x), len(y), len(z), 3))
+        for i, parts in enumerate(((slope_x, in_y, in_z), (in_x, slope_y, in_z), (in_x, in_y, slope_z))):
+            values[..., i] = np.einsum("xpi,ypqj,zqk,pqijk->xyz", *parts, w, optimize=True)
+        return values
 
     def tables(self) -> tuple[Any, ...]:
         """Return what compiled functions read: a, b, k, scale, scale / k."""

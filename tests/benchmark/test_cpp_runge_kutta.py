@@ -5,10 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from app.benchmark import sampled_field
 from app.benchmark.cpp_runge_kutta import measure_cpp
+from app.benchmark.sampled_field import sample_field
 from app.core.errors import WirechamberError
+from app.export import cpp_tracks
 from app.export.cpp_check import find_compiler
 from app.physics.fields.field_map import FieldMap
+from app.physics.fields.harmonic import Harmonic
+from app.physics.harmonic_file import SeenRegion
+from app.physics.harmonic_modes import HarmonicModes
 from app.physics.magnet import Magnet
 from app.physics.propagation import Propagator
 
@@ -69,7 +75,45 @@ def moved(magnet, columns, state):
     return ends + np.array([1.0, 0, 0, 0])
 
 
-def test_a_field_that_it_does_not_know_has_no_rows(caplog):
+def fitted(x=2, z=4):
+    """Return a magnet of a fitted field."""
+    modes = HarmonicModes(x, z, half_x=3000.0, half_z=6000.0, center=5000.0, height=1000.0)
+    region = SeenRegion(np.ones((2, 2, 2), bool), np.array([-3000, -2500, 2600.0]), np.array([3000, 2500, 7900.0]))
+    w = np.random.default_rng(3).normal(size=modes.shape) * modes.present(False, False) * 0.1
+    magnet = Magnet({"name": "harmonic"}, 2665.0)
+    magnet.__dict__["field"] = Harmonic.of_modes(modes, w, region)
+    return magnet
+
+
+def test_a_fitted_field_is_looked_up_where_tracks_end_at_the_same_places(monkeypatch, caplog):
+    magnet, (columns, _) = fitted(), tracks(20)
+    monkeypatch.setattr(sampled_field, "ALLOWED", 0.01)
+    with caplog.at_level("INFO"):
+        found = sample_field(magnet.field, magnet, columns)
+    place = (np.array([100.0]), np.array([-50.0]), np.array([5100.0]))
+    assert [float(part[0]) for part in found(*place)] == pytest.approx(
+        [float(part[0]) for part in magnet.field(*place)], abs=0.02
+    )
+    assert "looks the fitted field up in a map of 200 mm, which moves ends by 0.00" in caplog.text
+    monkeypatch.setattr(sampled_field, "MOST_NODES", 100)
+    with caplog.at_level("INFO"):
+        assert sample_field(magnet.field, magnet, columns) is None
+    assert "sums the modes of the fitted field: no map is as accurate as 0.01 mm" in caplog.text
+
+
+@pytest.mark.skipif(find_compiler() is None, reason="no C++ compiler")
+@pytest.mark.slow
+@pytest.mark.parametrize("sampled", [True, False])
+def test_a_fitted_field_ends_where_many_steps_end(sampled, monkeypatch):
+    if not sampled:
+        monkeypatch.setattr(sampled_field, "MOST_NODES", 100)
+    errors = rows_of(fitted(), *tracks())
+    assert errors["rk4_cpp_1_thread", 40] < 2e-3
+    assert errors["cash_karp_cpp_1_thread", 1e-3] < 3e-3
+
+
+def test_a_field_that_it_does_not_know_has_no_rows(monkeypatch, caplog):
+    monkeypatch.delitem(cpp_tracks.FIELDS, "toroid")
     columns, _ = tracks(16)
     with caplog.at_level("INFO"):
         assert measure_cpp(Magnet({"name": "toroid"}, 0.0), columns, {}, {}) == []

@@ -16,9 +16,9 @@ from app.data.loading import first_events, load_data
 from app.evaluation.jacobian import reference_jacobian
 from app.export import cpp_check, cpp_file
 from app.export.cpp_header import make_header, map_bytes, namespace
-from app.export.cpp_tracks import field_type
 from app.layers.ensemble_mean import combine_members
-from app.physics.magnet import Magnet
+from app.physics.harmonic_file import HarmonicFile, SeenRegion
+from app.physics.harmonic_modes import HarmonicModes
 from app.training.build import build
 
 COMPILER = cpp_check.find_compiler()
@@ -160,6 +160,20 @@ def test_a_field_map_lies_beside_the_header(monkeypatch, simulated, tmp_path):
 
 @needs_compiler
 @pytest.mark.slow
+def test_a_lens_through_a_fitted_field_is_in_the_header(monkeypatch, simulated, tmp_path):
+    modes = HarmonicModes(x=2, z=5, half_x=3000.0, half_z=6000.0, center=5000.0, height=1000.0)
+    region = SeenRegion(np.ones((2, 2, 2), bool), np.array([-3000, -2500, 2600.0]), np.array([3000, 2500, 7900.0]))
+    w = np.random.default_rng(3).normal(size=modes.shape) * modes.present(False, False) * 0.1
+    HarmonicFile(modes, w, region).write(tmp_path / "field.npz")
+    simulate = {"field": {"name": "harmonic", "file": str(tmp_path / "field.npz")}}
+    job, data, deployed = made(monkeypatch, simulated, {**PLAIN, "inputs": {"features": EVERY}}, KICK, simulate)
+    path = cpp_file.export_cpp(job, data, deployed, tmp_path / "out")
+    assert [file.name for file in (tmp_path / "out").iterdir()] == ["exported.hpp"]
+    assert "Harmonic<2, 5, false, false> field{" in path.read_text()
+
+
+@needs_compiler
+@pytest.mark.slow
 @pytest.mark.parametrize("simulate", [DIPOLES, MAXWELL])
 def test_the_jacobian_of_runge_kutta_is_that_of_finite_differences(simulate, monkeypatch, simulated, tmp_path):
     job, data, deployed = made(monkeypatch, simulated, {"name": "rk4", "steps": 30}, None, simulate)
@@ -187,13 +201,6 @@ def test_what_it_cannot_hold_is_named(model, transform, task, text, monkeypatch,
     with pytest.raises(UserError, match=f"a header cannot hold the {text}"):
         cpp_file.export_cpp(job, data, deployed, tmp_path)
     assert not list(tmp_path.iterdir())
-
-
-def test_a_field_that_is_not_known_is_named():
-    with pytest.raises(
-        UserError, match=r"the field 'toroid'\. Expected one of uniform, gaussian_dipole, two_dipoles, map"
-    ):
-        field_type(Magnet({"name": "toroid"}, 0.0))
 
 
 def test_any_name_of_a_run_is_a_name_of_c():

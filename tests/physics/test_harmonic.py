@@ -46,6 +46,13 @@ def test_one_mode_is_its_closed_form():
     assert np.allclose(bz, -scale * b / k * np.cos(a * x) * np.sinh(k * y) * np.sin(b * (z - 5000.0)), atol=1e-14)
 
 
+def test_the_field_on_a_grid_is_that_of_its_nodes():
+    w = random_coefficients()
+    axes = (np.array([-300.0, 0.0, 200.0]), np.array([-250.0, 100.0]), np.array([3000.0, 5000.0, 7000.0, 7500.0]))
+    nodes = np.meshgrid(*axes, indexing="ij")
+    assert np.allclose(MODES.on_grid(w, axes), np.stack(field_of(w)(*nodes), axis=-1), rtol=0, atol=1e-13)
+
+
 def test_the_mode_without_waves_is_a_uniform_vertical_field():
     assert np.allclose(values(field_of(0.7 * one(0, 0, 0, 0, 0)), *PLACES), [[0.0], [0.7], [0.0]], atol=1e-15)
 

@@ -37,6 +37,10 @@ inline Dual exponential(const Dual& x) { const float e = exponential(x.a[0]); re
 inline Dual inverse_root(const Dual& x) { const float r = inverse_root(x.a[0]); return chain(x, r, -0.5f * r * r * r); }
 inline Dual magnitude(const Dual& x) { return x.a[0] < 0.f ? -x : x; }
 inline Dual clip(const Dual& x, float low, float high) { return x.a[0] < low ? Dual(low) : x.a[0] > high ? Dual(high) : x; }
+inline Waves<Dual> wave(const Dual& half_turns) {
+  const Waves<float> w = wave(half_turns.a[0]);
+  return {chain(half_turns, w.cosine, -3.14159265f * w.sine), chain(half_turns, w.sine, 3.14159265f * w.cosine)};
+}
 inline Dual select(bool m, const Dual& x, const Dual& y) { return m ? x : y; }
 
 template <class A, int IN, int OUT> inline void dense(const float* w, const float* bias, const Dual* x, Dual* y) {

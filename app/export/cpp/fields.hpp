@@ -39,6 +39,24 @@ struct TwoDipoles {
   }
 };
 
+// Around the axis between two radii and two distances from z = 0; it rises over the thickness of the coils.
+struct Toroid {
+  float strength, r[2], z[2], edge;
+  template <class T, class Z> auto operator()(T x, T y, Z at) const {
+    const T squared = x * x + y * y + 1e-6f;
+    const T over_r = 1000.f * strength / squared * within(root(squared), r) * within(magnitude(at), z);
+    return vector(-(y * over_r), x * over_r, Zero{});
+  }
+  template <class T> T within(T value, const float* interval) const {
+    const T upper = 1.f - rise(value - interval[1]);
+    return interval[0] <= 0.f ? upper : upper * rise(value - interval[0]);
+  }
+  template <class T> T rise(T distance) const {
+    const T t = clip(distance * (1.f / edge) + 0.5f, 0.f, 1.f);
+    return t * t * t * (10.f + t * (6.f * t - 15.f));
+  }
+};
+
 // A map on a regular grid, trilinear between the nodes and zero outside; nodes (z, x, y) of (Bx, By, Bz, 0).
 class Map {
  public:
