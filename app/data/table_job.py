@@ -2,6 +2,7 @@
 
 import logging
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -48,11 +49,10 @@ def table_job(path: Path, tree: str | None, inputs: Sequence[str], targets: Sequ
         raise UserError(Problem("too few rows", (str(path),), expected=expected, received=file.rows))
     columns, left = readable_columns(file, [*inputs, *targets])
     for name in inputs:
-        if not is_number(columns[name]):
-            expected, received = "a column of numbers", str(first_text(columns[name]))
-            raise UserError(
-                Problem("not a column of numbers", ("--inputs", name), expected=expected, received=received)
-            )
+        check_number(name, columns[name])
+    short = short_names([*columns, *left])
+    columns = {short[name]: values for name, values in columns.items()}
+    inputs, targets = [short[name] for name in inputs], [short[name] for name in targets]
     key = key_of(columns)
     targets = targets or guess_targets(columns, {*inputs, *key})
     weights = [name for name in columns if WEIGHT.fullmatch(name) and name not in targets]
@@ -70,17 +70,43 @@ def table_job(path: Path, tree: str | None, inputs: Sequence[str], targets: Sequ
     classes = {name: classes_of(columns[name]) for name in targets}
     if weights:
         logger.info('the loss uses a weight with "weighting": {"name": "column", "column": "%s"}', weights[0])
+    long = {name: column for column, name in short.items() if column != name}
     dataset = {
         "name": "table",
         "files": [str(path)],
         **({"tree": tree} if tree else {}),
-        "inputs": list(inputs),
-        "targets": {name: {"classes": of} if of and of != [0, 1] else "" for name, of in classes.items()},
-        **({"extras": [*key, *weights]} if key or weights else {}),
+        "inputs": listed(quantities(dict.fromkeys(inputs, ()), long)),
+        "targets": quantities(classes, long),
+        **({"extras": listed(quantities(dict.fromkeys([*key, *weights], ()), long))} if key or weights else {}),
         **({"key": key} if key else {}),
         **({"missing": "drop"} if lacking else {}),
     }
     return {"dataset": dataset, "tasks": tasks_of(classes)}
+
+
+def short_names(names: Sequence[str]) -> dict[str, str]:
+    """Return what a job calls each column: the last part of its path in groups, where no other ends so.
+
+    >>> short_names(["events/pt", "events/eta", "truth/eta"])
+    {'events/pt': 'pt', 'events/eta': 'events/eta', 'truth/eta': 'truth/eta'}
+    """
+    last = {name: name.rpartition("/")[2] for name in names}
+    ends = Counter(last.values())
+    return {name: end if end and ends[end] == 1 else name for name, end in last.items()}
+
+
+def quantities(classes: Mapping[str, Sequence[Any]], long: Mapping[str, str]) -> dict[str, Any]:
+    """Return what a job says of columns: where each is, where it has another name there, and its classes."""
+    named = {}
+    for name, of in classes.items():
+        column = {"column": long[name]} if name in long else {}
+        named[name] = {**column, **({"classes": of} if of and of != [0, 1] else {})} or ""
+    return named
+
+
+def listed(named: dict[str, Any]) -> list[str] | dict[str, Any]:
+    """Return a list of names where nothing more is said of any."""
+    return named if any(named.values()) else list(named)
 
 
 def readable_columns(file: TableFile, asked: Sequence[str]) -> tuple[Columns, dict[str, str]]:
@@ -158,6 +184,13 @@ def no_input(name: str, values: NDArray[Any]) -> str:
 def first_text(values: NDArray[Any]) -> Any:
     """Return the first value that is no number, else the first value."""
     return next((value for value in values if not looks_like_number(value)), values[0])
+
+
+def check_number(name: str, values: NDArray[Any]) -> None:
+    """Raise UserError where a column that was asked for as an input holds no numbers."""
+    if not is_number(values):
+        expected, received = "a column of numbers", str(first_text(values))
+        raise UserError(Problem("not a column of numbers", ("--inputs", name), expected=expected, received=received))
 
 
 def is_number(values: NDArray[Any]) -> bool:

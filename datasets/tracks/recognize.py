@@ -4,11 +4,18 @@ import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
+
+from app.core.errors import UserError
 from datasets.files.contents import Contents, Recognized
-from datasets.tracks.files import END, NEEDED, OPTIONAL, START
+from datasets.tracks.files import END, NEEDED, OPTIONAL, START, Layout, npz_reader, root_reader
 
 logger = logging.getLogger(__name__)
 NO_DZ = 'the file holds no dz: add "z": [z_start, z_end] in mm to the dataset'
+GUESSED = 'the file holds no dz: "z": %s is guessed from its tracks; give z_start and z_end in mm'
+TRACKS = 20_000
+"""Tracks of which the distance is guessed."""
+LEAST_SLOPE = 0.01
 JOB = {
     "application": "track_extrapolation",
     "model": {"name": "mlp", "preset": "small"},
@@ -26,7 +33,37 @@ JOB = {
 def recognize(contents: Contents) -> Recognized | None:
     """Recognise a file that holds all columns of track states."""
     keys = guess_arrays(contents.arrays) if contents.arrays else guess_tree(contents.trees)
-    return None if keys is None else Recognized("all columns of track states are there", keys, JOB)
+    if keys is None:
+        return None
+    return Recognized("all columns of track states are there", {**keys, **guess_planes(contents, keys)}, JOB)
+
+
+def guess_planes(contents: Contents, keys: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `z` of the dataset for a file without dz: from 0 to where its tracks, which are chords there, arrive.
+
+    A track that bends evenly has the mean of its two slopes; the median over both directions is right to a per cent.
+    """
+    layout, is_tree = Layout(**keys), bool(contents.trees)
+    if is_tree:
+        has_dz = "dz" in layout.branches or "dz" in contents.trees[layout.tree or ""]
+    else:
+        has_dz = contents.arrays[layout.start][1] >= len(START) or len(contents.arrays.get("Z", ())) == 2
+    if has_dz:
+        return {}
+    try:
+        rows, read = (root_reader if is_tree else npz_reader)(contents.path, layout)
+        columns = read(0, min(rows, TRACKS))
+    except UserError:  # which the loader reports
+        return {}
+    distance = np.concatenate([columns[f"true_{name}"] - columns[name] for name in ("x", "y")])
+    slope = np.concatenate([(columns[f"true_{name}"] + columns[name]) / 2 for name in ("tx", "ty")])
+    told = (np.abs(slope) > LEAST_SLOPE) & np.isfinite(distance)
+    dz = float(f"{np.median(distance[told] / slope[told]):.3g}") if told.any() else 0.0
+    if dz <= 0:
+        logger.warning(NO_DZ)
+        return {}
+    logger.warning(GUESSED, [0.0, dz])
+    return {"z": [0.0, dz]}
 
 
 def guess_tree(trees: Mapping[str, Iterable[str]]) -> dict[str, Any] | None:
@@ -35,8 +72,6 @@ def guess_tree(trees: Mapping[str, Iterable[str]]) -> dict[str, Any] | None:
     tree, (branch_of, missing) = max(found.items(), key=lambda item: len(item[1][0]), default=("", ({}, [""])))
     if missing:
         return None
-    if "dz" not in branch_of:
-        logger.warning(NO_DZ)
     branches = {column: branch for column, branch in branch_of.items() if column != branch}
     return {"tree": tree, **({"branches": branches} if branches else {})}
 
@@ -63,8 +98,6 @@ def guess_arrays(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any] | None
     if not starts or ends == starts[:1]:
         return None
     arrays = {"start": starts[0], "end": next(array for array in ends if array != starts[0])}
-    if width[starts[0]] < len(START) and not width.get("Z"):
-        logger.warning(NO_DZ)
     return {} if arrays == {"start": "X", "end": "Y"} else arrays
 
 

@@ -150,8 +150,17 @@ def test_init_makes_a_job_that_reads_the_file(tmp_path):
 def test_init_says_what_it_cannot_know(tmp_path, caplog):
     arrays, _ = states()
     np.savez(tmp_path / "a.npz", X=arrays["X"][:, :5], Y=arrays["Y"])
-    assert first_job(tmp_path / "a.npz", None, [], [])["dataset"]["name"] == "track_states"
+    made = first_job(tmp_path / "a.npz", None, [], [])
+    assert (made["dataset"]["name"], made["dataset"]["z"]) == ("track_states", [0.0, 5160.0])
+    assert 'the file holds no dz: "z": [0.0, 5160.0] is guessed from its tracks' in caplog.text
+    assert len(load(parse(made))) == 30
+    backwards = np.concatenate([arrays["Y"], arrays["X"][:, 4:5]], 1)
+    np.savez(tmp_path / "b.npz", X=backwards, Y=arrays["X"][:, :4])
+    assert "z" not in first_job(tmp_path / "b.npz", None, [], [])["dataset"]
     assert 'the file holds no dz: add "z"' in caplog.text
+    with uproot.recreate(tmp_path / "a.root") as file:
+        file["tracks"] = {name: values for name, values in states()[1].items() if name != "dz"}
+    assert first_job(tmp_path / "a.root", None, [], [])["dataset"]["z"] == [0.0, 5160.0]
     assert "all columns of track states are there; --targets makes a table of columns of it" in caplog.text
     with uproot.recreate(tmp_path / "none.root") as file:
         file["metadata"] = "{}"

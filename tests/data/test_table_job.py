@@ -97,6 +97,35 @@ def test_columns_of_a_matrix_are_inputs(tmp_path):
     assert (made["inputs"], made["targets"]) == (["X[0]", "X[1]", "X[2]"], {"y": ""})
 
 
+def test_columns_in_groups_have_short_names_where_no_other_is_called_so(tmp_path, columns):
+    import h5py
+
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        for name in ("event", "pt", "weight", "true_mass"):
+            file[f"events/{name}"] = columns[name]
+        file["events/sub/eta"], file["other/eta"] = columns["eta"], -columns["eta"]
+        file["other/label"] = columns["label"].astype("S10")
+    made = first_job(tmp_path / "a.h5", None, [], [])
+    assert made["dataset"] == {
+        "name": "table",
+        "files": [str(tmp_path / "a.h5")],
+        "inputs": {"events/sub/eta": "", "other/eta": "", "pt": {"column": "events/pt"}},
+        "targets": {
+            "true_mass": {"column": "events/true_mass"},
+            "label": {"column": "other/label", "classes": ["background", "signal"]},
+        },
+        "extras": {"event": {"column": "events/event"}, "weight": {"column": "events/weight"}},
+        "key": ["event"],
+    }
+    source = parse(made).dataset.build([tmp_path / "a.h5"])
+    events = next(iter(source))
+    assert [column.name for column in source.inputs["features"].columns] == ["pt", "events/sub/eta", "other/eta"]
+    np.testing.assert_allclose(events.inputs["features"][:, 0], columns["pt"], rtol=1e-6)
+    np.testing.assert_array_equal(events.columns["label"], columns["label"] == "signal")
+    chosen = first_job(tmp_path / "a.h5", None, ["events/pt"], ["other/eta"])["dataset"]
+    assert (chosen["inputs"], chosen["targets"]) == ({"pt": {"column": "events/pt"}}, {"other/eta": ""})
+
+
 def test_the_command_writes_a_job_that_is_valid(tmp_path, columns, capsys):
     csv.write_csv(pyarrow.table(columns), tmp_path / "zmm.csv")
     command = ["init", str(tmp_path / "zmm.csv"), "--inputs", "pt,eta", "--targets", "true_mass"]
