@@ -18,6 +18,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
     parser.add_argument("compared", nargs="+", metavar="RUN", help="names or paths of finished runs")
     parser.add_argument("--reference", metavar="RUN", help="the run that the others are compared with; else the first")
+    help_text = "compare on the files of `evaluate RUN... --data`, which wrote into DIR where --out named it"
+    parser.add_argument(
+        "--evaluation", type=read_path, nargs="?", const=True, default=False, metavar="DIR", help=help_text
+    )
     draws = whole_number(1, 10**6)
     parser.add_argument("--draws", type=draws, default=300, metavar="N", help="draws of the bootstrap (300)")
     parser.add_argument("--output-dir", type=read_path, metavar="DIR", help="draw the plots into this folder")
@@ -29,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Print the tables; draw the plots, write the metrics and the tables where asked."""
-    runs = read_compared_runs(options.compared)
+    runs = read_compared_runs(options.compared, options.evaluation)
     if options.output_dir:
         check_folder(options.output_dir, "--output-dir")
     json_file = None if options.json is True else options.json

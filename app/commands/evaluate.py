@@ -1,8 +1,9 @@
-"""`wirechamber evaluate`: a finished run's model on its test split, or on other files of the same kind."""
+"""`wirechamber evaluate`: the models of finished runs on their test splits, or on other files of the same kind."""
 
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from app.commands._parser import read_path, whole_number
 from app.core.errors import Problem, UserError
 from app.core.files import find_files, make_folder, write_json
 from app.core.paths import check_not_read
+from app.runs import evaluated
 from app.runs.directory import RunDirectory
 from app.runs.files import read_job
 from app.runs.find import find_run
@@ -24,12 +26,13 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
-    parser.add_argument("run", metavar="RUN", help="name or path of a run")
+    parser.add_argument("evaluated", nargs="+", metavar="RUN", help="names or paths of runs")
     parser.add_argument("--data", nargs="+", metavar="FILE", help="other files of the same kind; else the test split")
     parser.add_argument(
         "--epoch", type=whole_number(1), metavar="N", help="the network after this epoch; else the best"
     )
-    parser.add_argument("--out", type=read_path, help="folder for predictions and metrics (with --data or --epoch)")
+    help_text = "folder for predictions and metrics (with --data or --epoch); one in it for each of several runs"
+    parser.add_argument("--out", type=read_path, help=help_text)
     parser.add_argument("--root", action="store_true", help="also write predictions.root: a flat ROOT tree")
     parser.add_argument(
         "--jacobian",
@@ -42,26 +45,56 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace) -> int:
-    """Write predictions.csv and metrics.json, and print the metrics next to the baselines."""
-    run = find_run(options.run)
-    if not run.model.exists():
-        raise UserError(Problem("the run has no model yet", (str(run.path),), expected="a run that is done"))
+    """Write predictions.csv and metrics.json of each run, and print the metrics next to the baselines."""
+    runs = [find_run(text) for text in options.evaluated]
     others = None if options.data is None else find_files(options.data, ("--data",), Path.cwd())
-    if options.epoch:
-        from app.training.kept_epochs import find_epoch
-
-        find_epoch(run, options.epoch)
-    own = run.path / "evaluation" / (f"epoch_{options.epoch}" if options.epoch else "")
-    folder: Path = options.out or (run.path if others is None and not options.epoch else own)
-    written = (folder / name for name in ("predictions.csv", run.root_predictions.name, "metrics.json"))
-    check_not_read(written, others or (), "--out")
-    make_folder(folder)
+    folders = [folder_of(run, options, several=len(runs) > 1) for run in runs]
+    for folder, times in Counter(folders).items():
+        if times > 1:
+            raise UserError(Problem("two runs would write here", (str(folder),), expected="runs with different names"))
+    for run, folder in zip(runs, folders, strict=True):
+        check_run(run, options.epoch)
+        written = (
+            folder / name for name in ("predictions.csv", run.root_predictions.name, "metrics.json", evaluated.NAME)
+        )
+        check_not_read(written, others or (), "--out")
+        make_folder(folder)
     from app.runtime import device
 
     device.prepare(0)
+    for run, folder in zip(runs, folders, strict=True):
+        evaluate(run, folder, others, options)
+    if len(runs) > 1 and others is not None:
+        names = " ".join(options.evaluated)
+        where = f" {options.out}" if options.out else ""
+        console.print(f"compare them on these events: wirechamber compare {names} --evaluation{where}")
+    return 0
+
+
+def folder_of(run: RunDirectory, options: argparse.Namespace, several: bool) -> Path:
+    """Return where the figures of a run go."""
+    if options.out:
+        return Path(options.out, run.name if several else "")
+    if options.epoch:
+        return Path(run.evaluation, f"epoch_{options.epoch}")
+    return run.path if options.data is None else Path(run.evaluation)
+
+
+def check_run(run: RunDirectory, epoch: int | None) -> None:
+    """Raise UserError unless a run has a model, of this epoch where one is asked for."""
+    if not run.model.exists():
+        raise UserError(Problem("the run has no model yet", (str(run.path),), expected="a run that is done"))
+    if epoch:
+        from app.training.kept_epochs import find_epoch
+
+        find_epoch(run, epoch)
+
+
+def evaluate(run: RunDirectory, folder: Path, others: Sequence[Path] | None, options: argparse.Namespace) -> None:
+    """Measure a run on its test split or on other files, write the files into a folder and print the metrics."""
     from app.commands._results import show_results
     from app.data.loading import load_data
-    from app.evaluation.metrics import measure_events
+    from app.evaluation.metrics import count_trained, measure_events
     from app.export.onnx_file import with_old_parity
     from app.export.root_file import run_facts, write_root
     from app.training.kept_epochs import model_of
@@ -79,12 +112,13 @@ def execute(options: argparse.Namespace) -> int:
         write_jacobian(run, job, data, jacobian, results, folder)
     if folder == run.path:
         results = with_old_parity(results, run.metrics)
+    if others is not None:
+        evaluated.write_evaluated(folder, others, len(predictions), count_trained(predictions.key, data))
     write_json(folder / "metrics.json", results)
     after = f" after epoch {options.epoch}" if options.epoch else ""
     show_results(run, results, folder, f"{'the test split' if others is None else 'the given files'}{after}")
     if jacobian:
         show_jacobian(run.name, jacobian)
-    return 0
 
 
 def read_others(run: RunDirectory, job: Job, data: Data, files: Sequence[Path]) -> Events:

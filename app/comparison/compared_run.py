@@ -1,9 +1,11 @@
 """A finished run as a comparison reads it: its small files, its predictions, and the speed in its benchmark.json."""
 
+import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,9 +13,12 @@ import numpy as np
 from app.core.errors import Problem, UserError, unknown
 from app.predictions import Predictions
 from app.runs.directory import RunDirectory
+from app.runs.evaluated import read_trained_on
 from app.runs.files import read_file
 from app.runs.finished import find_all_finished
 from app.runs.record import describe_model
+
+logger = logging.getLogger(__name__)
 
 FILES = ("history", "provenance", "model_config", "predictions")
 BETTER = 0.99
@@ -22,7 +27,11 @@ BETTER = 0.99
 
 @dataclass(frozen=True)
 class ComparedRun:
-    """The contents of a run's files by name; `benchmark` is empty until the run was benchmarked."""
+    """The contents of a run's files by name.
+
+    `benchmark` is empty until the run was benchmarked; `evaluation` is the folder of its metrics and predictions where
+    they are not those of its test split.
+    """
 
     run: RunDirectory
     job: Mapping[str, Any]
@@ -31,6 +40,7 @@ class ComparedRun:
     provenance: Mapping[str, Any]
     model_config: Mapping[str, Any]
     benchmark: Mapping[str, Any] = field(default_factory=dict)
+    evaluation: Path | None = None
 
     name = property(lambda self: self.run.name)
     application = property(lambda self: self.job["application"])
@@ -55,8 +65,8 @@ class ComparedRun:
 
     @cached_property
     def predictions(self) -> Predictions:
-        """The predictions on the test split."""
-        return Predictions.read(self.run.predictions)
+        """The predictions on the test split, or on the files that it was evaluated on."""
+        return Predictions.read((self.evaluation or self.run.path) / self.run.predictions.name)
 
     def throughput(self, device: str = "cpu") -> float | None:
         """The highest throughput [events/s] on "cpu" or "gpu", None where none was measured."""
@@ -89,22 +99,31 @@ class RungeKutta:
         return f"{method}, {self.steps} step{'s' if self.steps > 1 else ''} ({engine})"
 
 
-def read_compared_runs(names: Sequence[str]) -> list[ComparedRun]:
+def read_compared_runs(names: Sequence[str], evaluation: Path | bool | None = None) -> list[ComparedRun]:
     """Return runs of one application, each given by its name or path.
+
+    Args:
+        names: of the runs.
+        evaluation: whether they are compared on the files that `evaluate --data` measured them on; a folder has one
+            for each run, else each run has its own.
 
     Raises:
         UserError: as `app.runs.finished.find_all_finished`; two runs have the same name; the runs are of different
-            applications.
+            applications; a run was not evaluated on other files.
     """
     runs = []
     for run in find_all_finished(names, *FILES):
-        job, metrics = read_file(run.job), read_file(run.metrics)
+        folder = evaluation and (run.evaluation if evaluation is True else Path(evaluation, run.name))
+        trained_on = read_trained_on(folder, run.name) if folder else 0
+        if trained_on:
+            logger.warning("%s was trained on %d of these events", run.name, trained_on)
+        job, metrics = read_file(run.job), read_file(folder / run.metrics.name if folder else run.metrics)
         for task in metrics:
             if task not in job["tasks"]:
                 raise UserError(unknown("task", task, list(job["tasks"]), (str(run.metrics),)))
         history, provenance, model = (read_file(path) for path in (run.history, run.provenance, run.model_config))
         benchmark = read_file(run.benchmark) if run.benchmark.exists() else {}
-        runs.append(ComparedRun(run, job, metrics, history, provenance, model, benchmark))
+        runs.append(ComparedRun(run, job, metrics, history, provenance, model, benchmark, folder or None))
     for name, count in Counter(run.name for run in runs).items():
         if count > 1:
             raise UserError(Problem("given twice: a comparison names runs", (name,), expected="different names"))

@@ -106,7 +106,11 @@ def measure_events(job: Job, data: Data, blocks: Iterable[Events], deployed: Any
 def read_events(job: Job, data: Data, files: Sequence[Path]) -> Events:
     """Return every event of other files of the job's kind, and warn of those that it was trained on."""
     events = Events.concatenate(list(open_source(job.dataset, files)))
-    known = np.isin(events.key, np.concatenate([block.key for block in data.splits.train]))
-    if known.any():
-        logger.warning("the network was trained on %d of these %d events", known.sum(), len(events))
+    if known := count_trained(events.key, data):
+        logger.warning("the network was trained on %d of these %d events", known, len(events))
     return events
+
+
+def count_trained(keys: np.ndarray, data: Data) -> int:
+    """Return how many events, by their keys, are training events of the data."""
+    return int(np.isin(keys, np.concatenate([block.key for block in data.splits.train])).sum())

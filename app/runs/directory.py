@@ -31,6 +31,7 @@ class RunDirectory:
     metrics = property(lambda self: self.path / "metrics.json")
     predictions = property(lambda self: self.path / "predictions.csv")
     root_predictions = property(lambda self: self.path / "predictions.root")
+    evaluation = property(lambda self: self.path / "evaluation")
     displays = property(lambda self: self.path / "displays.npz")
     jacobian = property(lambda self: self.path / "jacobian.json")
     benchmark = property(lambda self: self.path / "benchmark.json")

@@ -2,12 +2,14 @@
 
 import csv
 import json
+import shutil
 
 import numpy as np
 import pytest
 
 from app.cli import main
 from app.commands.evaluate import read_others
+from app.comparison.compared_run import read_compared_runs
 from app.config.job_file import parse
 from app.core.errors import UserError
 from app.data.loading import load_data
@@ -61,6 +63,28 @@ def test_other_files_are_measured_whole_next_to_the_run(copied, others, monkeypa
     assert metrics(copied / "new" / "deep" / "metrics.json") == results
 
 
+def test_several_runs_are_measured_and_compared_on_one_sample(copied, others, capsys):
+    runs = copied / "runs"
+    shutil.copytree(runs / "trained", runs / "again")
+    words = ("compare", "trained", "again", "--evaluation")
+    assert main(list(words)) == 2
+    expected = "trained was not evaluated on other files. Expected `wirechamber evaluate trained --data FILES` first."
+    assert capsys.readouterr().err.strip().endswith(expected)
+    assert main(["evaluate", "trained", "again", "--data", str(others)]) == 0
+    assert "wirechamber compare trained again --evaluation" in capsys.readouterr().out.replace("\n", " ")
+    (value,) = {metrics(runs / name / "evaluation" / "metrics.json")["pos_mean_mm"] for name in ("trained", "again")}
+    assert main([*words, "--json"]) == 0
+    compared = json.loads(capsys.readouterr().out)
+    assert compared["events"] == 80
+    assert compared["runs"]["again"]["figures"]["pos_mean_mm"]["value"] == pytest.approx(value, rel=1e-5)
+    assert main(["evaluate", "trained", "again", "--data", str(others), "--out", str(copied / "one")]) == 0
+    shutil.rmtree(runs / "again" / "evaluation")
+    assert main([*words, str(copied / "one"), "--json"]) == 0
+    output = capsys.readouterr()
+    assert json.loads(output.out[output.out.index("{") :]) == compared
+    assert "was trained on" not in output.err
+
+
 def test_events_that_were_trained_on_are_called_so(copied, simulated, predicted, capsys):
     for path in simulated.glob("*/shard_00000.npz"):
         with np.load(path) as data:
@@ -68,6 +92,8 @@ def test_events_that_were_trained_on_are_called_so(copied, simulated, predicted,
                 break
     assert main(["evaluate", "trained", "--data", str(path)]) == 0
     assert "the network was trained on 476 of these 600 events" in capsys.readouterr().out
+    read_compared_runs(["trained"], evaluation=True)
+    assert "trained was trained on 476 of these events" in capsys.readouterr().out
 
 
 def test_a_notebook_gets_the_predictions_of_the_run(trained, predicted, tracks):

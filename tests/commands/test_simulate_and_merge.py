@@ -103,6 +103,15 @@ def test_merged_shards_hold_every_track_once(shards, tmp_path, capsys):
         assert len(np.unique(merged["key"])) == 50
 
 
+def test_a_pattern_of_shards_leaves_out_what_it_was_merged_into(shards, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(shards[0].parent)
+    for _ in range(2):
+        assert main(["merge", "*.npz", "--out", "all.npz", "--resume"]) == 0
+        assert "merged 3 files into all.npz" in capsys.readouterr().out
+    assert main(["merge", "*.h5", "--out", "all.npz"]) == 2
+    assert "the pattern matches no file. Expected at least one file." in capsys.readouterr().err
+
+
 def test_shards_that_do_not_belong_together_are_not_merged(shards, tmp_path, capsys):
     assert simulate(tmp_path / "others", *SMALL, "--field", "two_dipoles") == 0
     others = sorted((tmp_path / "others").glob("*.npz"))
