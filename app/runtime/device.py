@@ -4,10 +4,11 @@ import contextlib
 import importlib
 import logging
 import os
+from functools import cache
 from importlib import metadata
 
 from app.core.libraries import keras, tf
-from app.core.system import cores
+from app.core.system import cores, hold_back_errors
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +30,15 @@ def prepare(seed: int, deterministic: bool = False) -> str:
         logger.warning("XLA_FLAGS are set (%s): %s", os.environ["XLA_FLAGS"], note)
     if deterministic:
         tf.config.experimental.enable_op_determinism()
+    hear_out_onednn()
     return describe(gpus)
+
+
+@cache
+def hear_out_onednn() -> None:
+    """Send to the log (debug) what oneDNN says once in a process, past every log level, about types that it lacks."""
+    with hold_back_errors(), tf.device("CPU"):
+        tf.transpose(tf.zeros((1, 1), tf.int64))
 
 
 def is_deterministic() -> bool:

@@ -12,3 +12,10 @@ def test_flags_of_xla_are_named_and_recorded(monkeypatch, caplog):
     device.prepare(0)
     assert "XLA_FLAGS are set (--xla_cpu_enable_fast_math=true): they may change results" in caplog.text
     assert provenance({})["xla_flags"] == "--xla_cpu_enable_fast_math=true"
+
+
+def test_onednn_says_nothing_on_the_terminal(capfd):
+    device.hear_out_onednn.cache_clear()
+    device.prepare(0)
+    device.tf.transpose(device.tf.zeros((1, 1), device.tf.int64))
+    assert capfd.readouterr().err == ""
