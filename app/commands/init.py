@@ -36,6 +36,7 @@ def execute(options: argparse.Namespace) -> int:
     text = json.dumps(job, indent=2) + "\n"
     if options.out is None:
         console.print(text, end="")
+        sys.stderr.write(f"save it with: wirechamber init {options.data} --out job.json\n")
         return 0
     write_text(options.out, text)
     console.print(f"written: {options.out}; train it with: wirechamber run {options.out}")

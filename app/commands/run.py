@@ -69,7 +69,7 @@ def execute(options: argparse.Namespace) -> int:
         from app.execution.dry_run import dry_run
 
         for job in jobs:
-            dry_run(job)
+            dry_run(job, Origin.of(options.config), options.limit)
         return 0
     chosen = (options.resume, options.overwrite, options.deterministic, options.limit)
     settings = Options(options.config, *chosen, origin=Origin.of(options.config))

@@ -1,18 +1,26 @@
 """`--dry-run`: build everything on a few events, describe the run, and write nothing."""
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from app.checks.jobs import nothing_to_train
 from app.config import Job
+from app.execution.origin import Origin
 from app.runtime.console import console, table
 from app.training.estimate import ROWS, estimate_built, reduce_simulation
 from app.training.start import check_start, set_start
 
 
-def dry_run(job: Job) -> None:
-    """Print the model, its parameters, a memory estimate and the steps of a run of `job`."""
+def dry_run(job: Job, origin: Origin | None = None, limit: int | None = None) -> None:
+    """Print the model, its parameters, a memory estimate and the steps of a run of `job`, and what differs from then.
+
+    Args:
+        job: the job.
+        origin: the run whose job it is; simulated data, of which few events are made here, are not compared.
+        limit: events of each split that the run would read at most.
+    """
     from app.runtime import device
 
     check_start(job)
@@ -25,6 +33,9 @@ def dry_run(job: Job) -> None:
         data = load_data(reduce_simulation(job), ROWS, Path(folder))
         networks = build(job, data)
         estimate = estimate_built(job, networks, data)
+    known = None if job.dataset.options.simulate else replace(data, limit=limit).fingerprint
+    for line in origin.describe(known) if origin else ():
+        console.print(line)
     if networks.network is not None:
         set_start(networks.network, job.training)
     model = networks.network or networks.deployed

@@ -30,11 +30,11 @@ class Origin:
         except UserError:
             return None
 
-    def differences(self, data: str) -> list[str]:
+    def differences(self, data: str | None) -> list[str]:
         """Return a line for each difference between then and now.
 
         Args:
-            data: the fingerprint of the content of the data that were just read.
+            data: the fingerprint of the content of the data that were just read; None where these are not compared.
         """
         return list(self._differences(provenance({"components": hashes(used_files()), "data": data})))
 
@@ -52,14 +52,15 @@ class Origin:
             if name in known and known[name] != version:
                 yield f"{name}: {known[name] or 'none'} then, {version or 'none'} now"
         data = then.get("dataset", {}).get("fingerprint")
-        if data and data != now["data"]:
+        if data and now["data"] and data != now["data"]:
             yield f"data: other files or other events ({_shorten(data)} then, {_shorten(now['data'])} now)"
 
-    def describe(self, data: str) -> list[str]:
+    def describe(self, data: str | None) -> list[str]:
         """Return the lines that are shown before the training begins."""
         lines, when = self.differences(data), str(self.then.get("start", ""))[:16].replace("T", " ")
         if not lines:
-            return [f"as in the run {self.run} of {when}: commit, components, versions and data are the same"]
+            same = "commit, components, versions and data" if data else "commit, components and versions"
+            return [f"as in the run {self.run} of {when}: {same} are the same"]
         return [f"differs from the run {self.run} of {when}:", *(f"  {line}" for line in lines)]
 
 

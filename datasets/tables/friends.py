@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
+from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
@@ -192,20 +194,35 @@ def with_friends(tables: list[TableFile], friends: Sequence[Friend], block_size:
     for number, friend in enumerate(friends):
         if friend.files is not None:
             paths = find_files(friend.files, ("dataset", "friends", number, "files"))
-            shared[number] = FriendTable([open_table(path, friend.tree) for path in paths], friend, block_size)
+            shared[number] = opened(number, paths, friend, block_size)
     joined = list[TableFile]()
     for file in tables:
         own = split_name(file.path)[0]
-        found = [
-            shared[n] if n in shared else FriendTable([open_table(own, friend.tree)], friend, block_size)
-            for n, friend in enumerate(friends)
-        ]
-        for other in found:
-            for table in (file, *other.files):
-                for name in other.friend.key:
-                    table.find(name)
+        found = [shared.get(n) or opened(n, [own], friend, block_size) for n, friend in enumerate(friends)]
+        for number, other in enumerate(found):
+            with as_friend(number, "key"):
+                for table in (file, *other.files):
+                    for name in other.friend.key:
+                        table.find(name)
         joined.append(Joined(file.path, file.group, main=file, friends=found))
     return joined
+
+
+def opened(number: int, paths: Sequence[Path], friend: Friend, block_size: int) -> FriendTable:
+    """Open the files of a friend; raises UserError where one of them does not hold it."""
+    with as_friend(number, "tree"):
+        return FriendTable([open_table(path, friend.tree) for path in paths], friend, block_size)
+
+
+@contextlib.contextmanager
+def as_friend(number: int, key: str) -> Iterator[None]:
+    """Say of mistakes at which place of the job their friend is, and in which file."""
+    try:
+        yield
+    except UserError as error:
+        place = ("dataset", "friends", number, key)
+        what = [f"{p.what} for the friend in {'.'.join(map(str, p.where))}" for p in error.problems]
+        raise UserError(*(replace(p, what=w, where=place) for p, w in zip(error.problems, what, strict=True))) from None
 
 
 def hashes(columns: dict[str, Any]) -> Keys:

@@ -176,7 +176,9 @@ def test_init_writes_a_new_file_only(tmp_path, capsys):
     assert main(command) == 2
     assert "job.json: exists already. Expected the name of a new file." in capsys.readouterr().err
     assert main(["init", str(tmp_path / "a.npz")]) == 0
-    assert json.loads(capsys.readouterr().out)["dataset"]["name"] == "track_states"
+    out, err = capsys.readouterr()
+    assert json.loads(out)["dataset"]["name"] == "track_states"
+    assert err.splitlines()[-1] == f"save it with: wirechamber init {tmp_path / 'a.npz'} --out job.json"
 
 
 def test_of_a_wide_branch_a_bounded_part_is_looked_at(tmp_path, monkeypatch):

@@ -109,8 +109,10 @@ def test_a_key_that_a_friend_lacks_or_has_twice_is_named(tmp_path, tree):
 def test_a_friend_that_cannot_be_meant(tmp_path, tree):
     wanted = {"tree": "events"}
     assert "friends.0: a friend is another file or another tree. Expected 'files' or 'tree'" in refused(tree, KEY)
-    assert "unknown tree. Did you mean 'scores'?" in refused(tree, {"tree": "score", **KEY}, **wanted)
-    assert "unknown column. Did you mean 'event'?" in refused(tree, {"tree": "scores", "key": ["evnt"]}, **wanted)
+    message = f"dataset.friends.0.tree: unknown tree for the friend in {tree}. Did you mean 'scores'?"
+    assert refused(tree, {"tree": "score", **KEY}, **wanted).startswith(message)
+    message = f"dataset.friends.1.key: unknown column for the friend in {tree}. Did you mean 'event'?"
+    assert refused(tree, SCORES, {"tree": "scores", "key": ["evnt"]}, **wanted).startswith(message)
     missing = {"files": [str(tmp_path / "none.root")], **KEY}
     assert "dataset.friends.0.files.0: no such file" in refused(tree, missing, **wanted)
     message = "dataset.inputs.scor: unknown column in " + f"{tree}. Did you mean 'score'?"

@@ -33,6 +33,8 @@ def then(tmp_path):
 def test_nothing_differs(then):
     (line,) = then().describe("abcdef0123456789")
     assert line == "as in the run old of 2026-11-22 05:16: commit, components, versions and data are the same"
+    (line,) = then().describe(None)
+    assert line == "as in the run old of 2026-11-22 05:16: commit, components and versions are the same"
 
 
 def test_what_differs_is_said_line_by_line(then):
@@ -122,6 +124,11 @@ def test_the_job_of_a_run_is_run_again(copied, capsys):
     from app.cli import main
 
     job = copied / "runs" / "trained" / "job.json"
+    provenance = job.with_name("provenance.json")
+    content = json.loads(provenance.read_text())
+    provenance.write_text(json.dumps(content | {"versions": content["versions"] | {"keras": "2.0"}}))
+    assert main(["run", str(job), "--dry-run"]) == 0
+    assert "keras: 2.0 then" in capsys.readouterr().out
     assert main(["run", str(job), "--overwrite", "--limit", "50"]) == 0
     printed = " ".join(capsys.readouterr().out.split())
     assert "the run trained of" in printed
