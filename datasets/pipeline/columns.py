@@ -55,15 +55,19 @@ def exact_numbers(values: NDArray[Any]) -> NDArray[Any]:
 def side_by_side(columns: Sequence[NDArray[Any]]) -> NDArray[np.float32]:
     """Return columns (N,) as one array (N, columns), some rows at a time, which stay in the processor's cache."""
     table = np.empty((len(columns[0]), len(columns)), np.float32)
+    turned = np.empty((len(columns), CACHED), np.float32)
     for first in range(0, len(table), CACHED):
         part = table[first : first + CACHED]
         for place, column in enumerate(columns):
-            part[:, place] = column[first : first + CACHED]
+            turned[place, : len(part)] = column[first : first + CACHED]
+        part[...] = turned[:, : len(part)].T
     return table
 
 
 def single_column(name: str, values: NDArray[Any], place: Place) -> NDArray[np.float32]:
     """Return a column in float32; raises UserError naming it where a finite number would become infinite."""
+    if values.dtype.kind != "f" or values.dtype.itemsize <= 4:  # integers of 64 bits are below 1e20
+        return np.asarray(values, np.float32)
     with np.errstate(over="ignore"):
         single = np.asarray(values, np.float32)
     infinite = np.isinf(single)

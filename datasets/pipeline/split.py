@@ -108,13 +108,14 @@ def split(source: Source, options: DatasetOptions, limit: int | None = None) -> 
     for read, places in zip(source.blocks, assign_splits(source, options.split), strict=True):
         check()
         events = read()
+        numbers = places(events)
         for index, name in enumerate(PARTS):
             blocks, counts = parts[name]
             room = None if limit is None else max(0, limit - sum(counts))
-            chosen = _select(partial(Events.concatenate, [events]), places, index, room)
+            rows = np.flatnonzero(numbers == index)[:room]
             again = partial(_select, read, places, index, room)
-            blocks.append(again if options.streaming else partial(Events.concatenate, [chosen]))
-            counts.append(len(chosen))
+            blocks.append(again if options.streaming else partial(Events.concatenate, [events[rows]]))
+            counts.append(len(rows))
         if limit is not None and all(sum(counts) >= limit for _, counts in parts.values()):
             break
     augment = {"train": source.augment}

@@ -157,17 +157,17 @@ class Hdf5File(TableFile):
         inside = self.group.strip("/") if self.group else folders.pop() if len(folders) == 1 else ""
         return f"{inside}/" if inside else ""
 
-    @property
+    @cached_property
     def names(self) -> Sequence[str]:
         """Names of its datasets with the most rows."""
         return [name.removeprefix(self.folder) for name, rows in self.sizes.items() if rows == self.rows]
 
-    @property
+    @cached_property
     def lengths(self) -> Mapping[str, int]:
         """Rows of datasets that are shorter."""
         return {name.removeprefix(self.folder): rows for name, rows in self.sizes.items() if rows < self.rows}
 
-    @property
+    @cached_property
     def rows(self) -> int:
         """The length of its datasets."""
         return max(self.sizes.values(), default=0)
@@ -181,8 +181,8 @@ class Hdf5File(TableFile):
                 raise damaged("HDF5 file", self.path, error) from None
 
     def _array(self, file: Any, name: str, part: slice) -> Array:
-        if name in file:
-            values = file[name]
+        values = file.get(name)
+        if values is not None:
             return np.asarray(values.asstr()[part].astype(str) if values.dtype.kind == "O" else values[part])
         array, _, field = name.rpartition(".")
         return np.asarray(file[array].fields(field)[part])

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from app.core.errors import Place, Problem, UserError
 from datasets.files.root import place_of
 from datasets.pipeline.columns import side_by_side, single_column
-from datasets.pipeline.event_keys import Duplicates, hash_rows, hash_text
+from datasets.pipeline.event_keys import KEPT, Duplicates, Keys, hash_rows, hash_text
 from datasets.pipeline.events import Column, Events
 from datasets.tables.columns import Wanted, columns_of_files, compute_all
 from datasets.tables.expressions import evaluate, names_in
@@ -39,6 +39,10 @@ class Reader:
     missing: Missing
     duplicates: Duplicates
     checked: set[int] = field(default_factory=set)
+    complete: set[int] = field(default_factory=set)
+    """Blocks that lack no value: later passes need not look for one again."""
+    keys: dict[int, Keys] = field(default_factory=dict)
+    """Keys of the first `KEPT` events, so that later passes need not hash them again."""
 
     @property
     def features(self) -> tuple[Column, ...]:
@@ -50,24 +54,35 @@ class Reader:
         """Read `rows` rows of a file from `first` on, as block number `number`."""
         place = place_of(file.path, first)
         columns = self.compute(file, first, rows, place)
-        left = len(next(iter(columns.values())))
+        left = len(columns[ROW])
         if number not in self.checked and left < rows:
             logger.info("%s: %s of %s rows are selected", place[0], f"{left:,}", f"{rows:,}")
-        columns = self.take_complete(columns, place, number not in self.checked)
-        key = hash_rows([numbers(columns[name]) for name in self.key or self.identifying])
+        if number not in self.complete:
+            columns = self.take_complete(columns, place, number not in self.checked)
+        key = self.keys.get(number)
+        if key is None:
+            key = hash_rows([numbers(columns[name]) for name in self.key or self.identifying])
         if number not in self.checked:
             self.duplicates.check(key, place)
         features = [single_column(w.name, columns[w.name], place) for w in self.inputs]
         if number not in self.checked:
             for w in (*self.inputs, *self.targets):
                 check_resolution(w, columns[w.name], place)
-            self.checked.add(number)
+            self.remember(number, key, left == len(key))
         if self.missing == "mask":
             there = [np.isfinite(values) for values in features]
             features = [np.where(t, v, np.float32(0)) for t, v in zip(there, features, strict=True)]
             features += [(~t).astype(np.float32) for t in there]
         kept = {w.name: columns[w.name] for w in (*self.targets, *self.extras)}
         return Events({"features": side_by_side(features)}, kept, key, first + columns[ROW])
+
+    def remember(self, number: int, key: Keys, complete: bool) -> None:
+        """Keep what is known of a block after it was checked."""
+        self.checked.add(number)
+        if complete:
+            self.complete.add(number)
+        if sum(map(len, self.keys.values())) + len(key) <= KEPT:
+            self.keys[number] = key
 
     @property
     def identifying(self) -> list[str]:
@@ -127,6 +142,8 @@ def check_resolution(wanted: Wanted, values: Array, place: tuple[str]) -> None:
 
 def loses_resolution(values: Array) -> bool:
     """Whether more than half of the different values of a column become equal in float32."""
+    if values.dtype.kind == "f" and values.dtype.itemsize <= 4:
+        return False
     first = values[:ROWS_FOR_RESOLUTION]
     first = first[np.isfinite(first)]
     with np.errstate(over="ignore"):

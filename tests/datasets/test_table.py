@@ -18,6 +18,7 @@ from app.config.job_file import parse
 from app.core.errors import UserError
 from app.core.files import find_files
 from datasets import DATASETS
+from datasets.tables import reader
 
 ROWS = 200
 
@@ -355,3 +356,19 @@ def test_expressions_and_units_are_checked_without_the_data(small_job):
         "job.dataset.inputs.b.expression: cannot call 'open'",
         "job.dataset.select: a chain of comparisons",
     ]
+
+
+@pytest.mark.parametrize("missing", ["drop", "mask"])
+@pytest.mark.parametrize("kept", [0, 70, 10_000])
+def test_later_passes_give_the_events_of_the_first(tmp_path, columns, monkeypatch, missing, kept):
+    monkeypatch.setattr(reader, "KEPT", kept)  # keys of no block, of one, of all blocks
+    columns["E"][[3, 150]] = np.nan
+    columns["M"][199] = np.inf
+    chosen = {"inputs": ["px", "E"], "select": "n < 7", "missing": missing, "block_size": 64}
+    opened = source(write(tmp_path / "a.npz", columns), **chosen)
+    for first, later in zip(list(opened), list(opened), strict=True):
+        assert first.key.tolist() == later.key.tolist()
+        assert len(set(first.key)) == len(first)
+        assert first.rows.tolist() == later.rows.tolist()
+        np.testing.assert_array_equal(first.inputs["features"], later.inputs["features"])
+        np.testing.assert_array_equal(first.columns["M"], columns["M"][later.rows])

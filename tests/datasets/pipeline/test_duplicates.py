@@ -32,3 +32,9 @@ def test_of_many_events_a_share_is_remembered_and_an_overlap_still_found(monkeyp
     assert 300 < len(duplicates.every) < 600  # 3,500 / 8 expected
     with pytest.raises(UserError, match=r"merged\.npz: about \d+ of its events are also in [0-7]\.npz"):
         duplicates.check(KEYS[3000:], ("merged.npz",))
+
+
+def test_repeated_rows_of_a_block_are_counted_from_the_second_on():
+    key = np.array([9, 7, 7, 5, 9, 7, 3], np.uint64)
+    with pytest.raises(UserError, match=r"3 rows are duplicates, the first of row 0"):
+        Duplicates(7).check(key, ("a.npz",))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from app.core.errors import UserError
-from datasets.pipeline.event_keys import hash_rows, split_numbers, stored_keys
+from datasets.pipeline.event_keys import hash_rows, mix, split_numbers, stored_keys
 
 EXTREME = {
     "int64": [-(2**63), -(2**63) + 1, -(2**53) - 1, -(2**53), -1, 0, 2**53, 2**53 + 1, 2**63 - 2, 2**63 - 1],
@@ -59,3 +59,11 @@ def test_keys_of_a_file_are_integers():
     for wrong in (np.array([1.0]), np.array([[1]]), np.array(["1"])):
         with pytest.raises(UserError, match=r"f\.key: not keys of events\. Expected one integer per event"):
             stored_keys(wrong, ("f", "key"))
+
+
+def test_hashing_leaves_the_columns_as_they_are():
+    values = np.arange(5, dtype=np.uint64)
+    before = values.copy()
+    mix(values, 3)
+    hash_rows([values, values[::-1]])
+    assert values.tolist() == before.tolist()
