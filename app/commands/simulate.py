@@ -1,6 +1,7 @@
 """`wirechamber simulate`: the simulators, with every parameter as an option."""
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ def execute(options: argparse.Namespace) -> int:
     parameters = parse_component_options(component, options.rest, prog, "%(prog)s --out DIR [options]")
     if options.out is None:
         raise UserError(Problem("missing argument", ("--out",), expected="a folder for the shards"))
-    spec = SIMULATORS.parse({"name": component.name, **parameters, **_field_from_here(parameters.get("field"))})
+    spec = SIMULATORS.parse({"name": component.name, **parameters, **_paths_from_here(parameters)})
     device.prepare(0)
     make_folder(options.out)
     with only_shard(options.shard):
@@ -41,11 +42,16 @@ def execute(options: argparse.Namespace) -> int:
     return 0
 
 
-def _field_from_here(field: Any) -> dict[str, Any]:
-    """Return the field with the path of its map from the working directory, as shards and trainings will read it.
+def _paths_from_here(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the files that parameters name from the working directory, as shards and trainings will read them.
 
     Nothing changes where paths of job files begin: there the nodes of a workflow run.
     """
-    if not isinstance(field, dict) or not isinstance(field.get("file"), str) or Path.cwd() == base():
+    field, changed = parameters.get("field"), dict[str, Any]()
+    if Path.cwd() == base():
         return {}
-    return {"field": {**field, "file": str(expand(field["file"], ("field", "file"), Path.cwd()))}}
+    if isinstance(field, dict) and isinstance(field.get("file"), str):
+        changed["field"] = {**field, "file": str(expand(field["file"], ("field", "file"), Path.cwd()))}
+    if isinstance(parameters.get("like"), str):
+        changed["like"] = str(expand(parameters["like"], ("like",), Path.cwd()))
+    return changed

@@ -28,11 +28,13 @@ class FittedField:
         fit: the fit.
         root: `root root^T` is the covariance [T^2] of the active coefficients; residuals of tracks left out scale it.
         region: where the tracks of the fit passed.
+        starts: x, y [mm], tx, ty, q/p [1/GeV], z, dz [mm] of these tracks, (N, 7).
     """
 
     fit: FieldFit
     root: Floats
     region: SeenRegion
+    starts: Floats
 
     @classmethod
     def of(cls, fit: FieldFit, tracks: TrackPairs, left_out: TrackPairs) -> "FittedField":
@@ -41,7 +43,7 @@ class FittedField:
         root = _inverse_root(fit.information) * np.sqrt(np.mean(missed * missed))
         steps = fit.options.steps
         paths = follow_tracks(fit.modes, fit.w, tracks.start, steps)
-        return cls(fit, root, seen_region(paths, _z_along(tracks, steps)))
+        return cls(fit, root, seen_region(paths, _z_along(tracks, steps)), tracks.start)
 
     def stays_inside(self, tracks: TrackPairs) -> NDArray[np.bool_]:
         """Return which tracks stay in the cells that the tracks of the fit have seen, (N,)."""
@@ -71,7 +73,10 @@ class FittedField:
         return line @ self.fit.w.reshape(-1)[self.fit.active], np.linalg.norm(line @ self.root, axis=-1)
 
     def file(self, metadata: dict[str, Any]) -> HarmonicFile:
-        """Return the file of the field, with covariance and a map of the cells that tracks have seen, NaN elsewhere."""
+        """Return the file of the field, with covariance, start states, and a map of the cells seen, NaN elsewhere.
+
+        The start states lie in it as in a file of track states, so that a simulation can begin as these tracks did.
+        """
         seen = np.argwhere(self.region.cells)
         field, sigma = self.at(np.stack([axis[i] for axis, i in zip(self.region.centers, seen.T, strict=True)], axis=1))
         maps = np.full((2, *self.region.cells.shape, 3), np.nan)
@@ -80,6 +85,8 @@ class FittedField:
         covariance = (self.root @ self.root.T).astype(np.float32)
         extra = {"covariance": covariance, "active": self.fit.active.reshape(self.fit.w.shape)}
         extra |= {"map_x": x, "map_y": y, "map_z": z, "map_B": maps[0], "map_sigma": maps[1]}
+        z, dz = self.starts[:, 5], self.starts[:, 6]
+        extra |= {"X": np.column_stack([self.starts[:, :5], dz]), "Z": np.stack([z, z + dz], axis=1)}
         return HarmonicFile(self.fit.modes, self.fit.w, self.region, metadata, extra)
 
 

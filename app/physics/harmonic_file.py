@@ -22,6 +22,7 @@ UNITS = {
     "coefficients": "T",
     "covariance": "T^2, of the coefficients that `active` names, flattened",
     "seen_low, seen_high": "mm, the corners of the grid `seen` in x, y, z",
+    "X, Z": "start states of the tracks that were fitted: x, y [mm], tx, ty, q/p [1/GeV], dz [mm]; z at both ends [mm]",
     "map_B, map_sigma": "T, Bx, By, Bz and their standard deviations in the middle of each cell of `seen`",
 }
 

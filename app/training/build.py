@@ -1,6 +1,6 @@
 """The composition root: from a job and its data to its networks and its objective."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -18,6 +18,7 @@ from app.training.classical import make_classical
 from app.training.constant_targets import name_constant_targets
 from app.training.inputs import check_inputs, seen_inputs
 from app.training.outputs import network_outputs, physical_outputs
+from app.training.start import known_constants
 from datasets.pipeline.batches import Batch
 from datasets.pipeline.events import Events
 from datasets.transforms.chain import Chain
@@ -53,6 +54,8 @@ class Networks:
 def build(job: Job, data: Data) -> Networks:
     """Build the networks of a job; normalisation and transforms take their constants from the training split.
 
+    A training that starts from another run takes over the constants of that run.
+
     Raises:
         UserError: the data do not allow what the job asks for.
     """
@@ -65,9 +68,10 @@ def build(job: Job, data: Data) -> Networks:
     if job.training.mixed_precision:
         keras.config.set_dtype_policy("mixed_float16")
     check_inputs(job, data)
-    chains = {name: fit_chain(name, task, job, data) for name, task in job.tasks.items()}
+    known = known_constants(job)
+    chains = {name: fit_chain(name, task, job, data, known["tasks"].get(name)) for name, task in job.tasks.items()}
     inputs = {name: keras.Input(i.shape, name=name) for name, i in data.source.inputs.items()}
-    seen, normalization["inputs"] = seen_inputs(job, data, inputs)
+    seen, normalization["inputs"] = seen_inputs(job, data, inputs, known["inputs"])
     outputs, path = network_outputs(job, data, seen, inputs, chains)
     network = keras.Model(inputs, outputs, name="network")
     deployed = keras.Model(inputs, physical_outputs(job, data, inputs, network.output, chains), name="model")
@@ -106,8 +110,8 @@ def prepare_batch(events: Events, data: Data, chains: Mapping[str, Chain]) -> Ba
     return x, {n: np.asarray(chains[n].forward(values, columns), np.float32) for n, values in y.items()}, *weights
 
 
-def fit_chain(name: str, task: Task, job: Job, data: Data) -> Chain:
-    """Return the transforms of a task with the constants that they take from the training split.
+def fit_chain(name: str, task: Task, job: Job, data: Data, known: Sequence[Mapping[str, Any]] | None = None) -> Chain:
+    """Return the transforms of a task with the constants that are known, else those of the training split.
 
     Raises:
         UserError: a transform needs a column that is not an input, or the loss does not allow the targets.
@@ -127,7 +131,11 @@ def fit_chain(name: str, task: Task, job: Job, data: Data) -> Chain:
                 what = "input column that a transform needs"
                 raise UserError(unknown(what, column, data.column_names, ("transform",)))
         blocks = Blocks(data.splits.train, targets_and_columns)
-        chain.fit(blocks)
+        if known is None:
+            chain.fit(blocks)
+        else:
+            for step, constants in zip(chain.steps, known, strict=True):
+                step.constants = {key: value for key, value in constants.items() if key != "step"}
         check_values(task, chain.forward(*next(iter(blocks))))
     except UserError as error:
         raise error.under("tasks", name) from None

@@ -33,13 +33,16 @@ def check_inputs(job: Job, data: Data) -> None:
     check_features(options.features or (), columns, data.source.magnet)
 
 
-def seen_inputs(job: Job, data: Data, inputs: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+def seen_inputs(
+    job: Job, data: Data, inputs: Mapping[str, Any], known: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the tensors that the model sees by name, and the means and standard deviations that standardise them.
 
     Args:
         job: the job.
         data: of the job; means, deviations and the constants of input layers are those of its training split.
         inputs: the raw inputs.
+        known: means and deviations of the run that a training starts from, for inputs of the same columns.
     """
     options, train = job.model.options.inputs, data.splits.train
     layered = {}
@@ -65,6 +68,9 @@ def seen_inputs(job: Job, data: Data, inputs: Mapping[str, Any]) -> tuple[dict[s
     seen, figures = {**flat, **layered}, {}
     for name in columns:
         if name in data.source.inputs and not data.source.inputs[name].standardize:
+            continue
+        if known.get(name, {}).get("columns") == columns[name]:
+            figures[name] = dict(known[name])
             continue
         arrays = ({n: events.inputs[n] for n in data.columns} for events in train)
         mean, std = mean_and_std(np.asarray(features(block)) if features else block[name] for block in arrays)

@@ -7,7 +7,9 @@ from typing import Any
 
 from app.config import Job
 from app.config.job import Training
+from app.config.job_file import parse
 from app.core.errors import Problem, UserError, nearest
+from app.core.files import read_json
 from app.core.interruption import check
 from app.runs.find import find_run
 
@@ -26,6 +28,25 @@ def check_start(job: Job) -> None:
         raise error.under(*PLACE) from None
     if not run.model.exists():
         raise UserError(Problem("has no model yet", (*PLACE, name), expected="a run that is done"))
+
+
+def known_constants(job: Job) -> dict[str, Any]:
+    """Return what the run that a training starts from standardises by: weights mean nothing with other constants.
+
+    `inputs` by input and `tasks` by task, as in normalization.json; tasks with other targets or transforms are left.
+    """
+    if job.training.start_from is None:
+        return {"inputs": {}, "tasks": {}}
+    run = find_run(job.training.start_from)
+    known, other = read_json(run.normalization), parse(read_json(run.trained_job))
+    same = [
+        name
+        for name, task in job.tasks.items()
+        if name in other.tasks
+        and task.targets == other.tasks[name].targets
+        and [spec.dump() for spec in task.transform] == [spec.dump() for spec in other.tasks[name].transform]
+    ]
+    return {"inputs": known["inputs"], "tasks": {name: known["tasks"][name] for name in same}}
 
 
 def set_start(network: Any, training: Training) -> None:

@@ -81,7 +81,7 @@ class Split(Strict):
 
 
 def name_the_simulator(content: dict[str, Any]) -> dict[str, Any]:
-    """Give a `simulate` block the name of its dataset: every simulator is called as the loader of its files."""
+    """Give a `simulate` block the name of its dataset: the first of its simulators is called so."""
     simulate = content.get("simulate")
     return {**content, "simulate": {"name": content["name"], **simulate}} if isinstance(simulate, dict) else content
 

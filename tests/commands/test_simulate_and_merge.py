@@ -73,7 +73,7 @@ def test_unknown_words_name_the_nearest(tmp_path, capsys):
     assert capsys.readouterr().err == "--out: missing argument. Expected a folder for the shards.\n"
     assert main(["simulate"]) == 2
     assert (
-        "Expected one of [muon_hits, photon_sensors, plane_images, track_states, volume_images]"
+        "Expected one of [muon_hits, photon_sensors, plane_images, resampled_tracks, track_states, volume_images]"
         in capsys.readouterr().err
     )
 

@@ -10,11 +10,13 @@ import pytest
 from app.cli import main
 from app.config.job_file import parse
 from app.core.errors import UserError
+from app.core.files import read_json
 from app.core.libraries import keras
 from app.evaluation import load
 from app.execution.session import Options
 from app.execution.single import train_job
-from app.training.start import freeze, take_weights
+from app.runs.find import find_run
+from app.training.start import freeze, known_constants, take_weights
 
 
 def weights(name):
@@ -23,9 +25,10 @@ def weights(name):
 
 @pytest.fixture
 def train(copied, small_job):
-    def train(name, **training):
+    def train(name, data=(), **training):
         task = {**small_job["tasks"]["state"]}
-        content = {**small_job, "name": name, "tasks": {"state": task}}
+        dataset = {**small_job["dataset"], "simulate": {**small_job["dataset"]["simulate"], **dict(data)}}
+        content = {**small_job, "name": name, "tasks": {"state": task}, "dataset": dataset}
         job = parse({**content, "training": {**small_job["training"], "epochs": 1, **training}})
         return train_job(job, Options(config=copied / "trained.json"))
 
@@ -80,6 +83,22 @@ def test_layers_of_another_name_are_told_the_nearest(copied):
     with pytest.raises(UserError) as caught:
         take_weights(network, "trained")
     assert str(caught.value).startswith(message)
+
+
+@pytest.mark.slow
+def test_constants_are_those_of_the_run_that_a_training_starts_from(train):
+    run = train("other", start_from="trained", data={"seed": 2})
+    own, known = (read_json(path) for path in (run.normalization, find_run("trained").normalization))
+    assert (own["inputs"], own["tasks"]) == (known["inputs"], known["tasks"])
+
+
+def test_constants_of_other_transforms_are_not_taken(copied, small_job):
+    content = {**small_job, "name": "new", "training": {**small_job["training"], "start_from": "trained"}}
+    known = read_json(find_run("trained").normalization)
+    assert known_constants(parse(content)) == {"inputs": known["inputs"], "tasks": known["tasks"]}
+    task = {**small_job["tasks"]["state"], "transform": "straight_line_residual"}
+    assert known_constants(parse({**content, "tasks": {"state": task}})) == {"inputs": known["inputs"], "tasks": {}}
+    assert known_constants(parse({**content, "training": small_job["training"]})) == {"inputs": {}, "tasks": {}}
 
 
 def test_a_dry_run_counts_events_and_says_what_is_taken_and_frozen(copied, small_job, capsys):

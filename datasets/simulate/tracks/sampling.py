@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from app.physics.propagation import survives
 
 Interval = tuple[float, float]
 Float32 = NDArray[np.float32]
@@ -55,6 +57,9 @@ class Sampling:
     z_end: float | None
     dz: float | Interval | None
 
+    stays_inside: ClassVar[bool] = False
+    place: ClassVar[str] = "momentum"
+
     @property
     def shares_z(self) -> bool:
         """Whether all tracks share z_start and dz."""
@@ -70,6 +75,14 @@ class Sampling:
         shift = np.float32(0) if self.z_end is not None else z_start
         z_end = shift + draw_uniform(random, self.dz if self.z_end is None else self.z_end, count)
         return Tracks(np.stack(state, axis=1), charge / p, p, z_start, z_end)
+
+    def options(self) -> dict[str, Any]:
+        """Return all of it, as JSON."""
+        return asdict(self)
+
+    def planes(self) -> dict[str, Any]:
+        """Return z_start, z_end and dz for the metadata."""
+        return {"z_start": self.z_start, "z_end": self.z_end, "dz": self.dz}
 
     def bins(self) -> list[Interval]:
         """Return the momentum bins within the range, clipped to it; the range itself when no edge lies in it."""
@@ -96,9 +109,10 @@ class SurvivalCounts:
         """Count one batch."""
         finite = np.isfinite(end).all(axis=1)
         position = finite & (np.abs(end[:, :2]) > 5000.0).any(axis=1)
+        slope = finite & ~position & ~survives(end)
         self.total += Counter(
-            tried=len(good), not_finite=int((~finite).sum()), position=int(position.sum()),
-            slope=int((finite & ~position & ~good).sum()), outside=int((outside & good).sum()),
+            tried=len(good), not_finite=int((~finite).sum()), position=int(position.sum()), slope=int(slope.sum()),
+            outside=int((outside & finite & ~position & ~slope).sum()),
         )  # fmt: skip
         edges = np.array([low for low, _ in self.bins[1:]], np.float32)
         place = np.searchsorted(edges, tracks.p, side="right")

@@ -85,9 +85,9 @@ def test_content_depends_on_seed_shard_and_options_alone(simulate, default, tmp_
 
 
 def test_an_interrupted_generation_continues_and_gives_the_same_data(simulate, default, tmp_path, interrupt):
-    from datasets.simulate import track_states
+    from datasets.simulate.tracks import generator
 
-    interrupt(track_states, "write_shard", lambda: simulate(tmp_path))
+    interrupt(generator, "write_shard", lambda: simulate(tmp_path))
     first = (tmp_path / "shard_00000.npz").stat().st_mtime_ns
     shards = simulate(tmp_path)
     assert (tmp_path / "shard_00000.npz").stat().st_mtime_ns == first
