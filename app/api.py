@@ -113,13 +113,20 @@ def read_history(run: Path | str) -> dict[str, NDArray[Any]]:
 def read_predictions(run: Path | str) -> Predictions:
     """Return truth, predictions and baselines of the test split of a finished run, (N,) each, in physical units.
 
+    Of a .csv that `predict` or `evaluate` wrote, what it holds: without truth `.true` is {}, names of classes are text.
     They are `.true["x"]`, `.predicted["x"]`, `.baselines["mean"]["x"]`, `.columns` for the further columns, and `.key`;
     `.select(rows)` chooses events.
 
     Args:
-        run: name or path of a run that is done.
+        run: name or path of a run that is done, or a .csv of predictions.
 
     Raises:
-        UserError: there is no such run, it is not finished, or its predictions.csv is damaged.
+        UserError: there is no such run or file, the run is not finished, or its predictions.csv is damaged.
     """
+    suffix = Path(run).suffix
+    if suffix == ".csv":
+        return Predictions.read(Path(run))
+    if suffix == ".root" and Path(run).is_file():
+        expected = "a run or the .csv of `predict`; uproot.open(FILE)['predictions'].arrays() reads this file"
+        raise UserError(Problem("ROOT files are not read as predictions", (str(run),), expected=expected))
     return Predictions.read(find_finished(str(run), "predictions").predictions)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from app.core.errors import Problem, UserError
 from app.core.files import write_bytes
+from app.core.keyed_csv import read_keyed_csv
 from datasets.pipeline.columns import is_single, join_column
 
 PURITY, EFFICIENCY = "hit_purity", "hit_efficiency"
@@ -173,7 +174,7 @@ def write_blocks(path: Path, blocks: Iterable[Predictions]) -> None:
     """Write blocks of predictions with the same columns as one CSV, atomically.
 
     They are `key`, the extra ones, `true_<target>`, what TASK_OUTPUTS names, and `<baseline>.<target>`. Integers, and
-    extra columns and truth that float32 does not hold, keep all digits. Extra columns may be texts; `read` takes none.
+    extra columns and truth that float32 does not hold, keep all digits. Extra columns may be texts.
     """
 
     def write(file: BinaryIO) -> None:
@@ -209,37 +210,5 @@ def _further_columns(names: Sequence[str]) -> list[str]:
 
 
 def read_table(path: Path) -> tuple[NDArray[np.uint64], dict[str, NDArray[Any]]]:
-    """Return the keys (N,), which do not fit into a float, and the other columns (N,) by name."""
-    with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
-        first, *names = next(csv.reader(file), [""])
-        if first != "key" or not names:
-            raise ValueError("the first line does not begin with 'key,'")
-        lines = file.readlines()
-    if not lines:
-        return np.empty(0, np.uint64), {name: np.empty(0) for name in names}
-    if not lines[-1].endswith("\n"):
-        raise ValueError("the last line is cut off")
-    key = np.loadtxt(lines, delimiter=",", usecols=0, dtype=np.uint64, ndmin=1)
-    table = np.loadtxt(lines, delimiter=",", ndmin=2)[:, 1:]
-    if table.shape[1] != len(names):
-        raise ValueError(f"{len(names) + 1} columns are named, the rows have {table.shape[1] + 1}")
-    columns = dict(zip(names, table.T, strict=True))
-    for position, name in enumerate(_further_columns(names)):
-        columns[name] = _as_integers(columns[name], lines, position + 1)
-    return key, columns
-
-
-def _as_integers(values: Values, lines: Sequence[str], position: int) -> NDArray[Any]:
-    """Return a column as integers where all its numbers are, read from the text where float64 has rounded them."""
-    if not (np.isfinite(values).all() and (values == np.trunc(values)).all()) or np.signbit(values[values == 0]).any():
-        return values
-    if (np.abs(values) < 2.0**53).all():
-        return values.astype(np.int64)
-    for kind in (np.int64, np.uint64):
-        try:
-            return np.array([int(line.split(",", position + 1)[position]) for line in lines], kind)
-        except ValueError:  # 1e+20: a float
-            return values
-        except OverflowError:
-            continue
-    return values
+    """Return the keys (N,) and the other columns (N,) by name; raises ValueError where the file is no such table."""
+    return read_keyed_csv(path, _further_columns)

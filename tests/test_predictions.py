@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import uproot
 
+from app.api import read_predictions
 from app.core.errors import UserError
 from app.export.root_file import write_root
 from app.predictions import TASK_OUTPUTS, Predictions, output_columns, output_name
@@ -127,6 +128,38 @@ def test_blocks_of_rows_are_written_whole(tmp_path):
     np.testing.assert_array_equal(again.predicted["a"], many.predicted["a"])
 
 
+def test_texts_come_back_and_numbers_beside_them_keep_their_type(tmp_path):
+    further = {
+        "row": np.arange(3),
+        "class_kind": np.array(["e, mu", 'say "pi"', " #1 "]),
+        "name": np.array(["two\nlines", "", "7"]),
+        "event": np.array([2**60 + 1, 5, -7]),
+        "p": np.array([0.5, np.nan, 2.0]),
+    }
+    key, chance = np.array([1, 2**64 - 1, 3], np.uint64), {"kind_0": np.array([0.1, 0.25, 1.0])}
+    Predictions(key, {}, {"kind": np.arange(3)}, {}, further, {}, chance).write(tmp_path / "p.csv")
+    again = Predictions.read(tmp_path / "p.csv")
+    assert again.key.tolist() == key.tolist()
+    assert (again.true, again.predicted["kind"].tolist()) == ({}, [0, 1, 2])
+    assert again.probability["kind_0"].tolist() == [0.1, 0.25, 1]
+    assert list(again.columns) == list(further)
+    for name, values in further.items():
+        np.testing.assert_array_equal(again.columns[name], values)
+        assert again.columns[name].dtype.kind == values.dtype.kind, name
+    again.select(np.array([2, 0])).write(tmp_path / "q.csv")
+    assert read_predictions(tmp_path / "q.csv").columns["name"].tolist() == ["7", "two\nlines"]
+
+
+def test_a_root_file_is_no_csv_of_predictions(predictions, tmp_path):
+    write_root(tmp_path / "p.root", predictions, {})
+    with pytest.raises(
+        UserError, match=r"p\.root: ROOT files are not read as predictions\. Expected a run or the \.csv"
+    ):
+        read_predictions(tmp_path / "p.root")
+    with pytest.raises(UserError, match=r"none\.csv: cannot be read as predictions .*No such file"):
+        read_predictions(tmp_path / "none.csv")
+
+
 @pytest.mark.parametrize("rows", [0, 1])
 def test_few_rows(predictions, tmp_path, rows):
     predictions.select(np.arange(rows)).write(tmp_path / "p.csv")
@@ -155,6 +188,8 @@ def test_select_and_only(predictions):
         ("key,true_x,pred_x\n1,2\n", "3 columns are named, the rows have 2"),
         ("key,true_x\n1,2\n2\n", "number of columns changed"),
         ("key,true_x\n1,two\n", "could not convert string 'two'"),
+        ("key,class_x,pred_x\n1,a,2\n2,b,3,4\n", "3 columns are named, the rows have 4"),
+        ("key,class_x,pred_x\n1,a,b\n", "could not convert string 'b'"),
     ],
 )
 def test_a_damaged_file_is_named(tmp_path, content, why):

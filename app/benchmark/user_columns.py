@@ -43,6 +43,10 @@ def read_column(text: str) -> UserColumn:
     for column in ("key", "x", "y"):
         if column not in values:
             raise UserError(unknown("column", column, list(values), where))
+    for column in {"key", "x", "y", SECONDS} & values.keys():
+        if values[column].dtype.kind not in "iuf":
+            received = str(values[column].dtype)
+            raise UserError(Problem("not a column of numbers", (*where, column), expected="numbers", received=received))
     seconds = float(np.mean(values[SECONDS], dtype=np.float64)) if SECONDS in values else float("nan")
     return UserColumn(name, file, values["key"].astype(np.uint64), values["x"], values["y"], seconds)
 

@@ -33,10 +33,12 @@ def test_a_time_becomes_a_speed(tmp_path):
         ("mine", r"--column: not NAME=FILE. Expected as in mine=extrapolated.csv. Received 'mine'."),
         ("mine=absent.csv", r"--column.mine: no such file. Received 'absent.csv'."),
         ("mine={}/short.npz", r"--column.mine: 1 of 3 test tracks are missing in short.npz. Expected the keys of pred"),
+        ("mine={}/text.csv", r"--column.mine.x: not a column of numbers. Expected numbers. Received '<U2'."),
         ("mine={}/other.npz", r"--column.mine: unknown column. Did you mean 'Y'\? Expected one of \[key, x, Y\]. Rec"),
     ],
 )
 def test_what_cannot_be_compared_is_named(text, message, tmp_path):
+    (tmp_path / "text.csv").write_text("key,x,y\n1,2,3\n2,2m,3\n")
     np.savez(tmp_path / "short.npz", key=KEY[:2], x=END["x"][:2], y=END["y"][:2])
     np.savez(tmp_path / "other.npz", key=KEY, x=END["x"], Y=END["y"])
     with pytest.raises(UserError, match=message):
