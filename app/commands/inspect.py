@@ -49,8 +49,10 @@ def execute(options: argparse.Namespace) -> int:
         found = [(path, tree, c) for path in paths for tree, columns in summarize(path, most).items() for c in columns]
         print_data(options, [{"file": str(path), "tree": tree.lstrip(":"), **c.dump()} for path, tree, c in found])
         return 0
+    several: dict[str, None] = {}
     for path in paths:
         for name, columns in summarize(path, most).items():
+            several |= dict.fromkeys(column.several for column in columns if column.several)
             note = f" (a sample: figures of the first {most:,} rows)" if any(c.rows > most for c in columns) else ""
             rows = [[c.name, c.unit, str(c.rows), c.kind, *c.figures()] for c in columns]
             table(f"{path}{name}{note}", HEADER, rows, numbers_from=2)
@@ -69,6 +71,12 @@ def execute(options: argparse.Namespace) -> int:
             paths = find_files(content["files"], ("inspect",), Path.cwd())
     loader = options.dataset or (known.loader if known else "track_states" if content else None)
     if loader is None:
+        if names := list(several):
+            of = f"{', '.join(names[:3])}{f' and {len(names) - 3:,} more' if len(names) > 3 else ''}"
+            hint = (
+                f"a table takes one element of a list, as {names[0]}[0], a loader whole arrays (docs/your_own_data.md)"
+            )
+            console.print(f"several values per row: {of}; {hint}")
         console.print(f"wirechamber init {paths[0]} makes a job of its columns; --dataset NAME tries a loader")
         return 0
     spec = DATASETS.parse({**content, "name": loader, "files": [str(path) for path in paths]})

@@ -1,6 +1,7 @@
 """What a data file holds, whatever loader it is for: columns, units, ranges, NaN, duplicates."""
 
 import logging
+import re
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,9 @@ import numpy as np
 
 from app.core.errors import UserError
 from datasets.files import npz, root
+from datasets.files.contents import is_list
 from datasets.files.shards import read_facts
+from datasets.tables.files import TableFile
 from datasets.tables.formats import open_table
 
 log = logging.getLogger(__name__)
@@ -23,6 +26,7 @@ WIDEST = 32
 VALUES = 4_000_000
 """Values that are read at most of a branch with many per event: sensors are counted in thousands."""
 UNREADABLE = "not readable"
+PER_ROW = " per row"
 PATIENCE = 5.0
 """Seconds after which a line says how far the reading is."""
 
@@ -40,6 +44,12 @@ class Summary:
     kind: str
     values: Any
     reason: str = ""
+
+    @property
+    def several(self) -> str:
+        """Its name in the file, where a row has several values; else empty."""
+        is_array = self.kind.endswith(PER_ROW) or is_list(self.kind)
+        return re.sub(r"\[[0-9, ]*\]$", "", self.name) if is_array else ""
 
     def measure(self) -> dict[str, Any]:
         """Return least, median and largest finite value, how many are not finite, how many repeat others, by name."""
@@ -124,11 +134,21 @@ def summarize_array(path: Path, name: str, unit: Any, most: int) -> list[Summary
     rows = shape[0] if shape else 1
     if len(shape) != 2 or shape[1] > WIDEST:
         values = npz.load_rows(path, name, most) if len(shape) == 1 else None
-        return [Summary(f"{name}{list(shape)}", str(unit), rows, str(dtype), values)]
+        return [Summary(f"{name}{list(shape)}", str(unit), rows, kind_of(dtype, shape[1:]), values)]
     table, width = npz.load_rows(path, name, most), shape[1]
     fits = isinstance(unit, list) and len(unit) == width
     units = unit if fits else [unit if isinstance(unit, str) else ""] * width
-    return [Summary(f"{name}[{i}]", str(units[i]), rows, str(dtype), table[:, i]) for i in range(width)]
+    return [Summary(f"{name}[{i}]", str(units[i]), rows, kind_of(dtype), table[:, i]) for i in range(width)]
+
+
+def kind_of(dtype: Any, inner: Sequence[int] = ()) -> str:
+    """Return the type of a column in words, with the shape that an array has in each row.
+
+    >>> kind_of(np.dtype("<U8")), kind_of(np.dtype("f4"), (4, 3))
+    ('text', 'float32, 4 x 3 per row')
+    """
+    kind = {"U": "text", "S": "text", "c": "complex numbers"}.get(dtype.kind, str(dtype))
+    return f"{kind}, {' x '.join(map(str, inner))}{PER_ROW}" if inner else kind
 
 
 def summarize_table(path: Path, most: int = ROWS) -> list[Summary]:
@@ -137,11 +157,24 @@ def summarize_table(path: Path, most: int = ROWS) -> list[Summary]:
     for name in shown(file.names, str(path)):
         try:
             values = file.read([name], 0, most)[name]
-            summaries.append(Summary(name, "", file.rows, str(values.dtype), values))
+            summaries.append(Summary(name, "", file.rows, kind_of(values.dtype), values))
         except UserError as error:
-            what = error.problems[0]
-            summaries.append(Summary(name, "", file.rows, f"{what.what}: {what.received}", None))
+            summaries.append(Summary(name, "", file.rows, kind_of_array(file, name) or error.problems[0].what, None))
     return summaries
+
+
+def kind_of_array(file: TableFile, name: str) -> str:
+    """Return the type of what is no column: an array in each row, a list, a record; empty where it cannot be read."""
+    try:
+        first = file.arrays([file.find(name)[0]], 0, 1)[name]
+    except UserError:
+        return ""
+    if isinstance(first, np.ndarray) and first.dtype != object:
+        return kind_of(first.dtype, first.shape[1:])
+    inner = str(getattr(first, "type", "")).replace("?", "").partition(" * ")[2]
+    size, _, value = inner.rpartition(" * ")
+    sizes = "a list" if "var" in size else size.replace("*", "x")
+    return f"{value}, {sizes}{PER_ROW}" if size else inner
 
 
 def summarize_branch(branch: Any, name: str, unit: str, rows: int, most: int = ROWS) -> Summary:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.errors import Problem, UserError
+from app.data.columns import kind_of_array
 from datasets.tables.arrow import looks_like_number
 from datasets.tables.files import TableFile
 from datasets.tables.formats import open_table
@@ -128,7 +129,8 @@ def readable_columns(file: TableFile, asked: Sequence[str]) -> tuple[Columns, di
             if not elements:
                 problem = error.problems[0]
                 several = problem.received == "several per row"
-                left[name] = f"several values per row; {name}[0] is the first" if several else problem.what
+                first = "" if " x " in kind_of_array(file, name) else f"; {name}[0] is the first"
+                left[name] = f"several values per row{first}" if several else problem.what
     return columns, left
 
 

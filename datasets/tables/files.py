@@ -99,6 +99,8 @@ class TableFile(ABC):
                 raise
             reason = str(error).strip().splitlines()[0]
             raise UserError(Problem(f"cannot be read as a column ({reason})", (self.place, name))) from None
+        if values is not None and values.dtype.kind == "c":
+            raise UserError(Problem("complex numbers", (self.place, name), expected="one real number per row"))
         if values is None or values.ndim != 1 or values.dtype.kind not in "iufbUSM":
             shape = "several per row" if values is None or values.ndim != 1 else str(values.dtype)
             expected = f"one number per row, as '{name}[0]'"

@@ -73,7 +73,8 @@ class NpzFile(TableFile):
     def headers(self) -> Mapping[str, npz.Header]:
         """Shapes and types of the arrays with the most rows; what is shorter is no column."""
         known = self._all_headers
-        return {name: header for name, header in known.items() if header.shape[0] == longest(known.values())}
+        rows = longest(header for header in known.values() if header.dtype.kind != "c")
+        return {name: header for name, header in known.items() if header.shape[0] == rows}
 
     @cached_property
     def _all_headers(self) -> Mapping[str, npz.Header]:
@@ -81,7 +82,7 @@ class NpzFile(TableFile):
         for name in npz.array_names(self.path):
             with contextlib.suppress(UserError):  # pickled objects are no column
                 header = npz.read_header(self.path, name)
-                if header.shape and header.dtype.kind in "iufbUSMV":
+                if header.shape and header.dtype.kind in "iufbUSMVc":
                     found[name] = header
         return found
 

@@ -18,6 +18,7 @@ from app.config.job_file import parse
 from app.core.errors import UserError
 from app.core.files import find_files
 from app.data.columns import summarize
+from datasets import DATASETS
 
 
 def rows_of(path, tree=""):
@@ -43,10 +44,10 @@ def test_an_npz_column_by_column(tmp_path):
     assert found["X[1]"] == ("GeV", 4, "float64", "10", "20", "30", "0", "1")
     assert found["flag[4]"] == ("1", 4, "bool", "0", "1", "1", "0", "2")
     assert found["key[4]"] == ("", 4, "uint64", "1", "2", "18446744073709551615", "0", "1")
-    assert found["wave[4, 100]"] == ("ADC", 4, "float32", "", "", "", "", "")
+    assert found["wave[4, 100]"] == ("ADC", 4, "float32, 100 per row", "", "", "", "", "")
     assert [found[f"odd[{i}]"][0] for i in range(2)] == ["", ""]  # one unit for two columns is ambiguous
     assert [found[f"one[{i}]"][0] for i in range(2)] == ["mm", "mm"]
-    assert found["metadata[]"][1:3] == (1, f"<U{len(json.dumps({'units': units}))}")
+    assert found["metadata[]"][1:3] == (1, "text")
 
 
 @pytest.mark.parametrize("metadata", [np.array("no JSON"), np.array("[]"), np.array('{"units": 3}'), np.arange(2)])
@@ -264,10 +265,31 @@ def test_tables_of_other_kinds_are_inspected(tmp_path, capsys):
     found = rows_of(tmp_path / "a.parquet")
     assert found["n"] == ("", 2, "int64", "7", "2.5e+09", "5000000009", "0", "0")
     assert found["x"] == ("", 2, "float64", "1.5", "1.5", "1.5", "1", "0")
-    assert found["hits"][2] == "not a column: several per row"
-    assert found["kind"][2:4] == ("<U1", "")
+    assert found["hits"][2] == "int64, a list per row"
+    assert found["kind"][2:4] == ("text", "")
     assert main(["inspect", str(tmp_path / "a.parquet")]) == 0
-    assert f"wirechamber init {tmp_path / 'a.parquet'} makes a job of its columns" in capsys.readouterr().out
+    assert f"wirechamber init {tmp_path / 'a.parquet'} makes a job of its columns" in (out := capsys.readouterr().out)
+    assert "several values per row: hits; a table takes one element of a list, as hits[0], a loader whole arrays" in out
+
+
+def test_what_is_no_column_is_named_by_its_type_and_shape(tmp_path):
+    import h5py
+
+    rows = {"c": np.ones(3, complex), "image": np.ones((3, 4, 2), "f4"), "fix": np.ones((3, 2)), "s": ["a", "b", "cc"]}
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        for name, values in rows.items():
+            file[name] = values
+    found = {name: row[2] for name, row in rows_of(tmp_path / "a.h5").items()}
+    expected = {"c": "complex numbers", "image": "float32, 4 x 2 per row", "fix": "float64, 2 per row", "s": "text"}
+    assert found == expected
+    np.savez(tmp_path / "a.npz", **rows, x=np.arange(3.0), y=np.arange(3.0)[::-1])
+    assert rows_of(tmp_path / "a.npz")["c[3]"][2] == "complex numbers"
+    content = {"name": "table", "files": ["a.npz"], "inputs": ["x", "c"], "targets": ["y"]}
+    with pytest.raises(UserError, match=r"a\.npz\.c: complex numbers\. Expected one real number per row"):
+        list(DATASETS.parse(content).build([tmp_path / "a.npz"]))
+    lists = pyarrow.array([[1.0, 2.0]] * 2, pyarrow.list_(pyarrow.float64(), 2))
+    parquet.write_table(pyarrow.table({"fix": lists, "pair": [{"a": 1}] * 2}), tmp_path / "a.parquet")
+    assert [row[2] for row in rows_of(tmp_path / "a.parquet").values()] == ["float64, 2 per row", "{a: int64}"]
 
 
 def test_a_sample_of_some_rows_says_so(tmp_path, capsys, monkeypatch):
