@@ -1,14 +1,17 @@
 """Rules between a task's loss, head, transform and targets."""
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from app.config import Job, Task
 from app.core.errors import Problem, UserError
+from app.data.targets import check_classes
 from app.models import HEADS
 from app.predictions import TASK_OUTPUTS, VALUE, output_name
+from datasets.tables.columns import given_targets, wanted
 
 logger = logging.getLogger(__name__)
 
@@ -80,17 +83,23 @@ def check_relative_losses(job: Job) -> None:
             raise UserError(Problem(what, where, expected="[], or another loss", received=shifted))
 
 
+def name_given_targets(jobs: Sequence[Job]) -> None:
+    """Say in one line each which inputs of a table are the column of a target that is learned."""
+    found: dict[tuple[str, str], str] = {}
+    for job in jobs:
+        if job.dataset.name != "table":
+            continue
+        inputs, targets = (wanted(getattr(job.dataset.options, key), key) for key in ("inputs", "targets"))
+        learned = {target for task in job.tasks.values() for target in task.targets}
+        pairs = [pair for pair in given_targets(inputs, targets) if pair[1] in learned]
+        found = dict.fromkeys(pairs, job.name) | found
+    for (name, target), job_name in found.items():
+        logger.warning("%s: the input %s is the target %s itself: there is nothing to learn", job_name, name, target)
+
+
 def check_values(task: Task, values: Any) -> None:
     """Look at some transformed targets (N, columns): classes must be classes, and a width must be one of residuals."""
-    if task.loss.component.facts.classes:
-        classes, number, where = np.asarray(values), task.head.parameters.get("classes", 2), ("targets",)
-        if classes.shape[-1] != 1:
-            what = "classes of one target only"
-            raise UserError(Problem(what, where, expected="one target", received=list(task.targets)))
-        wrong = classes[(classes != np.round(classes)) | (classes < 0) | (classes >= number)]
-        if len(wrong):
-            what, expected = f"the target {task.targets[0]!r} is not a class", f"whole numbers from 0 to {number - 1}"
-            raise UserError(Problem(what, where, expected=expected, received=float(wrong[0])))
+    check_classes(task, values)
     if task.loss.name in WIDTHS:
         name = WIDTHS[task.loss.name]
         width, spread = task.loss.parameters[name], float(np.asarray(values, np.float64).std(axis=0).max())

@@ -49,16 +49,7 @@ def execute(options: argparse.Namespace) -> int:
         found = [(path, tree, c) for path in paths for tree, columns in summarize(path, most).items() for c in columns]
         print_data(options, [{"file": str(path), "tree": tree.lstrip(":"), **c.dump()} for path, tree, c in found])
         return 0
-    several: dict[str, None] = {}
-    for path in paths:
-        for name, columns in summarize(path, most).items():
-            several |= dict.fromkeys(column.several for column in columns if column.several)
-            note = f" (a sample: figures of the first {most:,} rows)" if any(c.rows > most for c in columns) else ""
-            rows = [[c.name, c.unit, str(c.rows), c.kind, *c.figures()] for c in columns]
-            table(f"{path}{name}{note}", HEADER, rows, numbers_from=2)
-            for column in columns:
-                if column.reason:
-                    console.print(f"{column.name}: {column.kind} ({column.reason})")
+    several = show_columns(paths, most)
     content: dict[str, Any] = {}
     for text in options.overrides:
         keys, value = parse_override(text)
@@ -71,12 +62,8 @@ def execute(options: argparse.Namespace) -> int:
             paths = find_files(content["files"], ("inspect",), Path.cwd())
     loader = options.dataset or (known.loader if known else "track_states" if content else None)
     if loader is None:
-        if names := list(several):
-            of = f"{', '.join(names[:3])}{f' and {len(names) - 3:,} more' if len(names) > 3 else ''}"
-            hint = (
-                f"a table takes one element of a list, as {names[0]}[0], a loader whole arrays (docs/your_own_data.md)"
-            )
-            console.print(f"several values per row: {of}; {hint}")
+        if several:
+            console.print(describe_several(several))
         console.print(f"wirechamber init {paths[0]} makes a job of its columns; --dataset NAME tries a loader")
         return 0
     spec = DATASETS.parse({**content, "name": loader, "files": [str(path) for path in paths]})
@@ -84,6 +71,28 @@ def execute(options: argparse.Namespace) -> int:
         show_quality(spec, paths, options.output_dir)
     try_loader(spec, paths, options.rows or (None if options.dataset else ROWS))
     return 0
+
+
+def show_columns(paths: Sequence[Path], most: int) -> list[str]:
+    """Print the columns of each file, of `most` rows; return the names of those with several values per row."""
+    several: dict[str, None] = {}
+    for path in paths:
+        for name, columns in summarize(path, most).items():
+            several |= dict.fromkeys(column.several for column in columns if column.several)
+            note = f" (a sample: figures of the first {most:,} rows)" if any(c.rows > most for c in columns) else ""
+            rows = [[c.name, c.unit, str(c.rows), c.kind, *c.figures()] for c in columns]
+            table(f"{path}{name}{note}", HEADER, rows, numbers_from=2)
+            for column in columns:
+                if column.reason:
+                    console.print(f"{column.name}: {column.kind} ({column.reason})")
+    return list(several)
+
+
+def describe_several(names: Sequence[str]) -> str:
+    """Say how columns with several values per row can be used."""
+    of = f"{', '.join(names[:3])}{f' and {len(names) - 3:,} more' if len(names) > 3 else ''}"
+    use = f"a table takes one element of a list, as {names[0]}[0], a loader whole arrays (docs/your_own_data.md)"
+    return f"several values per row: {of}; {use}"
 
 
 def inspect_job(options: argparse.Namespace) -> int:

@@ -3,6 +3,7 @@
 import argparse
 
 from app.checks.jobs import check_jobs
+from app.checks.tasks import name_given_targets
 from app.commands._parser import add_overrides, read_path
 from app.config.derived_jobs import with_members
 from app.config.job_file import is_workflow, load, read, refuse_equal_names
@@ -35,6 +36,7 @@ def execute(options: argparse.Namespace) -> int:
         else:
             count = len(jobs_of_file)
             console.print(f"{path}: {content}{count} job{'s' * (count != 1)}, valid")
+            name_given_targets(jobs_of_file)
             jobs += jobs_of_file
     if mistakes:
         raise UserError(*mistakes)

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from app.config import Job
 from app.data.loading import load_data
+from app.data.targets import check_targets
 from app.plots.drawing.draw import draw
 from app.plots.drawing.inputs import PlotInputs
 from app.runtime import device
@@ -35,6 +36,7 @@ def show_events(job: Job, folder: Path) -> None:
     device.prepare(job.seed)
     data = load_data(job)
     console.print(f"{job.name}: {data.splits.train.rows:,} training events")
+    check_targets(job, data)
     header = ["split", "events", "distinct keys", "keys elsewhere", "inputs elsewhere"]
     table("splits", header, compare_splits(data.splits))
     if data.weighting is None:

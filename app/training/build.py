@@ -12,10 +12,10 @@ from app.config import Job, Task
 from app.core.errors import UserError, unknown
 from app.core.libraries import keras
 from app.data.loading import Data, first_events, stack_columns
+from app.data.targets import name_constant_targets, name_given_targets
 from app.data.weighting import Blocks, make_curriculum
 from app.models import SCORES
 from app.training.classical import make_classical
-from app.training.constant_targets import name_constant_targets
 from app.training.inputs import check_inputs, seen_inputs
 from app.training.outputs import network_outputs, physical_outputs
 from app.training.start import known_constants
@@ -60,6 +60,7 @@ def build(job: Job, data: Data) -> Networks:
         UserError: the data do not allow what the job asks for.
     """
     keras.backend.clear_session()
+    name_given_targets(job, data)
     normalization: dict[str, Any] = {"columns": data.columns, "inputs": {}, "tasks": {}}
     normalization |= facts_of_data(data)
     if job.is_classical:

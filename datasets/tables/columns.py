@@ -121,6 +121,19 @@ def wanted(quantities: Quantities, key: str) -> list[Wanted]:
     return found
 
 
+def given_targets(inputs: Sequence[Wanted], targets: Sequence[Wanted]) -> list[tuple[str, str]]:
+    """Return the inputs that are the column of a target, also by an expression that is nothing else, and the target."""
+    plain = {w.name: w.sources[0] for w in (*inputs, *targets) if w.is_plain}
+
+    def column_of(w: Wanted) -> str | None:
+        (name, *others) = w.sources or ("",)
+        is_name = w.is_plain or (not others and (w.quantity.expression or "").strip("() ") == name)
+        return (name if w.is_plain else plain.get(name, name)) if is_name else None
+
+    columns = {target.name: column_of(target) for target in targets}
+    return [(w.name, name) for w in inputs for name, column in columns.items() if column and column == column_of(w)]
+
+
 def columns_of_files(quantities: Sequence[Wanted], further: Mapping[str, Place]) -> dict[str, Place]:
     """Return the columns that must be read from the files, and where in the job each is asked for.
 
