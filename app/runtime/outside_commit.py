@@ -1,6 +1,7 @@
 """Files that a run uses and that lie outside of the program's commit: a user's own components, and what was changed."""
 
 import hashlib
+import os
 import sys
 from pathlib import Path
 
@@ -10,19 +11,18 @@ from app.runtime.provenance import files_outside
 
 
 def used_files(repository: Path = REPOSITORY) -> dict[str, Path]:
-    """Return the modules that are loaded from outside of the commit, by their path below the checkout or own folder."""
-    roots, changed = own_roots(), set(files_outside(repository))
+    """Return the modules that are loaded from outside of the commit, by their path below the checkout or own folder.
+
+    Thousands of modules are loaded, and a run asks before it trains: their files are compared as text.
+    """
+    roots = own_roots()
+    changed = {str(repository / name): name for name in files_outside(repository)}
     found = {}
-    for module in list(sys.modules.values()):
-        file = getattr(module, "__file__", None)
-        if not file or not file.endswith(".py"):
-            continue
-        path = Path(file)
-        root = next((root for root in roots if path.is_relative_to(root)), None)
-        if root is not None:
-            found[path.relative_to(root).as_posix()] = path
-        elif path.is_relative_to(repository) and (name := path.relative_to(repository).as_posix()) in changed:
-            found[name] = path
+    for module in list(sys.modules.values()) if roots or changed else ():
+        file = os.path.normpath(getattr(module, "__file__", None) or "")
+        root = next((root for root in roots if file.startswith(f"{root}{os.sep}")), None)
+        if file.endswith(".py") and (root or file in changed):
+            found[Path(file).relative_to(root).as_posix() if root else changed[file]] = Path(file)
     return dict(sorted(found.items()))
 
 
