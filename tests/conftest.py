@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import functools
-import gc
 import json
 import os
 import shutil
@@ -75,21 +73,13 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: ORDER.get(item.path.name, 0))
 
 
-def pytest_runtest_logfinish():
-    """Leave Keras and TensorFlow out of garbage collection once they are loaded.
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """Leave what is imported and collected here out of garbage collection: it lives as long as the process."""
+    from app.core.libraries import keep_out_of_collection
 
-    `keras.backend.clear_session` collects before each model is built, and went through a million objects that live as
-    long as the process: a fifth of the time of the tests that train.
-    """
-    if "keras.src.models" in sys.modules:
-        freeze_once()
-
-
-@functools.cache
-def freeze_once():
-    """Freeze what lives now; `gc.get_freeze_count`, asked after each test, counts all that is frozen one by one."""
-    gc.collect()
-    gc.freeze()
+    with keep_out_of_collection():
+        return (yield)
 
 
 @pytest.fixture(autouse=True)

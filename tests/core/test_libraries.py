@@ -1,11 +1,14 @@
 """Large libraries load at first use in every order, and no other library takes them for loaded: in new processes."""
 
+import gc
 import json
 import subprocess
 import sys
 
 import pytest
 from untraced import process_environment
+
+from app.core.libraries import keep_out_of_collection
 
 LOAD = """
 import gzip, pathlib, sys, tempfile
@@ -58,3 +61,13 @@ def test_a_model_is_loaded_when_tensorflow_is_imported_after_and_before_our_modu
 
 def test_a_plot_loads_neither_tensorflow_nor_keras():
     assert run(DRAW) == "[]"
+
+
+def test_what_was_loaded_is_not_looked_through_for_garbage():
+    with keep_out_of_collection():
+        assert not gc.isenabled()
+        loaded = [["loaded"]]
+    assert gc.isenabled()
+    later = [["later"]]
+    known = {id(one) for one in gc.get_objects()}
+    assert (id(loaded) in known, id(later) in known) == (False, True)
