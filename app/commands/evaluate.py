@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from app.commands._parser import read_path, whole_number
 from app.core.errors import Problem, UserError
-from app.core.files import find_files, make_folder, write_json
+from app.core.files import find_files, make_folder, read_json, write_json
 from app.core.paths import check_not_read
 from app.runs import evaluated
 from app.runs.directory import RunDirectory
@@ -52,15 +52,17 @@ def execute(options: argparse.Namespace) -> int:
     for folder, times in Counter(folders).items():
         if times > 1:
             raise UserError(Problem("two runs would write here", (str(folder),), expected="runs with different names"))
+    from app.data.files_read import files_read
+    from app.runtime import device
+
+    read = [*(others or ()), *(path for run in runs for path in files_read(read_json(run.job)))]
     for run, folder in zip(runs, folders, strict=True):
         check_run(run, options.epoch)
         written = (
             folder / name for name in ("predictions.csv", run.root_predictions.name, "metrics.json", evaluated.NAME)
         )
-        check_not_read(written, others or (), "--out")
+        check_not_read(written, read, "--out")
         make_folder(folder)
-    from app.runtime import device
-
     device.prepare(0)
     for run, folder in zip(runs, folders, strict=True):
         evaluate(run, folder, others, options)

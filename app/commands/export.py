@@ -6,7 +6,8 @@ from typing import Any
 
 from app.commands._parser import read_path, whole_number
 from app.core.errors import Problem, UserError
-from app.core.files import check_folder, write_json
+from app.core.files import check_folder, read_json, write_json
+from app.core.paths import check_not_read
 from app.runs.directory import RunDirectory
 from app.runs.files import read_file, read_job
 from app.runs.finished import find_finished
@@ -35,9 +36,12 @@ def execute(options: argparse.Namespace) -> int:
     folder: Path = options.out or own
     check_folder(run.path)
     check_folder(folder, "--out")
+    from app.data.files_read import files_read
     from app.export.root_file import run_facts, write_root
     from app.predictions import Predictions
 
+    written = [run.onnx.name, *([run.root_predictions.name] if options.root else [])]
+    check_not_read([folder / name for name in written], files_read(read_json(run.job)), "--out")
     job, results = read_job(run.job), read_file(run.metrics)
     predictions = Predictions.read(run.predictions) if options.root else None
     from app.runtime import device

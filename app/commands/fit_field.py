@@ -6,6 +6,7 @@ from typing import Any
 
 from app.commands._parser import add_overrides, read_path, whole_number
 from app.core.errors import Problem, UserError
+from app.core.paths import check_not_read
 from app.runtime.console import console, table
 
 SYMMETRIES = {"none": (False, False), "x": (True, False), "y": (False, True), "xy": (True, True)}
@@ -33,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(options: argparse.Namespace) -> int:
     """Fit, choose, print what was tried and what came out, and write the field and its picture."""
     from app.field_fit.picture import draw_field
-    from app.field_fit.reading import read_tracks
+    from app.field_fit.reading import files_of, read_tracks
     from app.field_fit.result import FittedField
     from app.field_fit.selection import HEADER, MODES, PRIORS, choose_fit
 
@@ -41,6 +42,8 @@ def execute(options: argparse.Namespace) -> int:
         raise UserError(
             Problem("not an npz", ("--out",), expected="a name that ends with .npz", received=str(options.out))
         )
+    picture = options.out.with_suffix(".png")
+    check_not_read([options.out, picture], files_of(options.files, options.overrides), "--out")
     begin = time.perf_counter()
     tracks, left_out = read_tracks(options.files, options.overrides, options.left_out, options.seed)
     console.print(f"{len(tracks):,} tracks to fit, {len(left_out):,} left out")
@@ -57,7 +60,6 @@ def execute(options: argparse.Namespace) -> int:
     table("along x = y = 0 from plane to plane [T m]", ["", "value", "sigma"], named)
     content = fitted.file(_facts(options, tried[0], len(tracks), len(left_out)))
     content.write(options.out)
-    picture = options.out.with_suffix(".png")
     draw_field(content, picture)
     console.print(f"written: {options.out}, {picture} ({time.perf_counter() - begin:.0f} s)")
     console.print(f'as a field: {{"name": "harmonic", "file": "{options.out}"}}')

@@ -43,9 +43,11 @@ def execute(options: argparse.Namespace) -> int:
             Problem("no kind of file", ("--out",), expected="a name that ends in .csv or .root", received=out.name)
         )
     check_file(out, "--out")
-    check_not_read([out], files, "--out")
-    make_folder(out.parent)
+    from app.data.files_read import files_read
     from app.runtime import device
+
+    check_not_read([out], [*files, *files_read(read_json(run.job))], "--out")
+    make_folder(out.parent)
 
     device.prepare(0)
     from app.evaluation import load

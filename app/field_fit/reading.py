@@ -10,6 +10,7 @@ from app.config.derived_jobs import changed
 from app.config.job_file import assign, load, parse_override
 from app.core.errors import Problem, UserError
 from app.core.files import find_files
+from app.data.files_read import files_read
 from app.data.first_job import recognize
 from app.data.loading import load_data
 from app.field_fit.transport import TrackPairs
@@ -55,6 +56,13 @@ def read_tracks(
     order = np.random.default_rng(seed).permutation(len(tracks))
     count = round(left_out * len(tracks))
     return tracks.take(np.sort(order[count:])), tracks.take(np.sort(order[:count]))
+
+
+def files_of(files: Sequence[str], overrides: Sequence[str]) -> list[Path]:
+    """Return the files that `read_tracks` reads, as far as they are there."""
+    if not files[0].endswith(".json"):
+        return find_files(files, ("fit-field",), Path.cwd())
+    return [path for job in load(Path(files[0]), list(overrides)) for path in files_read(job.dump(passwords=True))]
 
 
 def _of_job(files: Sequence[str], overrides: Sequence[str]) -> tuple[TrackPairs, TrackPairs]:

@@ -85,3 +85,13 @@ def test_mistakes_are_one_line(write_tracks, tmp_path, capsys, change, arguments
 def test_the_output_is_an_npz(write_tracks, tmp_path, capsys):
     assert main(["fit-field", write_tracks(), "--out", str(tmp_path / "f.txt")]) == 2
     assert "--out: not an npz. Expected a name that ends with .npz" in capsys.readouterr().err
+
+
+def test_the_tracks_are_not_written_over(write_tracks, small_job, tmp_path, capsys):
+    tracks, job = write_tracks(), {"dataset": {"name": "track_states", "files": str(tmp_path / "tracks.npz")}}
+    before = (tmp_path / "tracks.npz").read_bytes()
+    (tmp_path / "job.json").write_text(json.dumps({**small_job, **job}))
+    for files in (tracks, str(tmp_path / "job.json")):
+        assert main(["fit-field", files, "--out", tracks]) == 2
+        assert f"--out {tracks}: is one of the files that are read. Expected another name" in capsys.readouterr().err
+    assert (tmp_path / "tracks.npz").read_bytes() == before

@@ -190,3 +190,22 @@ def test_the_files_that_are_read_are_not_written_over(copied, capsys, command):
     assert main([command, "trained", "--data", str(data), "--out", str(out)]) == 2
     assert f"--out {data}: is one of the files that are read. Expected another name" in capsys.readouterr().err
     assert data.read_text() == "x\n1\n"
+
+
+@pytest.mark.parametrize("arguments", [["predict", "--data", "new.npz"], ["evaluate"], ["export", "--root"]])
+def test_the_files_that_the_run_was_trained_on_are_not_written_over(copied, capsys, arguments, monkeypatch):
+    monkeypatch.chdir(copied)
+    (copied / "new.npz").touch()
+    path, name = copied / "runs/trained/job.json", "predictions.root" if arguments[0] == "export" else "predictions.csv"
+    content = json.loads(path.read_text())
+    content["dataset"]["friends"] = [{"files": str(copied / "pred*.*"), "key": ["event"]}]
+    path.write_text(json.dumps(content))
+    (copied / "data").symlink_to(copied)
+    data, out = copied / name, copied / "data" / (name if arguments[0] == "predict" else "")
+    data.write_text("x\n1\n")
+    command, *further = arguments
+    assert main([command, "trained", *further, "--out", str(out)]) == 2
+    written = copied / "data" / name
+    expected = f"--out {written}: is one of the files that are read. Expected another name, so that this file is kept."
+    assert capsys.readouterr().err.endswith(f"{expected}\n")
+    assert data.read_text() == "x\n1\n"
