@@ -102,7 +102,9 @@ def _padded(values: NDArray[Any], size: int) -> NDArray[Any]:
     return np.pad(values, [(0, 0)] * (values.ndim - 1) + [(0, missing)], mode="edge") if missing else values
 
 
-def steps_for(propagator: Propagator, state: Array, qop: Array, z_start: Array, dz: Array, accuracy: float) -> int:
+def steps_for(
+    propagator: Callable[..., Propagated], state: Array, qop: Array, z_start: Array, dz: Array, accuracy: float
+) -> int:
     """Return the number of RK4 steps that keeps the position error of these tracks below `accuracy` [mm].
 
     The method is step doubling: the difference between n and 2n steps is 15/16 of the error with n steps. Tracks that

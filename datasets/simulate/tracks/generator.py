@@ -14,6 +14,7 @@ from app.physics.propagation import Propagated, Propagator, steps_for, survives
 from datasets.files.shards import write_shard
 from datasets.simulate.engine.generator import Generator
 from datasets.simulate.engine.random_streams import event_keys
+from datasets.simulate.tracks.propagation import CompiledPropagator, propagator_of
 from datasets.simulate.tracks.sampling import Interval, SurvivalCounts, Tracks
 
 log = logging.getLogger(__name__)
@@ -71,9 +72,9 @@ class TrackGenerator(Generator):
     accuracy: float
 
     @cached_property
-    def propagator(self) -> Propagator:
+    def propagator(self) -> CompiledPropagator | Propagator:
         """RK4 in the field."""
-        return Propagator(self.field.build())
+        return propagator_of(self.field.build())
 
     @cached_property
     def sample(self) -> list[Tracks]:
