@@ -154,15 +154,23 @@ def no_branch(column: str, branch: str, known: Sequence[str], path: Path, featur
 def numbers_of(array: Any, branch: str, place: tuple[str]) -> Jagged | NDArray[Any]:
     """Return a branch as a jagged array, or as one number per event."""
     import awkward
+    from awkward.contents import ListOffsetArray, NumpyArray
 
+    layout = array.layout
+    if isinstance(layout, ListOffsetArray) and isinstance(layout.content, NumpyArray) and not layout.parameters:
+        offsets, values = np.asarray(layout.offsets.data, np.int64), np.asarray(layout.content.data)
+        if values.ndim == 1 and values.dtype.kind in "iufb":  # the usual case, without Awkward's checks for any other
+            return Jagged(values[offsets[0] : offsets[-1]], offsets - offsets[0])
+    counts = None
     try:
         if array.ndim == 1:
-            return np.asarray(awkward.to_numpy(array))
-        flat = np.asarray(awkward.to_numpy(awkward.flatten(array, axis=1)))
-        counts = np.asarray(awkward.to_numpy(awkward.num(array, axis=1)))
+            flat = np.asarray(awkward.to_numpy(array))
+        else:
+            flat = np.asarray(awkward.to_numpy(awkward.flatten(array, axis=1)))
+            counts = np.asarray(awkward.to_numpy(awkward.num(array, axis=1)))
     except Exception:
-        flat, counts = np.empty(0, object), np.empty(0)
+        flat = np.empty(0, object)
     if flat.ndim != 1 or flat.dtype.kind not in "iufb":
         what = f"the branch {branch!r} is no list of numbers"
         raise UserError(Problem(what, place, expected="numbers, a list of them per event", received=str(array.type)))
-    return Jagged.of(flat, counts)
+    return flat if counts is None else Jagged.of(flat, counts)

@@ -195,8 +195,9 @@ def check_hits(
         UserError: a feature is not finite, and `on_invalid` is "stop".
     """
     good = np.ones(len(index), bool)
-    if np.isfinite(features.sum(dtype=np.float64)):
-        return good
+    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite, or only large, is looked at closely
+        if np.isfinite(features.sum()):
+            return good
     bad = ~np.isfinite(features)
     if not bad.any():
         return good
