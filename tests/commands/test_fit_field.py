@@ -53,6 +53,9 @@ def test_a_field_comes_back_and_is_one_of_the_catalog(write_tracks, tmp_path, ca
     with np.load(out) as content:
         facts = json.loads(str(content["metadata"]))
         assert content["covariance"].shape == (content["active"].sum(),) * 2
+        assert content["X"].shape == (108, 6)
+        assert set(content["X"][:, 0]) < set(np.load(tmp_path / "tracks.npz")["X"][:, 0].astype(np.float32).tolist())
+        assert (content["Z"] == [2665.0, 7826.0]).all()
     assert (facts["tracks"], facts["left_out"], facts["seed"]) == (108, 12, 1)
     assert out.with_suffix(".png").stat().st_size > 1000
 
