@@ -24,6 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     text = "strength of the prior against short waves, else chosen; several are compared"
     parser.add_argument("--prior", type=_positive, nargs="+", metavar="VALUE", help=text)
+    text = "let tracks count less whose residual is larger than so many medians, e.g. 3: the field may not be harmonic"
+    parser.add_argument("--robust", type=_positive, default=0.0, metavar="MEDIANS", help=text)
     text = "symmetries to impose: By even in x, in y, or in both"
     parser.add_argument("--symmetry", choices=SYMMETRIES, default="none", help=text)
     parser.add_argument("--left-out", type=_share, default=0.1, metavar="SHARE", help="of the tracks, to choose by")
@@ -48,7 +50,7 @@ def execute(options: argparse.Namespace) -> int:
     tracks, left_out = read_tracks(options.files, options.overrides, options.left_out, options.seed)
     console.print(f"{len(tracks):,} tracks to fit, {len(left_out):,} left out")
     shapes = [tuple(options.modes)] if options.modes else MODES
-    tried = choose_fit(tracks, left_out, shapes, options.prior or PRIORS, SYMMETRIES[options.symmetry])
+    tried = choose_fit(tracks, left_out, shapes, options.prior or PRIORS, SYMMETRIES[options.symmetry], options.robust)
     table("fits, by the mean distance of tracks left out", HEADER, [fit.row for fit in tried], numbers_from=1)
     fitted = FittedField.of(tried[0].fit, tracks, left_out)
     inside = fitted.stays_inside(left_out)
@@ -72,6 +74,7 @@ def _facts(options: argparse.Namespace, best: Any, tracks: int, left_out: int) -
     from app.runtime.provenance import provenance
 
     asked = {"files": options.files, "set": options.overrides, "seed": options.seed, "symmetry": options.symmetry}
+    asked["robust"] = options.robust
     result = dict(zip(HEADER, best.row, strict=True))
     return {**asked, "tracks": tracks, "left_out": left_out, "result": result, "provenance": provenance({})}
 

@@ -1,7 +1,7 @@
 """Coefficients of harmonic modes from tracks, by damped Gauss-Newton steps with a prior against short waves."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,8 @@ SLOPE_ARM = 0.4
 ENOUGH = 3e-3
 """The fit ends when a step lowers the cost by less than this share."""
 LEAST_DAMPING = 1e-9
+PASSES = 2
+"""How often a robust fit weighs its tracks anew."""
 LOST = 1e6
 """Weighted residual [mm] of a track that does not stay finite."""
 
@@ -32,6 +34,8 @@ class FitOptions:
         odd: the factor by which the prior of the other modes is stronger: a magnet is nearly symmetric.
         shortest: k_0, the wave number from which the prior rises [1/mm].
         weight_power: residuals count with |q/p|^-power: what is missing in the field moves slow tracks more.
+        robust: tracks whose residual is larger than so many medians count less, as for a Student t distribution of one
+            degree of freedom; 0 for least squares.
         steps: of RK4, an even number.
         iterations: the most Gauss-Newton steps.
     """
@@ -40,6 +44,7 @@ class FitOptions:
     odd: float = 100.0
     shortest: float = 2e-3
     weight_power: float = 0.7
+    robust: float = 0.0
     steps: int = 24
     iterations: int = 12
 
@@ -54,6 +59,15 @@ class FitOptions:
         size = np.abs(tracks.start[:, 4]) / REFERENCE
         arm = SLOPE_ARM * np.abs(tracks.start[:, 6])
         return size[:, None] ** -self.weight_power * np.stack([np.ones_like(arm), np.ones_like(arm), arm, arm], axis=1)
+
+    def shares(self, weighted: Floats) -> Floats:
+        """Return the factors of the weights of tracks that miss by weighted residuals (N, 4): (N, 1)."""
+        squares: Floats = (weighted * weighted).sum(axis=1, keepdims=True)
+        if not self.robust:
+            return np.ones_like(squares)
+        usual = self.robust**2 * max(float(np.median(squares)), np.finfo(float).tiny)
+        factors: Floats = 1.0 / np.sqrt(1.0 + squares / usual)
+        return factors
 
 
 @dataclass(frozen=True)
@@ -134,6 +148,18 @@ class _Problem:
             damping = max(damping * 30.0, 1e-5)
         return point, damping, matrix
 
+    def solve(self, w: Floats, progress: Callable[[int, float], None]) -> FieldFit:
+        """Make steps from coefficients `w` until one lowers the cost by next to nothing."""
+        point, damping, converged = self.at(w), LEAST_DAMPING, False
+        for iteration in range(self.options.iterations):
+            before = point.cost
+            point, damping, matrix = self.step(point, damping)
+            progress(iteration, point.cost)
+            converged = before - point.cost < ENOUGH * before
+            if converged:
+                break
+        return FieldFit(self.modes, point.w, self.active, matrix, self.options, converged)
+
 
 def fit_coefficients(
     modes: HarmonicModes,
@@ -156,14 +182,10 @@ def fit_coefficients(
         w: coefficients [T] to begin with; zero will do.
         progress: called after each step with its number and the cost per track.
     """
-    flat = active.reshape(-1)
-    problem = _Problem(modes, flat, tracks, options, options.weights(tracks), options.prior(modes)[flat])
-    point, damping, converged = problem.at(w * active), LEAST_DAMPING, False
-    for iteration in range(options.iterations):
-        before = point.cost
-        point, damping, matrix = problem.step(point, damping)
-        progress(iteration, point.cost)
-        converged = before - point.cost < ENOUGH * before
-        if converged:
-            break
-    return FieldFit(modes, point.w, flat, matrix, options, converged)
+    flat, weights = active.reshape(-1), options.weights(tracks)
+    problem = _Problem(modes, flat, tracks, options, weights, options.prior(modes)[flat])
+    fit = problem.solve(w * active, progress)
+    for _ in range(PASSES if options.robust else 0):
+        shares = options.shares(fit.residuals(tracks) * weights)
+        fit = replace(problem, weights=weights * shares).solve(fit.w, progress)
+    return fit

@@ -40,6 +40,7 @@ class FittedField:
     def of(cls, fit: FieldFit, tracks: TrackPairs, left_out: TrackPairs) -> "FittedField":
         """Measure how far tracks left out miss, and where the tracks of the fit passed."""
         missed = fit.residuals(left_out) * fit.options.weights(left_out)
+        missed *= fit.options.shares(missed)
         root = _inverse_root(fit.information) * np.sqrt(np.mean(missed * missed))
         steps = fit.options.steps
         paths = follow_tracks(fit.modes, fit.w, tracks.start, steps)

@@ -51,6 +51,7 @@ def choose_fit(
     modes: Sequence[tuple[int, int]],
     priors: Sequence[float],
     even: tuple[bool, bool],
+    robust: float = 0.0,
 ) -> list[Tried]:
     """Fit tracks with each number of modes and each prior, from few modes to many and from strong priors to weak ones.
 
@@ -62,6 +63,7 @@ def choose_fit(
         modes: numbers of waves in x and z.
         priors: in units of the squared displacement that 1 T makes at 10 GeV.
         even: whether the field is even in x, and in y.
+        robust: how many medians a residual may have before its track counts less, 0 for least squares.
 
     Returns:
         All fits, the best one first.
@@ -87,7 +89,7 @@ def choose_fit(
     for shape in allowed:
         best = None
         for prior in sorted(priors, reverse=True):
-            fit = _refine(fit, tracks, shape, replace(options, strength=scale * prior), even)
+            fit = _refine(fit, tracks, shape, replace(options, strength=scale * prior, robust=robust), even)
             now = Tried(fit, prior, np.hypot(*fit.residuals(left_out).T[:2]))
             log.info("%s", "  ".join(f"{n}: {v}" for n, v in zip(HEADER, now.row, strict=True)))
             tried.append(now)

@@ -50,6 +50,27 @@ def test_coefficients_come_back_from_nothing(known):
     assert np.abs(off).max() < 1e-3
 
 
+def test_tracks_that_the_field_cannot_explain_count_less_in_a_robust_fit(known):
+    modes, w, tracks = known[0], known[1], known[2].take(slice(300))
+    end = tracks.end.copy()
+    end[::10, 0] += 20.0
+    wrong, start, off = TrackPairs(tracks.start, end), 0 * w, {}
+    for robust in (0.0, 3.0):
+        options = FitOptions(strength=1e-9, robust=robust)
+        fit = fit_coefficients(modes, modes.present(*NONE), wrong, options, start)
+        off[robust] = np.median(np.hypot(*fit.residuals(tracks).T[:2]))
+        start = fit.w
+    assert off[3.0] < 0.1 * off[0.0]
+
+
+def test_weights_of_a_robust_fit_are_those_of_student_t():
+    weighted = np.zeros((3, 4))
+    weighted[:, 1] = [0.0, 1.0, 3.0]
+    assert FitOptions(robust=3.0).shares(weighted)[:, 0] == pytest.approx([1.0, 0.9**0.5, 0.5**0.5])
+    assert (FitOptions().shares(weighted) == 1.0).all()
+    assert np.isfinite(FitOptions(robust=3.0).shares(0 * weighted)).all()
+
+
 def test_imposed_symmetries_hold(known):
     modes, w, tracks = known
     fit = fit_coefficients(modes, modes.present(True, True), tracks, FitOptions(strength=1e-6), 0 * w)
