@@ -65,7 +65,7 @@ class Predictions:
         key: of the events.
         true: by target.
         predicted: by target; the most probable value of a class.
-        baselines: predictions by baseline, then target.
+        baselines: predictions by baseline, then target, with probabilities of several classes by `<target>_<class>`.
         columns: further columns of the events, by name; integers, like numbers of events, stay integers.
         sigma: predicted standard deviations by target, where the head gives them.
         probability: predicted probabilities by `<target>_<class>`, where the head gives them.
@@ -89,7 +89,13 @@ class Predictions:
     def of_baseline(self, name: str) -> Predictions:
         """Return the same events with the baseline's values as the predictions."""
         columns = {column: values for column, values in self.columns.items() if column not in (PURITY, EFFICIENCY)}
-        return Predictions(self.key, self.true, self.baselines[name], {}, columns)
+        known = self.baselines[name]
+        classes = {n: v for n, v in known.items() if n not in self.true}
+        last = {target: int(np.max(true, initial=0)) for target, true in self.true.items()}
+        # A baseline that has never seen a class has no figures of probabilities.
+        classes = {n: v for n, v in classes.items() if f"{(t := n.rpartition('_')[0])}_{last.get(t)}" in classes}
+        predicted = {n: v for n, v in known.items() if n in self.true}
+        return Predictions(self.key, self.true, predicted, {}, columns, probability=classes)
 
     def only(self, targets: Sequence[str]) -> Predictions:
         """Return the predictions of some targets, with the baselines that know all of them.
@@ -100,9 +106,11 @@ class Predictions:
         def choose(values: Mapping[str, Values]) -> dict[str, Values]:
             return {name: values[name] for name in targets if name in values}
 
-        known = {name: choose(v) for name, v in self.baselines.items() if set(targets) <= set(v)}
+        def of_classes(values: Mapping[str, Values]) -> dict[str, Values]:
+            return {n: v for n, v in values.items() if n not in self.true and n.rpartition("_")[0] in targets}
+
+        known = {name: choose(v) | of_classes(v) for name, v in self.baselines.items() if set(targets) <= set(v)}
         others = {name: values for name, values in self.true.items() if name not in targets}
-        classes = {n: v for n, v in self.probability.items() if n.rpartition("_")[0] in targets}
         return Predictions(
             self.key,
             choose(self.true),
@@ -110,7 +118,7 @@ class Predictions:
             known,
             {**self.columns, **others},
             choose(self.sigma),
-            classes,
+            of_classes(self.probability),
             self.concentration,
             self.spread,
         )

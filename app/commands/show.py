@@ -1,6 +1,7 @@
 """`wirechamber show`: everything about one run, and what to do with it next."""
 
 import argparse
+import re
 from typing import Any
 
 import registry
@@ -9,6 +10,7 @@ from app.commands._parser import add_formats
 from app.commands._results import show_results
 from app.core.errors import UserError
 from app.core.files import read_json
+from app.core.types import NAMES
 from app.runs import directory
 from app.runs.directory import RunDirectory
 from app.runs.find import find_run
@@ -60,7 +62,8 @@ def find(name: str) -> tuple[RunDirectory, registry.Record | None]:
     try:
         run = find_run(name)
     except UserError:
-        record = registry.find_or_warn(registry.root(), name)
+        is_name = re.fullmatch(NAMES.pattern, name) is not None  # not a path, which no record can have
+        record = registry.find_or_warn(registry.root(), name) if is_name else None
         if record is None:
             raise
         return directory.of(name), record

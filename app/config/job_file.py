@@ -197,9 +197,10 @@ def is_workflow(content: Content) -> bool:
 def read(path: Path) -> Content:
     """Return the JSON object in a file; raises UserError when there is none."""
     if not check_path(path, (str(path),)).is_file():
-        near = sorted(p.name for p in path.parent.glob("*.json")) if path.parent.is_dir() else []
-        where, close = (str(path),), nearest(path.name, near)
-        raise UserError(Problem("no such file", where, nearest=close, expected="a job file (JSON)"))
+        what, folder = ("is a folder", path) if path.is_dir() else ("no such file", path.parent)
+        near = sorted(p.name for p in folder.glob("*.json")) if folder.is_dir() else []
+        expected = ", e.g. ".join(["a job file (JSON)", *(str(path / name) for name in near[:1] if folder == path)])
+        raise UserError(Problem(what, (str(path),), nearest=nearest(path.name, near), expected=expected))
     try:
         content = strict_json.loads(path.read_text(encoding="utf-8-sig"))  # editors on Windows write a mark first
     except json.JSONDecodeError as error:

@@ -130,7 +130,8 @@ def predictions_of(
             ranges.look(events)
             predictions = predict(predictor, events, job)
             columns = {**where, **predictions.columns, **name_classes(predictions, classes)}
-            yield replace(predictions, columns=columns)
+            named = [named_by_class(values, classes) for values in (predictions.probability, predictions.spread)]
+            yield replace(predictions, columns=columns, probability=named[0], spread=named[1])
     if not ranges.events:
         raise UserError(Problem("no events in these files", ("--data",), received=list(source.files)[:3]))
 
@@ -158,3 +159,13 @@ def name_classes(predictions: Predictions, classes: Mapping[str, Sequence[str]])
             number = np.rint(np.nan_to_num(predictions.predicted[target]))
             named[f"class_{target}"] = np.array(names)[np.clip(number, 0, len(names) - 1).astype(int)]
     return named
+
+
+def named_by_class(values: Mapping[str, Any], classes: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """Return values by `<target>_<class>` with the names of the classes, where these have any, in place of numbers.
+
+    >>> named_by_class({"kind_0": 0.2, "kind_1": 0.8, "y": 3}, {"kind": ["e", "mu"]})
+    {'kind_e': 0.2, 'kind_mu': 0.8, 'y': 3}
+    """
+    names = {f"{target}_{k}": f"{target}_{name}" for target, of in classes.items() for k, name in enumerate(of)}
+    return {names.get(name, name): array for name, array in values.items()}

@@ -35,6 +35,12 @@ def test_show_says_what_the_record_and_the_metrics_say(copied, capsys):
     assert {"job.json", "model.keras", "predictions.csv"} <= set(content["files"])
 
 
+@pytest.mark.parametrize("name", ["..", ".", "../runs"])
+def test_a_path_that_is_no_run_is_one_line(name, tmp_path, capsys):
+    assert main(["show", name]) == 2
+    assert "".join(capsys.readouterr()) == f"{name}: no such run. Expected a run in {tmp_path / 'runs'}.\n"
+
+
 def test_show_wraps_what_is_longer_than_the_terminal(copied, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     long = {"straight_line": 3.0, **{f"baseline_with_a_long_name_{n}": 2.0 + n for n in range(3)}}

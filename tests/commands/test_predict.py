@@ -14,7 +14,7 @@ from app.cli import main
 from app.config.job_file import parse
 from app.core.libraries import keras
 from app.data.loading import simulated_folder
-from app.evaluation.prediction_files import Ranges, name_classes, predictions_of, use_events
+from app.evaluation.prediction_files import Ranges, name_classes, named_by_class, predictions_of, use_events
 from app.export.root_file import write_root_blocks
 from app.predictions import Predictions, write_blocks
 from datasets import Events
@@ -132,6 +132,12 @@ def test_classes_are_named(tmp_path):
     with uproot.open(tmp_path / "p.root") as file:
         assert file["predictions"].keys() == ["key", "pred_kind", "pred_label"]
         assert file["predictions"].num_entries == 6
+
+
+def test_probabilities_and_their_spread_have_the_names_of_classes():
+    classes = {"kind": ["e-", "mu"], "other": ["x", "y"]}
+    values = {"kind_0": 0.25, "kind_1": 0.75, "label_0": 1.0, "kind": 3.0}
+    assert named_by_class(values, classes) == {"kind_e-": 0.25, "kind_mu": 0.75, "label_0": 1.0, "kind": 3.0}
 
 
 def mean_of(**inputs):

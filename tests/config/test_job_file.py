@@ -225,6 +225,10 @@ def test_a_missing_file_names_the_nearest(write, tmp_path):
     write("mlp_tiny.json", JOB)
     assert "mlp_tiyn.json: no such file. Did you mean 'mlp_tiny.json'?" in message(tmp_path / "mlp_tiyn.json")
     assert "no such file. Expected a job file" in message(tmp_path / "nowhere" / "mlp.json")
+    line = f"{tmp_path}: is a folder. Expected a job file (JSON), e.g. {tmp_path / 'mlp_tiny.json'}."
+    assert message(tmp_path) == line
+    (tmp_path / "none").mkdir()
+    assert message(tmp_path / "none").endswith("none: is a folder. Expected a job file (JSON).")
 
 
 def test_a_dump_is_a_job_file(write):

@@ -64,6 +64,25 @@ def test_the_area_under_the_curve_of_two_classes_is_known(columns):
     assert found["accuracy"] == np.mean((score >= 0.5) == truth["kind"])
 
 
+@pytest.mark.parametrize(("classes", "has_area"), [((0, 1, 2), True), ((0, 2, 3), True), ((0, 1, 4), False)])
+def test_the_areas_of_several_classes_are_known(columns, classes, has_area):
+    """There is none where the events have a class that the training has not, here 4."""
+    kind = np.array(classes, float)[np.digitize(columns["a"] + columns["b"] ** 2, [2, 4])]
+    seen = columns | {"true_kind": np.minimum(kind, 3)}
+    predicted = fitted("logistic_fit", seen, ["kind"], classes=True)(columns)
+    truth, baselines = {"kind": kind, "energy": columns["b"]}, {"a": {**predicted, "energy": columns["b"]}}
+    known = Predictions(np.arange(ROWS, dtype=np.uint64), truth, {}, baselines)
+    found = METRICS.parse("classification").build(known.only(["kind"]).of_baseline("a"))
+    assert found["accuracy"] == np.mean(predicted["kind"] == kind)
+    assert ("auc" in found) is has_area
+    areas = []
+    for k in classes if has_area else ():
+        yes, no = (predicted[f"kind_{k}"][kind == k], predicted[f"kind_{k}"][kind != k])
+        areas.append((yes[:, None] > no).mean() + 0.5 * (yes[:, None] == no).mean())
+    if has_area:
+        assert found["auc"] == pytest.approx(np.mean(areas))
+
+
 def test_trees_find_a_step_that_a_line_does_not(columns):
     step = columns | {"true_y": np.sign(columns["b"])}
     trees, line = (fitted(name, step, ["y"])(step)["y"] - step["true_y"] for name in ("boosted_trees", "least_squares"))

@@ -18,7 +18,7 @@ def logistic_fit(train: Columns, validation: Columns, targets: Sequence[str]) ->
     """The class that is most probable by a logistic fit: log p_k = a_k + b_k x + constant.
 
     The inputs are standardised and the coefficients weakly bound (L2, C = 1). Of the classes 0 and 1 it predicts the
-    probability of 1, as a sigmoid does.
+    probability of 1, as a sigmoid does, of others that of each.
 
     Args:
         train: the inputs (N,) and the truth under `true_<target>`, numbers of classes.
@@ -61,7 +61,7 @@ def boosted_trees(train: Columns, validation: Columns, targets: Sequence[str]) -
 def boosted_classes(train: Columns, validation: Columns, targets: Sequence[str]) -> Baseline:
     """The class that is most probable by gradient boosting, as `boosted_trees` for numbers.
 
-    Of the classes 0 and 1 it predicts the probability of 1, as a sigmoid does.
+    Of the classes 0 and 1 it predicts the probability of 1, as a sigmoid does, of others that of each.
 
     Args:
         train: the inputs (N,) and the truth under `true_<target>`, numbers of classes.
@@ -86,18 +86,25 @@ def fit_each(make: Callable[[], Any], what: str, train: Columns, targets: Sequen
         fitted[target] = float(truth[0]) if alone else make().fit(features[:MOST_ROWS], truth)
 
     def predict(columns: Columns) -> Predicted:
-        rows = feature_matrix(columns, names)[1]
-        return {
-            target: np.full(len(rows), model) if isinstance(model, float) else _answer(model, rows)
-            for target, model in fitted.items()
-        }
+        rows, predicted = feature_matrix(columns, names)[1], Predicted()
+        for target, model in fitted.items():
+            alone = isinstance(model, float)
+            predicted |= {target: np.full(len(rows), model)} if alone else _answer(target, model, rows)
+        return predicted
 
     used = min(len(features), MOST_ROWS)
     of = f"{used:,}" if used == len(features) else f"the first {used:,} of {len(features):,}"
     return Baseline(f"{what} of {len(names)} inputs, fitted to {of} training events", predict)
 
 
-def _answer(model: Any, rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return values or classes (N,), or the probability of 1 where the classes are 0 and 1."""
-    two = np.array_equal(getattr(model, "classes_", ()), (0, 1))
-    return np.asarray(model.predict_proba(rows)[:, 1] if two else model.predict(rows), np.float64)
+def _answer(target: str, model: Any, rows: NDArray[np.float64]) -> Predicted:
+    """Return values (N,), of the classes 0 and 1 the probability of 1, of others the class and their probabilities."""
+    classes = getattr(model, "classes_", None)
+    if classes is None:
+        return {target: np.asarray(model.predict(rows), np.float64)}
+    known = model.predict_proba(rows)
+    if np.array_equal(classes, (0, 1)):
+        return {target: known[:, 1]}
+    probability = {f"{target}_{k}": np.zeros(len(rows)) for k in range(int(classes[-1]) + 1)}
+    probability |= {f"{target}_{k:.0f}": known[:, position] for position, k in enumerate(classes)}
+    return {target: classes[np.argmax(known, axis=1)], **probability}
