@@ -21,6 +21,7 @@ from app.core.system import roots
 from app.data.weighting import Weighting, make_weighting
 from app.metrics import baselines
 from datasets import DATASETS
+from datasets.files.shards import is_simulated
 from datasets.pipeline.arrays import dense
 from datasets.pipeline.batches import Batch
 from datasets.pipeline.checked import open_source
@@ -41,7 +42,7 @@ class Data:
     Attributes:
         source: of the events.
         splits: training, validation and test events.
-        simulated: whether the job's dataset simulates them.
+        simulated: whether the job's dataset simulates them, or its first file was written by `wirechamber simulate`.
         prepare: makes a batch (inputs, targets by task and, with weightings, weights) of events.
         unlabelled: states without truth: inputs only.
         weighting: of the events, or None.
@@ -102,7 +103,8 @@ def load_data(job: Job, limit: int | None = None, root: Path | None = None) -> D
             if target not in source.targets:
                 reason = f"target, {source.absent[target]}" if target in source.absent else "target"
                 raise UserError(unknown(reason, target, list(source.targets), ("tasks", name, "targets", position)))
-    logger.info("data: %s%s", "SIMULATED, " if options.simulate else "", source.description)
+    simulated = options.simulate is not None or is_simulated(files[0])
+    logger.info("data: %s%s", "SIMULATED, " if simulated else "", source.description)
     splits = split(source, options, limit)
     if (folds := options.split.folds) is not None:
         source = replace(source, description=f"{source.description}, fold {options.split.fold} of {folds}")
@@ -118,7 +120,7 @@ def load_data(job: Job, limit: int | None = None, root: Path | None = None) -> D
     weighting = make_weighting(job, splits, source)
     prepare = partial(make_batch, tasks=job.tasks, weighting=weighting)
     unlabelled = load_unlabelled(job, source, root) if job.unlabelled else None
-    return Data(source, splits, options.simulate is not None, prepare, unlabelled, weighting, limit)
+    return Data(source, splits, simulated, prepare, unlabelled, weighting, limit)
 
 
 def load_unlabelled(job: Job, source: Source, root: Path) -> Part:
@@ -147,7 +149,7 @@ def load_unlabelled(job: Job, source: Source, root: Path) -> Part:
         part = split(states, spec.options).train
     except UserError as error:
         raise error.under("unlabelled") from None
-    logger.info("unlabelled: %s%s", "SIMULATED, " if spec.options.simulate else "", states.description)
+    logger.info("unlabelled: %s%s", "SIMULATED, " if is_simulated(files[0]) else "", states.description)
     return part
 
 

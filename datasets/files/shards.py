@@ -110,10 +110,20 @@ def parse_type(kind: tuple[str, tuple[int, ...]] | str) -> Any:
 
 def read_metadata(path: Path) -> dict[str, Any]:
     """Return the metadata of an npz or ROOT shard; raises UserError when it is missing, damaged or has none."""
-    metadata = root.read_metadata(path) if path.suffix.lower() == ".root" else read_facts(path)
+    metadata = _metadata(path)
     if not metadata:
         raise UserError(Problem("has no metadata", (str(path),), expected="a file written by 'wirechamber simulate'"))
     return metadata
+
+
+def is_simulated(path: Path) -> bool:
+    """Return whether a file was written by `wirechamber simulate`, or merged or converted of such files."""
+    return path.suffix.lower() in (".npz", ".root") and "generator_version" in _metadata(path)
+
+
+def _metadata(path: Path) -> dict[str, Any]:
+    """Return the metadata of an npz or ROOT file; {} for files of other programs."""
+    return root.read_metadata(path) if path.suffix.lower() == ".root" else read_facts(path)
 
 
 def metadata_name(names: Sequence[str]) -> str:

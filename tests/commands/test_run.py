@@ -40,7 +40,8 @@ def write(tmp_path):
 
 def test_the_directory_holds_what_is_promised_and_nothing_else(trained):
     run = trained / "runs" / "trained"
-    assert {path.name for path in run.iterdir()} == ARTEFACTS
+    copies = {"components"}  # of components that the commit does not have, where the checkout has changes
+    assert {path.name for path in run.iterdir()} - copies == ARTEFACTS
     assert {path.name for path in (run / "plots").iterdir()} == {
         *("error_against_momentum.png", "loss_curves.png", "residuals.png", "truth_prediction.png"),
         *("resolution_state.png", "resolution_state.pdf"),

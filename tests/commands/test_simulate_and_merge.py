@@ -4,6 +4,9 @@ import numpy as np
 import pytest
 
 from app.cli import main
+from app.config.job_file import parse
+from app.data.loading import load_data
+from datasets.files.shards import is_simulated
 
 SMALL = ("--tracks", "50", "--shard-size", "20", "--momentum", "5", "100", "--accuracy", "1")
 
@@ -101,6 +104,18 @@ def test_merged_shards_hold_every_track_once(shards, tmp_path, capsys):
     with np.load(tmp_path / "all.npz") as merged:
         np.testing.assert_array_equal(merged["X"], np.concatenate([np.load(path)["X"] for path in shards]))
         assert len(np.unique(merged["key"])) == 50
+
+
+def test_files_of_a_simulation_are_called_simulated_by_whatever_way_a_job_reads_them(shards, tmp_path):
+    assert main(["merge", *map(str, shards), "--out", str(tmp_path / "all.npz")]) == 0
+    with np.load(shards[0]) as shard:
+        np.savez(tmp_path / "measured.npz", **{name: shard[name] for name in shard if name != "metadata"})
+    for name, simulated in (("all.npz", True), ("measured.npz", False)):
+        assert is_simulated(tmp_path / name) is simulated
+    dataset = {"name": "track_states", "files": [str(tmp_path / "all.npz")]}
+    tasks = {"state": {"targets": ["x"], "loss": "mse"}}
+    content = {"name": "z", "application": "z", "rationale": "z", "model": "mlp", "dataset": dataset, "tasks": tasks}
+    assert load_data(parse(content)).simulated
 
 
 def test_a_pattern_of_shards_leaves_out_what_it_was_merged_into(shards, tmp_path, monkeypatch, capsys):
