@@ -5,6 +5,7 @@ import faulthandler
 import importlib
 import logging
 import os
+import shutil
 import sys
 import warnings
 from collections.abc import Sequence
@@ -86,12 +87,12 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     if "help" in arguments[:1]:  # `help run` is `run --help`
         arguments = [*arguments[1:2], "--help"]
     name = next(iter(arguments), "")
-    lines = [f"\n{title}:\n" + "".join(f"  {n:<11} {s}\n" for n, s in group.items()) for title, group in GROUPS.items()]
+    summaries = [] if name in COMMANDS else describe_commands()
     parser = called = Parser(
         prog="wirechamber",
         usage="%(prog)s COMMAND [arguments]",
         description="Train, compare and deploy Keras models from JSON files.",
-        epilog="".join([*lines, "\n`wirechamber COMMAND --help` explains a command."]).lstrip(),
+        epilog="\n".join([*summaries, "`wirechamber COMMAND --help` explains a command."]),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="store_true", help="print the version")
@@ -117,6 +118,21 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
         called.error(f"unknown argument {rest[0]}")
     options.rest, options.parse = rest, parse_arguments
     return options
+
+
+def describe_commands() -> list[str]:
+    """Return the lines of the help about all commands, as wide as the terminal."""
+    from app.runtime.table_layout import fill
+
+    width, column = max(60, shutil.get_terminal_size((sys.maxsize, 0)).columns), 14
+    lines = []
+    for title, group in GROUPS.items():
+        lines.append(f"{title}:")
+        for name, summary in group.items():
+            first, *rest = fill(summary.split(" "), width - column)
+            lines += [f"  {name:<{column - 3}} {first}", *(" " * column + line for line in rest)]
+        lines.append("")
+    return lines
 
 
 def _module_of(command: str) -> Any:

@@ -17,7 +17,7 @@ from app.commands._parser import add_formats
 from app.core.errors import UserError, unknown
 from app.core.files import REPOSITORY
 from app.core.own_components import own_folders
-from app.runtime.console import console, entry
+from app.runtime.console import console, entry, prose
 
 PLACES = {
     "datasets": ("DATASETS", "datasets"),
@@ -105,7 +105,7 @@ def _explain(component: Any, options: argparse.Namespace) -> None:
         print_data(options, keys, {"name": component.name, "description": explanation, "keys": keys})
         return
     console.print(component.name, style="bold")
-    console.print(explanation)
+    prose(explanation)
     console.print("\nKeys in a job file:" if keys else "\nIt has no keys in a job file.", style="bold")
     for key in keys:
         entry(key["key"], f"{key['type']}; {key['default']}" + f". {key['description']}" * bool(key["description"]), 23)

@@ -15,7 +15,7 @@ from app.runs import directory
 from app.runs.directory import RunDirectory
 from app.runs.find import find_run
 from app.runs.removal import size_of
-from app.runtime.console import console, entry
+from app.runtime.console import entry
 from registry import cells
 from registry.notes import read_remark
 
@@ -49,7 +49,7 @@ def execute(options: argparse.Namespace) -> int:
     if results:
         show_results(run, results, run.path)
     if record is not None and record.state in NEXT and run.job.exists():
-        console.print("next: wirechamber " + NEXT[record.state].format(run=run.name, path=run.path))
+        entry("next:", "wirechamber " + NEXT[record.state].format(run=run.name, path=run.path), column=6, indent=0)
     return 0
 
 

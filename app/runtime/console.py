@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
+import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 WIDTH_OF_FILES = 200
 """The width of a table in a file or a pipe, in characters."""
+ITEM = re.compile(r"\s*(\w+:|[*-]) ")
+"""What begins an item of a list in a docstring."""
 LIBRARIES = ("tensorflow", "absl", "matplotlib", "h5py", "numexpr")
 
 
@@ -75,6 +78,28 @@ def entry(name: str, text: str, column: int, indent: int = 2) -> None:
     console.print(f"{' ' * indent}{name:<{column - indent - 1}} {first}".rstrip())
     for line in rest:
         console.print(" " * column + line)
+
+
+def prose(text: str) -> None:
+    """Print a text as it is, and paragraphs that are wider than the terminal in other lines of the same indent."""
+    width = shutil.get_terminal_size((sys.maxsize, 0)).columns
+    parts: list[list[str]] = []
+    for line in text.splitlines():
+        last = parts[-1][-1] if parts else ""
+        if last.strip() and line.strip() and indent_of(last) == indent_of(line) and not ITEM.match(line):
+            parts[-1].append(line)
+        else:
+            parts.append([line])
+    for lines in parts:
+        indent = indent_of(lines[0])
+        if max(map(len, lines)) > width:
+            lines = [indent + line for line in fill(" ".join(lines).split(), max(40, width - len(indent)))]
+        console.print("\n".join(lines))
+
+
+def indent_of(line: str) -> str:
+    """Return the blanks at the beginning of a line."""
+    return line[: len(line) - len(line.lstrip())]
 
 
 def configure(verbose: bool = False, quiet: bool = False) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pty
@@ -121,3 +122,18 @@ def test_a_pipe_is_as_wide_as_columns_says(tmp_path, monkeypatch, capsys, column
     lines = [line for line in capsys.readouterr().out.splitlines() if str(tmp_path) not in line]
     assert most - 60 < max(map(length, lines)) <= most
     assert any(f" {name} " in line for line in lines)
+
+
+def test_what_is_no_table_fits_the_terminal_too(monkeypatch, capsys):
+    for columns in ("80", "120"):
+        monkeypatch.setenv("COLUMNS", columns)
+        for command in (["help"], ["list", "losses", "huber"], ["list", "datasets", "table"]):
+            with contextlib.suppress(SystemExit):
+                main(command)
+            printed = capsys.readouterr().out
+            assert max(map(len, printed.splitlines())) <= int(columns)
+    main(["list", "losses", "huber"])
+    wide = capsys.readouterr().out
+    monkeypatch.setenv("COLUMNS", "80")
+    main(["list", "losses", "huber"])
+    assert capsys.readouterr().out.split() == wide.split()
