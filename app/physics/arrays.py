@@ -51,18 +51,29 @@ def for_other_compilers() -> Iterator[None]:
         _FOR_XLA.reset(token)
 
 
-def computed_once(values: Array) -> Array:
-    """Return the same integers, computed once by XLA and read back, instead of once for every number looked up.
+def computed_once(*values: Array) -> tuple[Array, ...]:
+    """Return the same tensors, computed once by XLA and read back, instead of once for each number made of them.
 
-    XLA fuses the arithmetic of an index into the look-up that uses it, and repeats it for each of the numbers in a row.
-    It does not look through a loop whose length it does not know.
+    XLA fuses arithmetic into what uses it, and repeats it for each use: the index of a look-up for each of the numbers
+    in a row, a step of Runge-Kutta for each output of the next one, multiplied at each step. It does not look
+    through a loop whose length it does not know. Derivatives pass by the loop: they would have to know its length.
     """
-    if _plain(values) or not _FOR_XLA.get():
+    if not _FOR_XLA.get() or all(map(_plain, values)):
         return values
+    kept = _read_back if all(value.dtype.is_integer for value in values) else tf.custom_gradient(_with_gradient)
+    made: tuple[Array, ...] = kept(*values)
+    return made
+
+
+def _with_gradient(*values: Array) -> tuple[Any, Any]:
+    return _read_back(*values), lambda *upstream: upstream
+
+
+def _read_back(*values: Array) -> tuple[Array, ...]:
     with tf.init_scope():
         once = tf.constant(1)
-    start = (0, tf.zeros_like(values))
-    return tf.while_loop(lambda turn, _: turn < once, lambda turn, _: (turn + 1, values), start)[1]
+    start = (0, *map(tf.zeros_like, values))
+    return tuple(tf.while_loop(lambda turn, *_: turn < once, lambda turn, *_: (turn + 1, *values), start)[1:])
 
 
 def table_like(values: Array, tables: dict[str, Any]) -> Any:

@@ -1,6 +1,6 @@
 """The classical fourth-order Runge-Kutta method for tracks: one formula for every field and array module."""
 
-from app.physics.arrays import Array
+from app.physics.arrays import Array, computed_once
 from app.physics.lorentz import State, lorentz_acceleration
 from app.physics.magnetic_field import Field
 
@@ -51,5 +51,6 @@ def rk4(field: Field, state: State, qop: Array, z_start: Array, dz: Array, steps
     """
     h = dz * (1.0 / steps)
     for step in range(steps):
-        state = rk4_step(field, state, qop, z_start + step * h, h)
+        x, y, tx, ty = rk4_step(field, state, qop, z_start + step * h, h)
+        state = computed_once(x, y, tx, ty)
     return state

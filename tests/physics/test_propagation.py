@@ -187,3 +187,40 @@ def test_a_few_steps_are_differentiable():
     gradient = tape.gradient(end, variable).numpy()
     above, below = (integrated(GaussianDipole(), state, qop + s, Z, DZ, 3)[:, 0] for s in (1e-6, -1e-6))
     assert np.allclose(gradient, (above - below) / 2e-6, rtol=1e-6)
+
+
+def test_xla_computes_each_step_once():
+    """Without the loops it works all steps before out again for each output of a step: four steps took hours."""
+    from app.core.libraries import tf
+    from app.physics.arrays import for_other_compilers
+
+    state, qop = tracks(5, (5.0, 50.0))
+    columns = [tf.constant(values) for values in (*state.T, qop)]
+
+    def follow(*values):
+        return rk4(GaussianDipole(maxwell=True), values[:4], values[4], Z, DZ, 3)
+
+    compiled = tf.function(follow, jit_compile=True, autograph=False)
+    text = compiled.experimental_get_compiler_ir(*columns)(stage="hlo")
+    assert text.count(" while(") == 3
+    with for_other_compilers():
+        graph = tf.function(follow, autograph=False).get_concrete_function(*columns).graph
+    assert not [operation for operation in graph.get_operations() if "While" in operation.type]
+
+
+def test_gradients_pass_by_the_loops_between_steps():
+    from app.core.libraries import tf
+
+    state, qop = tracks(5, (5.0, 50.0))
+
+    @tf.function(jit_compile=True, autograph=False)
+    def slope(variable):
+        with tf.GradientTape() as tape:
+            tape.watch(variable)
+            end = tf.reduce_sum(rk4(Uniform(bz=0.3), tuple(map(tf.constant, state.T)), variable, Z, DZ, 2)[0])
+        return end, tape.gradient(end, variable)
+
+    value, gradient = slope(tf.constant(qop))
+    ends = [integrated(Uniform(bz=0.3), state, qop + s, Z, DZ, 2)[:, 0] for s in (-1e-6, 0.0, 1e-6)]
+    assert value.numpy() == pytest.approx(ends[1].sum(), rel=1e-12)
+    assert np.allclose(gradient, (ends[2] - ends[0]) / 2e-6, rtol=1e-6)

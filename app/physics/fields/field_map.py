@@ -83,7 +83,7 @@ class FieldMap:
             whole = xp.clip(xp.floor(along), 0.0, len(axis) - 2.0)
             fractions.append(along - whole)
             cell = cell * (len(axis) - 1) + integers(whole)
-        return computed_once(cell), fractions
+        return computed_once(cell)[0], fractions
 
     @cached_property
     def _tables(self) -> dict[str, Any]:
