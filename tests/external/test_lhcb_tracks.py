@@ -94,4 +94,5 @@ def test_what_the_loader_says_without_configuration():
     with pytest.raises(UserError, match="the file has no dz"):
         read(z=None)
     made = first_job(FILE, None, [], [])["dataset"]
-    assert {"start": made["start"], "end": made["end"]} == {"start": "X_plane", "end": "Y_true"}
+    assert (made["start"], made["end"]) == ("X_plane", "Y_true")
+    assert made["z"] == [0.0, 5160.0]  # 5161 mm, by the tracks
