@@ -36,6 +36,15 @@ def doubling(inputs):
     """A layer of its own."""
     return keras.layers.Dense(4)(Doubled()(next(iter(inputs.values()))))
 '''
+FORMULA = '''
+from app.models import MODELS
+
+
+@MODELS("straight")
+def straight(inputs):
+    """A model of its own."""
+    return next(iter(inputs.values()))[:, :4]
+'''
 
 
 @pytest.fixture
@@ -69,11 +78,11 @@ def job(tmp_path, small_job, **changed):
 
 def test_own_components_are_listed_and_valid_and_a_broken_one_breaks_no_other(own, tmp_path, small_job):
     own("losses/broken.py", "def broken(:\n")
-    own("app/models/doubling.py", MODEL)
+    own("app/models/straight.py", FORMULA)
     code, out, _ = command("list", "models")
     assert code == 0
-    assert "  doubling                 A layer of its own.\n" in out
-    path = job(tmp_path, small_job, model="doubling")
+    assert "  straight                 A model of its own.\n" in out
+    path = job(tmp_path, small_job, model="straight")
     assert command("validate", path) == (0, f"{path}: 1 job, valid\n", "")
     task = {**small_job["tasks"]["state"], "loss": "broken"}
     code, _, err = command("validate", job(tmp_path, small_job, tasks={"state": task}))
@@ -98,9 +107,11 @@ def test_a_folder_that_is_not_there_is_one_line(tmp_path, small_job, monkeypatch
 
 
 @pytest.mark.slow
-def test_a_model_with_a_layer_of_its_own_is_trained_loaded_and_exported(own, tmp_path, small_job):
+def test_a_model_with_a_layer_of_its_own_is_listed_trained_loaded_and_exported(own, tmp_path, small_job):
     own("app/models/doubling.py", MODEL)
     path = job(tmp_path, small_job, model="doubling", name="own")
+    assert "  doubling                 A layer of its own.\n" in command("list", "models")[1]
+    assert command("validate", path) == (0, f"{path}: 1 job, valid\n", "")
     for words in (["run", "--config", path], ["evaluate", "own"], ["export", "own"]):
         code, out, err = command(*words)
         assert code == 0, out + err

@@ -89,11 +89,10 @@ def test_an_event_that_says_nothing_and_one_that_says_too_much():
 def test_the_best_concentration_is_that_of_the_sample():
     """At the minimum the mean cosine of the sample is coth k - 1/k."""
     rng = np.random.default_rng(2)
-    sample = rng.normal([0, 0, 4], 1, (4000, 3)).astype(np.float32)
+    sample = rng.normal([0, 0, 4], 1, (1000, 3)).astype(np.float32)
     kappas = np.linspace(2, 40, 400)
-    losses = [
-        value("von_mises_fisher", sample, np.tile([[0, 0, k]], (4000, 1)).astype(np.float32)).mean() for k in kappas
-    ]
-    best = kappas[int(np.argmin(losses))]
+    said = np.repeat(kappas, len(sample))[:, None] * np.float32([0, 0, 1])
+    losses = value("von_mises_fisher", np.tile(sample, (len(kappas), 1)), said.astype(np.float32))
+    best = kappas[int(np.argmin(losses.reshape(len(kappas), -1).mean(axis=1)))]
     cosine = np.mean(sample[:, 2] / np.linalg.norm(sample, axis=1))
     assert 1 / math.tanh(best) - 1 / best == pytest.approx(cosine, abs=2e-3)
