@@ -40,7 +40,7 @@ FEW = {
     "photon_sensors": ("events=80", "shard_size=80", "light_sources=2"),
     "muon_hits": ("events=150", "shard_size=150"),
 }
-QUICK = ("mlp_tiny.json", "pinn.json", "rk_pinn.json", "polynomial.json", "three_planes.json", "q_over_pt.json")
+QUICK = ("mlp_tiny.json", "pinn.json", "polynomial.json", "three_planes.json", "q_over_pt.json")
 """Building a graph takes seconds: one file of a kind is a quick test, the others are slow ones."""
 OF_THE_GRAPH = ("targets", "transform", "head", "loss")
 WHOLE = {

@@ -27,7 +27,11 @@ def made(name):
     return keras.Model(inputs, outputs if isinstance(outputs, dict) else {"features": outputs})
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+SLOW = "hit_pooling"
+"""The same attention as in hit_transformer, with more around it: the converter takes seconds."""
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.slow] * (n == SLOW)) for n in NETWORKS])
 def test_no_events_and_events_without_hits(name):
     model = made(name)
     session = open_session(to_onnx(model, "model").SerializeToString())

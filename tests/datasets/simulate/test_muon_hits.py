@@ -78,7 +78,7 @@ def test_the_files_have_the_documented_branches(default):
 
 
 def test_truth_is_as_asked(tmp_path):
-    events = simulate(tmp_path / "log", 3000, two_muons=0.4, noise=0.0, seed=3)
+    events = simulate(tmp_path / "log", 1500, two_muons=0.4, noise=0.0, seed=3)
     number = ak.num(events["truthMuon_pt"])
     assert set(number) == {1, 2}
     assert np.mean(number == 2) == pytest.approx(0.4, abs=0.04)
@@ -88,7 +88,7 @@ def test_truth_is_as_asked(tmp_path):
     assert stats.kstest(phi, "uniform", args=(-np.pi, 2 * np.pi)).pvalue > 1e-3
     assert set(q) == {-1, 1}
     assert abs(q.mean()) < 0.06
-    pt = ak.to_numpy(ak.flatten(simulate(tmp_path / "inverse", 3000, spectrum="inverse", noise=0.0)["truthMuon_pt"]))
+    pt = ak.to_numpy(ak.flatten(simulate(tmp_path / "inverse", 1500, spectrum="inverse", noise=0.0)["truthMuon_pt"]))
     assert stats.kstest(1 / pt, "uniform", args=(1 / 200, 1 / 5 - 1 / 200)).pvalue > 1e-3
 
 
@@ -249,7 +249,7 @@ def test_positive_muons_bend_to_larger_eta(tmp_path):
 
 
 def test_sectors_are_alike(tmp_path):
-    events = simulate(tmp_path, 4000, noise=0.0)
+    events = simulate(tmp_path, 1600, noise=0.0)
     sector = hits(events, "stationPhi").astype(int)
     per_muon = sector[np.cumsum(ak.to_numpy(ak.num(events["spacePoint_time"])))[:-1] - 1]
     assert stats.chisquare(np.bincount(per_muon, minlength=17)[1:]).pvalue > 1e-3

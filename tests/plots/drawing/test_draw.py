@@ -28,7 +28,8 @@ def _coarse(monkeypatch):
 
 
 def test_every_plot_becomes_a_file(inputs, tmp_path):
-    files = draw(inputs, tmp_path / "new" / "plots")
+    one = replace(inputs, predictions=inputs.events.only(["x", "y"]), tasks={"state": ("x", "y")})
+    files = draw(one, tmp_path / "new" / "plots")
     assert [file.name for file in files] == ALL
     assert sorted(files[0].parent.iterdir()) == sorted(files)
     assert all(file.read_bytes().startswith(PDF if file.suffix == ".pdf" else PNG) for file in files)
