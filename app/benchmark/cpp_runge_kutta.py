@@ -62,9 +62,10 @@ def measure_cpp(
     try:
         kind, members = field_type(magnet)
     except UserError as error:
-        compiler, kind, members = None, "", str(error)
+        logger.info("no Runge-Kutta in C++: %s", error)
+        return []
     if compiler is None:
-        logger.info("no Runge-Kutta in C++: %s", members or "no compiler found")
+        logger.info("no Runge-Kutta in C++: no compiler found")
         return []
     count = len(columns["qop"]) // LANES * LANES
     if not count:

@@ -60,8 +60,9 @@ def computed_once(*values: Array) -> tuple[Array, ...]:
     """
     if not _FOR_XLA.get() or all(map(_plain, values)):
         return values
-    kept = _read_back if all(value.dtype.is_integer for value in values) else tf.custom_gradient(_with_gradient)
-    made: tuple[Array, ...] = kept(*values)
+    like = next(value for value in values if not _plain(value)).dtype
+    kept = _read_back if like.is_integer else tf.custom_gradient(_with_gradient)
+    made: tuple[Array, ...] = kept(*(tf.convert_to_tensor(value, like) for value in values))
     return made
 
 

@@ -9,7 +9,7 @@ from app.benchmark import sampled_field
 from app.benchmark.cpp_runge_kutta import measure_cpp
 from app.benchmark.sampled_field import sample_field
 from app.core.errors import WirechamberError
-from app.export import cpp_tracks
+from app.export import cpp_check, cpp_tracks
 from app.export.cpp_check import find_compiler
 from app.physics.fields.field_map import FieldMap
 from app.physics.fields.harmonic import Harmonic
@@ -110,6 +110,14 @@ def test_a_fitted_field_ends_where_many_steps_end(sampled, monkeypatch):
     errors = rows_of(fitted(), *tracks())
     assert errors["rk4_cpp_1_thread", 40] < 2e-3
     assert errors["cash_karp_cpp_1_thread", 1e-3] < 3e-3
+
+
+def test_without_a_compiler_there_are_no_rows(monkeypatch, caplog):
+    monkeypatch.setattr(cpp_check, "COMPILERS", ("no_such_compiler",))
+    columns, _ = tracks(16)
+    with caplog.at_level("INFO"):
+        assert measure_cpp(Magnet({"name": "gaussian_dipole"}, 0.0), columns, {}, {}) == []
+    assert "no Runge-Kutta in C++: no compiler found" in caplog.text
 
 
 def test_a_field_that_it_does_not_know_has_no_rows(monkeypatch, caplog):

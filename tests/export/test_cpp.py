@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 
+from app.benchmark.cpp_engine import cpp_engine
 from app.config.job_file import parse
 from app.core.errors import UserError, WirechamberError
 from app.core.files import REPOSITORY
@@ -101,8 +102,17 @@ def test_a_header_agrees_with_keras_and_a_wrong_one_is_removed(monkeypatch, simu
     ):
         cpp_file.export_cpp(job, data, deployed, tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_without_a_compiler_the_header_is_written_and_said_to_be_unchecked(monkeypatch, simulated, tmp_path, caplog):
+    job, data, deployed = made(monkeypatch, simulated, PLAIN, "kick")
     monkeypatch.setattr(cpp_check, "COMPILERS", ("no_such_compiler",))
-    assert cpp_file.export_cpp(job, data, deployed, tmp_path).exists()
+    path = cpp_file.export_cpp(job, data, deployed, tmp_path)
+    assert path.read_text().startswith("// The network exported of Wirechamber.")
+    assert "exported.hpp: not checked, no compiler found (no_such_compiler)" in caplog.text
+    with caplog.at_level("INFO"):
+        assert cpp_engine(deployed, job.name, data.columns, {"state": job.tasks["state"].targets}) is None
+    assert "no C++ header: no compiler found" in caplog.text
 
 
 @needs_compiler
@@ -191,15 +201,16 @@ def test_the_jacobian_of_runge_kutta_is_that_of_finite_differences(simulate, mon
 @pytest.mark.parametrize(
     ("model", "transform", "task", "text"),
     [
-        ({**PLAIN, "dropout": 0.1}, "standardize", {"loss": "gaussian_nll"}, "head 'gaussian'"),
-        ("polynomial", None, {}, r"layer \(KickPolynomial\) 'state_physical'"),
-        (PLAIN, ["inverse", "standardize"], {}, "transform 'Inverse'"),
-        ({"name": "pinn", "hidden": [4], "derivative": "forward"}, "kick", {}, r"layer \(NetworkPath\) 'path'"),
+        ({**PLAIN, "dropout": 0.1}, "standardize", {"loss": "gaussian_nll"}, "the head 'gaussian'"),
+        ("polynomial", None, {}, r"the layer \(KickPolynomial\) 'state_physical'"),
+        (PLAIN, ["inverse", "standardize"], {}, "the transform 'Inverse'"),
+        ({"name": "pinn", "hidden": [4], "derivative": "forward"}, "kick", {}, r"the layer \(NetworkPath\) 'path'"),
+        ({"name": "rk4", "precision": "float64"}, None, {}, r"in float64 the layer 'state_physical'"),
     ],
 )
 def test_what_it_cannot_hold_is_named(model, transform, task, text, monkeypatch, simulated, tmp_path):
     job, data, deployed = made(monkeypatch, simulated, model, transform, **task)
-    with pytest.raises(UserError, match=f"a header cannot hold the {text}"):
+    with pytest.raises(UserError, match=f"a header cannot hold {text}"):
         cpp_file.export_cpp(job, data, deployed, tmp_path)
     assert not list(tmp_path.iterdir())
 
