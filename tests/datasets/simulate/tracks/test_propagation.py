@@ -17,7 +17,8 @@ from app.physics.harmonic_file import SeenRegion
 from app.physics.harmonic_modes import HarmonicModes
 from app.physics.propagation import Propagator, survives
 from app.physics.runge_kutta import rk4
-from datasets.simulate.tracks.propagation import CompiledPropagator, propagator_of
+from datasets.simulate.tracks import compiled_fields, compiled_rk4
+from datasets.simulate.tracks.propagation import CompiledPropagator, compiled_tables, propagator_of
 
 Z, DZ, STEPS = 2665.0, 5161.0, 30
 
@@ -76,6 +77,27 @@ def test_tracks_end_where_the_plain_formula_brings_them(name, shared):
         now = rk4(field, now, qop, z + dz * (step / STEPS), dz / STEPS, 1)
     assert found.outside[good].tolist() == (~inside)[good].tolist()
     assert bool(found.outside.any()) == (name in ("map", "fitted", "fitted, even"))
+
+
+@pytest.mark.parametrize("name", [name for name in FIELDS if name != "map"])
+@pytest.mark.parametrize("shared", [True, False])
+def test_the_compiled_formulas_are_those_of_the_fields(name, shared, monkeypatch):
+    """The same functions in plain Python, which takes no time to compile."""
+    for module in (compiled_fields, compiled_rk4):
+        for key, function in list(vars(module).items()):
+            if hasattr(function, "py_func"):
+                monkeypatch.setattr(module, key, function.py_func)
+    monkeypatch.setattr(compiled_fields, "exponential", np.exp)
+    field, (state, qop) = FIELDS[name](), tracks(20)
+    entry, tables = compiled_tables(field)
+    known = compiled_rk4.in_cells if entry == "harmonic" else compiled_rk4.everywhere
+    follow = compiled_rk4._through(getattr(compiled_fields, entry), known).py_func
+    z, dz = (np.full(20, Z), np.full(20, DZ)) if shared else (np.linspace(2600, 3000, 20), np.linspace(3000, 5000, 20))
+    columns, left = np.vstack([state.T, qop, z, dz]), np.zeros(20, bool)
+    follow(tables, columns, left, 3, 20, 3, shared)
+    expected = np.stack(np.broadcast_arrays(*rk4(field, tuple(state.T), qop, z, dz, 3)))
+    assert np.abs(columns[:4] - expected)[:, 3:].max() < 1e-9
+    assert np.array_equal(columns[:4, :3], state.T[:, :3])
 
 
 def test_threads_take_shares_of_any_number_of_tracks(monkeypatch):
