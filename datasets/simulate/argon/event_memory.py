@@ -22,8 +22,8 @@ SOURCES = (Path(__file__).parent, Path(__file__).parents[3] / "app" / "physics" 
 STACK, DEPOSITS, ORIGINS = 2048, 1 << 16, 1024
 """Capacities. A 100 MeV electron makes about 1,000 deposits, a volume with decays of argon-39 several thousand."""
 
-PHOTON, ELECTRON, POSITRON = 0, 1, 2
-"""Kinds of particles."""
+PHOTON, ELECTRON, POSITRON = np.arange(3)
+"""Kinds of particles. numba compiles a function anew for each constant of Python that is passed, for NumPy's once."""
 # Columns of `stack`: kinetic energy [MeV], position [cm] 1-3, direction 4-6, then these.
 KIND, ORIGIN = 7, 8
 # Columns of `origins`: kinetic energy, start [cm] 1-3 (of photons the first interaction), direction 4-6, KIND, then:

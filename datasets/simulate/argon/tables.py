@@ -31,10 +31,10 @@ NOMINAL_LOSS = 2.1
 
 Recombination = Literal["modified_box", "constant"]
 
-# Columns of the electrons' table.
-LOSS, STRAGGLING, DELTA, RADIATION, SCATTER, TRANSPORT, CUT, SCREENING, LONGEST, CHARGE, CHARGE_STOPPED = range(11)
+# Columns of the electrons' table. NumPy's integers: for each of Python's numba would compile `interpolate` anew.
+LOSS, STRAGGLING, DELTA, RADIATION, SCATTER, TRANSPORT, CUT, SCREENING, LONGEST, CHARGE, CHARGE_STOPPED = np.arange(11)
 # Columns of the photons' table: interactions per length, and the shares that are Compton, and Compton or pairs.
-TOTAL, COMPTON, PAIR = range(3)
+TOTAL, COMPTON, PAIR = np.arange(3)
 
 
 class Tables(NamedTuple):
