@@ -14,6 +14,7 @@ os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 os.environ.setdefault("MPLBACKEND", "Agg")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads of scikit-learn that wait use no processor
 os.environ["TF2ONNX_CATCH_ERRORS"] = "FALSE"  # a failing optimizer is an error, and no graph is copied for fear of one
 os.environ.pop("COLUMNS", None)  # of pytest-xdist's workers: each test says itself how wide a terminal is
 
