@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from app.benchmark.sampled_field import sample_field
+from app.benchmark.sampled_field import fast_field
 from app.core.errors import UserError, WirechamberError
 from app.core.system import cores, describe_end
 from app.export.cpp_check import compile_program, find_compiler
@@ -17,8 +17,8 @@ from app.export.cpp_header import library, map_bytes
 from app.export.cpp_tracks import MAP, field_type
 from app.models.blocks.classical import STATE
 from app.physics.fields.field_map import FieldMap
-from app.physics.fields.harmonic import Harmonic
 from app.physics.magnet import Magnet
+from app.physics.magnetic_field import Field
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +43,11 @@ ROUNDING = 0.02
 
 
 def measure_cpp(
-    magnet: Magnet, columns: Mapping[str, Any], end: Mapping[str, Any], ends: Mapping[int, Any]
+    magnet: Magnet,
+    columns: Mapping[str, Any],
+    end: Mapping[str, Any],
+    ends: Mapping[int, Any],
+    field: Field | None = None,
 ) -> list[Any]:
     """Return the rows of the program: mean and 95 % of the position error by method, steps and threads.
 
@@ -54,6 +58,7 @@ def measure_cpp(
         columns: of the tracks, (N,).
         end: x and y [mm] where they end, (N,).
         ends: states (N, 4) by number of steps that another implementation gives.
+        field: the result of `fast_field`, where it is known already.
 
     Raises:
         WirechamberError: the program does not compile, fails, or its tracks end elsewhere than in `ends`.
@@ -70,7 +75,7 @@ def measure_cpp(
     count = len(columns["qop"]) // LANES * LANES
     if not count:
         return []
-    field = sample_field(magnet.field, magnet, columns) if isinstance(magnet.field, Harmonic) else magnet.field
+    field = fast_field(magnet, columns) if field is None else field
     if isinstance(field, FieldMap):
         kind, members = MAP, ""
     with tempfile.TemporaryDirectory() as name:

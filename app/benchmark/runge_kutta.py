@@ -8,6 +8,7 @@ import numpy as np
 
 from app.benchmark.cpp_runge_kutta import measure_cpp
 from app.benchmark.engines import measure_call
+from app.benchmark.sampled_field import fast_field
 from app.models.blocks.classical import STATE, TRACK_INPUTS
 from app.physics.magnet import Magnet
 from app.physics.propagation import Propagator
@@ -40,17 +41,18 @@ def measure_reference(
     wide = {name: np.resize(np.asarray(values, np.float64), tracks) for name, values in columns.items()}
     state = np.stack([wide[name] for name in STATE], axis=-1)
     end = {name: np.resize(np.asarray(truth[name], np.float64), tracks) for name in ("x", "y")}
+    field = fast_field(magnet, wide)
     rows: Rows = []
     ends: dict[int, Any] = {}
     for dtype in ("float64", "float32"):
-        call = partial(Propagator(magnet.field, dtype=dtype), state, wide["qop"], magnet.start(wide), wide["dz"])
+        call = partial(Propagator(field, dtype=dtype), state, wide["qop"], magnet.start(wide), wide["dz"])
         for steps in STEPS:
             states = call(steps).state
             ends.setdefault(steps, states)  # of float64, which comes first
             errors = position_errors(states[:, 0] - end["x"], states[:, 1] - end["y"])
             row = {"engine": f"rk4_xla_{dtype}", "steps": steps, **errors, "tracks": tracks}
             rows.append(row | measure_call(partial(call, steps), warmup, iterations).per_rows(tracks))
-    return rows + (measure_cpp(magnet, wide, end, ends) if cpp else [])
+    return rows + (measure_cpp(magnet, wide, end, ends, field) if cpp else [])
 
 
 def position_errors(dx: Any, dy: Any) -> dict[str, float]:

@@ -9,6 +9,7 @@ import numpy as np
 from app.physics.fields.field_map import FieldMap
 from app.physics.fields.harmonic import Harmonic
 from app.physics.magnet import Magnet
+from app.physics.magnetic_field import Field
 from app.physics.runge_kutta import rk4
 
 logger = logging.getLogger(__name__)
@@ -19,6 +20,12 @@ ALLOWED = 1e-3
 """How far from those in the modes tracks may end in the map, on average [mm]."""
 MOST_NODES = 4_000_000
 TRACKS, STEPS = 200, 20
+
+
+def fast_field(magnet: Magnet, columns: Mapping[str, Any]) -> Field:
+    """Return the field of a magnet: a fitted one as a map where these tracks end at the same places in it."""
+    field = magnet.field
+    return (sample_field(field, magnet, columns) or field) if isinstance(field, Harmonic) else field
 
 
 def sample_field(field: Harmonic, magnet: Magnet, columns: Mapping[str, Any]) -> FieldMap | None:
@@ -42,10 +49,10 @@ def sample_field(field: Harmonic, magnet: Magnet, columns: Mapping[str, Any]) ->
         away = float(np.hypot(end[0] - x, end[1] - y).mean())
         logger.debug("a map of %g mm moves the tracks' ends by %.2g mm on average", spacing, away)
         if away <= ALLOWED:
-            message = "Runge-Kutta in C++ looks the fitted field up in a map of %g mm, which moves ends by %.2g mm"
+            message = "Runge-Kutta looks the fitted field up in a map of %g mm, which moves ends by %.2g mm"
             logger.info(message, spacing, away)
             return found
-    logger.info("Runge-Kutta in C++ sums the modes of the fitted field: no map is as accurate as %g mm", ALLOWED)
+    logger.info("Runge-Kutta sums the modes of the fitted field: no map is as accurate as %g mm", ALLOWED)
     return None
 
 

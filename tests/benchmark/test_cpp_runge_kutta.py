@@ -7,7 +7,7 @@ import pytest
 
 from app.benchmark import sampled_field
 from app.benchmark.cpp_runge_kutta import measure_cpp
-from app.benchmark.sampled_field import sample_field
+from app.benchmark.sampled_field import fast_field
 from app.core.errors import WirechamberError
 from app.export import cpp_check, cpp_tracks
 from app.export.cpp_check import find_compiler
@@ -89,7 +89,7 @@ def test_a_fitted_field_is_looked_up_where_tracks_end_at_the_same_places(monkeyp
     magnet, (columns, _) = fitted(), tracks(20)
     monkeypatch.setattr(sampled_field, "ALLOWED", 0.01)
     with caplog.at_level("INFO"):
-        found = sample_field(magnet.field, magnet, columns)
+        found = fast_field(magnet, columns)
     place = (np.array([100.0]), np.array([-50.0]), np.array([5100.0]))
     assert [float(part[0]) for part in found(*place)] == pytest.approx(
         [float(part[0]) for part in magnet.field(*place)], abs=0.02
@@ -97,7 +97,7 @@ def test_a_fitted_field_is_looked_up_where_tracks_end_at_the_same_places(monkeyp
     assert "looks the fitted field up in a map of 200 mm, which moves ends by 0.00" in caplog.text
     monkeypatch.setattr(sampled_field, "MOST_NODES", 100)
     with caplog.at_level("INFO"):
-        assert sample_field(magnet.field, magnet, columns) is None
+        assert fast_field(magnet, columns) is magnet.field
     assert "sums the modes of the fitted field: no map is as accurate as 0.01 mm" in caplog.text
 
 
