@@ -25,7 +25,14 @@ def applies(magnet: Magnet | None, columns: Sequence[str], targets: Sequence[str
 
 
 def measure_reference(
-    magnet: Magnet, columns: Table, truth: Table, tracks: int, warmup: int, iterations: int, cpp: bool = True
+    magnet: Magnet,
+    columns: Table,
+    truth: Table,
+    tracks: int,
+    warmup: int,
+    iterations: int,
+    cpp: bool = True,
+    error: float = 0.0,
 ) -> Rows:
     """Return one row for each engine and number of steps: {"engine", "steps", "pos_mean_mm", ...}.
 
@@ -37,11 +44,12 @@ def measure_reference(
         warmup: calls that are not measured.
         iterations: calls that are measured.
         cpp: also compile and measure the program in C++.
+        error: mean position error of what it is compared with [mm], see `fast_field`.
     """
     wide = {name: np.resize(np.asarray(values, np.float64), tracks) for name, values in columns.items()}
     state = np.stack([wide[name] for name in STATE], axis=-1)
     end = {name: np.resize(np.asarray(truth[name], np.float64), tracks) for name in ("x", "y")}
-    field = fast_field(magnet, wide)
+    field = fast_field(magnet, wide, error)
     rows: Rows = []
     ends: dict[int, Any] = {}
     for dtype in ("float64", "float32"):
