@@ -15,10 +15,12 @@ class DatasetFacts(Facts):
 
     Attributes:
         quality: the module with checks of the quality of its files, None without.
+        reads: how the names of its files end, as ".npz"; (): any way.
         recognize: says whether it knows a file by the names in it, and makes a first job for it; None: it knows none.
     """
 
     quality: str | None = None
+    reads: tuple[str, ...] = ()
     recognize: Recognize | None = None
 
 

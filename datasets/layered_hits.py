@@ -72,7 +72,7 @@ USUAL: dict[str, Any] = {"hits": "HITS", "pt": "PT_VAL", "charge": "SIGN", "pref
 """The arrays that a job reads when it names none."""
 
 
-@DATASETS("layered_hits", recognize=recognize_layers)
+@DATASETS("layered_hits", reads=(".npz",), recognize=recognize_layers)
 def layered_hits(
     files: Sequence[Path],
     *,

@@ -35,7 +35,7 @@ MASK = Input((Column("mask", "", "1: a hit, 0: padding"),), (None,))
 ASSIGNED = Input((Column("assigned", "", "1: the hit is of the muon, 0: it is not, or padding"),), (None,))
 
 
-@DATASETS("muon_hits", recognize=recognize_hits)
+@DATASETS("muon_hits", reads=(".root",), recognize=recognize_hits)
 def muon_hits(
     files: Sequence[Path],
     *,

@@ -46,7 +46,7 @@ Scaling = Literal["log1p", "sqrt", "anscombe", "linear"]
 Sensor = Annotated[int, Field(ge=0, lt=SENSORS)]
 
 
-@DATASETS("photon_sensors", recognize=recognize)
+@DATASETS("photon_sensors", reads=(".root",), recognize=recognize)
 def photon_sensors(
     files: Sequence[Path],
     *,

@@ -51,7 +51,7 @@ def _each_once(planes: tuple[str, ...]) -> tuple[str, ...]:
 Wanted = Annotated[tuple[Literal["u", "v", "x"], ...], Field(min_length=1), AfterValidator(_each_once)]
 
 
-@DATASETS("plane_images", quality="datasets.argon.plane_quality", recognize=recognize_planes)
+@DATASETS("plane_images", quality="datasets.argon.plane_quality", reads=(".npz", ".root"), recognize=recognize_planes)
 def plane_images(
     files: Sequence[Path],
     *,

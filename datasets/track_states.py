@@ -51,7 +51,7 @@ QOP_TO_INVERSE_GEV = {"1/GeV": 1.0, "1/MeV": 1000.0, "c/GeV": 1.0 / 0.299792458}
 QopUnit = Literal["1/GeV", "1/MeV", "c/GeV"]
 
 
-@DATASETS("track_states", recognize=recognize)
+@DATASETS("track_states", reads=(".npz", ".root"), recognize=recognize)
 def track_states(
     files: Sequence[Path],
     *,

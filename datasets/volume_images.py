@@ -48,7 +48,7 @@ NUMBERS = ("event", "match_id", "n_clusters")
 NEUTRINO = {f"neutrino_{a}": Column(f"neutrino_{a}", "GeV", f"{a} of the neutrino's momentum") for a in AXES}
 
 
-@DATASETS("volume_images", quality="datasets.argon.volume_quality", recognize=recognize_volumes)
+@DATASETS("volume_images", quality="datasets.argon.volume_quality", reads=(".npz",), recognize=recognize_volumes)
 def volume_images(
     files: Sequence[Path],
     *,

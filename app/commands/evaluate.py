@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import logging
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.commands._parser import read_path, whole_number
+from app.comparison.compared_run import check_one_application
 from app.core.errors import Problem, UserError
 from app.core.files import find_files, make_folder, read_json, write_json
 from app.core.paths import check_not_read
@@ -55,6 +57,8 @@ def execute(options: argparse.Namespace) -> int:
     from app.data.files_read import files_read
     from app.runtime import device
 
+    if others is not None:  # they are files of one application
+        check_one_application({run.name: str(read_json(run.job).get("application")) for run in runs})
     read = [*(others or ()), *(path for run in runs for path in files_read(read_json(run.job)))]
     for run, folder in zip(runs, folders, strict=True):
         check_run(run, options.epoch)
@@ -102,7 +106,8 @@ def evaluate(run: RunDirectory, folder: Path, others: Sequence[Path] | None, opt
     from app.training.kept_epochs import model_of
 
     job = read_job(run.job)
-    data = load_data(job)
+    # Where other files are given, those of the training are not what the figures are of.
+    data = load_data(job, level=logging.INFO if others is None else logging.DEBUG)
     blocks = data.splits.test if others is None else [read_others(run, job, data, others)]
     model = model_of(run, job, data, options.epoch)
     jacobian = first_jacobian(job, data, blocks, model, options.jacobian) if options.jacobian else None
@@ -124,13 +129,13 @@ def evaluate(run: RunDirectory, folder: Path, others: Sequence[Path] | None, opt
 
 
 def read_others(run: RunDirectory, job: Job, data: Data, files: Sequence[Path]) -> Events:
-    """Return the events of other files; raises UserError, which names `predict` where they lack the truth."""
+    """Return the events of other files; raises UserError, which names `predict` where they lack the truth alone."""
     from app.evaluation.metrics import read_events
 
     try:
         return read_events(job, data, files)
     except UserError as error:
-        if not any(problem.where[:2] == ("dataset", "targets") for problem in error.problems):
+        if not all(problem.where[:2] == ("dataset", "targets") for problem in error.problems):
             raise
         expected = f"files with it, or `wirechamber predict {run.name}`, which needs none"
         raise UserError(*error.problems, Problem("files without the truth", ("--data",), expected=expected)) from None

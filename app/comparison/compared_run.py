@@ -127,10 +127,16 @@ def read_compared_runs(names: Sequence[str], evaluation: Path | bool | None = No
     for name, count in Counter(run.name for run in runs).items():
         if count > 1:
             raise UserError(Problem("given twice: a comparison names runs", (name,), expected="different names"))
-    if len({run.application for run in runs}) > 1:
-        what, received = "the runs are of different applications", ", ".join(f"{r.name}: {r.application}" for r in runs)
-        raise UserError(Problem(what, expected="runs of one application", received=received))
+    check_one_application({run.name: run.application for run in runs})
     return runs
+
+
+def check_one_application(applications: Mapping[str, str]) -> None:
+    """Raise UserError unless runs, given with their application by name, are of one application."""
+    if len({*applications.values()}) > 1:
+        received = ", ".join(f"{name}: {application}" for name, application in applications.items())
+        what = "the runs are of different applications"
+        raise UserError(Problem(what, expected="runs of one application", received=received))
 
 
 def align_events(runs: Sequence[ComparedRun]) -> dict[str, Predictions]:

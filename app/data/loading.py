@@ -84,13 +84,14 @@ def data_root() -> Path:
     return roots().data
 
 
-def load_data(job: Job, limit: int | None = None, root: Path | None = None) -> Data:
+def load_data(job: Job, limit: int | None = None, root: Path | None = None, level: int = logging.INFO) -> Data:
     """Read (or first simulate) the job's data and split them.
 
     Args:
         job: the job.
         limit: at most so many events in each split.
         root: where simulated data lie, in place of `data_root()`.
+        level: at which the log says what the data are.
 
     Raises:
         UserError: the data cannot be read or lack a target, or a split is empty.
@@ -104,13 +105,13 @@ def load_data(job: Job, limit: int | None = None, root: Path | None = None) -> D
                 reason = f"target, {source.absent[target]}" if target in source.absent else "target"
                 raise UserError(unknown(reason, target, list(source.targets), ("tasks", name, "targets", position)))
     simulated = options.simulate is not None or is_simulated(files[0])
-    logger.info("data: %s%s", "SIMULATED, " if simulated else "", source.description)
+    logger.log(level, "data: %s%s", "SIMULATED, " if simulated else "", source.description)
     splits = split(source, options, limit)
     if (folds := options.split.folds) is not None:
         source = replace(source, description=f"{source.description}, fold {options.split.fold} of {folds}")
     rows = {name: getattr(splits, name).rows for name in ("train", "validation", "test")}
     most = "" if limit is None else f" (at most {limit:,} of each are read)"
-    logger.info("split: %s%s", ", ".join(f"{name} {number:,}" for name, number in rows.items()), most)
+    logger.log(level, "split: %s%s", ", ".join(f"{name} {number:,}" for name, number in rows.items()), most)
     for name, number in rows.items():
         if not number:
             raise UserError(Problem("the split is empty", ("dataset", "split", name), expected="at least one event"))

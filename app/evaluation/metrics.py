@@ -105,7 +105,9 @@ def measure_events(job: Job, data: Data, blocks: Iterable[Events], deployed: Any
 
 def read_events(job: Job, data: Data, files: Sequence[Path]) -> Events:
     """Return every event of other files of the job's kind, and warn of those that it was trained on."""
-    events = Events.concatenate(list(open_source(job.dataset, files)))
+    source = open_source(job.dataset, files)
+    logger.info("given files: %s", source.description)
+    events = Events.concatenate(list(source))
     if known := count_trained(events.key, data):
         logger.warning("the network was trained on %d of these %d events", known, len(events))
     return events

@@ -15,6 +15,7 @@ import numpy as np
 from app.core.catalog import Component, Spec
 from app.core.errors import Place, Problem, UserError, WirechamberError, unknown
 from datasets.files.identity import fingerprint
+from datasets.files.kinds import name_kinds
 from datasets.pipeline.events import Column, Events, Input, Source
 from datasets.pipeline.selection import selected
 
@@ -31,8 +32,11 @@ def open_source(spec: Spec[Source], files: Sequence[Path]) -> Source:
     """
     place = (f"dataset {spec.name}",)
     failures = partial(named_failures, place, loader_file(spec.component))
-    with failures():
-        source = spec.build(files)
+    try:
+        with failures():
+            source = spec.build(files)
+    except UserError as error:
+        raise name_kinds(error, files, spec.name, spec.component.facts.reads) from None
     mistakes = list(find_mistakes(source))
     if mistakes:
         raise UserError(*mistakes).under(*place)

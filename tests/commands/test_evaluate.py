@@ -54,6 +54,8 @@ def test_other_files_are_measured_whole_next_to_the_run(copied, others, monkeypa
     assert results["rows"] == 80
     output = capsys.readouterr().out
     assert "pos_mean_mm on the given files (80 events)" in output
+    assert "given files: 80 tracks in 1 file" in output
+    assert "600 tracks" not in output
     assert "was trained on" not in output
     with (run / "evaluation" / "predictions.csv").open() as file:
         rows = list(csv.DictReader(file))
@@ -116,11 +118,25 @@ def test_runs_that_cannot_be_evaluated(copied, capsys, tmp_path):
     (tmp_path / "file").write_text("")
     assert main(["evaluate", "trained", "--out", str(tmp_path / "file" / "out")]) == 2
     assert "cannot be made" in capsys.readouterr().err
+    (tmp_path / "new.csv").write_text("x,y\n1,2\n")
+    assert main(["evaluate", "trained", "--data", str(tmp_path / "new.csv")]) == 2
+    expected = "new.csv: not a kind of file that track_states reads. Expected .npz or .root. Received '.csv'."
+    assert expected in capsys.readouterr().err
     (copied / "runs" / "trained" / "model.keras").unlink()
     assert main(["evaluate", "trained"]) == 2
     assert "the run has no model yet" in capsys.readouterr().err
     with pytest.raises(UserError, match="the run has no model yet"):
         load("trained")
+
+
+def test_runs_of_different_applications_are_refused_before_any_is_measured(made_run, tmp_path, capsys):
+    made_run("one")
+    made_run("two", application="photon_calorimeter")
+    (tmp_path / "new.npz").write_bytes(b"")
+    assert main(["evaluate", "one", "two", "--data", str(tmp_path / "new.npz")]) == 2
+    received = "'one: track_extrapolation, two: photon_calorimeter'"
+    line = f"the runs are of different applications. Expected runs of one application. Received {received}.\n"
+    assert capsys.readouterr().err == line
 
 
 def test_a_missing_column_is_named(trained):
@@ -141,6 +157,13 @@ def test_files_without_the_truth_are_for_predict(tmp_path):
     assert [str(problem) for problem in caught.value.problems] == [
         f"dataset.targets.m: unknown column in {tmp_path}/new.csv. Expected one of [a, b]. Received 'm'.",
         "--data: files without the truth. Expected files with it, or `wirechamber predict z`, which needs none.",
+    ]
+    (tmp_path / "new.csv").write_text("a,c\n1,2\n3,4\n")  # which `predict` does not read either
+    with pytest.raises(UserError) as caught:
+        read_others(RunDirectory(tmp_path / "z"), job, load_data(job), [tmp_path / "new.csv"])
+    assert [problem.where for problem in caught.value.problems] == [
+        ("dataset", "inputs", "b"),
+        ("dataset", "targets", "m"),
     ]
 
 
