@@ -40,6 +40,12 @@ class Problem:
         """Return the same problem seen from `prefix` further out."""
         return replace(self, where=(*prefix, *self.where))
 
+    @property
+    def is_of_data(self) -> bool:
+        """Whether the place begins at a file, or at the dataset of a job."""
+        first = str(self.where[0]) if self.where else ""
+        return "/" in first or first.split(" ")[0] == "dataset"
+
     def __str__(self) -> str:
         place = ".".join(shorten(str(part)) for part in self.where)
         sentences = [f"{place}: {self.what}" if place else self.what]
@@ -89,6 +95,10 @@ class UserError(WirechamberError, ValueError):
     def under(self, *prefix: str | int) -> Self:
         """Return the same error seen from `prefix` further out."""
         return type(self)(*(problem.under(*prefix) for problem in self.problems))
+
+    def within(self, *prefix: str | int) -> Self:
+        """As `under`, for a step that reads data: what is wrong with these stays at its file or below `dataset`."""
+        return type(self)(*(p if p.is_of_data else p.under(*prefix) for p in self.problems))
 
 
 class Mistakes(list[Problem]):

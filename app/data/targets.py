@@ -91,5 +91,5 @@ def check_targets(job: Job, data: Data) -> None:
             try:
                 check_classes(task, stack_columns(first_events(data.splits.train, ROWS).columns, task.targets))
             except UserError as error:
-                raise error.under("tasks", name) from None
+                raise error.within("tasks", name) from None
     name_given_targets(job, data)

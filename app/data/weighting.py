@@ -91,7 +91,7 @@ def make_weighting(job: Job, splits: Splits, source: Source) -> Weighting | None
             blocks = Blocks(splits.train, partial(event_columns, source=source))
             part = spec.build(blocks) if spec.component.facts.fits else spec.build
         except UserError as error:
-            raise error.under("weighting", position) from None
+            raise error.within("weighting", position) from None
         parts.append((position, spec.name, part))
     if not parts:
         return None

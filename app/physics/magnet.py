@@ -23,7 +23,7 @@ class Magnet:
     Attributes:
         field_json: the JSON of the field.
         z_start: z of the start states [mm]; None when it is a column of the data.
-        sha256: hash of the field map that the data were made with, where it is one.
+        sha256: hash of the file of the field that the data were made with, where it has one.
     """
 
     field_json: Mapping[str, Any]
@@ -35,7 +35,7 @@ class Magnet:
         """B(x, y, z) [T], built when it is first needed; equal fields of a process are built once.
 
         Raises:
-            UserError: the field map cannot be read, or is not the one that the data were made with.
+            UserError: the file of the field cannot be read, or is not the one that the data were made with.
         """
         try:
             field = _built(json.dumps(dict(self.field_json), sort_keys=True), _age(self.field_json))
@@ -43,7 +43,7 @@ class Magnet:
             raise error.under("dataset", "field") from None
         sha256 = getattr(field, "sha256", None)
         if self.sha256 and sha256 != self.sha256:
-            what = "the field map has changed since the data were generated"
+            what = "the file of the field has changed since the data were generated"
             raise UserError(
                 Problem(what, ("dataset", "field"), expected=f"sha256 {self.sha256[:16]}", received=str(sha256)[:16])
             )

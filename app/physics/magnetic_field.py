@@ -47,4 +47,9 @@ class Field(Protocol):
         """Return where the field is known; the literal True for a formula that holds everywhere."""
 
 
+def beyond(field: Field) -> str:
+    """Return what happened to tracks that were not inside, for messages: fields with a limit say it as `beyond`."""
+    return str(getattr(field, "beyond", "left where the field is known"))
+
+
 FIELDS = Catalog[Field]("field", "app.physics.fields")

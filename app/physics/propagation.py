@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from app.core.errors import Problem, UserError
 from app.core.libraries import tf
 from app.core.system import cores
 from app.physics.arrays import Array
-from app.physics.magnetic_field import Field
+from app.physics.magnetic_field import Field, beyond
 from app.physics.runge_kutta import rk4_step
 
 BLOCK = 4096
@@ -23,7 +23,7 @@ MOST_STEPS = 4096
 
 
 class Propagated(NamedTuple):
-    """`state` (N, 4) at the end; `outside` (N,): whether the track was outside a field map at some point."""
+    """`state` (N, 4) at the end; `outside` (N,): whether the track was where the field is not known at some point."""
 
     state: NDArray[np.floating[Any]]
     outside: NDArray[np.bool_]
@@ -53,7 +53,7 @@ class Propagator:
             steps: number of steps.
 
         Returns:
-            The states at z_start + dz, shape (N, 4), and which tracks left the field map.
+            The states at z_start + dz, shape (N, 4), and which tracks left where the field is known.
         """
         columns = np.ascontiguousarray(np.asarray(state, self.dtype).T)
         along = [np.asarray(value, self.dtype) for value in (qop, z_start, dz)]
@@ -102,9 +102,18 @@ def _padded(values: NDArray[Any], size: int) -> NDArray[Any]:
     return np.pad(values, [(0, 0)] * (values.ndim - 1) + [(0, missing)], mode="edge") if missing else values
 
 
-def steps_for(
-    propagator: Callable[..., Propagated], state: Array, qop: Array, z_start: Array, dz: Array, accuracy: float
-) -> int:
+class Propagates(Protocol):
+    """RK4 of whatever kind, in a field."""
+
+    @property
+    def field(self) -> Field:
+        """B(x, y, z) [T]."""
+
+    def __call__(self, state: Array, qop: Array, z_start: Array, dz: Array, steps: int) -> Propagated:
+        """Advance tracks as `Propagator` does."""
+
+
+def steps_for(propagator: Propagates, state: Array, qop: Array, z_start: Array, dz: Array, accuracy: float) -> int:
     """Return the number of RK4 steps that keeps the position error of these tracks below `accuracy` [mm].
 
     The method is step doubling: the difference between n and 2n steps is 15/16 of the error with n steps. Tracks that
@@ -112,30 +121,38 @@ def steps_for(
     error ~ n^-4 proposes a number, which is then checked.
 
     Raises:
-        UserError: the accuracy is not reached with MOST_STEPS steps, e.g. in a coarse field map.
+        UserError: the accuracy is not reached with MOST_STEPS steps, e.g. in a coarse field map, or beyond its sides.
     """
     coarse, steps = propagator(state, qop, z_start, dz, 1).state, 1
     while steps <= MOST_STEPS:
-        fine = propagator(state, qop, z_start, dz, 2 * steps).state
+        fine, outside = propagator(state, qop, z_start, dz, 2 * steps)
         good = survives(fine)
-        difference = largest_distance(coarse[good], fine[good])
-        if difference <= accuracy:
+        apart, left = distances(coarse[good], fine[good]), outside[good]
+        if np.max(apart, initial=0.0) <= accuracy:
             break
         coarse, steps = fine, 2 * steps
     else:
-        expected = f"an accuracy that {MOST_STEPS} steps reach; this field gives {difference:.2g} mm there"
-        raise UserError(Problem("cannot be reached", ("accuracy",), expected=expected, received=accuracy))
+        what = "cannot be reached"
+        expected = f"an accuracy that {MOST_STEPS} steps reach; this field gives {np.max(apart):.2g} mm there"
+        if left.any():
+            what += f": {left.sum()} of {len(left)} tracks {beyond(propagator.field)}"
+            expected += f", and {np.max(apart[~left], initial=0.0):.2g} mm for tracks that stay inside, which"
+            expected += " narrower ranges of positions and slopes or a larger map give"
+        raise UserError(Problem(what, ("accuracy",), expected=expected, received=accuracy))
 
     def error(number: int) -> float:
-        return largest_distance(propagator(state, qop, z_start, dz, number).state[good], fine[good])
+        return float(
+            np.max(distances(propagator(state, qop, z_start, dz, number).state[good], fine[good]), initial=0.0)
+        )
 
     proposal = max(steps // 2 + 1, math.ceil(1.02 * steps * (error(steps) / accuracy) ** 0.25))
     return proposal if proposal < steps and error(proposal) <= accuracy else steps
 
 
-def largest_distance(one: NDArray[Any], other: NDArray[Any]) -> float:
-    """Return the largest distance in x and y [mm] between two sets of states (N, 4), 0 for none."""
-    return float(np.max(np.hypot(*(one - other)[:, :2].T), initial=0.0))
+def distances(one: NDArray[Any], other: NDArray[Any]) -> NDArray[Any]:
+    """Return the distances in x and y [mm] between two sets of states (N, 4), (N,)."""
+    apart: NDArray[Any] = np.hypot(*(one - other)[:, :2].T)
+    return apart
 
 
 def survives(state: NDArray[Any], position: float = 5000.0, slope: float = 2.0) -> NDArray[np.bool_]:

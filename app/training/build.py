@@ -139,7 +139,7 @@ def fit_chain(name: str, task: Task, job: Job, data: Data, known: Sequence[Mappi
                 step.constants = {key: value for key, value in constants.items() if key != "step"}
         check_values(task, chain.forward(*next(iter(blocks))))
     except UserError as error:
-        raise error.under("tasks", name) from None
+        raise error.within("tasks", name) from None
     return chain
 
 

@@ -39,7 +39,7 @@ def make_classical(job: Job, data: Data) -> tuple[Any, str, float]:
             known = BaselineInputs(f"{name}_physical", data.columns, task.targets, data.source.magnet, tables)
             layers[name] = job.model.build(known)
         except UserError as error:
-            raise error.under("model") from None
+            raise error.within("model") from None
     seconds = time.monotonic() - began
     outputs = {name: layer({n: inputs[n] for n in data.columns}) for name, layer in layers.items()}
     description = "; ".join(dict.fromkeys(layer.description for layer in layers.values()))

@@ -55,6 +55,14 @@ def test_an_error_can_be_seen_from_further_out() -> None:
     assert str(error) == "tasks.0.scale: wrong.\ntasks.0: whole."
 
 
+def test_what_is_wrong_with_data_is_no_part_of_the_step_that_reads_them() -> None:
+    places = [("dataset", "field", "file"), ("dataset track_states",), ("/a/tracks.npz", "qop"), ("transform", 0), ()]
+    found = UserError(*(Problem("wrong", place) for place in places)).within("tasks", "state")
+    assert [".".join(map(str, problem.where)) for problem in found.problems] == [
+        "dataset.field.file", "dataset track_states", "/a/tracks.npz.qop", "tasks.state.transform.0", "tasks.state"
+    ]  # fmt: skip
+
+
 def test_an_error_survives_the_way_between_two_processes() -> None:
     error = pickle.loads(pickle.dumps(UserError(Problem("wrong", ("a",)))))
     assert str(error) == "a: wrong."

@@ -5,10 +5,11 @@ from field_derivatives import divergence_and_curl, values
 from app.core.errors import UserError
 from app.physics.extrapolation.thin_lens import thin_lens
 from app.physics.fields.harmonic import Harmonic
+from app.physics.fields.uniform import Uniform
 from app.physics.harmonic_file import HarmonicFile, SeenRegion
 from app.physics.harmonic_modes import HarmonicModes
 from app.physics.magnet import Magnet
-from app.physics.magnetic_field import FIELDS, Symmetry
+from app.physics.magnetic_field import FIELDS, Symmetry, beyond
 
 MODES = HarmonicModes(x=3, z=4, half_x=3000.0, half_z=8000.0, center=5000.0, height=1000.0)
 REGION = SeenRegion(np.ones((4, 4, 4), bool), np.array([-900.0, -800.0, 2000.0]), np.array([900.0, 800.0, 8000.0]))
@@ -84,6 +85,12 @@ def test_arrays_keep_their_precision():
         found = field(x, y, last)
         assert {component.dtype for component in found} == {np.dtype(np.float32)}
         assert np.allclose(found, field(x.astype(float), y.astype(float), np.float64(last)), atol=1e-3)
+
+
+def test_tracks_outside_of_the_region_are_said_to_have_a_continued_field_and_outside_of_a_map_none():
+    unknown = "left the region that the fitted tracks saw, the field is continued there"
+    assert beyond(Harmonic.of_modes(MODES, np.zeros(MODES.shape), REGION)) == unknown
+    assert beyond(Uniform()) == "left where the field is known"
 
 
 def test_beyond_the_box_the_field_is_that_of_the_nearest_place():

@@ -61,7 +61,7 @@ def test_a_map_other_than_the_one_of_the_data_is_refused(tmp_path):
     os.utime(path, ns=(2, 2))
     found = hashlib.sha256(path.read_bytes()).hexdigest()
     text = (
-        "dataset.field: the field map has changed since the data were generated. "
+        "dataset.field: the file of the field has changed since the data were generated. "
         f"Expected sha256 {known[:16]}. Received '{found[:16]}'."
     )
     with pytest.raises(UserError) as caught:

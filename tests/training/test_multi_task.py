@@ -17,7 +17,7 @@ from app.evaluation import load
 from app.execution.session import Options
 from app.execution.single import train_job
 from app.predictions import Predictions
-from app.training.build import build
+from app.training.build import build, fit_chain
 
 PLACE = {"targets": ["x", "y"], "transform": "kick", "weight": 1.0}
 SLOPES = {"targets": ["tx", "ty"], "transform": "kick", "weight": 0.25}
@@ -179,3 +179,16 @@ def test_the_histogram_is_kept_with_the_run_and_drawn(small_job, tmp_path):
     (found,) = json.loads(ran.normalization.read_text())["weighting"]
     assert (found["targets"], np.shape(found["counts"])) == (["x"], (5,))
     assert {"reweighting.png", "task_curves.png"} <= {path.name for path in ran.plots.iterdir()}
+
+
+def test_a_field_that_is_not_there_is_a_mistake_of_the_dataset_whichever_task_reads_it(small_job, tmp_path):
+    random = np.random.default_rng(0)
+    x = np.column_stack([random.uniform(-0.3, 0.3, (60, 4)), random.uniform(0.1, 0.2, 60), np.full(60, 5161.0)])
+    np.savez(tmp_path / "tracks.npz", X=x, Y=x[:, :4], Z=np.full((60, 2), [2665.0, 7826.0]))
+    field = {"name": "harmonic", "file": str(tmp_path / "absent.npz")}
+    dataset = {"name": "track_states", "files": str(tmp_path / "tracks.npz"), "field": field}
+    place = {**PLACE, "transform": {"name": "kick", "baseline": "thin_lens"}}
+    wrong = job(small_job, {"place": place}, dataset=dataset)
+    data = load_data(wrong)
+    with pytest.raises(UserError, match=r"^dataset\.field\.file: cannot read the fitted field \(No such file"):
+        fit_chain("place", wrong.tasks["place"], wrong, data)

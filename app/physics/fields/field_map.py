@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,7 @@ class FieldMap:
 
     The interpolation is exact at the nodes and continuous; its derivatives jump at the cell borders, so that the field
     obeys Maxwell's equations only to the order of the spacing, and Runge-Kutta loses its fourth order: an accuracy of
-    about 0.01 mm is reasonable. Tracks that leave the map are counted and warned about by the program.
+    about 0.01 mm is reasonable. A simulation counts tracks that leave the map and warns of them.
 
     Args:
         file: the map: npz grid or ASCII table `x y z Bx By Bz`; `${VARIABLE}` is expanded. A missing file is an error.
@@ -36,6 +36,8 @@ class FieldMap:
     Raises:
         UserError: no such file, no full and even grid, an unset variable in the path.
     """
+
+    beyond: ClassVar[str] = "left the field map, the field is zero there"
 
     def __init__(
         self,

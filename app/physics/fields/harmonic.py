@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -19,8 +19,8 @@ class Harmonic:
 
     The potential is a sum of `cos|sin(a x) sinh|cosh(k y) cos|sin(b z)` with `k^2 = a^2 + b^2`, so that divergence and
     curl vanish whatever the coefficients are. It is known where tracks passed; beyond the box around them each place
-    gets the field of the nearest place of the box. Tracks that leave the cells that tracks have seen are counted and
-    warned about by the program, as those that leave a map.
+    gets the field of the nearest place of the box. A simulation counts tracks that leave the cells that tracks have
+    seen and warns of them.
 
     Args:
         file: what `wirechamber fit-field` wrote; `${VARIABLE}` is expanded. A missing file is an error.
@@ -30,6 +30,8 @@ class Harmonic:
     Raises:
         UserError: no such file, another kind of file, an unset variable in the path.
     """
+
+    beyond: ClassVar[str] = "left the region that the fitted tracks saw, the field is continued there"
 
     def __init__(self, *, file: str, polarity: Literal[1, -1] = 1, scale: float = 1.0) -> None:
         self._set(read_harmonic(file), polarity * scale)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.errors import Problem, UserError
+from app.physics.magnetic_field import beyond
 from app.physics.propagation import Propagated, Propagator, steps_for, survives
 from datasets.files.shards import write_shard
 from datasets.simulate.engine.generator import Generator
@@ -104,7 +105,7 @@ class TrackGenerator(Generator):
         return (tracks.z_start[0], tracks.dz[0]) if self.sampling.shares_z else (tracks.z_start, tracks.dz)
 
     def propagate(self, tracks: Tracks) -> Propagated:
-        """Return the states at the end and which tracks left the field map."""
+        """Return the states at the end and which tracks left where the field is known."""
         return self.propagator(tracks.state, tracks.qop, *self.z_range(tracks), self.steps)
 
     def options(self) -> dict[str, Any]:
@@ -128,7 +129,7 @@ class TrackGenerator(Generator):
         arrays, counts = self.accepted(shard, rows)
         if counts["outside_field_map"] and not self.sampling.stays_inside:
             lost = counts["outside_field_map"]
-            log.warning("%d of %d tracks left the field map, the field is zero there", lost, rows)
+            log.warning("%d of %d tracks %s", lost, rows, beyond(self.propagator.field))
         key = event_keys(self.seed, self.stream(), shard, rows)
         write_shard(path, arrays | {"key": key}, metadata | {"steps": self.steps} | counts)
 

@@ -1,4 +1,5 @@
 import logging
+import re
 
 import numpy as np
 import pytest
@@ -165,8 +166,27 @@ def test_tracks_that_leave_the_map_are_counted_and_warned_about(simulate, tmp_pa
         )
     outside = shard["metadata"]["outside_field_map"]
     assert 100 < outside <= 200
-    assert f"{outside} of 200 tracks left the field map" in caplog.text
+    assert f"{outside} of 200 tracks left the field map, the field is zero there" in caplog.text
     assert len(shard["metadata"]["field_sha256"]) == 64
+
+
+def test_tracks_that_leave_a_map_by_its_sides_are_named_where_they_prevent_the_accuracy(
+    simulate, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("app.physics.propagation.MOST_STEPS", 16)
+    axis, z = np.array([-700.0, 700.0]), np.array([2665.0, 7826.0])
+    values = np.zeros((2, 2, 2, 3))
+    values[..., 1] = -0.1
+    np.savez(tmp_path / "map.npz", x_mm=axis, y_mm=axis, z_mm=z, B_T=values)
+    field = {"name": "map", "file": str(tmp_path / "map.npz")}
+    with pytest.raises(UserError) as error:
+        simulate(tmp_path / "out", tracks=20, field=field)
+    left = r"^accuracy: cannot be reached: (\d+) of 5120 tracks left the field map, the field is zero there\. "
+    assert re.match(left + r"Expected an accuracy that 16 steps reach; this field gives", str(error.value))
+    gives = re.search(
+        r"gives (\S+) mm there, and (\S+) mm for tracks that stay inside, which narrower", str(error.value)
+    )
+    assert float(gives[1]) > 1e-2 > 1e-4 > float(gives[2])
 
 
 def test_a_full_disk_is_one_clear_line_and_leaves_finished_shards_whole(simulate, shard_of, small_disk):

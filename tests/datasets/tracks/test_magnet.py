@@ -105,7 +105,7 @@ def test_another_map_is_refused(a_map):
     other, changed = a_map("other.npz", peak=1.1)
     text = refused(facts(known, sha256), other)
     assert text == (
-        "dataset.field: the field map has changed since the data were generated. "
+        "dataset.field: the file of the field has changed since the data were generated. "
         f"Expected sha256 {sha256[:16]}. Received '{changed[:16]}'."
     )
     reversed_map = {**other, "polarity": -1}
