@@ -20,6 +20,7 @@ class BestRun:
         better: whether lower or higher values of the metric are better.
         runs: how many finished runs on the same data it is the best of.
         elsewhere: the best run on each other set of data; these must not be compared with it.
+        others: how many finished runs there are on other data.
     """
 
     record: Record
@@ -27,6 +28,7 @@ class BestRun:
     better: Better
     runs: int
     elsewhere: tuple[Record, ...]
+    others: int
 
 
 def metric_of(notes: Notes, records: Sequence[Record]) -> tuple[str, Better]:
@@ -61,13 +63,16 @@ def finished(records: Iterable[Record], metric: str) -> list[Record]:
 
 
 def comparable(records: Sequence[Record]) -> list[list[Record]]:
-    """Group runs on the same data and split; a run that has not read its data yet goes by the dataset's description."""
+    """Group runs on the same data and split; a run that has not read its data yet goes by the dataset's description.
+
+    Words for the same data have changed between versions, so where there is a fingerprint it alone decides.
+    """
     known = {r.dataset: r.fingerprint for r in records if r.fingerprint}
     groups: dict[tuple[str, str], list[Record]] = {}
     for record in records:
         data = record.fingerprint or known.get(record.dataset, "")
-        groups.setdefault((record.dataset, data), []).append(record)
-    return [groups[key] for key in sorted(groups)]
+        groups.setdefault((data, "" if data else record.dataset), []).append(record)
+    return [group for _, group in sorted(groups.items(), key=lambda item: (item[1][0].dataset, item[0]))]
 
 
 def best_run(root: Path, application: str, data: str | None = None) -> BestRun:
@@ -99,5 +104,7 @@ def best_run(root: Path, application: str, data: str | None = None) -> BestRun:
     if len(matches) != 1:
         known = [group[0].fingerprint for group in groups]
         raise UserError(unknown("fingerprint of data", data, known, ("--data",)))
-    firsts = [by_metric(group, metric, better)[0] for group in groups if group is not matches[0]]
-    return BestRun(by_metric(matches[0], metric, better)[0], metric, better, len(matches[0]), tuple(firsts))
+    others = [group for group in groups if group is not matches[0]]
+    firsts = tuple(by_metric(group, metric, better)[0] for group in others)
+    best, number = by_metric(matches[0], metric, better)[0], sum(map(len, others))
+    return BestRun(best, metric, better, len(matches[0]), firsts, number)

@@ -58,7 +58,10 @@ def application_section(name: str, contents: Contents) -> list[str]:
         facts.insert(2, ("Evaluation metric", f"{markdown.name(metric)} ({better} is better){leading}"))
     parts = [f"## {name}", _bullets(facts)]
     shown: list[Record] = []
-    for group in ranking.comparable(records):
+    groups = ranking.comparable(records)
+    if len(groups) > 1:
+        parts.append(f"Runs on {len(groups)} sets of data, told apart by fingerprint: only those on one are compared.")
+    for group in groups:
         ranked = ranking.by_metric(group, metric, better)
         some = select(ranked)
         parts += data_section(ranked, some, metric)

@@ -26,6 +26,7 @@ from datasets.pipeline.arrays import dense
 from datasets.pipeline.batches import Batch
 from datasets.pipeline.checked import open_source
 from datasets.pipeline.events import Events, Source
+from datasets.pipeline.options import Split
 from datasets.pipeline.split import Part, Splits, bootstrap, split
 
 logger = logging.getLogger(__name__)
@@ -107,9 +108,8 @@ def load_data(job: Job, limit: int | None = None, root: Path | None = None, leve
     simulated = options.simulate is not None or is_simulated(files[0])
     logger.log(level, "data: %s%s", "SIMULATED, " if simulated else "", source.description)
     splits = split(source, options, limit)
-    if (folds := options.split.folds) is not None:
-        source = replace(source, description=f"{source.description}, fold {options.split.fold} of {folds}")
     rows = {name: getattr(splits, name).rows for name in ("train", "validation", "test")}
+    source = replace(source, description=describe(source, options.split, None if limit else sum(rows.values())))
     most = "" if limit is None else f" (at most {limit:,} of each are read)"
     logger.log(level, "split: %s%s", ", ".join(f"{name} {number:,}" for name, number in rows.items()), most)
     for name, number in rows.items():
@@ -122,6 +122,14 @@ def load_data(job: Job, limit: int | None = None, root: Path | None = None, leve
     prepare = partial(make_batch, tasks=job.tasks, weighting=weighting)
     unlabelled = load_unlabelled(job, source, root) if job.unlabelled else None
     return Data(source, splits, simulated, prepare, unlabelled, weighting, limit)
+
+
+def describe(source: Source, split: Split, rows: int | None) -> str:
+    """Return the description of a source, with how many of its events are read, where that is known, and the fold."""
+    text = source.description
+    if rows and rows < source.rows and text.startswith(f"{source.rows:,} "):
+        text = f"{rows:,} of {text}"
+    return text if split.folds is None else f"{text}, fold {split.fold} of {split.folds}"
 
 
 def load_unlabelled(job: Job, source: Source, root: Path) -> Part:

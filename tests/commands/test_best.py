@@ -31,6 +31,22 @@ def test_it_prints_and_copies_the_best_run(run, tmp_path, capsys):
     assert "no model.onnx: `wirechamber export trained` writes it" in capsys.readouterr().out
 
 
+def test_data_that_are_described_by_the_same_words_are_told_apart(made_run, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "300")
+    for name, seed, file in (("one", 1, "events.csv"), ("two", 2, "events.parquet"), ("three", 2, "events.parquet")):
+        job = made_run(name, seed=seed, dataset="4,000 rows") / "job.json"
+        content = json.loads(job.read_text())
+        content["dataset"] |= {"files": [f"/data/{file}"], "simulate": None}
+        job.write_text(json.dumps(content))
+    assert main(["best", "track_extrapolation"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "two: pos_mean_mm 1.25, the best of 2 on 4,000 rows (events.parquet, data2)"
+    assert lines[-2:] == [
+        "not compared: 1 run on other data",
+        "  4,000 rows (events.csv, data1): one 1.25; --data data1",
+    ]
+
+
 @pytest.mark.parametrize(("spoil", "message"), [
     (lambda run: (run / "provenance.json").write_text("{"), "provenance.json: cannot be read"),
     (lambda run: (run / "metrics.json").unlink(), "runs/trained: the run has not finished: there is no metrics.json"),

@@ -6,7 +6,8 @@ import pytest
 
 import registry
 from app.core.errors import UserError
-from registry.ranking import best_run
+from registry.ranking import best_run, comparable
+from registry.store import read_all
 
 
 def record(run, value, data="aaaa1111", state="done", **more):
@@ -39,9 +40,19 @@ def test_runs_on_other_data_are_not_compared(root):
     found = best_run(where, "tracks")
     assert found.record.run == "b"
     assert [other.run for other in found.elsewhere] == ["easy"]
+    assert (found.runs, found.others) == (2, 1)
     assert best_run(where, "tracks", data="bbbb").record.run == "easy"
     with pytest.raises(UserError, match=r"--data: unknown fingerprint of data"):
         best_run(where, "tracks", data="cccc")
+
+
+def test_the_same_data_in_other_words_are_the_same_data(root):
+    """As versions before this one described them; a run that has not read its data goes by the words alone."""
+    words = ("900 of 1,000 rows", "1,000 rows")
+    where = root(record("a", 2.0, dataset=words[0]), record("b", 1.0, dataset=words[1]))
+    root(record("c", None, state="running", data="", dataset=words[1]))
+    assert best_run(where, "tracks").runs == 2
+    assert [[r.run for r in group] for group in comparable(read_all(where).records)] == [["a", "b", "c"]]
 
 
 def test_the_notes_name_the_metric(root):

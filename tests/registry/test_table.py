@@ -177,6 +177,7 @@ def test_runs_on_other_data_stand_in_a_table_of_their_own() -> None:
     assert "### 15,000 tracks `abcdef01`" in text
     assert "### 🧪 simulated: 15,000 tracks `01234567`" in text
     assert "### 50 tracks\n" in text
+    assert "Runs on 3 sets of data, told apart by fingerprint: only those on one are compared." in text
 
 
 def test_a_run_that_has_not_read_its_data_stands_with_those_of_the_same_description() -> None:
