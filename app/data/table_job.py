@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from app.core.errors import Problem, UserError
 from app.data.columns import kind_of_array
+from app.data.guesses import has_track_states, last_column
 from datasets.tables.arrow import looks_like_number
 from datasets.tables.files import TableFile
 from datasets.tables.formats import open_table
@@ -29,6 +30,10 @@ EVENT = re.compile(rf"({'|'.join(KEYS)})(_?(number|num|no|nr|id|block))?", re.IG
 LEAST_ROWS = 3
 WEIGHT = re.compile(r"(.*[_.])?(weight|wgt)s?", re.I)
 TRUTH = re.compile(r"(.*[_.])?(target|label|class|truth|true|gen|mc|y|signal|is_?signal|mass|m)([_.].*)?", re.I)
+TRACK_STATES = (
+    "these columns look like states of tracks at two planes: the loader track_states reads such tracks, with their "
+    "physics, from ROOT trees and npz arrays; wirechamber list datasets track_states"
+)
 Columns = dict[str, NDArray[Any]]
 
 
@@ -44,10 +49,7 @@ def table_job(path: Path, tree: str | None, inputs: Sequence[str], targets: Sequ
     Raises:
         UserError: a damaged file, no such column, nothing left for the inputs.
     """
-    file = open_table(path, tree)
-    if file.rows < LEAST_ROWS:
-        expected = f"at least {LEAST_ROWS} rows to guess from"
-        raise UserError(Problem("too few rows", (str(path),), expected=expected, received=file.rows))
+    file = open_rows(path, tree)
     columns, left = readable_columns(file, [*inputs, *targets])
     for name in inputs:
         check_number(name, columns[name])
@@ -55,7 +57,7 @@ def table_job(path: Path, tree: str | None, inputs: Sequence[str], targets: Sequ
     columns = {short[name]: values for name, values in columns.items()}
     inputs, targets = [short[name] for name in inputs], [short[name] for name in targets]
     key = key_of(columns)
-    targets = targets or guess_targets(columns, {*inputs, *key})
+    is_guess, targets = not targets, targets or guess_targets(columns, {*inputs, *key})
     weights = [name for name in columns if WEIGHT.fullmatch(name) and name not in targets]
     free = {name: values for name, values in columns.items() if name not in (*targets, *key, *weights)}
     left |= {} if inputs else {name: reason for name, values in free.items() if (reason := no_input(name, values))}
@@ -65,6 +67,10 @@ def table_job(path: Path, tree: str | None, inputs: Sequence[str], targets: Sequ
             logger.info("left out: %s (%s)", name, reason)
     if not inputs:
         raise UserError(Problem("no column is left for the inputs", (str(path),), received=list(columns)))
+    if is_guess and not any(map(TRUTH.fullmatch, targets)):
+        logger.warning(last_column(targets[0], inputs))
+    if has_track_states(short):
+        logger.warning(TRACK_STATES)
     lacking = [n for n in (*inputs, *targets) if columns[n].dtype.kind == "f" and not np.isfinite(columns[n]).all()]
     if lacking:
         logger.warning("rows without a value of %s are dropped (missing: drop)", ", ".join(lacking))
@@ -83,6 +89,15 @@ def table_job(path: Path, tree: str | None, inputs: Sequence[str], targets: Sequ
         **({"missing": "drop"} if lacking else {}),
     }
     return {"dataset": dataset, "tasks": tasks_of(classes)}
+
+
+def open_rows(path: Path, tree: str | None) -> TableFile:
+    """Open a table; raises UserError where it has too few rows to guess from."""
+    file = open_table(path, tree)
+    if file.rows < LEAST_ROWS:
+        expected = f"at least {LEAST_ROWS} rows to guess from"
+        raise UserError(Problem("too few rows", (str(path),), expected=expected, received=file.rows))
+    return file
 
 
 def short_names(names: Sequence[str]) -> dict[str, str]:
@@ -153,7 +168,7 @@ def key_of(columns: Columns) -> list[str]:
 
 
 def guess_targets(columns: Columns, taken: set[str]) -> list[str]:
-    """Return the columns whose names say that they are the truth, else the last one, and say so."""
+    """Return the columns whose names say that they are the truth, and say so, else the last one."""
     free = [name for name, values in columns.items() if name not in taken and not WEIGHT.fullmatch(name)]
     free = [name for name in free if is_number(columns[name]) or classes_of(columns[name])]
     if not free:
@@ -163,7 +178,6 @@ def guess_targets(columns: Columns, taken: set[str]) -> list[str]:
     if found := [name for name in free if TRUTH.fullmatch(name)]:
         logger.warning("targets are guessed from the names: %s; --targets says which", ", ".join(found))
         return found
-    logger.warning("no name says what to learn, so the last column is taken: %s; --targets says which", free[-1])
     return free[-1:]
 
 

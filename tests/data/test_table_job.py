@@ -74,11 +74,28 @@ def test_what_is_given_is_taken(tmp_path, columns, caplog):
 def test_without_a_hint_the_last_column_is_learned(tmp_path, columns, caplog):
     made = job_of(tmp_path, {name: columns[name] for name in ("pt", "constant", "eta")})
     assert made["dataset"]["targets"] == {"eta": ""}
-    assert "no name says what to learn, so the last column is taken: eta; --targets says which" in caplog.messages
+    says = "no name says what to learn, so the last column is taken: eta, from pt; --inputs and --targets say which"
+    assert says in caplog.messages
     assert made["dataset"]["inputs"] == ["pt"]
     assert "key" not in made["dataset"]
     with pytest.raises(UserError, match="no column is left for the inputs"):
         job_of(tmp_path, {"eta": columns["eta"]})
+
+
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [
+        ("x0 y0 tx0 ty0 qop_MeV x1 y1 tx1 ty1", True),
+        ("in_x in_y in_tx in_ty q_over_p out_x out_y out_tx out_ty", True),
+        ("x y tx ty q/p true_x true_y true_tx true_ty", True),
+        ("x0 y0 tx0 ty0 x1 y1 tx1 ty1", False),
+        ("x y tx ty qop true_x", False),
+        ("x1 y1 x2 y2 qop", False),
+    ],
+)
+def test_columns_of_track_states_point_to_their_loader(tmp_path, caplog, names, found):
+    job_of(tmp_path, dict(zip(names.split(), np.random.default_rng(1).normal(0, 1, (9, ROWS)), strict=False)))
+    assert ("wirechamber list datasets track_states" in caplog.text) == found
 
 
 def test_values_that_are_missing_and_classes_of_integers(tmp_path, columns):
