@@ -35,11 +35,21 @@ class Tried:
     distances: np.ndarray[tuple[int], np.dtype[np.float64]]
 
     @property
+    def mean(self) -> float:
+        """The mean distance [mm], by which fits are compared."""
+        return float(self.distances.mean())
+
+    @property
+    def figures(self) -> list[str]:
+        """Mean, median, 95 % and largest distance [mm]."""
+        d = self.distances
+        return [f"{v:.4f}" for v in (self.mean, np.median(d), np.quantile(d, 0.95), d.max())]
+
+    @property
     def row(self) -> list[str]:
         """What is shown of it."""
-        d, modes = self.distances, self.fit.modes
-        figures = [f"{v:.4f}" for v in (d.mean(), np.median(d), np.quantile(d, 0.95), d.max())]
-        return [f"{modes.x} x {modes.z}", str(int(self.fit.active.sum())), f"{self.prior:g}", *figures]
+        modes = self.fit.modes
+        return [f"{modes.x} x {modes.z}", str(int(self.fit.active.sum())), f"{self.prior:g}", *self.figures]
 
 
 HEADER = ["modes in x and z", "coefficients", "prior", "mean [mm]", "median [mm]", "95 % [mm]", "largest [mm]"]
@@ -83,21 +93,24 @@ def choose_fit(
     options = FitOptions(shortest=WAVES_PER_LENGTH / dz, strength=scale * COARSE_FACTOR * max(priors))
     coarse = geometry(tracks, COARSE)
     fastest = tracks.take(np.argsort(np.abs(tracks.start[:, 4]))[:COARSE_TRACKS])
-    log.info("a first fit of %d tracks with %d x %d modes", len(fastest), *COARSE)
+    total = len(allowed) * len(priors)
+    plural = "s" * (total > 1)
+    log.info(
+        "at most %d fit%s, after a first one of %d tracks with %d x %d modes", total, plural, len(fastest), *COARSE
+    )
     fit = fit_coefficients(coarse, coarse.present(True, True), fastest, options, np.zeros(coarse.shape))
     tried = list[Tried]()
-    for shape in allowed:
-        best = None
-        for prior in sorted(priors, reverse=True):
+    for row, shape in enumerate(allowed):
+        first = row * len(priors) + 1
+        for number, prior in enumerate(sorted(priors, reverse=True), first):
+            log.info("fit %d of %d: %d x %d modes, prior %g", number, total, *shape, prior)
             fit = _refine(fit, tracks, shape, replace(options, strength=scale * prior, robust=robust), even)
-            now = Tried(fit, prior, np.hypot(*fit.residuals(left_out).T[:2]))
-            log.info("%s", "  ".join(f"{n}: {v}" for n, v in zip(HEADER, now.row, strict=True)))
-            tried.append(now)
-            if best is not None and now.distances.mean() > best.distances.mean():
+            tried.append(Tried(fit, prior, np.hypot(*fit.residuals(left_out).T[:2])))
+            log.info("  left out: mean %s, median %s, 95 %% %s, largest %s mm", *tried[-1].figures)
+            if number > first and tried[-1].mean > tried[-2].mean:
                 break
-            best = now
-        fit = min(tried, key=lambda t: float(t.distances.mean())).fit
-    return sorted(tried, key=lambda t: float(t.distances.mean()))
+        fit = min(tried, key=lambda t: t.mean).fit
+    return sorted(tried, key=lambda t: t.mean)
 
 
 def geometry(tracks: TrackPairs, shape: tuple[int, int]) -> HarmonicModes:

@@ -31,6 +31,13 @@ class TrackPairs:
     def __len__(self) -> int:
         return len(self.start)
 
+    @property
+    def bends(self) -> Floats:
+        """Distances [mm] in x and y between the end states and where straight lines end, (N,)."""
+        straight = self.start[:, :2] + self.start[:, 6:] * self.start[:, 2:4]
+        bends: Floats = np.hypot(*(self.end[:, :2] - straight).T)
+        return bends
+
     def take(self, rows: Any) -> "TrackPairs":
         """Return some of the tracks."""
         return TrackPairs(self.start[rows], self.end[rows])

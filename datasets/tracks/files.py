@@ -17,6 +17,8 @@ END = ("x", "y", "tx", "ty")
 NEEDED = (*START[:-1], *(f"true_{name}" for name in END))
 OPTIONAL = ("dz", "p", "z_start", "key")
 ROWS_PER_BLOCK = 2**20
+LENGTHS_DIFFER = 1.0
+"""Difference [mm] of dz and the distance of the planes that is no rounding."""
 Columns = dict[str, Any]
 
 
@@ -120,12 +122,29 @@ def read_npz_rows(path: Path, names: Mapping[str, str], first: int, rows: int) -
     """Read some rows by array name; nothing stays mapped, for pages of a mapped file count as this process's memory."""
     part = {column: np.array(npz.load_array(path, name)[first : first + rows]) for column, name in names.items()}
     columns = {name: part["start"][:, i] for i, name in enumerate(START[: part["start"].shape[1]])}
+    if "z" in part and "dz" in columns:
+        check_lengths(columns["dz"], part["z"], first, (str(path),))
     if "end" in part:
         columns |= {f"true_{name}": part["end"][:, i] for i, name in enumerate(END)}
     if "z" in part:
         columns["z_start"] = part["z"][:, 0]
         columns.setdefault("dz", part["z"][:, 1] - part["z"][:, 0])
     return columns | {name: part[name] for name in ("p", "key") if name in part}
+
+
+def check_lengths(dz: Any, z: Any, first: int, place: tuple[str]) -> None:
+    """Refuse lengths (N,) [mm] that are not those between the planes (N, 2), both of a file, from a row on."""
+    if dz.dtype.kind not in "iuf" or z.dtype.kind not in "iuf":
+        return  # the dataset says which column is no number
+    with np.errstate(invalid="ignore"):  # what is not finite is refused, or dropped, by the dataset
+        length = np.asarray(z[:, 1], np.float64) - z[:, 0]
+        apart = np.abs(length - dz)
+    bad = np.flatnonzero((apart > LENGTHS_DIFFER) & np.isfinite(apart))
+    if len(bad):
+        what = f"dz and z_start, z_end of {len(bad)} of {len(dz)} tracks contradict each other, first at row"
+        what += f" {first + bad[0]}"
+        expected = f"dz = {length[bad[0]]:g} mm, or 'planes': null where that array is something else"
+        raise UserError(Problem(what, place, expected=expected, received=float(dz[bad[0]])))
 
 
 def root_reader(path: Path, layout: Layout) -> tuple[int, Callable[[int, int], Columns]]:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from app.cli import main
+from app.commands.fit_field import warn_of_misses
 from app.field_fit.transport import follow_tracks
 from app.physics.harmonic_modes import HarmonicModes
 from app.physics.magnetic_field import FIELDS
@@ -37,10 +38,16 @@ def write_tracks(tmp_path):
     return write
 
 
-def test_a_field_comes_back_and_is_one_of_the_catalog(write_tracks, tmp_path, capsys):
-    out = tmp_path / "field.npz"
-    assert main(["fit-field", write_tracks(), "--out", str(out), "--modes", "1", "4", "--prior", "1e-11"]) == 0
-    said = capsys.readouterr().out
+def test_a_field_comes_back_and_is_one_of_the_catalog(write_tracks, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    out, asked = tmp_path / "new" / "field.npz", ["--out", "new/field.npz", "--modes", "1", "4", "--prior", "1e-11"]
+    assert main(["fit-field", write_tracks(), *asked]) == 0
+    said, warned = capsys.readouterr()
+    assert "a bad fit" not in warned
+    begin = said.index("at most 1 fit, after a first one of 108 tracks with 4 x 7 modes")
+    assert begin < said.index("fit 1 of 1: 1 x 4 modes, prior 1e-11") < said.index("  left out: mean 0.")
+    assert max(map(len, said[: said.index("fits, by the mean")].splitlines())) <= 80
+    assert said.splitlines()[-1] == f'as a field: {{"name": "harmonic", "file": "{out}"}}'
     assert "108 tracks to fit, 12 left out" in said
     assert "12 of 12 tracks left out stay where tracks were fitted" in said
     assert "| int By dz |" in said.replace("│", "|")
@@ -64,13 +71,22 @@ def test_a_field_comes_back_and_is_one_of_the_catalog(write_tracks, tmp_path, ca
     ("change", "arguments", "message"),
     [
         ({}, ["--modes", "8", "20"], "fit-field: too few tracks for the modes. Expected at least 293 for 1169"),
-        ({"X": lambda x: np.where(np.arange(6) == 5, 0.0, x)}, [], "fit-field.dz: the two planes of 120 tracks do not"),
+        (
+            {"X": lambda x: x * (np.arange(6) < 5), "Z": lambda z: z[:, [0, 0]]},
+            [],
+            "fit-field.dz: the two planes of 120 tracks do not",
+        ),
+        (
+            {"Z": lambda z: z + np.outer(np.arange(120) > 2, [0, 40.0])},
+            [],
+            "dz and z_start, z_end of 117 of 120 tracks contradict each other, first at row 3. Expected dz = 5201 mm",
+        ),
         ({"Y": lambda y: np.where(np.arange(4) == 1, np.nan, y)}, [], "not finite"),
         ({"count": 30}, [], "fit-field: too few tracks. Expected at least 50. Received 30"),
         ({}, ["--prior", "0"], "expected a positive number, received '0'"),
         ({}, ["--left-out", "0.9"], "expected a share from 0.01 to 0.5, received '0.9'"),
     ],
-    ids=["modes", "planes", "nan", "tracks", "prior", "share"],
+    ids=["modes", "planes", "lengths", "nan", "tracks", "prior", "share"],
 )
 def test_mistakes_are_one_line(write_tracks, tmp_path, capsys, change, arguments, message):
     call = ["fit-field", write_tracks(**change), "--out", str(tmp_path / "f.npz"), *arguments]
@@ -88,6 +104,27 @@ def test_mistakes_are_one_line(write_tracks, tmp_path, capsys, change, arguments
 def test_the_output_is_an_npz(write_tracks, tmp_path, capsys):
     assert main(["fit-field", write_tracks(), "--out", str(tmp_path / "f.txt")]) == 2
     assert "--out: not an npz. Expected a name that ends with .npz" in capsys.readouterr().err
+
+
+def test_the_place_of_the_output_is_checked_before_anything_is_fitted(write_tracks, tmp_path, capsys):
+    tracks = write_tracks()
+    (tmp_path / "g.png").mkdir()
+    for name, wrong in [("tracks.npz/f.npz", "tracks.npz: cannot be made (a file is"), ("g.npz", "g.png: is a folder")]:
+        assert main(["fit-field", tracks, "--out", str(tmp_path / name)]) == 2
+        said = capsys.readouterr()
+        assert f"--out {tmp_path / wrong}" in said.err
+        assert "to fit" not in said.out
+
+
+def test_a_bad_fit_is_called_so_in_one_line(caplog):
+    for mean, bend in [(0.7, 418.0), (0.008, 0.0), (2.0, 441.0)]:
+        warn_of_misses(mean, bend)
+    assert not caplog.messages
+    warn_of_misses(4.34, 441.0)
+    assert caplog.messages == [
+        "a bad fit: tracks left out miss by 4.34 mm on average, and bend by 441 mm; the field of these tracks may not"
+        " obey div B = curl B = 0 (a gaussian_dipole without 'maxwell' does not), or tracks or modes are too few"
+    ]
 
 
 def test_the_tracks_are_not_written_over(write_tracks, small_job, tmp_path, capsys):

@@ -50,6 +50,15 @@ def test_coefficients_come_back_from_nothing(known):
     assert np.abs(off).max() < 1e-3
 
 
+def test_planes_may_differ_from_track_to_track(known):
+    modes, w, tracks = known[0], known[1], known[2].take(slice(400))
+    random = np.random.default_rng(2)
+    first = tracks.start + np.column_stack([np.zeros((400, 5)), random.uniform(-400, 400, (400, 2))])
+    varied = TrackPairs(first, follow_tracks(modes, w, first, 24)[:, -1])
+    fit = fit_coefficients(modes, modes.present(*NONE), varied, FitOptions(strength=1e-9, iterations=20), 0 * w)
+    assert np.hypot(*fit.residuals(varied)[:, :2].T).mean() < 1e-3 * varied.bends.mean()
+
+
 def test_tracks_that_the_field_cannot_explain_count_less_in_a_robust_fit(known):
     modes, w, tracks = known[0], known[1], known[2].take(slice(300))
     end = tracks.end.copy()
