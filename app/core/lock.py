@@ -175,8 +175,10 @@ def _look(path: Path) -> tuple[Holder, float] | None:
         raise
     except (ValueError, TypeError):
         return Holder(), touched
-    except PermissionError:  # another user's, of a version that let nobody read it: it still shows its touches
-        return Holder(host="a host that another user does not show"), path.stat().st_mtime
+    except PermissionError as error:  # another user's, of a version that let nobody read it: it still shows its touches
+        with contextlib.suppress(OSError):
+            return Holder(host="a host that another user does not show"), path.stat().st_mtime
+        raise write_error(path, error) from error  # the folder is closed, as when a ticket of AFS has run out
     except OSError as error:
         raise write_error(path, error) from error
 

@@ -294,3 +294,25 @@ def test_a_lock_that_only_its_user_may_read_is_outwaited(tmp_path: Path) -> None
     first, second = start(code, path).communicate(timeout=30)[0].splitlines()
     assert first.startswith(f"{path}: held by process 0 on a host that another user does not show; wait")
     assert second == "0o644"
+
+
+def test_a_folder_that_closes_while_the_lock_is_held_is_named(tmp_path: Path) -> None:
+    """As when a ticket of AFS runs out in the middle of a training."""
+    if os.getuid():
+        pytest.skip("only root can become another user")
+    for folder in (tmp_path, *tmp_path.parents[:3]):
+        folder.chmod(0o777)
+    code = (
+        "from app.core.files import NotWritten\nos.setuid(65534)\npath = pathlib.Path(sys.argv[1])\n"
+        "lease = locked(path).__enter__()\nprint('held', flush=True)\nsys.stdin.readline()\n"
+        "try:\n    lease.check()\nexcept NotWritten as error:\n    print(error, flush=True)\nos._exit(0)\n"
+    )
+    command = [sys.executable, "-c", f"{IMPORTS}\n{code}", str(tmp_path / ".lock")]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    process = subprocess.Popen(command, cwd=REPOSITORY, env=process_environment(), **pipes)
+    assert process.stdout
+    assert process.stdout.readline() == "held\n"
+    tmp_path.chmod(0o700)
+    assert (
+        process.communicate("go\n", timeout=30)[0] == f"{tmp_path / '.lock'}: cannot be written (Permission denied).\n"
+    )
