@@ -8,7 +8,8 @@ import numpy as np
 
 from app.core.errors import UserError
 from datasets.files.contents import Contents, Recognized
-from datasets.tracks.files import END, NEEDED, OPTIONAL, START, Layout, npz_reader, root_reader
+from datasets.tracks.files import END, NEEDED, OPTIONAL, START, Layout, npz_reader, read_metadata, root_reader
+from datasets.tracks.first_job import job_in_field
 
 logger = logging.getLogger(__name__)
 NO_DZ = 'the file holds no dz: add "z": [z_start, z_end] in mm to the dataset'
@@ -16,18 +17,6 @@ GUESSED = 'the file holds no dz: "z": %s is guessed from its tracks; give z_star
 TRACKS = 20_000
 """Tracks of which the distance is guessed."""
 LEAST_SLOPE = 0.01
-JOB = {
-    "application": "track_extrapolation",
-    "model": {"name": "mlp", "preset": "small"},
-    "tasks": {
-        "state": {
-            "targets": ["x", "y", "tx", "ty"],
-            "transform": "kick",
-            "loss": "mse",
-            "metrics": ["track_residuals"],
-        }
-    },
-}
 
 
 def recognize(contents: Contents) -> Recognized | None:
@@ -35,7 +24,8 @@ def recognize(contents: Contents) -> Recognized | None:
     keys = guess_arrays(contents.arrays) if contents.arrays else guess_tree(contents.trees)
     if keys is None:
         return None
-    return Recognized("all columns of track states are there", {**keys, **guess_planes(contents, keys)}, JOB)
+    job = job_in_field(read_metadata(contents.path))
+    return Recognized("all columns of track states are there", {**keys, **guess_planes(contents, keys)}, job)
 
 
 def guess_planes(contents: Contents, keys: Mapping[str, Any]) -> dict[str, Any]:

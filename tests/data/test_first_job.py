@@ -14,10 +14,13 @@ from app.cli import main
 from app.config.job_file import parse
 from app.core.files import REPOSITORY
 from app.data.first_job import first_job, recognize
+from app.layers.features import check_features
 from datasets import DATASETS, Column, Events, Input, Source
 from datasets.files.contents import Recognized
 from datasets.pipeline.checked import open_source
+from datasets.transforms.chain import check_mirror
 
+TINY = "json/track_extrapolation/mlp_tiny.json"
 KNOWN = {
     "tracks.npz": ("all columns of track states are there", {}),
     "planes.npz": ("images of clusters on matched planes, with metadata of 14 columns", {"planes": ["u", "v", "x"]}),
@@ -47,6 +50,32 @@ def test_the_loader_that_knows_a_file_makes_a_job_that_reads_it(name, tmp_path, 
     source = open_source(job.dataset, [tmp_path / name])
     assert {target for task in job.tasks.values() for target in task.targets} <= set(source.targets)
     assert sum(len(events) for events in source) > 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "mirror", "features"),
+    [
+        ({}, True, json.loads((REPOSITORY / TINY).read_text())["model"]["inputs"]["features"]),
+        ({"name": "uniform", "by": -0.5, "bx": 0.1}, False, ["tx", "ty", "qop", "lens_u", "lens_tx", "lens_ty"]),
+        ({"maxwell": True}, True, ["x", "y", "tx", "ty", "qop", "lens_x", "lens_y", "lens_u", "lens_v"]),
+        ({"name": "field_map", "file": "absent.npz"}, None, None),
+    ],
+)
+def test_tracks_whose_field_is_stated_are_learned_beside_a_thin_lens(changes, mirror, features, tmp_path):
+    metadata = {"dataset": "track_states", "field": {"name": "gaussian_dipole", **changes}, "z_start": 0, "z_end": 9}
+    write(tmp_path / "tracks.npz", {**FAMILIES["tracks.npz"][1](), "metadata": np.array(json.dumps(metadata))})
+    made = first_job(tmp_path / "tracks.npz", None, [], [])
+    if features is None:
+        assert (made["tasks"]["state"]["transform"], made["model"]) == ("kick", {"name": "mlp", "preset": "small"})
+        return
+    tiny = json.loads((REPOSITORY / TINY).read_text())["tasks"]["state"]
+    assert made["tasks"]["state"] == tiny
+    assert made["model"]["inputs"] == {"mirror": mirror, "features": features}
+    source = open_source(parse(made).dataset, [tmp_path / "tracks.npz"])
+    columns = [column.name for column in source.inputs["state"].columns]
+    check_features(features, columns, source.magnet)
+    if mirror:
+        check_mirror(source.magnet, columns, tiny["targets"])
 
 
 def test_inputs_and_targets_make_a_table_of_any_file(tmp_path):
