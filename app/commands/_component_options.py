@@ -1,8 +1,7 @@
 """Every parameter of a component as an option of the command line."""
 
 import argparse
-import json
-from typing import Any
+from typing import Any, get_args, get_origin
 
 from app.commands._parser import Parser
 from app.config.reference import arguments_of, default_of, describe_type
@@ -34,22 +33,26 @@ def parse_component_options(
             option = f"--{name.replace('_', '-')}"
             if field.annotation is bool:
                 parser.add_argument(option, dest=name, action="store_const", const=["true"], help=text)
-            else:
+            elif takes_several(field.annotation):
                 parser.add_argument(option, dest=name, nargs="+", metavar="VALUE", help=text)
+            else:
+                parser.add_argument(option, dest=name, nargs=1, metavar="VALUE", help=text)
     options = vars(parser.parse_args(arguments))
     content = {"files": options.pop("files")} if files else {}
     for name, texts in options.items():
         if texts is not None:
-            values = [_read_value(text) for text in texts]
+            try:
+                values = [strict_json.loads_or_text(text) for text in texts]
+            except UserError as error:
+                raise error.under(f"--{name.replace('_', '-')}") from None
             content[name] = values[0] if len(values) == 1 else values
     return content
 
 
-def _read_value(text: str) -> Any:
-    try:
-        return strict_json.loads(text)
-    except json.JSONDecodeError:
-        return text
+def takes_several(annotation: Any) -> bool:
+    """Whether a parameter of this type may have several values, as a list or a range."""
+    kinds = (tuple, list)
+    return annotation in kinds or get_origin(annotation) in kinds or any(map(takes_several, get_args(annotation)))
 
 
 def print_help(options: argparse.Namespace, catalog: Catalog[Any, Any]) -> int:

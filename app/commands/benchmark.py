@@ -1,6 +1,8 @@
 """`wirechamber benchmark`: how fast finished runs predict; track models are compared with Runge-Kutta."""
 
 import argparse
+import json
+from collections.abc import Mapping
 from typing import Any
 
 from app.commands._parser import whole_number
@@ -9,6 +11,9 @@ from app.runs.files import read_job
 from app.runs.finished import find_all_finished
 from app.runtime.console import console, table
 from registry.record import number
+
+OTHERS = ("columns", "runge_kutta")
+"""Rows of other extrapolators in benchmark.json, which are equal for runs on the same tracks."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,13 +48,17 @@ def execute(options: argparse.Namespace) -> int:
     jobs = [read_job(run.job) for run in runs]
     settings = (sorted(set(options.batch_sizes)), options.warmup, options.iterations, options.n_tracks)
     runge_kutta: dict[str, Any] = {}
+    same_tracks: dict[str, dict[str, dict[str, Any]]] = {}
     for run, job in zip(runs, jobs, strict=True):
         content = benchmark(job, load_data(job), load(str(run.path)).model, *settings, runge_kutta, columns)
         write_json(run.benchmark, content)
         show_throughput(run.name, content)
-        if "runge_kutta" in content or columns:
-            show_runge_kutta(run.name, content)
         console.print(f"benchmark: {run.benchmark}")
+        if "runge_kutta" in content or columns:
+            others = json.dumps([content.get(name) for name in OTHERS])
+            same_tracks.setdefault(others, {})[run.name] = content
+    for contents in same_tracks.values():
+        show_runge_kutta(contents)
     return 0
 
 
@@ -68,13 +77,17 @@ def show_throughput(run: str, content: dict[str, Any]) -> None:
     table(title, ["batch", *sizes], [[f"{device} {engine}", *cells] for (device, engine), cells in rows.items()])
 
 
-def show_runge_kutta(run: str, content: dict[str, Any]) -> None:
-    """Print accuracy and speed of the run, of each row of Runge-Kutta and of other extrapolators, and which wins."""
-    best = max(of_size["throughput_cpu"] for of_size in content["batch_sizes"].values())
-    rows = [[run, "", number(content["pos_mean_mm"]), f"{best:,.0f}"]] if "pos_mean_mm" in content else []
-    for row in [*content.get("columns", []), *content.get("runge_kutta", [])]:
+def show_runge_kutta(contents: Mapping[str, dict[str, Any]]) -> None:
+    """Print accuracy and speed of runs on the same tracks, of other extrapolators on these, and which wins."""
+    rows = []
+    for run, content in contents.items():
+        best = max(of_size["throughput_cpu"] for of_size in content["batch_sizes"].values())
+        if "pos_mean_mm" in content:
+            rows.append([run, "", number(content["pos_mean_mm"]), f"{best:,.0f}"])
+    for row in (row for name in OTHERS for row in next(iter(contents.values())).get(name, [])):
         speed = f"{row['throughput']:,.0f}" if "throughput" in row else "not given"
         rows.append([row["engine"], str(row["steps"] or ""), number(row["pos_mean_mm"]), speed])
     table("Runge-Kutta on the same tracks", ["", "steps", "mean error [mm]", "tracks/s"], rows)
-    if "verdict" in content:
-        console.print(content["verdict"])
+    for run, content in contents.items():
+        if "verdict" in content:
+            console.print(f"{run}: {content['verdict']}" if len(contents) > 1 else content["verdict"])

@@ -221,9 +221,7 @@ def parse_override(text: str) -> tuple[tuple[str, ...], Any]:
     if not sign or not path:
         raise UserError(Problem("not an assignment", ("--set",), expected="path.to.key=value", received=text))
     try:
-        return tuple(path.split(".")), strict_json.loads(value)
-    except json.JSONDecodeError:
-        return tuple(path.split(".")), value
+        return tuple(path.split(".")), strict_json.loads_or_text(value)
     except UserError as error:
         raise error.under("--set", path) from None
 

@@ -31,6 +31,23 @@ def loads(text: str) -> Any:
     return content
 
 
+def loads_or_text(text: str) -> Any:
+    """Return the content of a JSON text, and any other text as it is: a name needs no quotes on a command line.
+
+    Raises:
+        UserError: as `loads`; it begins as an object or a list does, and is not JSON.
+    """
+    try:
+        return loads(text)
+    except json.JSONDecodeError as error:
+        if any(text.startswith(begin) and sign in text for begin, sign in ("{:", "[,")):
+            what = f"not JSON, {error.msg} at character {error.pos + 1}"
+            raise UserError(
+                Problem(what, expected='names in double quotes, as {"name": "value"}', received=text)
+            ) from None
+        return text
+
+
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     content = dict(pairs)
     if len(content) < len(pairs):  # JSON lets a later key silently replace an earlier equal one

@@ -8,6 +8,7 @@ import pytest
 import registry
 from app.benchmark import engines, runge_kutta
 from app.cli import main
+from app.commands.benchmark import show_runge_kutta
 
 
 @pytest.mark.slow
@@ -19,7 +20,7 @@ def test_benchmark_writes_and_prints_its_measurements(copied, capsys, monkeypatc
     assert main(["benchmark", "trained", "second", *arguments]) == 0
     output = capsys.readouterr().out
     assert "FLOPs per event" in output
-    assert "Runge-Kutta on the same tracks" in output
+    assert output.count("Runge-Kutta on the same tracks") == 1
     content = json.loads((copied / "runs" / "trained" / "benchmark.json").read_text())
     assert list(content["batch_sizes"]) == ["1", "32"]
     one = content["batch_sizes"]["32"]
@@ -33,6 +34,24 @@ def test_benchmark_writes_and_prints_its_measurements(copied, capsys, monkeypatc
     other = json.loads((copied / "runs" / "second" / "benchmark.json").read_text())
     assert other["runge_kutta"] == content["runge_kutta"]  # measured once for runs on the same data
     assert other["batch_sizes"] != content["batch_sizes"]
+
+
+def test_the_rows_of_runge_kutta_are_printed_once_for_runs_on_the_same_tracks(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
+    rows = [{"engine": "rk4_numpy", "steps": 5, "pos_mean_mm": 0.5, "throughput": 1e6}]
+    sizes = {"1": {"throughput_cpu": 2e3}}
+    facts = {"batch_sizes": sizes, "runge_kutta": rows}
+    show_runge_kutta({
+        "one": {**facts, "pos_mean_mm": 0.25, "verdict": "slower than Runge-Kutta"},
+        "two": {**facts, "pos_mean_mm": 0.125, "verdict": "faster than Runge-Kutta"},
+    })  # fmt: skip
+    lines = [[cell.strip() for cell in line.strip("│").split("│")] for line in capsys.readouterr().out.splitlines()]
+    assert [line for line in lines if len(line) == 4][-3:] == [
+        ["one", "", "0.250", "2,000"],
+        ["two", "", "0.125", "2,000"],
+        ["rk4_numpy", "5", "0.500", "1,000,000"],
+    ]
+    assert lines[-2:] == [["one: slower than Runge-Kutta"], ["two: faster than Runge-Kutta"]]
 
 
 def test_runs_that_cannot_be_benchmarked(copied, capsys):

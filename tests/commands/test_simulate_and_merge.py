@@ -56,6 +56,10 @@ def test_other_options_do_not_mix_into_one_folder(shards, capsys):
         (("--tracks", "many"), "tracks: not valid. Expected a valid integer. Received 'many'."),
         (("--tracks", "5", "--field", "dipole"), "field.name: unknown field."),
         (("--tracks", "5", "--momentum", "100", "2"), "momentum: the lower end 100.0 lies above the upper end 2.0"),
+        (
+            ("--tracks", "5", "--field", "{name: uniform}"),
+            "--field: not JSON, Expecting property name enclosed in double",
+        ),
         ((), "tracks: required key is missing."),
     ],
 )
@@ -88,7 +92,9 @@ def test_help_explains_every_option_of_the_simulator(capsys):
         main(["simulate", "track_states", "--help"])
     assert ended.value.code == 0
     text = " ".join(capsys.readouterr().out.split())
-    assert "--shard-size VALUE" in text
+    assert "--shard-size VALUE accepted tracks per shard" in text
+    assert "--momentum VALUE [VALUE ...] range of the momentum" in text
+    assert "--field VALUE the magnetic field" in text
     assert "range of the momentum [GeV], log-uniform" in text
 
 

@@ -111,6 +111,16 @@ def test_what_is_no_assignment_is_refused(text):
         parse_override(text)
 
 
+@pytest.mark.parametrize("value", ["{name: mlp}", "{'name': 'mlp'}", "[1, 2"])
+def test_what_begins_as_json_and_is_none_is_no_text(value):
+    with pytest.raises(
+        UserError, match=r"--set\.model: not JSON, .* at character \d+\. Expected names in double quotes"
+    ):
+        parse_override(f"model={value}")
+    for name in ("{model.name}_x", "[ab]*.npz", "mlp"):
+        assert parse_override(f"name={name}") == (("name",), name)
+
+
 def test_set_goes_through_lists_short_components_and_new_objects():
     content = json.loads(json.dumps(JOB))
     assign(content, ["model", "hidden", "1"], 16)
