@@ -13,7 +13,7 @@ import numpy as np
 
 from app.config import Job, Task
 from app.core.catalog import Spec
-from app.core.errors import Problem, UserError, unknown
+from app.core.errors import Place, Problem, UserError, unknown
 from app.core.files import find_files
 from app.core.lock import locked
 from app.core.parts import sweep
@@ -150,7 +150,8 @@ def load_unlabelled(job: Job, source: Source, root: Path) -> Part:
         if "truth" in content:
             content["truth"] = False
         spec = DATASETS.parse(content)
-        files = find_files(spec.options.files, ("files",)) if spec.options.files else simulated_files(spec, root)
+        given = spec.options.files
+        files = find_files(given, ("files",)) if given else simulated_files(spec, root, ("simulate",))
         states = open_source(spec, files)
         if states.magnet != source.magnet:
             what = "the unlabelled states lie in another magnet than the labelled ones"
@@ -162,8 +163,8 @@ def load_unlabelled(job: Job, source: Source, root: Path) -> Part:
     return part
 
 
-def simulated_files(dataset: Spec[Source], root: Path) -> list[Path]:
-    """Return the files of a dataset's simulation, made now unless an equal one made them before."""
+def simulated_files(dataset: Spec[Source], root: Path, place: Place = ("dataset", "simulate")) -> list[Path]:
+    """Return the files of a dataset's simulation, made now unless an equal one made them before; `place` is its own."""
     spec = dataset.options.simulate
     folder = simulated_folder(spec, root)
     try:
@@ -172,7 +173,10 @@ def simulated_files(dataset: Spec[Source], root: Path) -> list[Path]:
         raise UserError(Problem(f"cannot be made ({error.strerror})", (str(folder),))) from None
     with locked(folder / ".lock", wait=SIMULATION_WAIT):
         sweep(folder)
-        spec.build(folder)
+        try:
+            spec.build(folder)
+        except UserError as error:
+            raise error.within(*place) from None
     return sorted(folder.glob("shard_*"))
 
 

@@ -39,6 +39,8 @@ def check_features(features: Sequence[str], columns: Sequence[str], magnet: Magn
             )
         if name in columns:
             continue
+        if name in LENS and magnet:
+            _ = magnet.field  # what cannot be read is named here: Keras adds words to what a layer raises
         start = ("z_start",) if magnet and magnet.z_start is None else ()
         for column in ("tx", "ty") if name in SLOPES else ("x", "y", "tx", "ty", "qop", "dz", *start):
             if column not in columns:

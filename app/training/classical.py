@@ -28,9 +28,11 @@ def make_classical(job: Job, data: Data) -> tuple[Any, str, float]:
             what = f"the model {job.model.name!r} needs the input column {column!r}"
             expected = f"track states with {', '.join(facts.inputs)}"
             raise UserError(Problem(what, ("model",), expected=expected, received=data.column_names))
-    if facts.field and data.source.magnet is None:
-        what = f"the model {job.model.name!r} needs the field of the data, which is not known"
-        raise UserError(Problem(what, ("model",), expected="'field' in the dataset, or data of 'simulate'"))
+    if facts.field:
+        if data.source.magnet is None:
+            what = f"the model {job.model.name!r} needs the field of the data, which is not known"
+            raise UserError(Problem(what, ("model",), expected="'field' in the dataset, or data of 'simulate'"))
+        _ = data.source.magnet.field  # what cannot be read is named here: Keras adds words to what a layer raises
     inputs = {name: keras.Input(i.shape, name=name) for name, i in data.source.inputs.items()}
     began, layers = time.monotonic(), {}
     tables = cache(lambda: baseline_tables(data))

@@ -123,11 +123,12 @@ def make_constraints(
     """Return the constraints `specs`, all of which act, on a model's tracks.
 
     Raises:
-        UserError: the field of the data is not known.
+        UserError: the field of the data is not known, or cannot be read.
     """
     if magnet is None:
         expected = "'field' in the dataset, or data of 'simulate'"
         raise UserError(Problem("the field of the data is not known", ("constraints",), expected=expected))
+    _ = magnet.field  # a file that cannot be read is named before the training
     scales = ", ".join(f"{n} {s:.4g}" for n, s in zip(("x", "y", "tx", "ty"), path.std, strict=True))
     logger.info("residuals are in units of (q/p) times the spread of the kick: %s", scales)
     return Constraints(specs, path, magnet, collocation, mirror)

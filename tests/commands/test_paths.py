@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 
 from app.cli import main
+from app.config.job_file import parse
+from app.core.errors import UserError
 from app.core.files import REPOSITORY
+from app.data.loading import load_data
 
 NAME = "README.md"
 """A file of this name lies in the repository root, and none in the folder of the test."""
@@ -71,5 +74,14 @@ def test_a_job_says_where_its_relative_paths_begin_and_what_it_may_have_meant(he
 def test_a_field_map_of_a_simulation_is_looked_for_in_this_folder(here, capsys):
     words = ("--tracks", "20", "--field", json.dumps({"name": "map", "file": "absent.npz"}))
     assert main(["simulate", "track_states", "--out", "out", *words]) == 2
-    expected = f"file: cannot read the field map (No such file or directory). Received '{here / 'absent.npz'}'.\n"
+    expected = f"field.file: cannot read the field map (No such file or directory). Received '{here / 'absent.npz'}'.\n"
     assert capsys.readouterr().err == expected
+
+
+def test_what_a_simulation_of_a_job_refuses_has_its_place_in_the_job(small_job, tmp_path):
+    field = {"name": "map", "file": str(tmp_path / "absent.npz")}
+    for changed, place in (({"field": field}, "field.file"), ({"z_end": 9000.0, "dz": 10.0}, "dz")):
+        simulate = {"name": "track_states", "tracks": 20, **changed}
+        job = parse({**small_job, "dataset": {"name": "track_states", "simulate": simulate}})
+        with pytest.raises(UserError, match=rf"^dataset\.simulate\.{place}: "):
+            load_data(job, None, tmp_path)

@@ -107,6 +107,11 @@ def test_the_layer_comes_back_from_its_configuration():
             "model.inputs.features.0: 'lens_tx' needs the input column 'z_start'. "
             "Received ['x', 'y', 'tx', 'ty', 'qop', 'dz'].",
         ),
+        (
+            ("lens_tx",), NAMES, Magnet({"name": "harmonic", "file": "/absent.npz"}, 0.0),
+            "dataset.field.file: cannot read the fitted field (No such file or directory). "
+            "Expected what fit-field wrote. Received '/absent.npz'.",
+        ),
     ],
 )  # fmt: skip
 def test_what_the_data_cannot_give(features, columns, magnet, text):

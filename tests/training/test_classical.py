@@ -183,4 +183,8 @@ def test_data_that_do_not_say_their_field(run, tmp_path, model, simulated, small
     assert "is not known" in errors
     assert expected in errors
     if model == "rk4":
+        absent = {"name": "harmonic", "file": str(tmp_path / "absent.npz")}
+        code, _, errors = run({"model": model, "dataset": {**dataset, "field": absent}})
+        assert code == 2
+        assert errors.startswith("dataset.field.file: cannot read the fitted field (No such file or directory)")
         assert run({"model": model, "dataset": {**dataset, "field": {"name": "uniform", "by": 0.0}}})[0] == 0

@@ -75,7 +75,10 @@ class TrackGenerator(Generator):
     @cached_property
     def propagator(self) -> CompiledPropagator | Propagator:
         """RK4 in the field."""
-        return propagator_of(self.field.build())
+        try:
+            return propagator_of(self.field.build())
+        except UserError as error:
+            raise error.under("field") from None
 
     @cached_property
     def sample(self) -> list[Tracks]:
