@@ -79,19 +79,20 @@ def execute(options: argparse.Namespace) -> int:
     content.write(options.out)
     draw_field(content, picture)
     console.print(f"written: {options.out}, {picture} ({time.perf_counter() - begin:.0f} s)")
-    console.print(f"as a field: {json.dumps({'name': 'harmonic', 'file': str(options.out.absolute())})}")
+    console.print(
+        f"as a field: {json.dumps({'name': 'harmonic', 'file': str(options.out.absolute())}, ensure_ascii=False)}"
+    )
     return 0
 
 
 def warn_of_misses(mean: float, bend: float) -> None:
     """Say in one line that tracks left out miss by much [mm] of their mean bend [mm], and what the reason may be."""
-    if mean <= MISSED * bend + LEAST_MISSED:
-        return
-    text = (
-        "a bad fit: tracks left out miss by %.3g mm on average, and bend by %.3g mm; the field of these tracks may not"
-    )
-    text += " obey div B = curl B = 0 (a gaussian_dipole without 'maxwell' does not), or tracks or modes are too few"
-    log.warning(text, mean, bend)
+    if mean > MISSED * bend + LEAST_MISSED:
+        reason = (
+            "the field of these tracks may not obey div B = curl B = 0 (a gaussian_dipole without 'maxwell' does not)"
+        )
+        found = f"tracks left out miss by {mean:.3g} mm on average, and bend by {bend:.3g} mm"
+        log.warning("a bad fit: %s; %s, or tracks or modes are too few", found, reason)
 
 
 def _facts(options: argparse.Namespace, best: Any, tracks: int, left_out: int) -> dict[str, Any]:
