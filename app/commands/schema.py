@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Print the schema, or write it to a file."""
-    text = json.dumps(schema(), indent=1) + "\n"
+    text = json.dumps(schema(), indent=0) + "\n"
     if options.out is None:
         console.print(text, end="")
     else:
